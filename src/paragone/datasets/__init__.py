@@ -1,0 +1,1 @@
+"""Data sets: one file each; where it comes from and how it becomes the one prepared format."""

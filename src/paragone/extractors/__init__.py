@@ -1,0 +1,1 @@
+"""Feature spaces: named, hashed extractors with a fixed preprocessing."""

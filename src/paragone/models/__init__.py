@@ -1,0 +1,1 @@
+"""Image generators: one file per paper, in folders by family; `base.py` holds the contract."""

@@ -1,0 +1,97 @@
+"""The contract between a model and the training loop.
+
+A model file holds one paper: a module docstring (paper, URL, equations, deviations), a frozen `Config`
+with the paper's defaults, and one `Model` subclass. The loop in `paragone.training` knows no model by name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple, Self
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Batch = dict[str, Tensor]
+"""`image` (B,C,H,W) float in [-1,1]; `label` (B,) int64 and `source` (B,C,H,W) where the data has them."""
+
+
+class Spec(NamedTuple):
+    """What a model must know of the data it is built for."""
+
+    shape: tuple[int, int, int]  # (C,H,W)
+    classes: int = 0  # 0: no labels
+
+
+class Update(NamedTuple):
+    """One optimiser step: which optimiser, the scalar to minimise, and what else to log (0-d tensors)."""
+
+    optimizer: str
+    loss: Tensor
+    logs: dict[str, Tensor] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long and how a model is trained; every length is in thousands of images (kimg), never in steps."""
+
+    kimg: float  # images drawn from the training set, in thousands; 0 trains nothing
+    batch: int = 64
+    ema_kimg: float = 0.0  # half-life of the averaged weights; 0: no averaging
+    warmup_kimg: float = 0.0  # linear learning-rate warm-up
+    decay: Literal["none", "linear", "cosine"] = "none"  # of the learning rate to 0 over the budget
+    clip_norm: float = 0.0  # of the gradient of each update; 0: no clipping
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware has it
+    compile: bool = False  # torch.compile the model's children (pays on a GPU only)
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch is {self.batch}; it must be at least 1")
+        for name in ("kimg", "ema_kimg", "warmup_kimg", "clip_norm"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
+
+    @property
+    def steps(self) -> int:
+        return round(self.kimg * 1000 / self.batch)
+
+
+class Model(nn.Module):
+    """An image generator. Subclass once; a subclass is never subclassed again (import its networks instead).
+
+    Subclasses define a nested frozen keyword-only dataclass `Config`, the class attributes below, and
+    `__init__(self, cfg, spec, **parents)`, which passes the parents on to `super().__init__(**parents)`.
+    Optional abilities are plain methods that the evaluation looks for:
+    `reconstruct(x) -> x`, `encode(x)`, `log_likelihood_bound(x) -> (B,) nats per image`.
+    State that changes behaviour is a buffer, so averaging, resuming and export carry it.
+    """
+
+    title: ClassVar[str]  # as the field writes it, for tables: "WGAN-GP"
+    paper: ClassVar[str]  # "Author et al., year"
+    plan: ClassVar[Plan]  # the paper's batch, averaging and budget; params.yaml overrides
+    needs: ClassVar[frozenset[str]] = frozenset({"image"})  # batch keys it reads
+    parents: ClassVar[frozenset[str]] = frozenset()  # roles of the finished models it starts from
+    Config: ClassVar[type]
+
+    def __init__(self, **parents: "Model") -> None:
+        super().__init__()
+        self.frozen = nn.ModuleDict(parents).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.frozen.eval()  # a parent never leaves eval mode
+        return self
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """The optimisers by name; none for a model that trains nothing."""
+        raise NotImplementedError
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+        """Yield updates in the paper's order. What stands after a `yield` runs after that optimiser stepped.
+
+        Never `yield` inside a `with`: the context would leak into the loop.
+        """
+        raise NotImplementedError
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        """Draw n images, (n,C,H,W) in [-1,1]. cond: labels (n,) or source images (n,C,H,W)."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Vector-quantised models and their priors."""

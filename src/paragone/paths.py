@@ -1,0 +1,92 @@
+"""Where everything stands, relative to the project's root. The one place that knows the layout on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CODE = Path("runs/code.yaml")  # fingerprints of the code, by stage and by model
+
+
+def prepared(dataset: str) -> Path:
+    """The prepared data set: <split>/images.npy, manifest.parquet, dataset.json."""
+    return Path("data/prepared") / dataset
+
+
+def raw(dataset: str) -> Path:
+    """Upstream files as downloaded."""
+    return Path("data/raw") / dataset
+
+
+def classifier(dataset: str) -> Path:
+    """The classifier trained on the real data: weights.safetensors, classifier.json."""
+    return Path("data/reference") / dataset / "classifier"
+
+
+def reference(profile: str, dataset: str) -> Path:
+    """Statistics and feature subsets of the real data, and the real-against-real floor."""
+    return Path("data/reference") / dataset / profile
+
+
+def validation(dataset: str) -> Path:
+    return Path("reports/validation") / f"{dataset}.json"
+
+
+def trunk(profile: str, default: str) -> Path:
+    """The pipeline file that holds a profile's trunk: the root's for the default profile."""
+    return Path("dvc.yaml") if profile == default else Path("runs") / profile / "dvc.yaml"
+
+
+def report(profile: str, default: str) -> Path:
+    """The folder of a profile's report: reports/ itself for the default profile."""
+    return Path("reports") if profile == default else Path("reports") / profile
+
+
+@dataclass(frozen=True)
+class Run:
+    """One (profile, data set, model, seed) and its files."""
+
+    profile: str
+    dataset: str
+    model: str
+    seed: int
+
+    @property
+    def branch(self) -> Path:
+        """The folder of its (data set, model), which holds its dvc.yaml and dvc.lock."""
+        return Path("runs") / self.profile / self.dataset / self.model
+
+    @property
+    def folder(self) -> Path:
+        return self.branch / str(self.seed)
+
+    @property
+    def weights(self) -> Path:  # train: the finished model, self-contained
+        return self.folder / "model.safetensors"
+
+    @property
+    def training(self) -> Path:  # train: outcome, budget, time, hardware, lineage
+        return self.folder / "train.json"
+
+    @property
+    def curves(self) -> Path:  # train: losses by images seen
+        return self.folder / "curves.csv"
+
+    @property
+    def samples(self) -> Path:  # sample: (n,H,W,C) uint8
+        return self.folder / "samples.npy"
+
+    @property
+    def wall(self) -> Path:  # sample: the first samples as one picture
+        return self.folder / "wall.png"
+
+    @property
+    def sampling(self) -> Path:  # sample: throughput and latency
+        return self.folder / "sampling.json"
+
+    @property
+    def metrics(self) -> Path:  # evaluate: every figure
+        return self.folder / "metrics.json"
+
+    @property
+    def failure(self) -> Path:
+        """Not tracked: why the last attempt at a stage of this run failed; absent after a success."""
+        return self.folder / "failure.json"
