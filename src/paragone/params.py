@@ -97,8 +97,8 @@ class Params(_Strict):
         """The overrides of the model's Config, checked against its fields and types."""
         entry = self.entry(profile, model)
         overrides = {**entry.config, **entry.datasets.get(dataset, Override()).config}
-        _checked(registry.model_class(model).Config, overrides, f"profiles.{profile}.models.{model}.config")
-        return overrides
+        checked = _checked(registry.model_class(model).Config, overrides, f"profiles.{profile}.models.{model}.config")
+        return {key: getattr(checked, key) for key in overrides}
 
 
 def _pick(mapping: Mapping[str, Any], name: str, what: str, where: str) -> Any:
@@ -156,7 +156,9 @@ def _check_names(params: Params) -> None:
             known = ", ".join(registry.names("datasets"))
             raise ParamsError(f"{FILE}: datasets.{name}.loader: no such loader '{dataset.loader}'; known: {known}")
         if (dataset.source == "local") != (dataset.path is not None):
-            raise ParamsError(f"{FILE}: datasets.{name}.path: source 'local' needs a path, and no other source takes one")
+            raise ParamsError(
+                f"{FILE}: datasets.{name}.path: source 'local' needs a path, and no other source takes one"
+            )
     for profile_name, profile in params.profiles.items():
         for dataset_name in profile.datasets:
             params.get_dataset(dataset_name)
@@ -175,7 +177,9 @@ def _check_model(params: Params, profile: str, model: str) -> None:
         raise ParamsError(f"{FILE}: {where}.parents: needs {sorted(roles) or 'none'}; it has {sorted(given) or 'none'}")
     for role, parent in given.items():
         if parent not in params.get_profile(profile).models:
-            raise ParamsError(f"{FILE}: {where}.parents.{role}: '{parent}' is not a model of profile '{profile}'; add it")
+            raise ParamsError(
+                f"{FILE}: {where}.parents.{role}: '{parent}' is not a model of profile '{profile}'; add it"
+            )
     for dataset in params.get_profile(profile).datasets:
         params.plan(profile, dataset, model)
         params.config(profile, dataset, model)

@@ -43,7 +43,8 @@ def model_class(name: str) -> type[Model]:
     """The one Model subclass that the file `name` defines."""
     module = load("models", name)
     found = [
-        v for v in vars(module).values()
+        v
+        for v in vars(module).values()
         if isinstance(v, type) and issubclass(v, Model) and v.__module__ == module.__name__
     ]
     if len(found) != 1:
@@ -64,8 +65,11 @@ def build_model(
     config, parents = dict(config or {}), dict(parents or {})
     known = [f.name for f in dataclasses.fields(cls.Config)]
     if unknown := sorted(set(config) - set(known)):
-        raise ValueError(f"model '{name}' has no config key {', '.join(map(repr, unknown))}; it has: {', '.join(known)}")
+        raise ValueError(
+            f"model '{name}' has no config key {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
+        )
     if set(parents) != cls.parents:
         needs = ", ".join(sorted(cls.parents)) or "none"
         raise ValueError(f"model '{name}' needs the parents: {needs}; given: {', '.join(sorted(parents)) or 'none'}")
+    config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}  # JSON and YAML have no tuples
     return cls(cls.Config(**config), spec, **parents)  # type: ignore[call-arg]

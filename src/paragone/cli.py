@@ -1,0 +1,166 @@
+"""The command `paragone`: every stage of the pipeline by hand, and what helps around it."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from paragone import environment, paths
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Image generators, compared on the same terms.\n\n"
+    "`make demo` runs everything; the commands below are its stages, which DVC calls in order "
+    "(`dvc dag` shows how they depend on each other).",
+)
+
+DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
+ProfileArgument = Annotated[str, typer.Argument(help="A profile of params.yaml: smoke, quick, survey.")]
+ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
+SeedOption = Annotated[int, typer.Option(help="One of the profile's seeds.")]
+
+
+def _project() -> tuple[Path, Any]:
+    root = environment.find_root()
+    environment.prepare(root)
+    from paragone import params
+
+    return root, params.load(root)
+
+
+def _stage(name: str, *args: Any, **kwargs: Any) -> None:
+    """Import the stage only now (each imports what it needs, and no more) and run it in the project's root."""
+    import importlib
+
+    root, params = _project()
+    importlib.import_module(f"paragone.stages.{name}").run(root, params, *args, **kwargs)
+
+
+def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> None:
+    """A stage of one run: a failure is noted beside the run, where the report finds it."""
+    note = environment.find_root() / paths.Run(profile, dataset, model, seed).failure
+    try:
+        _, params = _project()
+        params.entry(profile, model)
+        _stage(name, profile, dataset, model, seed)
+    except Exception as error:
+        if note.parent.parent.is_dir():
+            note.parent.mkdir(exist_ok=True)
+            reason = f"{type(error).__name__}: {error}"
+            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            note.write_text(json.dumps({"stage": name, "reason": reason, "time": moment}) + "\n")
+        raise
+    note.unlink(missing_ok=True)
+
+
+@app.command()
+def ingest(dataset: DatasetArgument) -> None:
+    """Fetch a data set from its source and write it in the one prepared format."""
+    _stage("ingest", dataset)
+
+
+@app.command()
+def validate(dataset: DatasetArgument) -> None:
+    """Check a prepared data set with Great Expectations; a critical failure stops the pipeline."""
+    _stage("validate", dataset)
+
+
+@app.command()
+def classifier(dataset: DatasetArgument) -> None:
+    """Train the classifier whose features and classes judge the samples."""
+    _stage("classifier", dataset)
+
+
+@app.command()
+def reference(profile: ProfileArgument, dataset: DatasetArgument) -> None:
+    """Measure the real data: feature statistics, and the real-against-real floor of every metric."""
+    _stage("reference", profile, dataset)
+
+
+@app.command()
+def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
+    """Train one model; a killed training goes on from its last checkpoint."""
+    _run_stage("train", profile, dataset, model, seed)
+
+
+@app.command()
+def sample(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
+    """Draw a trained model's samples, and time it."""
+    _run_stage("sample", profile, dataset, model, seed)
+
+
+@app.command()
+def evaluate(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
+    """Compute every metric of a run's samples."""
+    _run_stage("evaluate", profile, dataset, model, seed)
+
+
+@app.command()
+def report(profile: ProfileArgument) -> None:
+    """Write the tables, the figures and the page from whatever runs exist; failed runs become rows that say so."""
+    _stage("report", profile)
+
+
+@app.command()
+def table(
+    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+) -> None:
+    """Print the comparison table of a profile."""
+    from paragone.stages import report as stage
+
+    root, params = _project()
+    stage.print_table(root, params, profile or params.profile)
+
+
+@app.command()
+def track(
+    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+) -> None:
+    """Mirror every run into the MLflow store; running it again adds nothing."""
+    root, params = _project()
+    from paragone.stages import track as stage
+
+    stage.run(root, params, profile or params.profile)
+
+
+@app.command()
+def pipeline(
+    check: Annotated[bool, typer.Option(help="Only say whether the files are current; exit 1 if not.")] = False,
+) -> None:
+    """Generate the DVC pipelines from params.yaml."""
+    _stage("pipeline", check)
+
+
+@app.command()
+def fingerprint() -> None:
+    """Hash the code of every stage and model, so that DVC reruns what a change touches and nothing else."""
+    _stage("fingerprint")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has, and what is missing for what."""
+    root = environment.find_root()
+    environment.prepare(root)
+    from paragone import doctor as examination
+
+    raise typer.Exit(0 if examination.report(root) else 1)
+
+
+def main(command: Callable[[], Any] = app) -> None:
+    """Run the command line: bad input is one sentence on stderr and exit code 1, never a stack trace."""
+    try:
+        command()
+    except (ValueError, OSError, ImportError) as error:
+        print(f"paragone: {error}", file=sys.stderr)
+        if "PARAGONE_TRACEBACK" in os.environ:
+            traceback.print_exc()
+        raise SystemExit(1) from None

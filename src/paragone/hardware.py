@@ -1,0 +1,55 @@
+"""What this machine has, as far as training and the tables care."""
+
+import os
+import platform
+import resource
+from functools import cache
+from pathlib import Path
+
+import torch
+
+
+def device() -> torch.device:
+    """The accelerator if there is one (of this rank, under torchrun), else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+@cache
+def cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return frozenset(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))
+
+
+def has_bf16(where: torch.device) -> bool:
+    """Whether bfloat16 arithmetic is done in hardware (elsewhere it is emulated, and slow)."""
+    if where.type == "cuda":
+        return torch.cuda.get_device_capability(where) >= (8, 0)
+    return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
+
+
+def device_name(where: torch.device) -> str:
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else cpu_name()
+
+
+def peak_memory_mb(where: torch.device) -> float:
+    """Peak memory so far, in MB: the device's allocations, or this process's resident set on a CPU."""
+    if where.type == "cuda":
+        return torch.cuda.max_memory_allocated(where) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def synchronize(where: torch.device) -> None:
+    """Wait for the device, so that a clock read next is honest."""
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)

@@ -1,0 +1,103 @@
+"""Draw samples from a finished model, and time it: throughput at a stated batch, latency of one image."""
+
+import statistics
+import time
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from paragone import hardware
+from paragone.models.base import Model
+from paragone.seeding import Stream, seed_all
+
+Images = npt.NDArray[np.uint8]  # (n,H,W,C)
+
+
+class Speed(NamedTuple):
+    """How fast a model samples on one device."""
+
+    images_per_second: float  # at the batch of the run, median over its full batches
+    latency_ms: float  # of one image, median
+    latency_runs: int
+
+
+def sample(
+    model: Model,
+    n: int,
+    *,
+    seed: int,
+    batch: int,
+    device: torch.device,
+    precision: str = "fp32",
+    cond: Tensor | None = None,
+    progress: bool = True,
+) -> tuple[Images, list[float]]:
+    """n samples as uint8 (n,H,W,C), and the seconds of each batch. Batch i follows from (seed, i) alone.
+
+    cond: labels (n,) or source images (n,C,H,W) in [-1,1], for models that take them.
+    """
+    model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images, seconds = [], []
+    starts = range(0, n, batch)
+    for i, start in enumerate(tqdm(starts, desc="sampling", unit=" batches", disable=not progress, mininterval=1)):
+        size = min(batch, n - start)
+        part = None if cond is None else cond[start : start + size].to(device)
+        pixels, took = _draw(model, size, part, seed, i, device, precision)
+        images.append(pixels)
+        seconds.append(took)
+    return np.concatenate(images), seconds
+
+
+def _draw(
+    model: Model, n: int, cond: Tensor | None, seed: int, counter: int, device: torch.device, precision: str
+) -> tuple[Images, float]:
+    seed_all(seed, Stream.SAMPLE, counter)
+    hardware.synchronize(device)
+    started = time.perf_counter()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        x = model.sample(n, cond)
+    pixels = quantise(x)  # on the device, so that what is timed ends with the images in memory
+    return pixels, time.perf_counter() - started
+
+
+def quantise(x: Tensor) -> Images:
+    """Images (n,C,H,W) in [-1,1] to uint8 (n,H,W,C), rounded to the nearest level and clipped."""
+    levels = x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def speed(
+    model: Model,
+    seconds: list[float],
+    sizes: list[int],
+    *,
+    device: torch.device,
+    precision: str,
+    cond: Tensor | None = None,
+) -> Speed:
+    """Throughput from the timed batches (the first is left out as warm-up where there are others), and the latency of
+    one image: the median of up to twenty draws within about five seconds."""
+    full = [(s, t) for s, t in zip(sizes, seconds, strict=True) if s == max(sizes)]
+    rates = [s / t for s, t in (full[1:] or full)]
+    times: list[float] = []
+    while len(times) < 20 and (len(times) < 2 or sum(times) < 5):
+        times.append(_draw(model, 1, None if cond is None else cond[:1], 0, len(times), device, precision)[1])
+    timed = times[1:]
+    return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
+
+
+def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
+    """The first images as one picture, row by row, a pixel of white between them."""
+    images = images[: columns * rows]
+    _, h, w, c = images.shape
+    rows = -(-len(images) // columns)
+    canvas = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1, c), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = divmod(i, columns)
+        canvas[y * (h + 1) : y * (h + 1) + h, x * (w + 1) : x * (w + 1) + w] = image
+    return Image.fromarray(canvas.squeeze(-1) if c == 1 else canvas)

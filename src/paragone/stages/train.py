@@ -1,0 +1,123 @@
+"""Stage `train`: one model on one data set with one seed, to a finished, self-contained model file."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from paragone import checkpoint, files, fingerprint, hardware, lineage, paths, registry
+from paragone.datasets import base as datasets
+from paragone.models.base import Model, Plan
+from paragone.params import Params
+from paragone.seeding import Stream, seed_all
+from paragone.training import Outcome, fit
+
+
+def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
+    """Train and write model.safetensors, curves.csv and train.json. A divergence is an outcome, not an error."""
+    this = paths.Run(profile, dataset, model, seed)
+    plan, config = params.plan(profile, dataset, model), params.config(profile, dataset, model)
+    data = datasets.load(root / paths.prepared(dataset), "train")
+    parents, parent_meta = _parents(root, params, this)
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    seed_all(seed, Stream.INIT)
+    net = registry.build_model(model, data.spec, config, parents)
+    recipe = checkpoint.recipe(model, data.spec, config, {role: m["recipe"] for role, m in parent_meta.items()})
+    facts = _facts(root, params, this, plan, config, recipe)
+    folder = root / ".ckpt" / this.folder / _digest({**facts, "torch": torch.__version__})
+    diverged = next(
+        (f"its {r} diverged: {m['reason']}" for r, m in parent_meta.items() if m["outcome"] != "finished"), None
+    )
+    if diverged is None:
+        result = fit(net, data, plan, seed=seed, folder=folder)
+    else:
+        result = Outcome("diverged", diverged, net, 0, 0.0, "fp32", [])
+    _write(root, this, result, recipe, facts, started)
+    shutil.rmtree(root / ".ckpt" / this.folder, ignore_errors=True)
+
+
+def _parents(root: Path, params: Params, this: paths.Run) -> tuple[dict[str, Model], dict[str, Any]]:
+    roles = params.entry(this.profile, this.model).parents
+    loaded = {
+        role: checkpoint.load_model(root / paths.Run(this.profile, this.dataset, parent, this.seed).weights)
+        for role, parent in roles.items()
+    }
+    return {role: m for role, (m, _) in loaded.items()}, {role: meta for role, (_, meta) in loaded.items()}
+
+
+def _facts(
+    root: Path, params: Params, this: paths.Run, plan: Plan, config: dict[str, Any], recipe: dict[str, Any]
+) -> dict[str, Any]:
+    """All that decides the weights: code, plan, config, data, seed and parents. Its digest names the checkpoint."""
+    parents = params.entry(this.profile, this.model).parents
+    return {
+        "code": fingerprint.closure("paragone.stages.train", *_modules(recipe)),
+        "plan": asdict(plan),
+        "config": config,
+        "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["hash"],
+        "seed": this.seed,
+        "parents": {
+            role: files.sha256(root / paths.Run(this.profile, this.dataset, parent, this.seed).weights)
+            for role, parent in parents.items()
+        },
+    }
+
+
+def _modules(recipe: dict[str, Any]) -> list[str]:
+    """The modules of a model and of its parents, and theirs."""
+    return [
+        registry.module_name("models", recipe["model"]),
+        *(module for parent in recipe["parents"].values() for module in _modules(parent)),
+    ]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _write(
+    root: Path, this: paths.Run, result: Outcome, recipe: dict[str, Any], facts: dict[str, Any], started: str
+) -> None:
+    device = hardware.device()
+    images = result.steps * facts["plan"]["batch"]
+    commit, dirty = lineage.commit(root)
+    cls = registry.model_class(this.model)
+    files.write(
+        root / this.curves, lambda path: pd.DataFrame(result.curve or [{"kimg": 0.0}]).to_csv(path, index=False)
+    )
+    files.write_json(
+        root / this.training,
+        {
+            **facts,
+            "outcome": result.outcome,
+            "reason": result.reason,
+            "title": cls.title,
+            "paper": cls.paper,
+            "family": registry.family(this.model),
+            "images": images,
+            "kimg": images / 1000,
+            "steps": result.steps,
+            "batch": facts["plan"]["batch"],
+            "ema_kimg": facts["plan"]["ema_kimg"],
+            "seconds": round(result.seconds, 3),
+            "images_per_second": round(images / result.seconds, 2) if result.seconds else None,
+            "parameters": sum(p.numel() for k, p in result.model.named_parameters() if not k.startswith("frozen.")),
+            "peak_memory_mb": round(hardware.peak_memory_mb(device), 1),
+            "device": hardware.device_name(device),
+            "cpu": hardware.cpu_name(),
+            "threads": torch.get_num_threads(),
+            "precision": result.precision,
+            "torch": torch.__version__,
+            "commit": commit,
+            "dirty": dirty,
+            "started": started,
+        },
+    )
+    meta = {"outcome": result.outcome, "reason": result.reason, "precision": result.precision, "seed": this.seed}
+    checkpoint.save_model(root / this.weights, result.model, recipe, **meta)
