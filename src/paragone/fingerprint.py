@@ -83,6 +83,8 @@ def _dump(node: object) -> str:
         fields = {k: v for k, v in ast.iter_fields(node) if v is not None and v != []}
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _documented(node):
             fields["body"] = node.body[1:]
+        if isinstance(node, ast.JoinedStr):  # early 3.12 releases add empty strings to nested format specifications
+            fields["values"] = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value == "")]
         return f"{type(node).__name__}({','.join(f'{k}={_dump(v)}' for k, v in sorted(fields.items()))})"
     if isinstance(node, list):
         return f"[{','.join(_dump(item) for item in node)}]"
