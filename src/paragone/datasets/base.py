@@ -1,0 +1,148 @@
+"""The one prepared format of every data set: what a loader provides, how it is written, how it is read.
+
+A data set is one file in this folder that defines `LOADER = Loader(...)`: its facts, and for each source it can
+be had from a function `Request -> Upstream`. Everything after that is shared: `paragone.prepared` pads or crops to one
+size and writes, `load` below reads. The prepared folder holds
+
+- `<split>/images.npy`: uint8 (N,H,W,C), for the splits train and test;
+- `manifest.parquet`: one row an image (`MANIFEST`), the splits one after the other;
+- `dataset.json`: the set as a whole (`paragone.prepared.write` lists its keys).
+
+The bytes of each depend on the images, the labels and the facts alone.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from paragone.models.base import Spec
+
+Pixels = NDArray[np.uint8]
+SPLITS = ("train", "test")
+IN_MEMORY = 2 * 1024**3  # bytes; a larger split is memory-mapped
+
+MANIFEST = pa.schema(
+    [
+        ("index", pa.int64()),  # position in <split>/images.npy
+        ("split", pa.string()),
+        ("label", pa.int64()),  # null: the set has no labels
+        ("sha256", pa.string()),  # of the pixels, row by row
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("channels", pa.int32()),
+        ("min", pa.int32()),  # pixel values, 0 to 255
+        ("max", pa.int32()),
+        ("mean", pa.float64()),
+        ("std", pa.float64()),  # population standard deviation; 0 for a constant image
+        ("file", pa.string()),  # upstream file it comes from
+        ("row", pa.int64()),  # and its position in that file
+    ]
+)
+
+
+class DatasetError(ValueError):
+    """A data set, or the upstream files of one, cannot be used."""
+
+
+class Part(NamedTuple):
+    """Some images of one split, in upstream order; a source yields as many parts as suit its memory."""
+
+    split: str
+    images: Pixels  # (n,H,W,C)
+    labels: NDArray[np.integer] | None  # (n,), 0 to classes - 1; None: the set has no labels
+    files: str | Sequence[str]  # name of the upstream file, or of each image's
+    rows: NDArray[np.integer] | None = None  # (n,) position in that file; None: one image a file
+
+
+class Upstream(NamedTuple):
+    """What a source gives: images, and how far they are what upstream published."""
+
+    parts: Iterable[Part]
+    exact: bool  # every file equals the published one
+    warnings: tuple[str, ...] = ()  # what a reader of a table must know
+    altered: str = ""  # how the loader itself changed pixels (resizing, a lossy re-encoding); empty: not at all
+
+
+class Request(NamedTuple):
+    """What a source is asked for."""
+
+    raw: Path  # folder for upstream files that are downloaded and kept
+    path: Path | None = None  # source `local`: the user's folder
+    resolution: int = 32
+    options: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loader:
+    """A data set as a file of this folder defines it."""
+
+    title: str
+    licence: str
+    citation: str
+    class_names: tuple[str, ...]  # empty: no labels
+    sources: Mapping[str, Callable[[Request], Upstream]]
+    options: frozenset[str] = frozenset()  # keys of `options:` that it takes
+
+
+class ImageSet(NamedTuple):
+    """A split of a prepared data set."""
+
+    images: Tensor  # (N,H,W,C) uint8
+    labels: Tensor | None  # (N,) int64
+    spec: Spec
+
+
+def load(folder: Path, split: str) -> ImageSet:
+    """Read a split of a prepared set; images beyond `IN_MEMORY` bytes stay on disk (copy on write).
+
+    Raises DatasetError naming what is missing, damaged or does not agree.
+    """
+    facts = read_facts(folder)
+    if split not in facts["counts"]:
+        raise DatasetError(f"{folder / 'dataset.json'}: no split '{split}'; it has: {', '.join(facts['counts'])}")
+    channels, height, width = facts["shape"]
+    images = _images(folder / split / "images.npy", (facts["counts"][split], height, width, channels))
+    file = folder / "manifest.parquet"
+    try:
+        table = pq.read_table(file, columns=["label"], filters=[("split", "=", split)])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DatasetError(f"{file}: cannot be read ({error}); run `paragone ingest {folder.name}` again") from None
+    if len(table) != len(images):
+        raise DatasetError(
+            f"{file}: {len(table)} rows of {split} for {len(images)} images; run `paragone ingest {folder.name}` again"
+        )
+    labels = torch.from_numpy(table["label"].to_numpy().copy()) if facts["classes"] else None
+    return ImageSet(torch.from_numpy(images), labels, Spec((channels, height, width), facts["classes"]))
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """The content of dataset.json. Raises DatasetError if it is missing or damaged."""
+    file = folder / "dataset.json"
+    try:
+        facts: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise DatasetError(f"{file}: not found; run `paragone ingest {folder.name}` (or `dvc repro`) first") from None
+    except ValueError as error:
+        raise DatasetError(f"{file}: not JSON ({error}); run `paragone ingest {folder.name}` again") from None
+    return facts
+
+
+def _images(file: Path, shape: tuple[int, ...]) -> Pixels:
+    try:
+        images: Pixels = np.load(file, mmap_mode="c" if np.prod(shape) > IN_MEMORY else None)
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{file}: cannot be read ({error}); ingest the set again") from None
+    if images.dtype != np.uint8 or images.shape != shape:
+        raise DatasetError(
+            f"{file}: holds {images.dtype} {images.shape}, dataset.json says uint8 {shape}; ingest the set again"
+        )
+    return images

@@ -1,0 +1,42 @@
+"""Stage ingest: from a source of a data set to its prepared folder."""
+
+from pathlib import Path
+
+from paragone import paths, prepared, registry
+from paragone.datasets.base import Loader, Request
+from paragone.params import FILE, Dataset, Params, ParamsError
+
+
+def run(root: Path, params: Params, dataset: str) -> None:
+    """Write paths.prepared(dataset). Raises ParamsError or DatasetError, and then writes nothing."""
+    entry = params.get_dataset(dataset)
+    loader: Loader = registry.load("datasets", entry.loader).LOADER
+    path = _check(root, dataset, entry, loader)
+    request = Request(root / paths.raw(dataset), path, entry.resolution, entry.options)
+    prepared.write(
+        root / paths.prepared(dataset),
+        loader.sources[entry.source](request),
+        loader,
+        entry.resolution,
+        {
+            "name": dataset,
+            "title": entry.title or loader.title,
+            "loader": entry.loader,
+            "source": entry.source,
+        },
+    )
+
+
+def _check(root: Path, dataset: str, entry: Dataset, loader: Loader) -> Path | None:
+    """What only the loader can tell of an entry of params.yaml; the folder of source `local`."""
+    where = f"{FILE}: datasets.{dataset}"
+    if entry.source not in loader.sources:
+        known = ", ".join(loader.sources)
+        raise ParamsError(f"{where}.source: loader '{entry.loader}' has no source '{entry.source}'; it has: {known}")
+    if unknown := sorted(set(entry.options) - loader.options):
+        known = ", ".join(sorted(loader.options)) or "none"
+        raise ParamsError(f"{where}.options.{unknown[0]}: loader '{entry.loader}' takes no such option; known: {known}")
+    path = None if entry.path is None else root / Path(entry.path).expanduser()
+    if path is not None and not path.is_dir():
+        raise ParamsError(f"{where}.path: '{entry.path}' is not a folder; name the one that holds the upstream files")
+    return path
