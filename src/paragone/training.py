@@ -196,7 +196,7 @@ class _Loop:
         if self.world.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / "log.jsonl").open("a") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(json.dumps(row, sort_keys=True) + "\n")
         return row
 
     def save(self) -> None:
@@ -225,7 +225,7 @@ class _Loop:
             self.reason = meta["reason"]
         if self.world.rank == 0:  # rows after the checkpoint will be written again
             self.folder.mkdir(parents=True, exist_ok=True)
-            rows = "".join(json.dumps(row) + "\n" for row in self.curve)
+            rows = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.curve)
             (self.folder / "log.jsonl").write_text(rows)
 
 

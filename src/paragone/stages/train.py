@@ -88,9 +88,9 @@ def _write(
     images = result.steps * facts["plan"]["batch"]
     commit, dirty = lineage.commit(root)
     cls = registry.model_class(this.model)
-    files.write(
-        root / this.curves, lambda path: pd.DataFrame(result.curve or [{"kimg": 0.0}]).to_csv(path, index=False)
-    )
+    curve = pd.DataFrame(result.curve or [{"kimg": 0.0}])
+    curve = curve[["kimg", *sorted(curve.columns.drop("kimg"))]]
+    files.write(root / this.curves, lambda path: curve.to_csv(path, index=False))
     files.write_json(
         root / this.training,
         {

@@ -1,0 +1,185 @@
+"""The contract, held by every registered model at the size of the smoke profile."""
+
+import ast
+import copy
+import dataclasses
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from paragone import checkpoint, registry
+from paragone import params as parameters
+from paragone.models.base import Model, Plan, Spec, Update
+from paragone.seeding import Stream, seed_all
+from paragone.training import draw, fit
+
+MODELS = registry.names("models")
+SPEC = Spec((1, 32, 32), 2)
+SMOKE = parameters.load(Path(__file__).parents[2]).profiles["smoke"].models
+
+
+def build(name: str, spec: Spec = SPEC) -> Model:
+    entry = SMOKE[name]
+    parents = {role: build(parent, spec) for role, parent in entry.parents.items()}
+    return registry.build_model(name, spec, entry.config, parents)
+
+
+def recipe(name: str, spec: Spec = SPEC) -> dict:
+    entry = SMOKE[name]
+    return checkpoint.recipe(name, spec, entry.config, {r: recipe(p, spec) for r, p in entry.parents.items()})
+
+
+def train(name: str, blobs, folder: Path, *, steps: int = 6, stop_at: int = 10**9):
+    seed_all(0, Stream.INIT)
+    model = build(name)
+    plan = dataclasses.replace(type(model).plan, kimg=steps * 8 / 1000, batch=8)
+    return fit(model, blobs, plan, seed=0, folder=folder, progress=False, stop=lambda step: step >= stop_at)
+
+
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return copy.deepcopy(model.state_dict())
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.fixture(params=MODELS)
+def name(request) -> str:
+    return request.param
+
+
+def test_the_file_says_what_it_implements(name):
+    module = inspect.getmodule(registry.model_class(name))
+    text = module.__doc__ or ""
+    assert "arxiv" in text.lower() or "http" in text, "name the paper and its address"
+    cls = registry.model_class(name)
+    assert cls.title
+    assert cls.paper
+    assert isinstance(cls.plan, Plan)
+    assert cls.__bases__ == (Model,), "a concrete model is never subclassed"
+
+
+def test_the_config_is_frozen_keyword_only_and_complete(name):
+    config = registry.model_class(name).Config
+    assert config.__dataclass_params__.frozen
+    assert all(f.kw_only for f in dataclasses.fields(config))
+    config()  # every key has the paper's default
+    with pytest.raises(ValueError, match="has no config key 'no_such_key'"):
+        registry.build_model(name, SPEC, {"no_such_key": 1}, {r: Model() for r in registry.model_class(name).parents})
+
+
+def test_a_model_file_imports_only_what_it_may(name):
+    source = Path(inspect.getsourcefile(registry.model_class(name))).read_text()
+    allowed = ("paragone.models", "paragone.layers", "paragone.functional")
+    standard = {"collections", "dataclasses", "math", "typing", "functools", "itertools", "copy", "random"}
+    for node in ast.walk(ast.parse(source)):
+        modules = [node.module] if isinstance(node, ast.ImportFrom) else []
+        modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for module in modules:
+            own = module == "paragone" or module.startswith(allowed)
+            assert own or module.split(".")[0] in standard | {"torch"}, f"{name} imports {module}"
+
+
+def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, tmp_path):
+    result = train(name, blobs, tmp_path)
+    assert result.outcome == "finished", result.reason
+    seed_all(0, Stream.INIT)
+    model = build(name)
+    optimizers = model.optimizers()
+    updates = model.losses(draw(blobs, torch.arange(8), model.needs, torch.device("cpu")), 0)
+    assert isinstance(updates, Iterator)
+    for update in updates:
+        assert isinstance(update, Update)
+        assert update.optimizer in optimizers
+        for value in (update.loss, *update.logs.values()):
+            assert value.ndim == 0
+            assert torch.isfinite(value)
+
+
+def test_training_moves_the_weights_and_leaves_the_parents(name, blobs, tmp_path):
+    seed_all(0, Stream.INIT)
+    before = state(build(name))
+    after = train(name, blobs, tmp_path).model.state_dict()
+    frozen = {k for k in before if k.startswith("frozen.")}
+    assert same({k: before[k] for k in frozen}, {k: after[k] for k in frozen})
+    if build(name).optimizers():
+        assert not same(
+            {k: v for k, v in before.items() if k not in frozen}, {k: after[k] for k in after if k not in frozen}
+        )
+
+
+def test_optimisers_hold_every_trained_parameter_once(name):
+    model = build(name)
+    held = [p for o in model.optimizers().values() for g in o.param_groups for p in g["params"]]
+    assert len(held) == len({id(p) for p in held})
+    frozen = {id(p) for p in model.frozen.parameters()}
+    assert not frozen & {id(p) for p in held}
+    assert all(p.requires_grad for p in held)
+
+
+def test_parents_never_train(name):
+    model = build(name).train()
+    assert not any(m.training for m in model.frozen.modules())
+    assert not any(p.requires_grad for p in model.frozen.parameters())
+
+
+def test_samples_have_the_shape_and_range_and_follow_the_seed(name, blobs, tmp_path):
+    model = train(name, blobs, tmp_path).model
+    with torch.inference_mode():
+        draws = []
+        for seed in (0, 0, 1):
+            torch.manual_seed(seed)
+            draws.append(model.sample(3))
+    assert draws[0].shape == (3, *SPEC.shape)
+    assert draws[0].isfinite().all()
+    assert draws[0].abs().max() <= 1 + 1e-5
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_a_file_restores_the_model(name, blobs, tmp_path):
+    model = train(name, blobs, tmp_path).model
+    checkpoint.save_model(tmp_path / "model.safetensors", model, recipe(name))
+    again, _ = checkpoint.load_model(tmp_path / "model.safetensors")
+    assert same(model.state_dict(), again.state_dict())
+
+
+def test_a_cut_training_goes_on_to_the_same_bits(name, blobs, tmp_path):
+    whole = train(name, blobs, tmp_path / "whole").model
+    train(name, blobs, tmp_path / "cut", stop_at=3)
+    assert same(whole.state_dict(), train(name, blobs, tmp_path / "cut").model.state_dict())
+
+
+def test_optional_abilities_have_their_shapes(name, blobs, tmp_path):
+    model = train(name, blobs, tmp_path).model
+    x = draw(blobs, torch.arange(4), frozenset({"image"}), torch.device("cpu"))["image"]
+    with torch.no_grad():
+        if hasattr(model, "reconstruct"):
+            y = model.reconstruct(x)
+            assert y.shape == x.shape
+            assert y.abs().max() <= 1 + 1e-5
+        if hasattr(model, "log_likelihood_bound"):
+            bound = model.log_likelihood_bound(x)
+            assert bound.shape == (4,)
+            assert bound.isfinite().all()
+            assert (bound < 0).all()  # of discrete pixels: a probability
+
+
+def test_colour_and_another_size_fit(name):
+    model = build(name, Spec((3, 64, 64), 2)).eval()
+    with torch.inference_mode():
+        assert model.sample(1).shape == (1, 3, 64, 64)
+
+
+def test_a_size_it_cannot_take_is_refused_in_one_sentence(name):
+    try:
+        with torch.inference_mode():
+            build(name, Spec((1, 17, 17), 2)).eval().sample(1)
+    except ValueError as error:
+        assert "17" in str(error)
+        assert "\n" not in str(error)

@@ -1,0 +1,115 @@
+"""params.yaml: what is checked in is valid; what is wrong is named with place, value and remedy."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from paragone import params as module
+from paragone.params import ParamsError
+
+GOOD = {
+    "profile": "p",
+    "datasets": {"d": {"loader": "mnist", "source": "packaged"}},
+    "profiles": {
+        "p": {
+            "about": "a test",
+            "datasets": ["d"],
+            "seeds": [0],
+            "samples": 100,
+            "spaces": ["classifier"],
+            "models": {"dcgan": {"plan": {"kimg": 1}}},
+        }
+    },
+}
+
+
+def load(tmp_path: Path, change=lambda p: None) -> module.Params:
+    value = yaml.safe_load(yaml.safe_dump(GOOD))
+    change(value)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(value))
+    return module.load(tmp_path)
+
+
+def test_the_projects_own_file_is_valid(root):
+    params = module.load(root)
+    assert {"smoke", "quick", "survey"} <= set(params.profiles)
+
+
+def test_the_paper_is_the_default_and_the_profile_overrides_it(tmp_path):
+    params = load(tmp_path, lambda p: p["profiles"]["p"]["models"]["dcgan"].update(config={"width": 8}))
+    plan = params.plan("p", "d", "dcgan")
+    assert plan.kimg == 1
+    assert plan.batch == 128  # Radford 2015
+    assert params.config("p", "d", "dcgan") == {"width": 8}
+
+
+def test_a_data_set_can_override_again(tmp_path):
+    own = {"d": {"plan": {"kimg": 7}, "config": {"width": 4}}}
+    params = load(tmp_path, lambda p: p["profiles"]["p"]["models"]["dcgan"].update(datasets=own))
+    assert params.plan("p", "d", "dcgan").kimg == 7
+    assert params.config("p", "d", "dcgan") == {"width": 4}
+
+
+def profile(p):
+    return p["profiles"]["p"]
+
+
+BAD = {
+    "unknown model": (
+        lambda p: profile(p)["models"].update(dcgam={}),
+        r"p\.models\.dcgam: no such model; did you mean 'dcgan'",
+    ),
+    "unknown data set": (lambda p: profile(p).update(datasets=["dd"]), r"datasets has no data set 'dd'"),
+    "unknown profile": (lambda p: p.update(profile="q"), "profiles has no profile 'q'"),
+    "unknown key": (lambda p: profile(p).update(sampels=3), r"profiles\.p\.sampels: no such key"),
+    "unknown config key": (
+        lambda p: profile(p)["models"]["dcgan"].update(config={"widht": 3}),
+        r"dcgan\.config\.widht: no such key; did you mean 'width'",
+    ),
+    "unknown plan key": (
+        lambda p: profile(p)["models"]["dcgan"].update(plan={"kimgs": 3}),
+        r"dcgan\.plan\.kimgs: no such key; did you mean 'kimg'",
+    ),
+    "wrong type": (lambda p: profile(p).update(samples="many"), r"samples: .*valid integer; it is 'many'"),
+    "wrong type in config": (
+        lambda p: profile(p)["models"]["dcgan"].update(config={"width": "wide"}),
+        r"dcgan\.config\.width: .*integer.*'wide'",
+    ),
+    "wrong type in plan": (
+        lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": "long"}),
+        r"dcgan\.plan\.kimg: .*number.*'long'",
+    ),
+    "negative budget": (lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": -1}), "kimg is -1"),
+    "empty seeds": (lambda p: profile(p).update(seeds=[]), r"profiles\.p\.seeds: .*at least 1 item"),
+    "repeated seeds": (lambda p: profile(p).update(seeds=[1, 1]), r"seeds \[1, 1\] names something twice"),
+    "negative seed": (lambda p: profile(p).update(seeds=[-1]), r"seeds\.0: .*greater than or equal to 0"),
+    "missing key": (lambda p: profile(p).pop("samples"), r"profiles\.p\.samples: is missing"),
+    "unknown loader": (lambda p: p["datasets"]["d"].update(loader="mnits"), "no such loader 'mnits'"),
+    "local without a path": (lambda p: p["datasets"]["d"].update(source="local"), "needs a path"),
+    "missing parent": (
+        lambda p: profile(p)["models"].update(ddim={}),
+        r"ddim\.parents: needs \['ddpm'\]; it has none",
+    ),
+    "parent not in the profile": (
+        lambda p: profile(p)["models"].update(ddim={"parents": {"ddpm": "ddpm"}}),
+        r"parents\.ddpm: 'ddpm' is not a model of profile 'p'; add it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_named(tmp_path, name):
+    change, message = BAD[name]
+    with pytest.raises(ParamsError, match=message) as caught:
+        load(tmp_path, change)
+    assert "params.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_broken_file_is_named(tmp_path):
+    with pytest.raises(ParamsError, match="not found"):
+        module.load(tmp_path)
+    (tmp_path / "params.yaml").write_text("a: [")
+    with pytest.raises(ParamsError, match="not YAML"):
+        module.load(tmp_path)
