@@ -1,0 +1,55 @@
+# make demo   everything, from install to the comparison table        make test   the tests
+# Both make .venv if it is missing. `make help` lists the rest.
+
+PYTHON ?= python3
+PROFILE ?=
+BIN := .venv/bin
+export DVC_NO_ANALYTICS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo repro test test-all lint format ui doctor bench clean-venv
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Paragone needs Python 3.11 or newer; name one: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: .venv/.installed ## run the default profile (PROFILE=smoke for another) and print the comparison table
+	$(BIN)/python -m flows.benchmark $(if $(PROFILE),--profile $(PROFILE))
+
+repro: .venv/.installed ## the same by plain DVC, one stage at a time
+	$(BIN)/paragone pipeline
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $(if $(PROFILE),$(shell $(BIN)/paragone trunk $(PROFILE)))
+	$(BIN)/paragone table $(PROFILE)
+
+test: .venv/.installed ## the fast tests
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: .venv/.installed ## every test, the slow proofs included
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/.installed ## format check, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.installed ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+ui: .venv/.installed ## open the MLflow comparison of the runs at http://127.0.0.1:5000
+	$(BIN)/paragone track $(PROFILE)
+	$(BIN)/mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --default-artifact-root $(CURDIR)/mlartifacts --host 127.0.0.1 --port 5000
+
+doctor: .venv/.installed ## what this machine has, and what is missing for what
+	$(BIN)/paragone doctor
+
+bench: .venv/.installed ## speed against peers (installs them into .venv-peers)
+	$(BIN)/python benchmarks/run.py
+
+clean-venv: ## remove the virtual environment
+	rm -rf .venv
