@@ -1,0 +1,151 @@
+"""Write tables as Markdown, CSV and LaTeX; `Grid` is the printed form that the page shares."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from paragone.report.results import Results
+from paragone.report.tables import Cell, Row, Table
+
+MISSING = "–"
+
+
+class Text(NamedTuple):
+    """A printed cell."""
+
+    text: str
+    bold: bool = False
+    value: float | None = None  # for sorting
+    note: str = ""  # why, where the text is an outcome
+
+
+class Line(NamedTuple):
+    """A printed row; a heading has one cell."""
+
+    kind: Literal["heading", "floor", "model"]
+    cells: list[Text]
+
+
+class Grid(NamedTuple):
+    """A table as printed."""
+
+    title: str
+    headers: list[str]
+    abouts: list[str]  # what each column means, "" where its header says it
+    numeric: list[bool]
+    lines: list[Line]
+    caption: list[str]
+
+
+def grid(table: Table) -> Grid:
+    """Lay a table out: columns that nothing fills are left out, a heading stands above each family."""
+    shown = [c for c in table.columns if any(c.key in row.cells for row in table.rows)]
+    lines: list[Line] = []
+    for row in table.rows:
+        if row.kind == "model" and row.heading not in (line.cells[0].text for line in lines if line.kind == "heading"):
+            lines.append(Line("heading", [Text(row.heading)]))
+        figures = [_text(row.cells.get(c.key), c.number) for c in shown]
+        lines.append(Line(row.kind, [Text(row.title), *figures, Text(row.seeds), outcome(row)]))
+    return Grid(
+        title=table.title,
+        headers=["Model", *(c.header for c in shown), "Seeds", "Outcome"],
+        abouts=["", *(c.about for c in shown), "finished of planned", ""],
+        numeric=[False, *(True for _ in shown), False, False],
+        lines=lines,
+        caption=table.caption,
+    )
+
+
+def _text(cell: Cell | None, number: Callable[[float], str]) -> Text:
+    if cell is None:
+        return Text(MISSING)
+    half = "" if cell.half is None else f" ± {number(cell.half)}"
+    return Text(number(cell.mean) + half, cell.best, cell.mean)
+
+
+def outcome(row: Row) -> Text:
+    """How a row ended, and why."""
+    return Text("" if row.kind == "floor" else row.outcome or "finished", note=row.reason)
+
+
+def lineage(results: Results, dataset: str, title: str) -> Grid:
+    """Where each row's figures come from, run by run."""
+    sources = {
+        "MLflow run": "name",
+        "Commit": "train.commit",
+        "Uncommitted changes": "train.dirty",
+        "Code": "train.code",
+        "Data": "train.data",
+        "Seed": "seed",
+        "Parents": "parents",
+        "Started": "train.started",
+        "Outcome": "outcome",
+    }
+    hashes = ("Commit", "Code", "Data")
+    lines = []
+    for _, run in results.of(dataset).iterrows():
+        values = {label: run.get(source) for label, source in sources.items()}
+        cells = [_plain(v)[:12] if label in hashes else _plain(v) for label, v in values.items()]
+        lines.append(Line("model", [*map(Text, cells), Text(_settings(run))]))
+    caption = [f"MLflow experiment: paragone/{results.profile}.", "Hashes are cut to 12 characters; runs.parquet has them whole."]
+    abouts = ["", "git commit of the code", "whether tracked files differed from the commit", "fingerprint of the code it used",
+              "content hash of the prepared data", "", "models it starts from", "", "", "what differs from the paper's defaults, and the plan"]
+    headers = [*sources, "Settings"]
+    return Grid(f"Lineage: {title}", headers, abouts, [h == "Seed" for h in headers], lines, caption)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return MISSING if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
+
+
+def _settings(run: "pd.Series[object]") -> str:
+    """The run's plan and config overrides, defaults of the plan that mean "off" left out."""
+    parts = []
+    for prefix in ("train.config.", "train.plan."):
+        for key, value in run.items():
+            if str(key).startswith(prefix) and not pd.isna(value) and value not in (0, False, "none"):  # type: ignore[call-overload]
+                parts.append(f"{str(key).removeprefix(prefix)}={value:g}" if isinstance(value, float) else f"{str(key).removeprefix(prefix)}={value}")
+    return ", ".join(parts) or MISSING
+
+
+def markdown(grids: Iterable[Grid]) -> str:
+    """Tables as GitHub's Markdown, each with its caption."""
+    parts = []
+    for g in grids:
+        rule = ["---:" if numeric else "---" for numeric in g.numeric]
+        rows = [g.headers, rule, *([_markdown_cell(line, t) for t in line.cells] for line in g.lines)]
+        padded = [row + [""] * (len(g.headers) - len(row)) for row in rows]
+        body = "\n".join(f"| {' | '.join(row)} |" for row in padded)
+        parts.append(f"## {g.title}\n\n{body}\n\n{' '.join(g.caption)}\n")
+    return "\n".join(parts)
+
+
+def _markdown_cell(line: Line, cell: Text) -> str:
+    text = " ".join((f"{cell.text}: {cell.note}" if cell.note else cell.text).split()).replace("|", "\\|")
+    return f"**{text}**" if cell.bold and text else f"*{text}*" if line.kind == "heading" else text
+
+
+def csv(tables: Iterable[Table]) -> str:
+    """Figures as numbers: `<key>` is the mean over seeds, `<key>_ci95` the half-width of its interval."""
+    records = []
+    for table in tables:
+        for row in table.rows:
+            record: dict[str, object] = {
+                "dataset": table.dataset, "family": row.family, "model": row.model or "floor", "title": row.title,
+            }
+            for column in table.columns:
+                cell = row.cells.get(column.key)
+                record[column.key] = cell.mean if cell else None
+                record[f"{column.key}_ci95"] = cell.half if cell else None
+            outcome = "" if row.kind == "floor" else row.outcome or "finished"
+            records.append(record | {"seeds": row.seeds, "outcome": outcome, "reason": row.reason})
+    return pd.DataFrame(records).to_csv(index=False, float_format="%.10g")
+
+
+def text_csv(grids: Iterable[Grid]) -> str:
+    """A table of text, as CSV."""
+    frames = [pd.DataFrame([[t.text for t in line.cells] for line in g.lines], columns=g.headers) for g in grids]
+    return pd.concat(frames).to_csv(index=False)

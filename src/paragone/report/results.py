@@ -1,0 +1,211 @@
+"""Read every run of a profile into one wide table: a row a run, flat column names, nothing left out.
+
+Columns are the keys of a run's files, joined by dots under the file's name: `train.seconds`, `sampling.latency_ms`,
+`metrics.spaces.clf-mnist-5k.fd`. `COLUMNS` says what the known ones mean; `describe` documents the whole table.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from paragone import files, paths, registry
+from paragone.params import Params
+
+Json = dict[str, Any]
+
+COLUMNS = {
+    "name": "data set/model/seed; also the name of its MLflow run",
+    "title": "the model's name as the field writes it",
+    "family": "family of generators: the folder of the model's file",
+    "outcome": "finished, diverged, failed (a stage crashed), unfinished or not run",
+    "reason": "why the outcome is not `finished`",
+    "parents": "models of the same data set and seed that it starts from, as role=model",
+    "train_seconds_total": "seconds of training, those of its parents included",
+    "train.seconds": "seconds of training itself, without set-up and checkpoints",
+    "train.images": "images drawn from the training set",
+    "train.kimg": "budget in thousands of images",
+    "train.images_per_second": "training throughput",
+    "train.parameters": "parameters of the model",
+    "train.peak_memory_mb": "peak memory of training, MB",
+    "train.commit": "git commit of the code",
+    "train.dirty": "whether tracked files differed from that commit",
+    "train.code": "fingerprint of the code that the training used",
+    "train.data": "content hash of the prepared data",
+    "train.plan.*": "training plan (paragone.models.base.Plan)",
+    "train.config.*": "the model's Config",
+    "train.*": "key of train.json",
+    "sampling.images_per_second": "sampling throughput at the batch of `sampling.batch`, images/s",
+    "sampling.latency_ms": "time to draw one image, ms, median",
+    "sampling.*": "key of sampling.json",
+    "metrics.n": "generated images that were evaluated",
+    "metrics.n_real": "real images in the reference",
+    "metrics.spaces.*.fd": "Frechet distance in this feature space",
+    "metrics.spaces.*.kid": "kernel distance (KID) in this feature space",
+    "metrics.spaces.*.precision": "precision (k = 5) in this feature space",
+    "metrics.spaces.*.recall": "recall (k = 5) in this feature space",
+    "metrics.spaces.*.density": "density (k = 5) in this feature space",
+    "metrics.spaces.*.coverage": "coverage (k = 5) in this feature space",
+    "metrics.modes.missing": "classes that the samples hardly show",
+    "metrics.bits_per_dimension": "bound on the negative log-likelihood of test images, bits per dimension",
+    "metrics.*": "key of metrics.json (documented in paragone.evaluation)",
+}
+"""What a column means; the first pattern that fits."""
+
+
+class DataSet(NamedTuple):
+    """What is known of one data set of the profile; None for a file that is not there yet."""
+
+    name: str
+    title: str
+    loader: str
+    about: Json | None  # dataset.json
+    reference: Json | None  # reference.json
+    floor: Json | None  # floor.json: real test images, evaluated as if they were samples
+    validation: Json | None
+
+
+class Results(NamedTuple):
+    """Everything a report of one profile is made of."""
+
+    root: Path
+    profile: str
+    about: str
+    seeds: list[int]
+    datasets: list[DataSet]
+    runs: pd.DataFrame
+
+    def of(self, dataset: str) -> pd.DataFrame:
+        """The runs of one data set."""
+        return self.runs[self.runs["dataset"] == dataset]
+
+    def run(self, row: "pd.Series[Any]") -> paths.Run:
+        """Where the files of a row stand."""
+        return paths.Run(self.profile, row["dataset"], row["model"], int(row["seed"]))
+
+
+def read(root: Path, params: Params, profile: str) -> Results:
+    """Read what the runs of `profile` have left so far. Raises ValueError naming a file that is not whole."""
+    chosen = params.get_profile(profile)
+    rows = [
+        _row(root, params, paths.Run(profile, dataset, model, seed))
+        for dataset in chosen.datasets
+        for model in chosen.models
+        for seed in chosen.seeds
+    ]
+    _add_totals(rows, params, profile)
+    datasets = [_dataset(root, params, profile, name) for name in chosen.datasets]
+    return Results(root, profile, chosen.about, chosen.seeds, datasets, pd.DataFrame(rows))
+
+
+def _object(file: Path) -> Json | None:
+    """The object in a JSON file, None if there is no such file."""
+    if not file.exists():
+        return None
+    value = files.read_json(file)
+    if not isinstance(value, dict):
+        raise ValueError(f"{file}: holds {type(value).__name__}, not an object; delete it and run its stage again")
+    return value
+
+
+def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The leaves of nested objects under dotted names; a list is one leaf, as JSON text."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(f"{prefix}.{key}", inner)
+    else:
+        yield prefix, json.dumps(value) if isinstance(value, list) else value
+
+
+def _row(root: Path, params: Params, run: paths.Run) -> Json:
+    sources = {"train": run.training, "sampling": run.sampling, "metrics": run.metrics}
+    found = {stage: _object(root / file) for stage, file in sources.items()}
+    outcome, reason = _outcome(found, _object(root / run.failure))
+    parents = params.entry(run.profile, run.model).parents
+    row: Json = {
+        "name": f"{run.dataset}/{run.model}/{run.seed}",
+        "dataset": run.dataset,
+        "model": run.model,
+        "seed": run.seed,
+        "title": (found["train"] or {}).get("title") or registry.model_class(run.model).title,
+        "family": (found["train"] or {}).get("family") or registry.family(run.model),
+        "outcome": outcome,
+        "reason": reason,
+        "parents": ", ".join(f"{role}={model}" for role, model in parents.items()),
+    }
+    for stage, content in found.items():
+        row |= dict(flatten(stage, content or {}))
+    return row
+
+
+def _outcome(found: Mapping[str, Json | None], failure: Json | None) -> tuple[str, str]:
+    train, sampling, metrics = found["train"], found["sampling"], found["metrics"]
+    if failure is not None:  # figures that an earlier attempt left are not this one's
+        return "failed", f"{failure.get('stage', 'a stage')}: {failure.get('reason', 'no reason was recorded')}"
+    for content in (metrics, train):
+        if content is not None and content.get("outcome") == "diverged":
+            return "diverged", str(content.get("reason") or "no reason was recorded")
+    if metrics is not None:
+        return "finished", ""
+    if train is None:
+        return "not run", "its training has not run yet"
+    return "unfinished", "trained, not sampled yet" if sampling is None else "sampled, not evaluated yet"
+
+
+def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
+    """Training time with the parents' (a child's own seconds alone would flatter it), and what a child waits for."""
+    by_key = {(row["dataset"], row["model"], row["seed"]): row for row in rows}
+
+    def total(row: Json) -> float | None:
+        own = row.get("train.seconds")
+        parents = [by_key[row["dataset"], m, row["seed"]] for m in params.entry(profile, row["model"]).parents.values()]
+        inherited = [total(parent) for parent in parents]
+        known = [seconds for seconds in (own, *inherited) if seconds is not None]
+        return sum(known) if len(known) == 1 + len(inherited) else None
+
+    for row in rows:
+        row["train_seconds_total"] = total(row)
+        for model in params.entry(profile, row["model"]).parents.values():
+            outcome = by_key[row["dataset"], model, row["seed"]]["outcome"]
+            if row["outcome"] == "not run" and outcome != "finished":
+                row["reason"] = f"waits for its parent {model} ({outcome})"
+
+
+def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:
+    entry = params.get_dataset(name)
+    about = _object(root / paths.prepared(name) / "dataset.json")
+    folder = root / paths.reference(profile, name)
+    return DataSet(
+        name=name,
+        title=entry.title or (about or {}).get("title") or name,
+        loader=entry.loader,
+        about=about,
+        reference=_object(folder / "reference.json"),
+        floor=_object(folder / "floor.json"),
+        validation=_object(root / paths.validation(name)),
+    )
+
+
+def as_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with one type a column, fit for parquet: where a key's values have several types, they are JSON text."""
+    table = runs.copy()
+    for column in table:
+        values = table[column].dropna()
+        kinds = {float if isinstance(v, int | float) and not isinstance(v, bool) else type(v) for v in values}
+        if len(kinds) > 1:
+            table[column] = table[column].map(lambda v: None if pd.isna(v) else json.dumps(v))
+        elif kinds == {float}:
+            table[column] = table[column].astype("float64")
+    return table
+
+
+def describe(runs: pd.DataFrame) -> str:
+    """The wide table's columns and their meaning, in Markdown."""
+    lines = ["# Columns of runs.parquet", "", "One row a run (data set, model, seed).", "", "| column | meaning |", "|---|---|"]
+    for column in runs.columns:
+        meaning = next((about for pattern, about in COLUMNS.items() if fnmatch(str(column), pattern)), "of params.yaml")
+        lines.append(f"| `{column}` | {meaning} |")
+    return "\n".join(lines) + "\n"

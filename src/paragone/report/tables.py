@@ -1,0 +1,225 @@
+"""Build the tables: a row a model, mean and interval over seeds, the best in bold, failures with their reason."""
+
+import math
+import statistics
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+from scipy import stats
+
+from paragone.report import columns
+from paragone.report.columns import Column
+from paragone.report.results import DataSet, Json, Results, flatten
+
+FLOOR = "Real test images (floor)"
+CONFIDENCE = 0.95
+
+
+class Cell(NamedTuple):
+    """Mean over seeds and the half-width of its interval (None with fewer than two seeds)."""
+
+    mean: float
+    half: float | None = None
+    best: bool = False
+
+
+class Row(NamedTuple):
+    """One model (or the floor) on one data set."""
+
+    kind: Literal["floor", "model"]
+    family: str
+    model: str
+    title: str
+    cells: dict[str, Cell]  # by column key; a missing one is not measured
+    seeds: str  # finished of planned: "3/3"
+    outcome: str  # "" if every seed finished
+    reason: str
+
+    @property
+    def heading(self) -> str:
+        return columns.FAMILIES.get(self.family, self.family.replace("_", " ").capitalize())
+
+
+class Table(NamedTuple):
+    """A table of one data set."""
+
+    name: str
+    title: str  # with the data set's
+    dataset: str  # its name
+    columns: list[Column]
+    rows: list[Row]
+    caption: list[str]  # sentences
+
+
+def interval(values: list[float]) -> Cell:
+    """Mean and t-interval (95 %) over seeds; no interval from a single seed."""
+    n, mean = len(values), statistics.fmean(values)
+    if n < 2:
+        return Cell(mean)
+    return Cell(mean, float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n))
+
+
+def spaces_of(results: Results, dataset: DataSet) -> list[str]:
+    """The feature spaces that anything of this data set was measured in, the reference's order first."""
+    names = list((dataset.floor or {}).get("spaces", {}))
+    prefix = "metrics.spaces."
+    measured = results.of(dataset.name).dropna(axis=1, how="all").columns
+    names += [c.removeprefix(prefix).rpartition(".")[0] for c in measured if c.startswith(prefix)]
+    order = {"clf": 0, "Lite0": 1, "Inception": 2}
+    return sorted(dict.fromkeys(names), key=lambda s: (order.get(columns.space_short(s), 3), s))
+
+
+def build(results: Results, dataset: DataSet) -> list[Table]:
+    """The tables of figures of one data set: main, quality, cost, reconstruction."""
+    spaces = spaces_of(results, dataset)
+    kinds = {
+        "main": ("Comparison", columns.main(spaces)),
+        "quality": ("Quality in every feature space", columns.quality(spaces)),
+        "cost": ("Cost", columns.cost()),
+        "reconstruction": ("Reconstruction and likelihood", columns.reconstruction()),
+    }
+    caption = describe(results, dataset, spaces)
+    return [
+        Table(name, f"{title}: {dataset.title}", dataset.name, shown, _rows(results, dataset, shown, name), caption)
+        for name, (title, shown) in kinds.items()
+    ]
+
+
+def _rows(results: Results, dataset: DataSet, shown: list[Column], name: str) -> list[Row]:
+    runs = results.of(dataset.name)
+    rows = [_model(group, shown) for _, group in runs.groupby("model", sort=False)]
+    if name == "reconstruction":
+        rows = [row for row in rows if row.cells]
+    order = list(columns.FAMILIES)
+    rows.sort(key=lambda r: (order.index(r.family) if r.family in order else len(order), r.family))  # stable
+    rows = _mark_best(rows, shown)
+    floor = _floor(dataset.floor, shown)
+    return [floor, *rows] if floor is not None and floor.cells else rows
+
+
+def _floor(floor: Json | None, shown: list[Column]) -> Row | None:
+    if floor is None:
+        return None
+    flat = dict(flatten("metrics", floor))
+    cells = {c.key: Cell(flat[c.source] * c.scale) for c in shown if _is_number(flat.get(c.source))}
+    return Row("floor", "", "", FLOOR, cells, "", "", "")
+
+
+def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
+    finished = group[group["outcome"] == "finished"]
+    cells = {}
+    for column in shown:
+        if column.source in group:
+            kept = finished if len(finished) else _cost_only(group, column)
+            values = [float(v) * column.scale for v in kept[column.source] if _is_number(v)]
+            if values:
+                cells[column.key] = Cell(statistics.fmean(values)) if column.setting else interval(values)
+    first = group.iloc[0]
+    outcome, reason = _outcome(group)
+    return Row(
+        "model", first["family"], first["model"], first["title"], cells, f"{len(finished)}/{len(group)}", outcome, reason
+    )
+
+
+def _cost_only(group: pd.DataFrame, column: Column) -> pd.DataFrame:
+    """A diverged model has a cost but no quality, and a failed or unfinished one has no figure to trust."""
+    measured = column.source.startswith("train") or column.key == "parameters"
+    return group[(group["outcome"] == "diverged") & measured]
+
+
+def _outcome(group: pd.DataFrame) -> tuple[str, str]:
+    """How the seeds ended where not all finished: the outcome (with a count if mixed) and each distinct reason."""
+    bad = group[group["outcome"] != "finished"]
+    counts = bad["outcome"].value_counts(sort=False)
+    parts = [o if n == len(group) else f"{n} of {len(group)} {o}" for o, n in counts.items()]
+    seeds = {reason: list(same["seed"]) for reason, same in bad.groupby("reason", sort=False)}
+    if len(seeds) == 1 and len(bad) == len(group):
+        return ", ".join(parts), str(next(iter(seeds)))
+    each = [f"seed{'s' * (len(s) > 1)} {', '.join(map(str, s))}: {reason}" for reason, s in seeds.items()]
+    return ", ".join(parts), "; ".join(each)
+
+
+def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
+    """Bold what is best as printed. A model of which a seed diverged or failed has no claim to it."""
+    best = {}
+    eligible = [r for r in rows if not r.outcome]
+    for column in shown:
+        means = [r.cells[column.key].mean for r in eligible if column.key in r.cells]
+        if column.better and len({column.number(m) for m in means}) > 1:
+            best[column.key] = column.number(min(means) if column.better == "low" else max(means))
+    by_key = {c.key: c for c in shown}
+
+    def mark(row: Row) -> Row:
+        cells = {k: c._replace(best=by_key[k].number(c.mean) == best.get(k)) for k, c in row.cells.items()}
+        return row._replace(cells=cells)
+
+    return [row if row.outcome else mark(row) for row in rows]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]:
+    """The protocol in sentences: what was compared with what, in which spaces, on which machine, over which seeds."""
+    runs = results.of(dataset.name)
+    return [
+        _about_data(dataset),
+        _about_reference(dataset, runs),
+        _about_spaces(dataset, spaces),
+        _about_seeds(results),
+        "Best of each column in bold as printed; the floor, and models of which a seed did not finish, are left out of it.",
+        _about_hardware(runs),
+    ]
+
+
+def _about_data(dataset: DataSet) -> str:
+    about = dataset.about
+    if about is None:
+        return f"{dataset.title}: not ingested yet."
+    size = " × ".join(str(v) for v in (about.get("shape") or [])[1:])
+    made = ["made-up images"] if about.get("source") == "generated" else []
+    notes = [*made, str(about.get("padding") or ""), str(about.get("altered") or ""), *(about.get("warnings") or [])]
+    label = "; ".join(note for note in notes if note)
+    return f"{dataset.title}, {size} pixels" + (f" ({label})." if label else ".")
+
+
+def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
+    def known(key: str) -> str:
+        finished = runs[runs["outcome"] == "finished"]
+        found = finished[f"metrics.{key}"].dropna().unique() if f"metrics.{key}" in runs else []
+        values = list(found) or [v for v in [(dataset.floor or {}).get(key)] if v is not None]
+        return " or ".join(f"{int(v):,}" if _is_number(v) else str(v) for v in values) or "unknown"
+
+    floor_n = (dataset.floor or {}).get("n")
+    floor = f" Floor: {floor_n:,} real test images, evaluated as if they were samples." if floor_n else ""
+    split = known("reference_split")
+    return f"{known('n')} samples a run against {known('n_real')} real images (the {split} split).{floor}"
+
+
+def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:
+    measured = (dataset.floor or {}).get("spaces", {}) or (dataset.reference or {}).get("spaces", {})
+    hashes = {s: str(measured[s].get("hash", "")) if isinstance(measured.get(s), dict) else "" for s in spaces}
+    names = [f"{columns.fd_label(s)} is in {s}" + (f" ({hashes[s][:12]})" if hashes[s] else "") for s in spaces]
+    first = f" KID, precision, recall, density and coverage of the main table are in {spaces[0]}." if spaces else ""
+    return f"Feature spaces: {', '.join(names) or 'none measured yet'}.{first}"
+
+
+def _about_seeds(results: Results) -> str:
+    n = len(results.seeds)
+    if n == 1:
+        return f"One seed ({results.seeds[0]}): no interval can be given, so small differences mean nothing."
+    return f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished)."
+
+
+def _about_hardware(runs: pd.DataFrame) -> str:
+    keys = [f"train.{k}" for k in ("device", "threads", "precision", "torch")]
+    if not set(keys) <= set(runs):
+        return "Hardware: nothing has been trained yet."
+    seen = runs[keys].dropna().drop_duplicates()
+    parts = [
+        f"{r['train.device']}, {int(r['train.threads'])} thread{'s' * (r['train.threads'] > 1)}, "
+        f"{r['train.precision']}, torch {r['train.torch']}"
+        for _, r in seen.iterrows()
+    ]
+    return f"Hardware: {'; '.join(parts) or 'nothing has been trained yet'}."
