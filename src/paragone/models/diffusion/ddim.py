@@ -1,0 +1,80 @@
+"""DDIM: Denoising Diffusion Implicit Models. Jiaming Song, Chenlin Meng, Stefano Ermon, 2021.
+
+https://arxiv.org/abs/2010.02502. A sampler for a finished DDPM (the parent `ddpm`) that visits few of its steps; it
+trains nothing. eta = 0 is deterministic given the first noise, eta = 1 over all the steps is DDPM's ancestral sampler
+with the posterior's variance.
+
+Implemented: the update (eq. 12), its noise (eq. 16), the sub-sequences "linear" and "quadratic" (appendix D.2).
+
+Deviations: x_0 is clipped to [-1,1] at each step, as DDPM's sampler does, and epsilon reckoned from it. Both
+sub-sequences end at the parent's last step (the authors' code stops short of it), since only there x_t is pure noise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paragone.models.base import Batch, Model, Plan, Spec, Update
+
+
+class DDIM(Model):
+    title = "DDIM"
+    paper = "Song et al., 2021"
+    plan = Plan(kimg=0)
+    parents = frozenset({"ddpm"})
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        steps: int = 50  # S, of the parent's T
+        eta: float = 0.0  # 0: no noise; 1: DDPM's
+        spacing: Literal["linear", "quadratic"] = "linear"
+
+    times: Tensor  # (S,) int64, rising: the steps of the parent that are visited
+
+    def __init__(self, cfg: Config, spec: Spec, *, ddpm: Any) -> None:
+        super().__init__(ddpm=ddpm)
+        self.cfg, self.shape = cfg, spec.shape
+        total = len(ddpm.alpha_bar)
+        if not 1 <= cfg.steps <= total:
+            raise ValueError(f"DDIM's steps is {cfg.steps}; it must be 1 to the {total} timesteps of its parent")
+        self.register_buffer("times", times(cfg.steps, total, cfg.spacing))
+
+    @property
+    def ddpm(self) -> Any:
+        return self.frozen["ddpm"]
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        return {}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+        yield from ()
+
+    @torch.no_grad()
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        x = torch.randn(n, *self.shape, device=self.times.device)
+        steps = self.times.tolist()
+        for now, then in zip(steps[::-1], [*steps[-2::-1], -1], strict=True):
+            x, sigma = self.step(x, now, then)
+            x = x + sigma * torch.randn_like(x) if self.cfg.eta and then >= 0 else x
+        return x
+
+    def step(self, x: Tensor, now: int, then: int) -> tuple[Tensor, Tensor]:
+        """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` (-1: the image) given x at step `now`."""
+        a = self.ddpm.alpha_bar[now]
+        b = self.ddpm.alpha_bar[then] if then >= 0 else torch.ones_like(a)
+        x0 = self.ddpm.predict_x0(x, torch.full((len(x),), now, device=x.device))
+        eps = (x - a.sqrt() * x0) / (1 - a).sqrt()
+        sigma = self.cfg.eta * ((1 - b) / (1 - a) * (1 - a / b)).sqrt()  # eq. 16
+        return b.sqrt() * x0 + (1 - b - sigma**2).clamp(min=0).sqrt() * eps, sigma  # eq. 12
+
+
+def times(steps: int, total: int, spacing: str) -> Tensor:
+    """tau, rising: `steps` of 0..total-1 (one alone: the last); "quadratic" repeats none and may hold fewer."""
+    if steps == 1:
+        return torch.tensor([total - 1])
+    i = torch.linspace(0, 1, steps, dtype=torch.float64)
+    return ((total - 1) * (i if spacing == "linear" else i**2)).round().long().unique()
