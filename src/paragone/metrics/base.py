@@ -1,0 +1,86 @@
+"""What the metrics read. Metrics are pure functions of these views; none of them knows a model or a file.
+
+A file in this package is one metric, or several that share their work. It defines
+
+    needs = <one of the views below>
+    def compute(view) -> dict[str, ...]    # what goes into metrics.json, next to the other metrics of that view
+
+and is found by its name: adding a file adds the metric to every evaluation.
+"""
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+
+class Statistics(NamedTuple):
+    """Mean and unbiased covariance of n features, in float64."""
+
+    n: int
+    mean: Tensor  # (D,)
+    cov: Tensor  # (D,D)
+
+    @classmethod
+    def of(cls, x: Tensor) -> Self:
+        """Statistics of features (N,D), N >= 2."""
+        x = x.double()
+        mean = x.mean(0)
+        centred = x - mean
+        return cls(len(x), mean, centred.T @ centred / (len(x) - 1))
+
+    def merge(self, other: "Statistics") -> "Statistics":
+        """Statistics of both sets together (Chan, Golub and LeVeque 1979, eq. 2.1), so that sets can be streamed."""
+        n = self.n + other.n
+        delta = other.mean - self.mean
+        scatter = self.cov * (self.n - 1) + other.cov * (other.n - 1)
+        scatter += torch.outer(delta, delta) * (self.n * other.n / n)
+        return Statistics(n, self.mean + delta * (other.n / n), scatter / (n - 1))
+
+
+class Embedded(NamedTuple):
+    """Real and fake images in one feature space."""
+
+    real: Statistics  # of the whole reference split
+    subset: Tensor  # (M,D) float32, features of a part of it (all of it, where it is small)
+    fake: Tensor  # (N,D) float32
+
+
+class Predicted(NamedTuple):
+    """What a classifier says of the fakes, in random order."""
+
+    logits: Tensor  # (N,K) float32
+
+
+class Classified(NamedTuple):
+    """What a classifier that knows the classes of this data set says of the fakes."""
+
+    logits: Tensor  # (N,K) float32
+    confusion: Tensor  # (K,K) float64: row c is the mean probabilities of held-out real images of class c
+    shares: Tensor  # (K,) float64: how the real classes are distributed
+
+
+class Pixels(NamedTuple):
+    """The fakes themselves, and what distances are usual between real images."""
+
+    fakes: Tensor  # (N,H,W,C) uint8
+    train: Tensor  # (M,H,W,C) uint8
+    test_nearest: Tensor  # (T,) float64, from real test images to the nearest of `train` (see metrics.nearest)
+    duplicate_threshold: float  # nearer than this, two fakes are one image
+
+
+class Reconstructed(NamedTuple):
+    """Real held-out images and what a model makes of them."""
+
+    images: Tensor  # (N,H,W,C) uint8
+    reconstructions: Tensor  # (N,H,W,C) uint8
+
+
+class Bounded(NamedTuple):
+    """A model's lower bounds on the log likelihood of real held-out images."""
+
+    bound: Tensor  # (N,) nats an image
+    dims: int  # H W C
+
+
+View = Embedded | Predicted | Classified | Pixels | Reconstructed | Bounded

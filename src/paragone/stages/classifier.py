@@ -1,0 +1,40 @@
+"""Train the data set's classifier on the real training split, and measure it on the held-out test split."""
+
+import time
+from pathlib import Path
+
+from paragone import files, hardware, paths
+from paragone.datasets import base
+from paragone.extractors import classifier
+from paragone.params import Params
+
+
+def run(root: Path, params: Params, dataset: str) -> None:
+    """Write weights.safetensors and classifier.json. Raises ValueError for a data set without labels."""
+    params.get_dataset(dataset)
+    folder = root / paths.prepared(dataset)
+    real, test = base.load(folder, "train"), base.load(folder, "test")
+    if real.labels is None or test.labels is None:
+        raise ValueError(
+            f"{folder}: data set '{dataset}' has no labels, so there is nothing for a classifier to learn; "
+            "take 'classifier' out of the spaces of its profile"
+        )
+    device = hardware.device()
+    started = time.process_time()
+    net, kimg = classifier.train(real, device)
+    about = {
+        "dataset": dataset,
+        "data": files.read_json(folder / "dataset.json")["content_hash"],
+        "shape": list(real.spec.shape),
+        "classes": real.spec.classes,
+        "n_train": len(real.images),
+        "kimg": kimg,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "version": classifier.Classifier.version,
+        **classifier.held_out(net, test, device),
+    }
+    classifier.save(root / paths.classifier(dataset), net, about)
+    print(
+        f"classifier of {dataset}: {about['accuracy']:.2%} of {about['n_test']} held-out images right, "
+        f"{kimg:.0f} kimg in {time.process_time() - started:.0f} CPU-seconds"
+    )

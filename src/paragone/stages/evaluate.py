@@ -1,0 +1,58 @@
+"""Measure a run: its samples against the reference, and its model's reconstructions and likelihood on test images."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paragone import checkpoint, evaluation, files, hardware, paths
+from paragone.datasets import base
+from paragone.params import Params
+
+
+def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
+    """Write metrics.json. Raises ValueError when the samples are not what the profile asks for."""
+    where = paths.Run(profile, dataset, model, seed)
+    metadata = checkpoint.read_metadata(root / where.weights)
+    if metadata["outcome"] == "diverged":
+        files.write_json(root / where.metrics, evaluation.diverged(metadata.get("reason")))
+        print(f"{where.folder}: training diverged ({metadata.get('reason')}); there is nothing to measure")
+        return
+    result = _measure(root, params, where)
+    files.write_json(root / where.metrics, result)
+    figures = ", ".join(f"{s['distance']} {s['fd']:.4g}" for s in result["spaces"].values())
+    print(f"{where.folder}: {figures} ({result['n']} samples against {result['n_real']} real images)")
+
+
+def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
+    profile = params.get_profile(where.profile)
+    prepared = root / paths.prepared(where.dataset)
+    train, test = base.load(prepared, "train"), base.load(prepared, "test")
+    extractors = evaluation.load_extractors(root, where.dataset, profile.spaces)
+    reference = evaluation.load(root / paths.reference(where.profile, where.dataset), extractors, train)
+    c, h, w = train.spec.shape
+    samples = read_samples(root / where.samples, (profile.samples, h, w, c))
+    device = hardware.device()
+    result = evaluation.evaluate(samples, reference, extractors, device)
+    network, _ = checkpoint.load_model(root / where.weights)
+    real = evaluation.choose(test.images, profile.samples)
+    return result | evaluation.abilities(network, real, where.seed, device)
+
+
+def read_samples(path: Path, shape: tuple[int, ...]) -> Tensor:
+    """The uint8 images of a .npy file, which must have this shape. Raises ValueError."""
+    remedy = "sample the run again"
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file; {remedy}") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: not a whole .npy file ({error}); {remedy}") from None
+    if array.dtype != np.uint8 or array.shape != shape:
+        found, wanted = ("x".join(map(str, s)) for s in (array.shape, shape))
+        raise ValueError(
+            f"{path}: holds {found} {array.dtype}, the profile and the data set ask for {wanted} uint8; {remedy}"
+        )
+    return torch.from_numpy(array)
