@@ -1,0 +1,251 @@
+"""The generated pipelines: what depends on what, that the checked-in files are current, and what DVC makes of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from paragone import params, paths
+from paragone.params import Params, ParamsError
+from paragone.pipeline import HEADER, generate
+from paragone.stages import pipeline as stage
+
+ROOT = Path(__file__).parents[1]
+
+SMALL: dict[str, Any] = {
+    "profile": "quick",
+    "datasets": {
+        "digits": {"loader": "mnist", "source": "packaged"},
+        "clothes": {"loader": "fashion_mnist", "source": "local", "path": "upstream"},
+    },
+    "profiles": {
+        "all": {
+            "about": "Everything.",
+            "datasets": ["digits", "clothes"],
+            "seeds": [0, 1],
+            "samples": 16,
+            "sample_batch": 8,
+            "spaces": ["lite0"],
+            "models": {"vae": {}},
+        },
+        "quick": {
+            "about": "Little.",
+            "datasets": ["digits"],
+            "seeds": [0],
+            "samples": 16,
+            "sample_batch": 8,
+            "spaces": ["classifier", "lite0"],
+            "models": {"ddpm": {"plan": {"kimg": 1}}, "ddim": {"parents": {"ddpm": "ddpm"}}},
+        },
+    },
+}
+
+
+def stages(file: str | Path, values: dict[str, Any] = SMALL) -> dict[str, Any]:
+    return yaml.safe_load(generate(Params.model_validate(values))[Path(file)])["stages"]
+
+
+def keys(stage: dict[str, Any]) -> set[str]:
+    """The keys of runs/code.yaml that a stage depends on."""
+    return {key for entry in stage["params"] if isinstance(entry, dict) for key in entry[str(paths.CODE)]}
+
+
+def test_what_is_checked_in_is_what_params_yaml_asks_for() -> None:
+    stage.run(ROOT, params.load(ROOT), check=True)
+
+
+def test_no_file_grows_beyond_what_dvc_handles_fast() -> None:
+    for file, text in generate(params.load(ROOT)).items():
+        listed = yaml.safe_load(text)["stages"].values()
+        assert sum(len(s.get("foreach", [0])) for s in listed) <= 40, file
+
+
+def test_the_default_profile_stands_at_the_root_and_others_use_its_data() -> None:
+    assert set(stages("dvc.yaml")) == {
+        *("code", "ingest-digits", "validate-digits", "classifier-digits", "reference-digits", "report"),
+    }
+    assert set(stages("runs/all/dvc.yaml")) == {
+        *("ingest-clothes", "validate-clothes", "reference-digits", "reference-clothes", "report"),
+    }
+    assert stages("runs/all/dvc.yaml")["report"]["wdir"] == "../.."
+    assert stages("runs/all/dvc.yaml")["ingest-clothes"]["deps"] == ["upstream"]
+
+
+def test_a_child_depends_on_its_parents_weights_of_the_same_seed_and_on_their_code() -> None:
+    train = stages("runs/quick/digits/ddim/dvc.yaml")["train"]["do"]
+    assert "runs/quick/digits/ddpm/${item}/model.safetensors" in train["deps"]
+    assert keys(train) == {"stages.train", "models.ddim", "models.ddpm"}
+
+
+def test_only_evaluations_in_the_classifiers_space_wait_for_the_classifier() -> None:
+    folder = str(paths.classifier("digits"))
+    assert folder in stages("runs/quick/digits/ddpm/dvc.yaml")["evaluate"]["do"]["deps"]
+    assert folder not in stages("runs/all/digits/vae/dvc.yaml")["evaluate"]["do"]["deps"]
+    assert stages("runs/all/digits/vae/dvc.yaml")["evaluate"]["foreach"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("profile", "drop", "message"),
+    [
+        ("tables", None, r"profiles\.tables.*otherwise"),
+        ("quick", "sample_batch", r"profiles\.quick\.sample_batch.*add it"),
+    ],
+)
+def test_what_dvc_could_not_run_is_refused(profile: str, drop: str | None, message: str) -> None:
+    entry = {k: v for k, v in SMALL["profiles"]["quick"].items() if k != drop}
+    values = {**SMALL, "profile": profile, "profiles": {profile: entry}}
+    with pytest.raises(ParamsError, match=message):
+        generate(Params.model_validate(values))
+
+
+def test_stale_generated_files_go_and_handwritten_ones_stay(tmp_path: Path) -> None:
+    settings = Params.model_validate(SMALL)
+    stage.run(tmp_path, settings)
+    stage.run(tmp_path, settings, check=True)
+    stale, own = tmp_path / "runs/gone/dvc.yaml", tmp_path / "runs/own/dvc.yaml"
+    for file, text in ((stale, HEADER), (own, "stages: {}\n")):
+        file.parent.mkdir()
+        file.write_text(text)
+    with pytest.raises(ValueError, match=r"runs/gone/dvc.yaml: not what params.yaml asks for; run `paragone pipeline`"):
+        stage.run(tmp_path, settings, check=True)
+    stage.run(tmp_path, settings)
+    assert own.exists()
+    assert not stale.exists()
+
+
+# A stand-in for the command: it finds the stage that runs it and fills its outputs from what that stage depends on.
+COMMAND = """#!{python}
+import hashlib, sys
+from pathlib import Path
+import yaml
+
+command = " ".join(["paragone", *sys.argv[1:]])
+seed = sys.argv[-1]
+if command == "paragone fingerprint":
+    lines = Path("src/paragone/code").read_text().splitlines()
+    Path("runs/code.yaml").write_text("\\n".join(line.partition("#")[0].rstrip() for line in lines))
+    sys.exit()
+for file in [Path("dvc.yaml"), *Path("runs").rglob("dvc.yaml")]:
+    for stage in yaml.safe_load(file.read_text())["stages"].values():
+        stage = stage.get("do", stage)
+        if stage["cmd"].replace("${{item}}", seed) != command:
+            continue
+        files = [f for d in stage.get("deps", []) for f in sorted([Path(d.replace("${{item}}", seed))])]
+        content = [(f / "x" if f.is_dir() else f).read_bytes() for f in files]
+        for entry in stage["params"]:
+            name, keys = next(iter(entry.items())) if isinstance(entry, dict) else ("params.yaml", [entry])
+            for key in keys:
+                value = yaml.safe_load(Path(name).read_text())
+                for part in key.split("."):
+                    value = value[part]
+                content.append(repr(value).encode())
+        digest = hashlib.md5(b"".join(content)).hexdigest()
+        for entry in stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", []):
+            out = Path((next(iter(entry)) if isinstance(entry, dict) else entry).replace("${{item}}", seed))
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if not out.suffix:
+                out.mkdir()
+                (out / "dataset.json").write_text(digest)
+                out = out / "x"
+            number = int(digest[:6], 16)
+            out.write_text(f"kimg,loss\\n0,{{number}}\\n" if out.suffix == ".csv" else f'{{{{"fd": {{number}}}}}}')
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with the pipelines of SMALL, the project's own DVC settings and the stand-in command."""
+    for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(SMALL))
+    (tmp_path / "upstream").write_text("x")
+    stage.run(tmp_path, Params.model_validate(SMALL))
+    every = ("ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report")
+    code = {
+        "stages": dict.fromkeys(every, 1),
+        "models": dict.fromkeys(("ddpm", "ddim", "vae"), 1),
+        "datasets": {"mnist": 1, "fashion_mnist": 1},
+        "metrics": 1,
+        "extractors": 1,
+    }
+    (tmp_path / "src/paragone").mkdir(parents=True)
+    (tmp_path / "src/paragone/code").write_text(yaml.safe_dump(code))
+    command = tmp_path / "build/paragone"
+    command.parent.mkdir()
+    command.write_text(COMMAND.format(python=sys.executable))
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x"):
+        subprocess.run(line.split(), cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def repro(root: Path, *targets: str) -> list[str]:
+    """The stages that `dvc repro` ran."""
+    out = subprocess.run(["dvc", "repro", *targets], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert out.returncode == 0, out.stdout + out.stderr
+    return [line.split("'")[1] for line in out.stdout.splitlines() if line.startswith("Running stage")]
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def of_model(model: str) -> set[str]:
+    return {f"runs/quick/digits/{model}/dvc.yaml:{name}@0" for name in ("train", "sample", "evaluate")}
+
+
+def test_dvc_runs_the_default_profile_once_and_reruns_what_a_change_touches(project: Path) -> None:
+    first = repro(project)
+    assert first[0] == "code"
+    assert first[-1] == "report"
+    assert set(first) == {*stages("dvc.yaml"), *of_model("ddpm"), *of_model("ddim")}
+    assert repro(project) == []
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd=project, capture_output=True, text=True, check=True
+    ).stdout
+    assert ".gitignore" not in status  # DVC adds no file of its own
+    assert not any(name in status for name in (".safetensors", ".npy", ".png", "data/", "code.yaml"))
+
+    code = project / "src/paragone/code"
+    edit(code, "metrics: 1", "metrics: 1  # a comment")
+    assert repro(project) == ["code"]
+    edit(code, "ddim: 1", "ddim: 2")
+    assert set(repro(project)) == {"code", *of_model("ddim"), "report"}
+    edit(project / "params.yaml", "kimg: 1", "kimg: 2")
+    assert set(repro(project)) == {*of_model("ddpm"), *of_model("ddim"), "report"}
+    edit(project / "params.yaml", "about: Everything.", "about: All.")
+    assert repro(project) == []
+    edit(code, "metrics: 1", "metrics: 2")
+    evaluations = {f"runs/quick/digits/{m}/dvc.yaml:evaluate@0" for m in ("ddpm", "ddim")}
+    assert set(repro(project)) == {"code", "reference-digits", *evaluations, "report"}
+
+
+def test_another_profile_builds_the_part_of_the_trunk_that_it_uses_and_leaves_the_default_one_alone(
+    project: Path,
+) -> None:
+    ran = repro(project, "runs/all/dvc.yaml")
+    assert {"code", "ingest-digits", "validate-digits", "runs/all/dvc.yaml:ingest-clothes"} < set(ran)
+    assert {f"runs/all/clothes/vae/dvc.yaml:evaluate@{seed}" for seed in (0, 1)} < set(ran)
+    assert "classifier-digits" not in ran
+    assert not any("quick" in name for name in ran)
+    assert repro(project, "runs/all/dvc.yaml") == []
+
+
+def test_dvc_shows_metrics_and_curves(project: Path) -> None:
+    repro(project)
+    shown = subprocess.run(["dvc", "metrics", "show"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert "fd" in shown
+    assert "runs/quick/digits/ddim/0/metrics.json" in shown
+    plots = ["dvc", "plots", "show", "-o", "build/plots"]
+    subprocess.run(plots, cwd=project, capture_output=True, check=True)
+    page = (project / "build/plots/index.html").read_text()
+    assert "ddim on digits" in page
+    assert "wall.png" in page
