@@ -23,7 +23,7 @@ demo: .venv/.installed ## run the default profile (PROFILE=smoke for another) an
 
 repro: .venv/.installed ## the same by plain DVC, one stage at a time
 	$(BIN)/paragone pipeline
-	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $(if $(PROFILE),$(shell $(BIN)/paragone trunk $(PROFILE)))
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $$($(BIN)/paragone trunk $(PROFILE))
 	$(BIN)/paragone table $(PROFILE)
 
 test: .venv/.installed ## the fast tests

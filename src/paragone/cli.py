@@ -140,6 +140,16 @@ def pipeline(
 
 
 @app.command()
+def trunk(
+    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+) -> None:
+    """Print the pipeline file of a profile, for `dvc repro $(paragone trunk smoke)`."""
+    _, params = _project()
+    params.get_profile(profile or params.profile)
+    print(paths.trunk(profile or params.profile, params.profile))
+
+
+@app.command()
 def fingerprint() -> None:
     """Hash the code of every stage and model, so that DVC reruns what a change touches and nothing else."""
     _stage("fingerprint")
