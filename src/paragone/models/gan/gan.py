@@ -1,0 +1,103 @@
+"""GAN: generative adversarial networks.
+
+Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661. Networks and hyper-parameters are those of the authors' MNIST
+experiment, https://github.com/goodfeli/adversarial (mnist.yaml).
+
+    eq. 1        min_G max_D  E[log D(x)] + E[log(1 - D(G(z)))]
+    section 3    in practice G maximises E[log D(G(z))] ("non-saturating")
+
+Deviations:
+- Momentum and learning rate stay where they start (the authors raise momentum from 0.5 to 0.7 over 250 epochs and
+  divide the learning rate by 1.000004 an update). `optimizer: adam` replaces SGD where the budget is short.
+- The generator's output bias starts at 0, not at the data's mean: a model sees no data before training.
+- Discriminator and generator are both updated on every batch (k = 1), the generator on the same noise.
+- The paper stops early by validation; the plan is a fixed 200 epochs of MNIST's 50,000 training images.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer
+
+from paragone import functional
+from paragone.models.base import Batch, Model, Plan, Spec, Update
+
+
+class Maxout(nn.Linear):
+    """The largest of `pieces` linear units each (Goodfellow et al. 2013): (B,c_in) -> (B,c_out)."""
+
+    def __init__(self, c_in: int, c_out: int, pieces: int) -> None:
+        super().__init__(c_in, c_out * pieces)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class GAN(Model):
+    """The original GAN: a ReLU generator and a maxout discriminator with dropout, both fully connected."""
+
+    title = "GAN"
+    paper = "Goodfellow et al., 2014"
+    plan = Plan(kimg=10_000, batch=100)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        loss: Literal["non-saturating", "minimax"] = "non-saturating"
+        z_dim: int = 100
+        hidden: int = 1200  # units of the generator's two hidden layers
+        units: int = 240  # maxout units of the discriminator's two hidden layers
+        pieces: int = 5  # linear pieces of a maxout unit
+        dropout_input: float = 0.2
+        dropout: float = 0.5
+        optimizer: Literal["sgd", "adam"] = "sgd"
+        lr: float = 0.1
+        momentum: float = 0.5  # beta1 of Adam
+
+    def __init__(self, cfg: Config, spec: Spec) -> None:
+        super().__init__()
+        self.cfg, self.shape, pixels = cfg, spec.shape, prod(spec.shape)
+        self.G = nn.Sequential(
+            *(nn.Linear(cfg.z_dim, cfg.hidden), nn.ReLU()),
+            *(nn.Linear(cfg.hidden, cfg.hidden), nn.ReLU()),
+            nn.Linear(cfg.hidden, pixels),
+        )
+        self.D = nn.Sequential(
+            *(nn.Flatten(), nn.Dropout(cfg.dropout_input), Maxout(pixels, cfg.units, cfg.pieces)),
+            *(nn.Dropout(cfg.dropout), Maxout(cfg.units, cfg.units, cfg.pieces)),
+            *(nn.Dropout(cfg.dropout), nn.Linear(cfg.units, 1)),
+        )
+        for net, bound in ((self.G, 0.05), (self.D, 0.005)):  # `irange` of mnist.yaml
+            for layer in net:
+                if isinstance(layer, nn.Linear):
+                    nn.init.uniform_(layer.weight, -bound, bound)
+                    nn.init.zeros_(layer.bias)
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        nets, cfg = {"discriminator": self.D, "generator": self.G}, self.cfg
+        if cfg.optimizer == "adam":
+            return {k: Adam(net.parameters(), cfg.lr, (cfg.momentum, 0.999), fused=True) for k, net in nets.items()}
+        return {k: SGD(net.parameters(), cfg.lr, cfg.momentum, fused=True) for k, net in nets.items()}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+        x = batch["image"]  # (B,C,H,W)
+        fake = self.sample(len(x))
+        loss = functional.logistic_discriminator_loss(self._logits(x), self._logits(fake.detach()))
+        yield Update("discriminator", loss)
+        logits = self._logits(fake)
+        if self.cfg.loss == "minimax":
+            yield Update("generator", functional.minimax_generator_loss(logits))
+        else:
+            yield Update("generator", functional.nonsaturating_generator_loss(logits))
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return self.D((x + 1) / 2)  # the paper's images are in [0,1]: dropout leaves black as it is
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        """G(z), z ~ N(0, I)."""
+        h = self.G(torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device)).float()
+        return torch.tanh(h / 2).view(n, *self.shape)  # 2 sigmoid(h) - 1: the paper's sigmoid, from [0,1] to [-1,1]

@@ -1,0 +1,62 @@
+"""The original GAN: its two games, its networks."""
+
+import pytest
+import torch
+
+from paragone.models.base import Spec
+from paragone.models.gan.gan import GAN, Maxout
+
+SPEC = Spec((1, 16, 16))
+X = torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+SMALL = {"hidden": 16, "units": 8, "pieces": 3, "dropout": 0.0, "dropout_input": 0.0}
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
+def test_losses_are_the_games_of_the_paper(loss: str) -> None:
+    model = GAN(GAN.Config(loss=loss, **SMALL), SPEC)
+    torch.manual_seed(1)
+    updates = list(model.losses({"image": X}, 0))
+    torch.manual_seed(1)
+    fake = model.sample(len(X))
+    d_real, d_fake = model.D((X + 1) / 2).sigmoid(), model.D((fake + 1) / 2).sigmoid()
+    generator = (1 - d_fake).log().mean() if loss == "minimax" else -d_fake.log().mean()
+    assert [u.optimizer for u in updates] == ["discriminator", "generator"]
+    torch.testing.assert_close(updates[0].loss, -(d_real.log().mean() + (1 - d_fake).log().mean()))
+    torch.testing.assert_close(updates[1].loss, generator)
+
+
+def test_the_discriminators_update_does_not_reach_the_generator() -> None:
+    model = GAN(GAN.Config(**SMALL), SPEC)
+    first = next(model.losses({"image": X}, 0))
+    grads = torch.autograd.grad(first.loss, list(model.G.parameters()), allow_unused=True)
+    assert all(g is None for g in grads)
+
+
+def test_maxout_takes_the_largest_piece_of_each_unit() -> None:
+    layer = Maxout(4, 5, 3)
+    x = torch.randn(2, 4)
+    pieces = x @ layer.weight.T + layer.bias  # (2,15)
+    expected = torch.stack([pieces[:, 3 * i : 3 * i + 3].max(1).values for i in range(5)], 1)
+    torch.testing.assert_close(layer(x), expected)
+
+
+def test_the_defaults_are_the_authors_networks() -> None:
+    model = GAN(GAN.Config(), Spec((1, 28, 28)))  # 28 px: fully connected networks take any size
+    generator = 100 * 1200 + 1200 + 1200 * 1200 + 1200 + 1200 * 784 + 784
+    discriminator = 784 * 1200 + 1200 + 240 * 1200 + 1200 + 240 + 1
+    assert sum(p.numel() for p in model.G.parameters()) == generator
+    assert sum(p.numel() for p in model.D.parameters()) == discriminator
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_each_optimiser_holds_one_network(optimizer: str) -> None:
+    model = GAN(GAN.Config(optimizer=optimizer, **SMALL), SPEC)
+    held = {name: {id(p) for g in o.param_groups for p in g["params"]} for name, o in model.optimizers().items()}
+    assert held["generator"] == {id(p) for p in model.G.parameters()}
+    assert held["discriminator"] == {id(p) for p in model.D.parameters()}
+
+
+def test_samples_of_colour_images() -> None:
+    x = GAN(GAN.Config(**SMALL), Spec((3, 64, 64))).sample(2)
+    assert x.shape == (2, 3, 64, 64)
+    assert x.abs().max() <= 1
