@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from paragone import files
 from paragone.datasets.base import MANIFEST, SPLITS, DatasetError, Loader, Part, Pixels, Upstream
 
 BLOCK = 1024  # images handled at once
@@ -60,7 +61,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "hashes": hashes,
         "content_hash": content_hash(hashes),
     }
-    (folder / "dataset.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
+    files.write_json(folder / "dataset.json", whole)
 
 
 def content_hash(hashes: Mapping[str, Any]) -> str:

@@ -11,7 +11,6 @@ size and writes, `load` below reads. The prepared folder holds
 The bytes of each depend on the images, the labels and the facts alone.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from paragone import files
 from paragone.models.base import Spec
 
 Pixels = NDArray[np.uint8]
@@ -104,39 +104,29 @@ class ImageSet(NamedTuple):
 def load(folder: Path, split: str) -> ImageSet:
     """Read a split of a prepared set; images beyond `IN_MEMORY` bytes stay on disk (copy on write).
 
-    Raises DatasetError naming what is missing, damaged or does not agree.
+    Raises ValueError (most often DatasetError) naming what is missing, damaged or does not agree.
     """
-    facts = read_facts(folder)
+    facts = files.read_json(folder / "dataset.json")
     if split not in facts["counts"]:
         raise DatasetError(f"{folder / 'dataset.json'}: no split '{split}'; it has: {', '.join(facts['counts'])}")
     channels, height, width = facts["shape"]
-    images = _images(folder / split / "images.npy", (facts["counts"][split], height, width, channels))
+    images = read_images(folder / split / "images.npy", (facts["counts"][split], height, width, channels))
     file = folder / "manifest.parquet"
     try:
-        table = pq.read_table(file, columns=["label"], filters=[("split", "=", split)])
+        table = pq.read_table(file, columns=["index", "label"], filters=[("split", "=", split)])
     except (OSError, pa.ArrowInvalid) as error:
         raise DatasetError(f"{file}: cannot be read ({error}); run `paragone ingest {folder.name}` again") from None
-    if len(table) != len(images):
+    if not np.array_equal(table["index"], np.arange(len(images))):
         raise DatasetError(
-            f"{file}: {len(table)} rows of {split} for {len(images)} images; run `paragone ingest {folder.name}` again"
+            f"{file}: the {len(table)} rows of {split} are not those of its {len(images)} images in order; "
+            f"run `paragone ingest {folder.name}` again"
         )
     labels = torch.from_numpy(table["label"].to_numpy().copy()) if facts["classes"] else None
     return ImageSet(torch.from_numpy(images), labels, Spec((channels, height, width), facts["classes"]))
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """The content of dataset.json. Raises DatasetError if it is missing or damaged."""
-    file = folder / "dataset.json"
-    try:
-        facts: dict[str, Any] = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise DatasetError(f"{file}: not found; run `paragone ingest {folder.name}` (or `dvc repro`) first") from None
-    except ValueError as error:
-        raise DatasetError(f"{file}: not JSON ({error}); run `paragone ingest {folder.name}` again") from None
-    return facts
-
-
-def _images(file: Path, shape: tuple[int, ...]) -> Pixels:
+def read_images(file: Path, shape: tuple[int, ...]) -> Pixels:
+    """Read images.npy of the given (N,H,W,C), memory-mapped beyond `IN_MEMORY`. Raises DatasetError."""
     try:
         images: Pixels = np.load(file, mmap_mode="c" if np.prod(shape) > IN_MEMORY else None)
     except (OSError, ValueError, EOFError) as error:

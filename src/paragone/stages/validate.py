@@ -1,0 +1,201 @@
+"""Stage validate: hold a prepared data set against its expectations; a critical failure stops the pipeline."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+
+from paragone import files, paths
+from paragone.datasets.base import MANIFEST, SPLITS, DatasetError, Pixels, read_images
+from paragone.params import Params
+from paragone.prepared import content_hash
+from paragone.stages import expectations
+
+ROWS = 10  # offending rows kept in the result
+NAMED = 3  # and named in the error
+ORIGIN = ["split", "index", "label", "file", "row"]  # what names a row
+
+Check = dict[str, Any]
+
+
+class ValidationError(ValueError):
+    """A prepared data set is not what it must be."""
+
+
+def run(root: Path, params: Params, dataset: str) -> None:
+    """Write paths.validation(dataset); or raise ValidationError, the result left beside it as <dataset>.failed.json.
+
+    Data Docs go to docs/<dataset> beside it: for looking at, with timestamps, so no output of the pipeline.
+    """
+    params.get_dataset(dataset)
+    folder, result = root / paths.prepared(dataset), root / paths.validation(dataset)
+    failed = result.with_suffix(".failed.json")
+    result.unlink(missing_ok=True)
+    facts = files.read_json(folder / "dataset.json")
+    checks = _check(folder, facts, result.parent / "docs" / dataset)
+    broken = [c for c in checks if not c["success"] and c["severity"] == "critical"]
+    summary = {
+        "dataset": dataset,
+        "content_hash": facts["content_hash"],
+        "success": not broken,
+        "warnings": [c["about"] for c in checks if not c["success"] and c["severity"] != "critical"],
+        "checks": checks,
+    }
+    files.write_json(failed if broken else result, summary)
+    if broken:
+        more = f" (and {len(broken) - 1} more failed checks)" if len(broken) > 1 else ""
+        raise ValidationError(
+            f"{folder / 'manifest.parquet'}: {_fault(broken[0])}{more}; see {failed}, then correct the source and "
+            f"run `paragone ingest {dataset}` again"
+        )
+    failed.unlink(missing_ok=True)
+
+
+def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
+    """Every check in order; the later ones only if the files can be read at all."""
+    table, schema = _manifest(folder)
+    if table is None:
+        return [schema]
+    channels, height, width = facts["shape"]
+    images = {}
+    try:
+        for split in SPLITS:
+            shape = (facts["counts"][split], height, width, channels)
+            images[split] = read_images(folder / split / "images.npy", shape)
+    except DatasetError as error:
+        return [schema, _own("images.npy is as dataset.json says", str(error))]
+    on_disk = {split: [hashlib.sha256(image.data).hexdigest() for image in images[split]] for split in SPLITS}
+    found = _expect(facts, expectations.frames(table.to_pandas(), on_disk), docs)
+    return [schema, *found, _whole(facts, table, images)]
+
+
+def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
+    """The manifest, or None if its columns are not those of the format; and the check of that."""
+    about = "the manifest has the columns and types of the format"
+    try:
+        table = pq.read_table(folder / "manifest.parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        return None, _own(about, f"cannot be read ({error})")
+    if missing := [name for name in MANIFEST.names if name not in table.schema.names]:
+        return None, _own(about, f"column {missing[0]}: is missing")
+    types = [(f, table.schema.field(f.name).type) for f in MANIFEST]
+    if wrong := [f"column {field.name}: is {found}, not {field.type}" for field, found in types if found != field.type]:
+        return None, _own(about, wrong[0])
+    return table, _own(about)
+
+
+def _whole(facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixels]) -> Check:
+    """The content hash of dataset.json against the arrays and labels as they stand on disk."""
+    hashes = {}
+    for split, array in images.items():
+        labels = table.filter(pc.equal(table["split"], split))["label"]
+        known = labels.null_count < len(labels)
+        hashes[split] = {
+            "shape": list(array.shape),
+            "images": hashlib.sha256(array.data).hexdigest(),
+            "labels": hashlib.sha256(labels.to_numpy().data if known else b"").hexdigest(),
+        }
+    found, expected = content_hash(hashes), facts["content_hash"]
+    fault = "" if found == expected else f"images and labels hash to {found}, not {expected}: they were changed"
+    return _own("images and labels have the content hash of dataset.json", fault)
+
+
+def _own(about: str, fault: str = "") -> Check:
+    return {"suite": "files", "about": about, "severity": "critical", "success": not fault, "observed": fault or None}
+
+
+def _expect(facts: Mapping[str, Any], frames: Mapping[str, Any], docs: Path) -> list[Check]:
+    """Run each suite over its rows in a context that lives in memory, and render Data Docs."""
+    partial = docs.with_name(f".{docs.name}.partial")
+    context = gx.get_context(mode="ephemeral", project_config=_context(partial))
+    source = context.data_sources.add_pandas(facts["name"])
+    found = []
+    for name, expected in expectations.suites(facts).items():
+        suite = context.suites.add(gx.ExpectationSuite(name, expectations=expected))
+        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
+        definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+        checkpoint = gx.Checkpoint(
+            name=name,
+            validation_definitions=[definition],
+            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ORIGIN},
+        )
+        report = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frames[name]})
+        (result,) = report.run_results.values()
+        order = [e.meta["about"] for e in expected]
+        found += sorted((_of(name, r.to_json_dict()) for r in result.results), key=lambda c: order.index(c["about"]))
+    _render(context, partial, docs)
+    return found
+
+
+def _context(docs: Path) -> DataContextConfig:
+    site = {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.absolute())},
+    }
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        data_docs_sites={"docs": site},
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+
+
+def _render(context: Any, partial: Path, docs: Path) -> None:
+    shutil.rmtree(partial, ignore_errors=True)
+    context.build_data_docs()
+    shutil.rmtree(docs, ignore_errors=True)
+    partial.replace(docs)
+
+
+def _of(suite: str, result: Mapping[str, Any]) -> Check:
+    """A result of Great Expectations, cut to what repeats from run to run."""
+    config, details = result["expectation_config"], result["result"]
+    check = {
+        "suite": suite,
+        "about": config["meta"]["about"],
+        "expectation": config["type"],
+        "column": config["kwargs"].get("column"),
+        "severity": config["severity"],
+        "success": result["success"],
+        "observed": details.get("observed_value"),
+        "missing": details.get("partial_missing_list"),
+        "unexpected": details.get("unexpected_count"),
+        "of": details.get("element_count"),
+    }
+    if raised := _raised(result["exception_info"]):
+        check |= {"severity": "critical", "observed": raised}
+    rows, values = details.get("unexpected_index_list") or [], details.get("unexpected_list") or []
+    named = [{key: row.get(key) for key in ORIGIN} for row in rows[:ROWS]]
+    check["rows"] = [row | {"value": value} for row, value in zip(named, values[:ROWS], strict=True)]
+    return {key: value for key, value in check.items() if value is not None and value != []}
+
+
+def _raised(info: Mapping[str, Any]) -> str:
+    """Great Expectations tells of an exception either here or one level down, by metric."""
+    infos: Iterable[Any] = [info] if "raised_exception" in info else info.values()
+    return next((str(i["exception_message"]) for i in infos if i.get("raised_exception")), "")
+
+
+def _fault(check: Check) -> str:
+    """A failed check in words: what should hold, how often it does not, and the first rows."""
+    if "rows" not in check:
+        seen = check.get("observed") or (f"missing: {check['missing']}" if "missing" in check else "it does not")
+        return f"{check['about']}: {seen}"
+    rows = "; ".join(
+        f"{row['split']} image {row['index']} (label {row['label']}, {row['file']} row {row['row']}): {row['value']}"
+        for row in check["rows"][:NAMED]
+    )
+    return f"{check['about']}: {check['unexpected']} of {check['of']} rows fail, first {rows}"
