@@ -125,7 +125,9 @@ def _run(root: Path, run: paths.Run) -> None:
              for i, k in enumerate(LOSSES.get(run.model, ["model"]))}  # fmt: skip
     curve |= {k.replace("loss", "grad"): v / 2 for k, v in curve.items()}
     pd.DataFrame({"kimg": kimg} | curve if curve else {"kimg": [0.0]}).to_csv(root / run.curves, index=False)
-    sampling.wall(digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)).save(root / run.wall)
+    sampling.wall(digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)).save(
+        root / run.wall
+    )
     rate = None if diverged else RATE[run.model]
     speed = {"images_per_second": rate, "latency_ms": None if rate is None else 9e3 / rate, "latency_runs": 19,
              "n": 0 if diverged else 1000, "batch": 250, "device": "Test CPU", "threads": 1, "precision": "fp32",

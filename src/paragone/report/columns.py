@@ -89,38 +89,117 @@ def neighbours(space: str, named: bool = False) -> list[Column]:
     ]
 
 
-SCORE = Column(
-    "is_clf", "IS-clf", "metrics.is.mean", "", "high", 2,
+def scores(spaces: list[str]) -> list[Column]:
+    """The Inception Score of the data set's classifier, and of the Inception network where it was used."""
+    source = "metrics.spaces.inception-2015.is.mean"
+    inception = Column("is", "IS", source, "", "high", 2, about="Inception Score, 10 splits; blind to repeats")
+    return [_SCORE] + ([inception] if "inception-2015" in spaces else [])
+
+
+_SCORE = Column(
+    "is_clf",
+    "IS-clf",
+    "metrics.is.mean",
+    "",
+    "high",
+    2,
     about="Inception Score of the data set's own classifier: confident and varied classes; blind to repeats",
 )
 MODES = [
-    Column("missing_modes", "Missing modes", "metrics.modes.missing", "classes", "low", 0,
-           about="classes that the samples hardly show, after correcting the classifier's confusions (BBSE)"),
-    Column("duplicates", "Duplicates", "metrics.duplicates.rate", "%", "low", 1, 100,
-           about="share of samples that repeat another sample; real images score 0.5 %"),
-    Column("nearest_train", "Nearest train", "metrics.nearest_train.ratio", "ratio", "", 2,
-           about="distance to the nearest training image over that of real test images; far below 1 is memorisation"),
+    Column(
+        "missing_modes",
+        "Missing modes",
+        "metrics.modes.missing",
+        "classes",
+        "low",
+        0,
+        about="classes that the samples hardly show, after correcting the classifier's confusions (BBSE)",
+    ),
+    Column(
+        "duplicates",
+        "Duplicates",
+        "metrics.duplicates.rate",
+        "%",
+        "low",
+        1,
+        100,
+        about="share of samples that repeat another sample; real images score 0.5 %",
+    ),
+    Column(
+        "nearest_train",
+        "Nearest train",
+        "metrics.nearest_train.ratio",
+        "ratio",
+        "",
+        2,
+        about="distance to the nearest training image over that of real test images; far below 1 is memorisation",
+    ),
 ]
 RECONSTRUCTION = [
-    Column("ssim", "SSIM", "metrics.reconstruction.ssim", "", "high", 3,
-           about="structural similarity of reconstructed test images"),
+    Column(
+        "ssim",
+        "SSIM",
+        "metrics.reconstruction.ssim",
+        "",
+        "high",
+        3,
+        about="structural similarity of reconstructed test images",
+    ),
     Column("psnr", "PSNR", "metrics.reconstruction.psnr", "dB", "high", 1, about="of reconstructed test images"),
 ]
 MEAN_SQUARE = Column("mse", "MSE", "metrics.reconstruction.mse", "", "low", 4, about="of reconstructed test images")
-BITS = Column("bits_per_dimension", "Bound", "metrics.bits_per_dimension", "bits/dim", "low", 2,
-              about="upper bound on the negative log-likelihood of test images")
+BITS = Column(
+    "bits_per_dimension",
+    "Bound",
+    "metrics.bits_per_dimension",
+    "bits/dim",
+    "low",
+    2,
+    about="upper bound on the negative log-likelihood of test images",
+)
 SAMPLES = Column("n", "Samples", "metrics.n", "n", "", 0, about="generated images that were evaluated", setting=True)
 TRAINING = [
-    Column("kimg", "Budget", "train.kimg", "kimg", "", 0, about="thousands of images drawn in its own training",
-           setting=True),
-    Column("train_seconds_total", "Training", "train_seconds_total", "s", "low", 1,
-           about="seconds of training, its parents' included"),
-    Column("parameters", "Parameters", "sampling.parameters", "M", "low", 2, 1e-6,
-           about="millions of weights in the sampler, its parents' included", setting=True),
+    Column(
+        "kimg",
+        "Budget",
+        "train.kimg",
+        "kimg",
+        "",
+        0,
+        about="thousands of images drawn in its own training",
+        setting=True,
+    ),
+    Column(
+        "train_seconds_total",
+        "Training",
+        "train_seconds_total",
+        "s",
+        "low",
+        1,
+        about="seconds of training, its parents' included",
+    ),
+    Column(
+        "parameters",
+        "Parameters",
+        "sampling.parameters",
+        "M",
+        "low",
+        2,
+        1e-6,
+        about="millions of weights in the sampler, its parents' included",
+        setting=True,
+    ),
 ]
 SPEED = [
-    Column("images_per_second", "Sampling", "sampling.images_per_second", "images/s", "high", 0,
-           about="throughput at the stated batch"),
+    Column(
+        "images_per_second",
+        "Sampling",
+        "sampling.images_per_second",
+        "images/s",
+        "high",
+        0,
+        about="throughput at the stated batch",
+    ),
     Column("latency_ms", "Latency", "sampling.latency_ms", "ms", "low", 1, about="time to draw one image"),
 ]
 OWN_COST = [
@@ -138,7 +217,7 @@ def main(spaces: list[str]) -> list[Column]:
     return [
         *(distance(s) for s in spaces),
         *(kernel(s) for s in first),
-        SCORE,
+        *scores(spaces),
         *(c for s in first for c in neighbours(s)),
         *MODES,
         *RECONSTRUCTION,
@@ -152,7 +231,7 @@ def main(spaces: list[str]) -> list[Column]:
 def quality(spaces: list[str]) -> list[Column]:
     """Every quality figure in every space."""
     figures = [c for s in spaces for c in (distance(s), kernel(s), *neighbours(s, named=True))]
-    return [*figures, SCORE, *MODES, SAMPLES]
+    return [*figures, *scores(spaces), *MODES, SAMPLES]
 
 
 def cost() -> list[Column]:

@@ -1,7 +1,8 @@
-"""The figures, as PNG and SVG: sample walls, training curves, quality against time. The same input gives the same bytes."""
+"""The figures, as PNG and SVG: sample walls, training curves, quality against time. Same input, same bytes."""
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from paragone import files, paths, sampling
-from paragone.report import columns
-from paragone.report.results import DataSet, Results
+from paragone.report.results import DataSet, Json, Results
 from paragone.report.tables import FLOOR, Row, Table
 
 INK, GRID = "#1f2328", "#d5d9df"  # the page replaces these two in its dark theme
@@ -22,7 +22,7 @@ PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 MARKERS = "osD^vPX*"
 POINTS = 200  # of a curve; more cannot be seen
 
-_STYLE = {
+_STYLE: Any = {
     "svg.hashsalt": "paragone",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -54,7 +54,11 @@ class Plot(NamedTuple):
 def save(plot: Plot, folder: Path) -> None:
     """Write <name>.png and <name>.svg, without dates or versions."""
     for suffix in ("png", "svg"):
-        files.write(folder / f"{plot.name}.{suffix}", lambda path, s=suffix: path.write_bytes(encode(plot, s)) and None)
+        files.write(folder / f"{plot.name}.{suffix}", partial(_put, encode(plot, suffix)))
+
+
+def _put(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def encode(plot: Plot, suffix: str) -> bytes:
@@ -62,7 +66,9 @@ def encode(plot: Plot, suffix: str) -> bytes:
     buffer = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[suffix]
     with mpl.rc_context(_STYLE):
-        plot.figure.savefig(buffer, format=suffix, dpi=160, metadata=metadata, transparent=suffix == "svg", bbox_inches="tight")
+        plot.figure.savefig(
+            buffer, format=suffix, dpi=160, metadata=metadata, transparent=suffix == "svg", bbox_inches="tight"
+        )
     return buffer.getvalue()
 
 
@@ -85,11 +91,10 @@ def real_wall(results: Results, dataset: DataSet) -> Image.Image | None:
     return sampling.wall(np.load(file, mmap_mode="r")[:100]) if file.exists() else None
 
 
-def wall_files(results: Results, dataset: DataSet) -> list[tuple["pd.Series[Any]", Path]]:
+def wall_files(results: Results, dataset: DataSet) -> list[tuple[Json, Path]]:
     """(run, wall) of the first seed of each model that finished."""
-    runs = results.of(dataset.name)
-    finished = runs[runs["outcome"] == "finished"].drop_duplicates("model")
-    found = [(run, results.root / results.run(run).wall) for _, run in finished.iterrows()]
+    first = {run["model"]: run for run in reversed(results.rows(dataset.name)) if run["outcome"] == "finished"}
+    found = [(run, results.root / results.where(run).wall) for run in reversed(first.values())]
     return [(run, file) for run, file in found if file.exists()]
 
 
@@ -109,12 +114,13 @@ def _walls(results: Results, dataset: DataSet) -> Plot | None:
         pixels = np.asarray(image.convert("RGB"))
         ax.imshow(pixels, interpolation="none")
         ax.set_title(label, fontsize=11)
-    return Plot(f"walls-{dataset.name}", "Samples", f"First samples of each model, not selected. {dataset.title}.", figure)
+    return Plot(
+        f"walls-{dataset.name}", "Samples", f"First samples of each model, not selected. {dataset.title}.", figure
+    )
 
 
 def _curves(results: Results, dataset: DataSet) -> Plot | None:
-    runs = results.of(dataset.name)
-    trained = [(run, curve) for _, run in runs.iterrows() if (curve := _curve(results, run)) is not None]
+    trained = [(run, curve) for run in results.rows(dataset.name) if (curve := _curve(results, run)) is not None]
     models = list(dict.fromkeys(run["model"] for run, _ in trained))
     if not models:
         return None
@@ -128,12 +134,15 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
         own = [(run, curve) for run, curve in trained if run["model"] == model]
         _curve_panel(ax, own)
         ax.set_title(own[0][0]["title"], fontsize=11, loc="left")
-    caption = f"Training losses by thousands of images seen; one line a loss and seed. Losses of different models are not comparable. {dataset.title}."
+    caption = (
+        "Training losses by thousands of images seen; one line a loss and seed. "
+        f"Losses of different models are not comparable. {dataset.title}."
+    )
     return Plot(f"curves-{dataset.name}", "Training curves", caption, figure)
 
 
-def _curve(results: Results, run: "pd.Series[Any]") -> pd.DataFrame | None:
-    file = results.root / results.run(run).curves
+def _curve(results: Results, run: Json) -> pd.DataFrame | None:
+    file = results.root / results.where(run).curves
     if not file.exists() or run["outcome"] == "failed":
         return None
     curve = pd.read_csv(file)
@@ -141,7 +150,7 @@ def _curve(results: Results, run: "pd.Series[Any]") -> pd.DataFrame | None:
     return curve.iloc[:: -(-len(curve) // POINTS)] if curve.shape[1] > 1 and len(curve) > 1 else None
 
 
-def _curve_panel(ax: Axes, own: list[tuple["pd.Series[Any]", pd.DataFrame]]) -> None:
+def _curve_panel(ax: Axes, own: list[tuple[Json, pd.DataFrame]]) -> None:
     losses = list(dict.fromkeys(c for _, curve in own for c in curve if c != "kimg"))
     for run, curve in own:
         for i, loss in enumerate(losses):
@@ -149,7 +158,9 @@ def _curve_panel(ax: Axes, own: list[tuple["pd.Series[Any]", pd.DataFrame]]) -> 
                 label = str(loss).removeprefix("loss/") if run is own[0][0] else None
                 ax.plot(curve["kimg"], curve[loss], color=PALETTE[i % len(PALETTE)], linewidth=1.2, label=label)
         if run["outcome"] == "diverged":
-            ax.annotate("diverged", (1, 1), xycoords="axes fraction", ha="right", va="top", color=PALETTE[1], fontsize=9)
+            ax.annotate(
+                "diverged", (1, 1), xycoords="axes fraction", ha="right", va="top", color=PALETTE[1], fontsize=9
+            )
     ax.set_xlabel("kimg")
     ax.legend(fontsize=8, loc="best")
 
@@ -172,11 +183,18 @@ def _trade_off(dataset: DataSet, main: Table, against: str) -> Plot | None:
     floor = next((r.cells[quality.key].mean for r in main.rows if r.kind == "floor" and quality.key in r.cells), None)
     if floor is not None:
         ax.axhline(floor, color=INK, linewidth=1, linestyle="--")
-        ax.annotate(FLOOR, (0.01, floor), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", fontsize=8)
+        ax.annotate(
+            FLOOR,
+            (0.01, floor),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=8,
+        )
     ax.set(xscale="log", yscale="log", ylabel=f"{quality.label} (lower is better)", xlabel=_SECONDS[against])
     ax.margins(x=0.15, y=0.15)
     ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-    caption = f"{columns.fd_label(quality.source.split('.')[2])} against {against} time: down and left is better. {dataset.title}."
+    caption = f"{quality.label} against {against} time: down and left is better. {dataset.title}."
     return Plot(f"quality-{against}-{dataset.name}", f"Quality against {against} time", caption, figure)
 
 
@@ -199,6 +217,8 @@ def _label_points(ax: Axes, points: list[tuple[str, float, float]]) -> None:
     logs = [(name, np.log10(x), np.log10(max(y, 1e-12))) for name, x, y in points]
     spread = [max(np.ptp([p[i] for p in logs]), 1e-9) for i in (1, 2)]
     for (name, x, y), (_, lx, ly) in zip(points, logs, strict=True):
-        near = [o for o in logs if o[0] != name and abs(o[1] - lx) < 0.2 * spread[0] and 0 <= o[2] - ly < 0.08 * spread[1]]
+        near = [
+            o for o in logs if o[0] != name and abs(o[1] - lx) < 0.2 * spread[0] and 0 <= o[2] - ly < 0.08 * spread[1]
+        ]
         offset, va = ((7, -5), "top") if near else ((7, 4), "bottom")
         ax.annotate(name, (x, y), xytext=offset, textcoords="offset points", va=va, fontsize=9)

@@ -5,9 +5,11 @@ protocols.csv: what each protocol compares with what, and where that is written.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pandas as pd
+
+from paragone.report.results import Json
 
 WARNING = "Not comparable with our figures unless the protocol is the same."
 _FOLDER = Path(__file__).parent
@@ -23,6 +25,9 @@ class Published(NamedTuple):
     figures: pd.DataFrame
     protocols: pd.DataFrame
 
+    def rows(self) -> list[Json]:
+        return cast(list[Json], self.figures.to_dict("records"))
+
 
 def load(loader: str) -> Published:
     """What was published on the data set that `loader` (a file of paragone/datasets) makes; maybe nothing."""
@@ -36,19 +41,29 @@ def load(loader: str) -> Published:
     return Published(own, used)
 
 
-def value(row: "pd.Series[object]") -> str:
+def value(row: Json) -> str:
     """A published value with its deviation, as printed."""
-    return f"{row['value']:g}" + ("" if pd.isna(row["std"]) else f" ± {row['std']:g}")  # type: ignore[call-overload]
+    return f"{row['value']:g}" + ("" if pd.isna(row["std"]) else f" ± {row['std']:g}")
 
 
 def markdown(title: str, published: Published) -> str:
     """The published figures of one data set, in Markdown."""
-    lines = [f"## Published: {title}", "", WARNING, "", "| Model | Data | Metric | Value | Generated | Protocol | Source |",
-             "|---|---|---|---:|---|---|---|"]  # fmt: skip
-    for _, row in published.figures.iterrows():
-        cells = [row["model"], row["dataset"], row["metric"], value(row), row["n_samples"], row["protocol"], row["source"]]
+    headers = ["Model", "Data", "Metric", "Value", "Generated", "Protocol", "Source"]
+    lines = [f"## Published: {title}", "", WARNING, "", f"| {' | '.join(headers)} |", "|---|---|---|---:|---|---|---|"]
+    for row in published.rows():
+        cells = [
+            row["model"],
+            row["dataset"],
+            row["metric"],
+            value(row),
+            row["n_samples"],
+            row["protocol"],
+            row["source"],
+        ]
         recalled = " (recalled, not verified)" if str(row["evidence"]).startswith("recalled") else ""
-        lines.append("| " + " | ".join("–" if pd.isna(c) else str(c).replace("|", "\\|") for c in cells) + f"{recalled} |")
+        lines.append(
+            "| " + " | ".join("–" if pd.isna(c) else str(c).replace("|", "\\|") for c in cells) + f"{recalled} |"
+        )
     lines.append("")
     for _, p in published.protocols.iterrows():
         lines.append(f"- **{p['protocol']}** ({p['name']}): {p['generated']} generated against {p['reference']}; "

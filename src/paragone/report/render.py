@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from paragone.report.results import Results
+from paragone.report.results import Json, Results, is_figure, is_missing
 from paragone.report.tables import Cell, Row, Table
 
 MISSING = "–"
@@ -84,13 +84,26 @@ def lineage(results: Results, dataset: str, title: str) -> Grid:
     }
     hashes = ("Commit", "Code", "Data")
     lines = []
-    for _, run in results.of(dataset).iterrows():
+    for run in results.rows(dataset):
         values = {label: run.get(source) for label, source in sources.items()}
         cells = [_plain(v)[:12] if label in hashes else _plain(v) for label, v in values.items()]
         lines.append(Line("model", [*map(Text, cells), Text(_settings(run))]))
-    caption = [f"MLflow experiment: paragone/{results.profile}.", "Hashes are cut to 12 characters; runs.parquet has them whole."]
-    abouts = ["", "git commit of the code", "whether tracked files differed from the commit", "fingerprint of the code it used",
-              "content hash of the prepared data", "", "models it starts from", "", "", "what differs from the paper's defaults, and the plan"]
+    caption = [
+        f"MLflow experiment: paragone/{results.profile}.",
+        "Hashes are cut to 12 characters; runs.parquet has them whole.",
+    ]
+    abouts = [
+        "",
+        "git commit of the code",
+        "whether tracked files differed from the commit",
+        "fingerprint of the code it used",
+        "content hash of the prepared data",
+        "",
+        "models it starts from",
+        "",
+        "",
+        "what differs from the paper's defaults, and the plan",
+    ]
     headers = [*sources, "Settings"]
     return Grid(f"Lineage: {title}", headers, abouts, [h == "Seed" for h in headers], lines, caption)
 
@@ -98,16 +111,18 @@ def lineage(results: Results, dataset: str, title: str) -> Grid:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return MISSING if value is None or pd.isna(value) else str(value)  # type: ignore[call-overload]
+    return MISSING if is_missing(value) or value == "" else str(value)
 
 
-def _settings(run: "pd.Series[object]") -> str:
-    """The run's plan and config overrides, defaults of the plan that mean "off" left out."""
+def _settings(run: Json) -> str:
+    """The run's config overrides and plan; what the plan leaves off is left out."""
+    off = (0, False, "none")
     parts = []
     for prefix in ("train.config.", "train.plan."):
-        for key, value in run.items():
-            if str(key).startswith(prefix) and not pd.isna(value) and value not in (0, False, "none"):  # type: ignore[call-overload]
-                parts.append(f"{str(key).removeprefix(prefix)}={value:g}" if isinstance(value, float) else f"{str(key).removeprefix(prefix)}={value}")
+        chosen = {k.removeprefix(prefix): v for k, v in run.items() if k.startswith(prefix) and not is_missing(v)}
+        parts += [
+            f"{k}={v:g}" if is_figure(v) else f"{k}={v}" for k, v in chosen.items() if v not in (0, False, "none")
+        ]
     return ", ".join(parts) or MISSING
 
 
@@ -134,7 +149,10 @@ def csv(tables: Iterable[Table]) -> str:
     for table in tables:
         for row in table.rows:
             record: dict[str, object] = {
-                "dataset": table.dataset, "family": row.family, "model": row.model or "floor", "title": row.title,
+                "dataset": table.dataset,
+                "family": row.family,
+                "model": row.model or "floor",
+                "title": row.title,
             }
             for column in table.columns:
                 cell = row.cells.get(column.key)

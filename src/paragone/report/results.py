@@ -5,10 +5,11 @@ Columns are the keys of a run's files, joined by dots under the file's name: `tr
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard, cast
 
 import pandas as pd
 
@@ -82,7 +83,12 @@ class Results(NamedTuple):
         """The runs of one data set."""
         return self.runs[self.runs["dataset"] == dataset]
 
-    def run(self, row: "pd.Series[Any]") -> paths.Run:
+    def rows(self, dataset: str | None = None) -> list[Json]:
+        """The runs (of one data set) one by one; NaN where a run lacks a column."""
+        runs = self.runs if dataset is None else self.of(dataset)
+        return cast(list[Json], runs.to_dict("records"))
+
+    def where(self, row: Json) -> paths.Run:
         """Where the files of a row stand."""
         return paths.Run(self.profile, row["dataset"], row["model"], int(row["seed"]))
 
@@ -98,7 +104,7 @@ def read(root: Path, params: Params, profile: str) -> Results:
     ]
     _add_totals(rows, params, profile)
     datasets = [_dataset(root, params, profile, name) for name in chosen.datasets]
-    return Results(root, profile, chosen.about, chosen.seeds, datasets, pd.DataFrame(rows))
+    return Results(root, profile, chosen.about, chosen.seeds, datasets, pd.DataFrame(rows, dtype=object))
 
 
 def _object(file: Path) -> Json | None:
@@ -109,6 +115,16 @@ def _object(file: Path) -> Json | None:
     if not isinstance(value, dict):
         raise ValueError(f"{file}: holds {type(value).__name__}, not an object; delete it and run its stage again")
     return value
+
+
+def is_figure(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a run lacks this value."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -127,6 +143,7 @@ def _row(root: Path, params: Params, run: paths.Run) -> Json:
     parents = params.entry(run.profile, run.model).parents
     row: Json = {
         "name": f"{run.dataset}/{run.model}/{run.seed}",
+        "profile": run.profile,
         "dataset": run.dataset,
         "model": run.model,
         "seed": run.seed,
@@ -193,18 +210,26 @@ def as_table(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs with one type a column, fit for parquet: where a key's values have several types, they are JSON text."""
     table = runs.copy()
     for column in table:
-        values = table[column].dropna()
-        kinds = {float if isinstance(v, int | float) and not isinstance(v, bool) else type(v) for v in values}
-        if len(kinds) > 1:
-            table[column] = table[column].map(lambda v: None if pd.isna(v) else json.dumps(v))
-        elif kinds == {float}:
+        kinds = {type(v) for v in table[column].dropna()}
+        if kinds == {int}:
+            table[column] = table[column].astype("Int64")
+        elif kinds == {int, float} or kinds == {float}:
             table[column] = table[column].astype("float64")
+        elif len(kinds) > 1:
+            table[column] = table[column].map(lambda v: None if pd.isna(v) else json.dumps(v))
     return table
 
 
 def describe(runs: pd.DataFrame) -> str:
     """The wide table's columns and their meaning, in Markdown."""
-    lines = ["# Columns of runs.parquet", "", "One row a run (data set, model, seed).", "", "| column | meaning |", "|---|---|"]
+    lines = [
+        "# Columns of runs.parquet",
+        "",
+        "One row a run (data set, model, seed).",
+        "",
+        "| column | meaning |",
+        "|---|---|",
+    ]
     for column in runs.columns:
         meaning = next((about for pattern, about in COLUMNS.items() if fnmatch(str(column), pattern)), "of params.yaml")
         lines.append(f"| `{column}` | {meaning} |")

@@ -2,14 +2,15 @@
 
 import math
 import statistics
-from typing import Any, Literal, NamedTuple
+from collections import Counter
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from scipy import stats
 
 from paragone.report import columns
 from paragone.report.columns import Column
-from paragone.report.results import DataSet, Json, Results, flatten
+from paragone.report.results import DataSet, Json, Results, flatten, is_figure
 
 FLOOR = "Real test images (floor)"
 CONFIDENCE = 0.95
@@ -64,7 +65,7 @@ def spaces_of(results: Results, dataset: DataSet) -> list[str]:
     names = list((dataset.floor or {}).get("spaces", {}))
     prefix = "metrics.spaces."
     measured = results.of(dataset.name).dropna(axis=1, how="all").columns
-    names += [c.removeprefix(prefix).rpartition(".")[0] for c in measured if c.startswith(prefix)]
+    names += [c.removeprefix(prefix).partition(".")[0] for c in measured if c.startswith(prefix)]
     order = {"clf": 0, "Lite0": 1, "Inception": 2}
     return sorted(dict.fromkeys(names), key=lambda s: (order.get(columns.space_short(s), 3), s))
 
@@ -101,7 +102,7 @@ def _floor(floor: Json | None, shown: list[Column]) -> Row | None:
     if floor is None:
         return None
     flat = dict(flatten("metrics", floor))
-    cells = {c.key: Cell(flat[c.source] * c.scale) for c in shown if _is_number(flat.get(c.source))}
+    cells = {c.key: Cell(flat[c.source] * c.scale) for c in shown if is_figure(flat.get(c.source))}
     return Row("floor", "", "", FLOOR, cells, "", "", "")
 
 
@@ -111,13 +112,20 @@ def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
     for column in shown:
         if column.source in group:
             kept = finished if len(finished) else _cost_only(group, column)
-            values = [float(v) * column.scale for v in kept[column.source] if _is_number(v)]
+            values = [float(v) * column.scale for v in kept[column.source] if is_figure(v)]
             if values:
                 cells[column.key] = Cell(statistics.fmean(values)) if column.setting else interval(values)
     first = group.iloc[0]
     outcome, reason = _outcome(group)
     return Row(
-        "model", first["family"], first["model"], first["title"], cells, f"{len(finished)}/{len(group)}", outcome, reason
+        "model",
+        first["family"],
+        first["model"],
+        first["title"],
+        cells,
+        f"{len(finished)}/{len(group)}",
+        outcome,
+        reason,
     )
 
 
@@ -130,11 +138,11 @@ def _cost_only(group: pd.DataFrame, column: Column) -> pd.DataFrame:
 def _outcome(group: pd.DataFrame) -> tuple[str, str]:
     """How the seeds ended where not all finished: the outcome (with a count if mixed) and each distinct reason."""
     bad = group[group["outcome"] != "finished"]
-    counts = bad["outcome"].value_counts(sort=False)
+    counts = Counter(bad["outcome"])
     parts = [o if n == len(group) else f"{n} of {len(group)} {o}" for o, n in counts.items()]
-    seeds = {reason: list(same["seed"]) for reason, same in bad.groupby("reason", sort=False)}
+    seeds = {str(reason): list(same["seed"]) for reason, same in bad.groupby("reason", sort=False)}
     if len(seeds) == 1 and len(bad) == len(group):
-        return ", ".join(parts), str(next(iter(seeds)))
+        return ", ".join(parts), next(iter(seeds))
     each = [f"seed{'s' * (len(s) > 1)} {', '.join(map(str, s))}: {reason}" for reason, s in seeds.items()]
     return ", ".join(parts), "; ".join(each)
 
@@ -156,10 +164,6 @@ def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
     return [row if row.outcome else mark(row) for row in rows]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]:
     """The protocol in sentences: what was compared with what, in which spaces, on which machine, over which seeds."""
     runs = results.of(dataset.name)
@@ -168,7 +172,7 @@ def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]
         _about_reference(dataset, runs),
         _about_spaces(dataset, spaces),
         _about_seeds(results),
-        "Best of each column in bold as printed; the floor, and models of which a seed did not finish, are left out of it.",
+        "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete.",
         _about_hardware(runs),
     ]
 
@@ -187,9 +191,9 @@ def _about_data(dataset: DataSet) -> str:
 def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
     def known(key: str) -> str:
         finished = runs[runs["outcome"] == "finished"]
-        found = finished[f"metrics.{key}"].dropna().unique() if f"metrics.{key}" in runs else []
-        values = list(found) or [v for v in [(dataset.floor or {}).get(key)] if v is not None]
-        return " or ".join(f"{int(v):,}" if _is_number(v) else str(v) for v in values) or "unknown"
+        found = list(finished[f"metrics.{key}"].dropna().unique()) if f"metrics.{key}" in runs else []
+        values = found or [v for v in [(dataset.floor or {}).get(key)] if v is not None]
+        return " or ".join(f"{int(v):,}" if is_figure(v) else str(v) for v in values) or "unknown"
 
     floor_n = (dataset.floor or {}).get("n")
     floor = f" Floor: {floor_n:,} real test images, evaluated as if they were samples." if floor_n else ""
