@@ -115,22 +115,24 @@ def _stores(root: Path) -> Iterator[Finding]:
     yield Finding(
         "disk", "ok" if free > 5e9 else "broken", f"{free / 1e9:.0f} GB free", "quick takes 1 GB, survey 100 GB"
     )
-    try:
-        with tempfile.TemporaryFile(dir=root):
-            pass
-    except OSError as error:
-        yield Finding("project folder", "broken", f"{root}: {error.strerror}", "make it writable")
-    else:
-        yield Finding("project folder", "ok", f"{root} is writable")
+    error = _write_error(root)
+    yield Finding("project folder", "broken" if error else "ok", error or f"{root} is writable", "every output")
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
-    file = Path(store.removeprefix("sqlite:///"))
     if store.startswith("sqlite:"):
-        target = file if file.exists() else file.parent
-        ok = os.access(target, os.W_OK)
-        yield Finding("MLflow store", "ok" if ok else "broken", store, "" if ok else f"make {target} writable")
+        error = _write_error(Path(store.removeprefix("sqlite:///")).parent)
+        yield Finding("MLflow store", "broken" if error else "ok", error or store, "`make ui`")
     else:
         yield Finding("MLflow store", "ok", store or "none", "a server; training goes on without it")
     shared = subprocess.run(["git", "rev-parse", "--is-inside-work-tree"], cwd=root, capture_output=True, check=False)
     yield Finding(
         "git checkout", "ok" if shared.returncode == 0 else "broken", str(root), "DVC needs one: git clone or git init"
     )
+
+
+def _write_error(folder: Path) -> str | None:
+    """Why nothing can be written in a folder; None if it can (tried, since root's permissions prove nothing)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return f"{folder} cannot be written ({error.strerror}); make it writable"

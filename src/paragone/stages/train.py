@@ -60,7 +60,7 @@ def _facts(
         "code": fingerprint.closure("paragone.stages.train", *_modules(recipe)),
         "plan": asdict(plan),
         "config": config,
-        "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["hash"],
+        "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["content_hash"],
         "seed": this.seed,
         "parents": {
             role: files.sha256(root / paths.Run(this.profile, this.dataset, parent, this.seed).weights)

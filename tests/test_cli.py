@@ -1,0 +1,66 @@
+"""The command line: one sentence and exit code 1 for bad input, a note beside a run that failed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report", "track", "pipeline"]
+
+
+def paragone(*args, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "paragone", *args], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.fixture
+def project(root, tmp_path):
+    shutil.copy(root / "params.yaml", tmp_path)
+    return tmp_path
+
+
+def test_help_names_every_stage(project):
+    text = paragone("--help", cwd=project).stdout
+    assert all(stage in text for stage in STAGES)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["train", "quick", "mnist-5k", "dcgam"], "profiles.quick.models has no model 'dcgam'; did you mean dcgan"),
+        (["train", "quik", "mnist-5k", "dcgan"], "profiles has no profile 'quik'; did you mean quick?"),
+        (["ingest", "mnits"], "datasets has no data set 'mnits'; did you mean mnist"),
+        (["sample", "quick", "mnist-5k", "dcgan"], "model.safetensors: no such file"),
+    ],
+)
+def test_bad_input_is_one_sentence(project, args, message):
+    done = paragone(*args, cwd=project)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.startswith("paragone: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_outside_of_a_project_it_says_so(tmp_path):
+    done = paragone("ingest", "mnist-5k", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no params.yaml" in done.stderr
+
+
+def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(project):
+    branch = project / "runs/smoke/mnist-5k/gan"
+    branch.mkdir(parents=True)
+    paragone("sample", "smoke", "mnist-5k", "gan", cwd=project)
+    note = json.loads((branch / "0/failure.json").read_text())
+    assert note["stage"] == "sample"
+    assert "model.safetensors" in note["reason"]
+    assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
+    done = paragone("train", "smoke", "mnist-5k", "gan", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert not (branch / "0/failure.json").exists()
+    assert {"model.safetensors", "train.json", "curves.csv"} <= set(os.listdir(branch / "0"))
+    assert not (project / ".ckpt/runs/smoke/mnist-5k/gan/0").exists()
