@@ -14,12 +14,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from paragone import files, paths, sampling
+from paragone.report import scatter
 from paragone.report.results import DataSet, Json, Results
-from paragone.report.tables import FLOOR, Row, Table
+from paragone.report.scatter import GRID, INK, PALETTE
+from paragone.report.tables import Table
 
-INK, GRID = "#1f2328", "#d5d9df"  # the page replaces these two in its dark theme
-PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#B8A800"]  # Okabe and Ito 2008
-MARKERS = "osD^vPX*"
 POINTS = 200  # of a curve; more cannot be seen
 
 _STYLE: Any = {
@@ -80,9 +79,11 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
             if plot is not None:
                 yield plot
         for against in ("sampling", "training"):
-            plot = _trade_off(dataset, main, against)
-            if plot is not None:
-                yield plot
+            figure = scatter.draw(main, against)
+            if figure is not None:
+                title = f"Quality against {against} time"
+                caption = f"{title}; down and left is better. {dataset.title}."
+                yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
 
 
 def real_wall(results: Results, dataset: DataSet) -> Image.Image | None:
@@ -107,7 +108,7 @@ def _walls(results: Results, dataset: DataSet) -> Plot | None:
     across = min(4, len(walls))
     down = -(-len(walls) // across)
     figure = Figure(figsize=(3.1 * across, 3.35 * down), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False).flat
+    axes = figure.subplots(down, across, squeeze=False).ravel()
     for ax in axes:
         ax.axis("off")
     for ax, (label, image) in zip(axes, walls, strict=False):
@@ -127,7 +128,7 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
     across = min(3, len(models))
     down = -(-len(models) // across)
     figure = Figure(figsize=(3.5 * across, 2.6 * down), layout="constrained")
-    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    axes = list(figure.subplots(down, across, squeeze=False).ravel())
     for ax in axes[len(models) :]:
         ax.remove()
     for model, ax in zip(models, axes, strict=False):
@@ -156,69 +157,12 @@ def _curve_panel(ax: Axes, own: list[tuple[Json, pd.DataFrame]]) -> None:
         for i, loss in enumerate(losses):
             if loss in curve:
                 label = str(loss).removeprefix("loss/") if run is own[0][0] else None
-                ax.plot(curve["kimg"], curve[loss], color=PALETTE[i % len(PALETTE)], linewidth=1.2, label=label)
+                ax.plot(
+                    curve["kimg"], curve[loss], color=PALETTE[i % len(PALETTE)], linewidth=1.2, alpha=0.8, label=label
+                )
         if run["outcome"] == "diverged":
             ax.annotate(
                 "diverged", (1, 1), xycoords="axes fraction", ha="right", va="top", color=PALETTE[1], fontsize=9
             )
     ax.set_xlabel("kimg")
     ax.legend(fontsize=8, loc="best")
-
-
-def _trade_off(dataset: DataSet, main: Table, against: str) -> Plot | None:
-    """The first space's FD against seconds: a thousand samples' drawing, or training."""
-    quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
-    rows = [(row, x) for row in main.rows if row.kind == "model" and (x := _seconds(row, against)) is not None]
-    points = [(row, x, row.cells[quality.key]) for row, x in rows if quality and quality.key in row.cells]
-    if not points or quality is None:
-        return None
-    figure = Figure(figsize=(6.6, 4.2), layout="constrained")
-    ax = figure.subplots()
-    families = list(dict.fromkeys(row.family for row, _, _ in points))
-    for row, x, y in points:
-        i = families.index(row.family) % len(PALETTE)
-        label = row.heading if row is next(r for r, _, _ in points if r.family == row.family) else None
-        ax.errorbar(x, y.mean, y.half, fmt=MARKERS[i], color=PALETTE[i], markersize=8, capsize=3, label=label)
-    _label_points(ax, [(row.title, x, y.mean) for row, x, y in points])
-    floor = next((r.cells[quality.key].mean for r in main.rows if r.kind == "floor" and quality.key in r.cells), None)
-    if floor is not None:
-        ax.axhline(floor, color=INK, linewidth=1, linestyle="--")
-        ax.annotate(
-            FLOOR,
-            (0.01, floor),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            fontsize=8,
-        )
-    ax.set(xscale="log", yscale="log", ylabel=f"{quality.label} (lower is better)", xlabel=_SECONDS[against])
-    ax.margins(x=0.15, y=0.15)
-    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-    caption = f"{quality.label} against {against} time: down and left is better. {dataset.title}."
-    return Plot(f"quality-{against}-{dataset.name}", f"Quality against {against} time", caption, figure)
-
-
-_SECONDS = {
-    "sampling": "seconds to draw 1,000 images (log)",
-    "training": "seconds of training, parents' included (log)",
-}
-
-
-def _seconds(row: Row, against: str) -> float | None:
-    if against == "sampling":
-        rate = row.cells.get("images_per_second")
-        return 1000 / rate.mean if rate and rate.mean > 0 else None
-    seconds = row.cells.get("train_seconds_total")
-    return seconds.mean if seconds and seconds.mean > 0 else None
-
-
-def _label_points(ax: Axes, points: list[tuple[str, float, float]]) -> None:
-    """Name the points; of two that lie close, the lower one's name goes below."""
-    logs = [(name, np.log10(x), np.log10(max(y, 1e-12))) for name, x, y in points]
-    spread = [max(np.ptp([p[i] for p in logs]), 1e-9) for i in (1, 2)]
-    for (name, x, y), (_, lx, ly) in zip(points, logs, strict=True):
-        near = [
-            o for o in logs if o[0] != name and abs(o[1] - lx) < 0.2 * spread[0] and 0 <= o[2] - ly < 0.08 * spread[1]
-        ]
-        offset, va = ((7, -5), "top") if near else ((7, 4), "bottom")
-        ax.annotate(name, (x, y), xytext=offset, textcoords="offset points", va=va, fontsize=9)

@@ -116,13 +116,12 @@ def _plain(value: object) -> str:
 
 def _settings(run: Json) -> str:
     """The run's config overrides and plan; what the plan leaves off is left out."""
-    off = (0, False, "none")
     parts = []
     for prefix in ("train.config.", "train.plan."):
-        chosen = {k.removeprefix(prefix): v for k, v in run.items() if k.startswith(prefix) and not is_missing(v)}
-        parts += [
-            f"{k}={v:g}" if is_figure(v) else f"{k}={v}" for k, v in chosen.items() if v not in (0, False, "none")
-        ]
+        for key, value in run.items():
+            if key.startswith(prefix) and not is_missing(value) and value not in (0, False, "none"):
+                shown = f"{value:g}" if is_figure(value) else value
+                parts.append(f"{key.removeprefix(prefix)}={shown}")
     return ", ".join(parts) or MISSING
 
 

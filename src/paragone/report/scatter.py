@@ -1,0 +1,90 @@
+"""Quality against time: a point a model, families by colour and marker, the floor as a line."""
+
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import Bbox
+
+from paragone.report.tables import FLOOR, Cell, Row, Table
+
+INK, GRID = "#1f2328", "#d5d9df"  # the page replaces these two in its dark theme
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#B8A800"]  # Okabe and Ito 2008
+MARKERS = "osD^vPX*"
+SECONDS = {
+    "sampling": "seconds to draw 1,000 images (log)",
+    "training": "seconds of training, parents' included (log)",
+}
+_AROUND = [(8, 0, "left", "center"), (0, 8, "center", "bottom"), (0, -8, "center", "top"), (-8, 0, "right", "center"),
+           (7, 7, "left", "bottom"), (7, -7, "left", "top"), (-7, 7, "right", "bottom"), (-7, -7, "right", "top"),
+           (10, 18, "left", "bottom"), (10, -18, "left", "top")]  # fmt: skip
+
+
+class Point(NamedTuple):
+    row: Row
+    seconds: float
+    quality: Cell
+
+
+def draw(main: Table, against: str) -> Figure | None:
+    """The first space's FD against "sampling" or "training" time; None if no model has both."""
+    quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
+    if quality is None:
+        return None
+    rows = [row for row in main.rows if row.kind == "model" and quality.key in row.cells]
+    points = [Point(row, x, row.cells[quality.key]) for row in rows if (x := _seconds(row, against)) is not None]
+    if not points:
+        return None
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    ax = figure.subplots()
+    families = list(dict.fromkeys(p.row.heading for p in points))
+    for i, family in enumerate(families):
+        _family(ax, [p for p in points if p.row.heading == family], family, i)
+    floor = next((r.cells[quality.key].mean for r in main.rows if r.kind == "floor" and quality.key in r.cells), None)
+    if floor is not None:
+        ax.axhline(floor, color=INK, linewidth=1, linestyle="--", label=FLOOR)
+    ax.set(xscale="log", yscale="log", ylabel=f"{quality.label} (log, lower is better)", xlabel=SECONDS[against])
+    ax.margins(x=0.12, y=0.12)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    _name(figure, ax, points)
+    return figure
+
+
+def _seconds(row: Row, against: str) -> float | None:
+    if against == "sampling":
+        rate = row.cells.get("images_per_second")
+        return 1000 / rate.mean if rate and rate.mean > 0 else None
+    seconds = row.cells.get("train_seconds_total")
+    return seconds.mean if seconds and seconds.mean > 0 else None
+
+
+def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
+    color, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
+    x, y = [p.seconds for p in points], [p.quality.mean for p in points]
+    ax.errorbar(x, y, [p.quality.half or 0 for p in points], fmt="none", ecolor=color, elinewidth=1.2, capsize=3)
+    ax.plot(x, y, marker, color=color, markersize=8, label=family)
+
+
+def _name(figure: Figure, ax: Axes, points: list[Point]) -> None:
+    """Write each name beside its point, where it meets the fewest markers and names."""
+    figure.draw_without_rendering()  # the layout decides where points are
+    centres = [ax.transData.transform((p.seconds, p.quality.mean)) for p in points]
+    size = figure.dpi / 72 * 6
+    taken = [Bbox.from_bounds(x - size, y - size, 2 * size, 2 * size) for x, y in centres]
+    for point in sorted(points, key=lambda p: p.seconds):
+        at = (point.seconds, point.quality.mean)
+        text = ax.annotate(point.row.title, at, (0, 0), textcoords="offset points", fontsize=9, in_layout=False)
+        best = (len(points) + 1.0, 0)
+        for i, (dx, dy, ha, va) in enumerate(_AROUND):
+            text.set(position=(dx, dy), ha=ha, va=va)
+            box = text.get_window_extent()
+            outside = box.x0 < ax.bbox.x0 or box.x1 > figure.bbox.x1
+            best = min(best, (sum(box.overlaps(other) for other in taken) + outside, i))
+        dx, dy, ha, va = _AROUND[best[1]]
+        text.set(position=(dx, dy), ha=ha, va=va)
+        taken.append(text.get_window_extent())
