@@ -24,7 +24,7 @@ from paragone.datasets.base import DatasetError, Part, Request, Upstream
 PREFIXES = {"train": "train", "test": "t10k"}
 FULL = {"train": 60_000, "test": 10_000}  # images of the published MNIST and Fashion-MNIST
 UINT8 = 0x08
-KINDS = {1: "labels", 3: "images"}  # by number of dimensions
+KINDS = {3: "images", 1: "labels"}  # by number of dimensions
 ATTEMPTS, WAIT, TIMEOUT = 3, 2.0, 30.0  # downloads: tries, seconds before the next, seconds of silence
 
 
@@ -61,9 +61,9 @@ def _parse(file: Path, data: bytes, dims: int) -> NDArray[np.uint8]:
         raise DatasetError(f"{file}: dimensions: {shape} hold nothing; put the upstream file there")
     declared, held = int(np.prod(shape, dtype=object)), len(data) - header
     if held != declared:
-        fault = "truncated" if held < declared else "has trailing bytes"
+        fault = "is truncated" if held < declared else "has trailing bytes"
         raise DatasetError(
-            f"{file}: dimensions: {shape} declare {declared} bytes, {held} follow: the file is {fault}; get it again"
+            f"{file}: dimensions: {shape} declare {declared} bytes, {held} follow: the file {fault}; get it again"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 

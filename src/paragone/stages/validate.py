@@ -112,7 +112,8 @@ def _whole(facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixel
 
 
 def _own(about: str, fault: str = "") -> Check:
-    return {"suite": "files", "about": about, "severity": "critical", "success": not fault, "observed": fault or None}
+    check = {"suite": "files", "about": about, "severity": "critical", "success": not fault}
+    return check | {"observed": fault} if fault else check
 
 
 def _expect(facts: Mapping[str, Any], frames: Mapping[str, Any], docs: Path) -> list[Check]:
@@ -192,7 +193,7 @@ def _raised(info: Mapping[str, Any]) -> str:
 def _fault(check: Check) -> str:
     """A failed check in words: what should hold, how often it does not, and the first rows."""
     if "rows" not in check:
-        seen = check.get("observed") or (f"missing: {check['missing']}" if "missing" in check else "it does not")
+        seen = f"missing: {check['missing']}" if "missing" in check else check.get("observed")
         return f"{check['about']}: {seen}"
     rows = "; ".join(
         f"{row['split']} image {row['index']} (label {row['label']}, {row['file']} row {row['row']}): {row['value']}"
