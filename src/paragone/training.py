@@ -22,6 +22,8 @@ from paragone.models.base import Batch, Model, Plan, Update
 from paragone.seeding import Stream, generator, seed_all
 
 ROWS = 200  # rows of the training curve, whatever the budget
+CHECKPOINT_SHARE = 0.02  # of the time, at most, goes into checkpoints
+CHECKPOINT_SECONDS = 2.0  # between two of them, at least
 
 
 class Outcome(NamedTuple):
@@ -73,7 +75,6 @@ def fit(
     seed: int,
     folder: Path,
     device: torch.device | None = None,
-    checkpoint_seconds: float = 30.0,
     progress: bool = True,
     stop: Callable[[int], bool] = lambda step: False,
 ) -> Outcome:
@@ -89,7 +90,7 @@ def fit(
         return Outcome("finished", None, model, 0, 0.0, loop.precision, [])
     loop.resume()
     with _bar(loop, progress and loop.world.rank == 0) as bar:
-        saved = time.monotonic()
+        due = time.monotonic() + CHECKPOINT_SECONDS
         while loop.step < plan.steps and loop.reason is None:
             row = loop.advance()
             bar.update(plan.batch)
@@ -99,9 +100,8 @@ def fit(
                 {k.removeprefix("loss/"): f"{v:.3g}" for k, v in row.items() if k.startswith("loss/")}, refresh=False
             )
             stopping = stop(loop.step)
-            if stopping or time.monotonic() - saved > checkpoint_seconds:
-                loop.save()
-                saved = time.monotonic()
+            if stopping or time.monotonic() > due:
+                due = loop.save() + time.monotonic()
             if stopping:
                 break
     finished = loop.ema if loop.ema is not None else model
@@ -199,10 +199,11 @@ class _Loop:
                 file.write(json.dumps(row, sort_keys=True) + "\n")
         return row
 
-    def save(self) -> None:
-        """Write the checkpoint. Only ever at a row of the curve, so that no half-summed row is lost."""
+    def save(self) -> float:
+        """Write the checkpoint; the seconds until the next. Only ever at a row of the curve, so that none is lost."""
         if self.world.rank:
-            return
+            return CHECKPOINT_SECONDS
+        started = time.monotonic()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         if self.ema is not None:
             tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
@@ -210,6 +211,7 @@ class _Loop:
             tensors |= _optimizer_tensors(name, optimizer)
         meta = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
         checkpoint.save(self.folder / "state.safetensors", tensors, meta)
+        return max(CHECKPOINT_SECONDS, (time.monotonic() - started) / CHECKPOINT_SHARE)
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
