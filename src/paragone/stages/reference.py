@@ -16,7 +16,11 @@ def run(root: Path, params: Params, profile: str, dataset: str) -> None:
     extractors = evaluation.load_extractors(root, dataset, chosen.spaces)
     device = hardware.device()
     reference = evaluation.build(extractors, train, test, chosen.samples, device)
-    identity = {"profile": profile, "dataset": dataset, "data": files.read_json(prepared / "dataset.json")["content_hash"]}
+    identity = {
+        "profile": profile,
+        "dataset": dataset,
+        "data": files.read_json(prepared / "dataset.json")["content_hash"],
+    }
     reference = reference._replace(about={**reference.about, **identity})
     folder = root / paths.reference(profile, dataset)
     evaluation.save(folder, reference)
