@@ -112,8 +112,7 @@ def _whole(facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixel
 
 
 def _own(about: str, fault: str = "") -> Check:
-    check = {"suite": "files", "about": about, "severity": "critical", "success": not fault}
-    return check | {"observed": fault} if fault else check
+    return {"suite": "files", "about": about, "severity": "critical", "success": not fault, "observed": fault or None}
 
 
 def _expect(facts: Mapping[str, Any], frames: Mapping[str, Any], docs: Path) -> list[Check]:
@@ -163,25 +162,29 @@ def _render(context: Any, partial: Path, docs: Path) -> None:
 
 def _of(suite: str, result: Mapping[str, Any]) -> Check:
     """A result of Great Expectations, cut to what repeats from run to run."""
-    config, details = result["expectation_config"], result["result"]
+    config = result["expectation_config"]
     check = {
         "suite": suite,
         "about": config["meta"]["about"],
         "expectation": config["type"],
-        "column": config["kwargs"].get("column"),
         "severity": config["severity"],
         "success": result["success"],
-        "observed": details.get("observed_value"),
-        "missing": details.get("partial_missing_list"),
-        "unexpected": details.get("unexpected_count"),
-        "of": details.get("element_count"),
+        "observed": _observed(result["result"]),
     }
     if raised := _raised(result["exception_info"]):
         check |= {"severity": "critical", "observed": raised}
-    rows, values = details.get("unexpected_index_list") or [], details.get("unexpected_list") or []
-    named = [{key: row.get(key) for key in ORIGIN} for row in rows[:ROWS]]
-    check["rows"] = [row | {"value": value} for row, value in zip(named, values[:ROWS], strict=True)]
-    return {key: value for key, value in check.items() if value is not None and value != []}
+    rows, values = (result["result"].get(key) or [] for key in ("unexpected_index_list", "unexpected_list"))
+    pairs = zip(rows[:ROWS], values[:ROWS], strict=True)
+    return check | {"rows": [{key: row.get(key) for key in ORIGIN} | {"value": value} for row, value in pairs]}
+
+
+def _observed(details: Mapping[str, Any]) -> Any:
+    """What was seen: how many rows offend, which values are missing, or the one value of an aggregate."""
+    if "element_count" in details:
+        return f"{details['unexpected_count']} of {details['element_count']} rows fail"
+    if "partial_missing_list" in details:
+        return f"missing: {details['partial_missing_list'] or 'none'}"
+    return details.get("observed_value")
 
 
 def _raised(info: Mapping[str, Any]) -> str:
@@ -191,12 +194,9 @@ def _raised(info: Mapping[str, Any]) -> str:
 
 
 def _fault(check: Check) -> str:
-    """A failed check in words: what should hold, how often it does not, and the first rows."""
-    if "rows" not in check:
-        seen = f"missing: {check['missing']}" if "missing" in check else check.get("observed")
-        return f"{check['about']}: {seen}"
+    """A failed check in words: what should hold, what was seen, and the first rows that offend."""
     rows = "; ".join(
         f"{row['split']} image {row['index']} (label {row['label']}, {row['file']} row {row['row']}): {row['value']}"
-        for row in check["rows"][:NAMED]
+        for row in check.get("rows", [])[:NAMED]
     )
-    return f"{check['about']}: {check['unexpected']} of {check['of']} rows fail, first {rows}"
+    return f"{check['about']}: {check['observed']}" + (f", first {rows}" if rows else "")
