@@ -74,16 +74,14 @@ def encode(plot: Plot, suffix: str) -> bytes:
 def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
     """Every figure of one data set for which something has been measured."""
     with mpl.rc_context(_STYLE):
-        for make in (_walls, _curves):
-            plot = make(results, dataset)
-            if plot is not None:
-                yield plot
+        yield from filter(None, [_walls(results, dataset)])
         for against in ("sampling", "training"):
             figure = scatter.draw(main, against)
             if figure is not None:
                 title = f"Quality against {against} time"
                 caption = f"{title}; down and left is better. {dataset.title}."
                 yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
+        yield from filter(None, [_curves(results, dataset)])
 
 
 def real_wall(results: Results, dataset: DataSet) -> Image.Image | None:

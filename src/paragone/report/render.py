@@ -25,6 +25,7 @@ class Line(NamedTuple):
 
     kind: Literal["heading", "floor", "model"]
     cells: list[Text]
+    family: str = ""
 
 
 class Grid(NamedTuple):
@@ -46,7 +47,11 @@ def grid(table: Table) -> Grid:
         if row.kind == "model" and row.heading not in (line.cells[0].text for line in lines if line.kind == "heading"):
             lines.append(Line("heading", [Text(row.heading)]))
         figures = [_text(row.cells.get(c.key), c.number) for c in shown]
-        lines.append(Line(row.kind, [Text(row.title), *figures, Text(row.seeds), outcome(row)]))
+        lines.append(
+            Line(
+                row.kind, [Text(row.title), *figures, Text(row.seeds), outcome(row)], row.heading if row.family else ""
+            )
+        )
     return Grid(
         title=table.title,
         headers=["Model", *(c.header for c in shown), "Seeds", "Outcome"],
@@ -86,7 +91,7 @@ def lineage(results: Results, dataset: str, title: str) -> Grid:
     lines = []
     for run in results.rows(dataset):
         values = {label: run.get(source) for label, source in sources.items()}
-        cells = [_plain(v)[:12] if label in hashes else _plain(v) for label, v in values.items()]
+        cells = [plain(v)[:12] if label in hashes else plain(v) for label, v in values.items()]
         lines.append(Line("model", [*map(Text, cells), Text(_settings(run))]))
     caption = [
         f"MLflow experiment: paragone/{results.profile}.",
@@ -108,7 +113,8 @@ def lineage(results: Results, dataset: str, title: str) -> Grid:
     return Grid(f"Lineage: {title}", headers, abouts, [h == "Seed" for h in headers], lines, caption)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A value of a file, as printed."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return MISSING if is_missing(value) or value == "" else str(value)

@@ -47,7 +47,9 @@ def draw(main: Table, against: str) -> Figure | None:
     ax.set(xscale="log", yscale="log", ylabel=f"{quality.label} (log, lower is better)", xlabel=SECONDS[against])
     ax.margins(x=0.12, y=0.12)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+        low, high = axis.get_view_interval()
+        subs = (1, 1.5, 2, 3, 4, 6, 8) if high < 10 * low else (1, 2, 5) if high < 500 * low else (1,)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=12))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)

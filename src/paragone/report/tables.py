@@ -86,6 +86,16 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
     ]
 
 
+def compact(results: Results, dataset: DataSet) -> Table:
+    """The main table cut to what a terminal shows, with a short caption."""
+    spaces = spaces_of(results, dataset)
+    shown = columns.compact(spaces)
+    runs = results.of(dataset.name)
+    seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)}."
+    caption = [_about_reference(dataset, runs), seeds, _about_hardware(runs)]
+    return Table("compact", dataset.title, dataset.name, shown, _rows(results, dataset, shown, "compact"), caption)
+
+
 def _rows(results: Results, dataset: DataSet, shown: list[Column], name: str) -> list[Row]:
     runs = results.of(dataset.name)
     rows = [_model(group, shown) for _, group in runs.groupby("model", sort=False)]

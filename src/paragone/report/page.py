@@ -1,0 +1,176 @@
+"""The report page: one self-contained HTML file that asks the network for nothing."""
+
+import base64
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+from PIL import Image
+
+from paragone.report import figures, published, render
+from paragone.report.figures import Plot
+from paragone.report.render import Grid, Line, Text
+from paragone.report.results import DataSet, Json, Results
+from paragone.report.scatter import GRID, INK
+from paragone.report.tables import Table
+
+WALL_BYTES = 1_200_000  # of all walls together
+_FOLDER = Path(__file__).parent
+
+
+def html(results: Results, tables: dict[str, list[Table]], plots: dict[str, list[Plot]]) -> str:
+    """The page of a profile, from the tables and figures of each data set."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    budget = WALL_BYTES // max(1, sum(len(figures.wall_files(results, d)) + 1 for d in results.datasets))
+    sections = [_section(results, d, tables[d.name], plots[d.name], budget) for d in results.datasets]
+    return environment.get_template("page.html").render(
+        results=results,
+        sections=sections,
+        facts=_facts(results),
+        glossary=_glossary(tables),
+        warning=published.WARNING,
+        css=Markup((_FOLDER / "page.css").read_text()),
+        js=Markup((_FOLDER / "page.js").read_text()),
+    )
+
+
+def _section(results: Results, dataset: DataSet, tables: list[Table], plots: list[Plot], budget: int) -> Json:
+    main, *more = (render.grid(table) for table in tables)
+    figured = published.load(dataset.loader)
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "main": main,
+        "more": [grid for grid in more if len(grid.headers) > 3],
+        "failures": [
+            (line.cells[0].text, line.cells[-1].text, line.cells[-1].note) for line in main.lines if line.cells[-1].note
+        ],
+        "walls": _walls(results, dataset, tables[0], budget),
+        "plots": [_plot(plot) for plot in plots if not plot.name.startswith("walls")],
+        "published": {
+            "figures": figured.figures,
+            "grid": _published_grid(figured),
+            "protocols": figured.protocols.to_dict("records"),
+        },
+        "validation": _validation(dataset),
+        "data": _data(dataset),
+        "lineage": render.lineage(results, dataset.name, dataset.title),
+    }
+
+
+def _facts(results: Results) -> list[tuple[str, str]]:
+    runs = results.runs
+    finished = int((runs["outcome"] == "finished").sum())
+    return [
+        ("Data sets", str(len(results.datasets))),
+        ("Models", str(runs["model"].nunique())),
+        ("Seeds", ", ".join(map(str, results.seeds))),
+        ("Runs finished", f"{finished} of {len(runs)}"),
+    ]
+
+
+def _glossary(tables: dict[str, list[Table]]) -> list[tuple[str, str]]:
+    """Every column with an explanation, once."""
+    return list(
+        dict.fromkeys((c.label, c.about) for group in tables.values() for t in group for c in t.columns if c.about)
+    )
+
+
+def _walls(results: Results, dataset: DataSet, main: Table, budget: int) -> list[Json]:
+    walls = []
+    real = figures.real_wall(results, dataset)
+    if real is not None:
+        walls.append(_wall("Real test images", "", real, dataset, budget))
+    quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
+    for run, file in figures.wall_files(results, dataset):
+        value = None if quality is None else run.get(quality.source)
+        note = f"{quality.label} {quality.number(value)}" if quality is not None and value is not None else ""
+        with Image.open(file) as image:
+            walls.append(_wall(run["title"], note, image, dataset, budget))
+    return walls
+
+
+def _wall(title: str, note: str, image: Image.Image, dataset: DataSet, budget: int) -> Json:
+    alt = f"{title}: {dataset.title}"
+    source = data_uri(image, budget)
+    return {"title": title, "note": note, "alt": alt, "source": source, "width": image.width, "height": image.height}
+
+
+def data_uri(image: Image.Image, budget: int) -> str:
+    """The image for embedding: exact as PNG if that fits the budget of bytes, else WebP, the best that fits."""
+    attempts: list[tuple[str, Json]] = [
+        ("png", {"optimize": True}),
+        *(("webp", {"quality": q}) for q in (90, 70, 50, 30)),
+    ]
+    content, kind = b"", ""
+    for kind, options in attempts:
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        content = buffer.getvalue()
+        if len(content) <= budget:
+            break
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _plot(plot: Plot) -> Json:
+    return {"title": plot.title, "caption": plot.caption, "kind": plot.name.partition("-")[0], "svg": inline_svg(plot)}
+
+
+def inline_svg(plot: Plot) -> Markup:
+    """A figure to stand in the page itself: ids of its own, and ink and grid in the colours of the page's theme."""
+    svg = figures.encode(plot, "svg").decode()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{plot.name}-", svg)
+    svg = re.sub(r'^<svg ([^>]*?)(?:width|height)="[\d.]+pt" ?', r"<svg \1", svg)
+    svg = re.sub(r'^<svg ([^>]*?)(?:width|height)="[\d.]+pt" ?', r"<svg \1", svg)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(plot.caption)}" ', 1)
+    return Markup(svg.replace(INK, "currentColor").replace(GRID, "var(--grid)"))
+
+
+def _published_grid(figured: published.Published) -> Grid:
+    names = dict(zip(figured.protocols["protocol"], figured.protocols["name"], strict=True))
+    headers = ["Model", "Data", "Metric", "Value", "Generated", "Protocol", "Notes", "Source", "Evidence"]
+    lines = []
+    for row in figured.rows():
+        plain = [row["dataset"], row["metric"]]
+        tail = [row["n_samples"], names[row["protocol"]], row["note"], row["source"], row["evidence"]]
+        value = Text(published.value(row), value=float(row["value"]))
+        cells = [Text(row["model"]), *map(_plain, plain), value, *map(_plain, tail)]
+        lines.append(Line("model", cells))
+    return Grid("Published figures", headers, [""] * 9, [h == "Value" for h in headers], lines, [])
+
+
+def _plain(value: Any) -> Text:
+    return Text(render.plain(value))
+
+
+def _validation(dataset: DataSet) -> Json | None:
+    if dataset.validation is None:
+        return None
+    checks = dataset.validation.get("checks", [])
+    passed = sum(bool(check["success"]) for check in checks)
+    return {"success": dataset.validation["success"], "passed": passed, "total": len(checks), "checks": checks}
+
+
+def _data(dataset: DataSet) -> list[tuple[str, str]]:
+    about = dataset.about or {}
+    labels = {
+        "title": "Upstream", "source": "Source", "counts": "Images", "shape": "Shape (C, H, W)", "padding": "Size",
+        "exact": "Equal to upstream's files", "warnings": "Mind", "altered": "Altered", "licence": "Licence",
+        "citation": "Citation", "content_hash": "Content hash",
+    }  # fmt: skip
+    return [(label, _readable(about[key])) for key, label in labels.items() if about.get(key) not in (None, "", [])]
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in value.items())
+    if isinstance(value, list):
+        return ("; " if any(isinstance(v, str) for v in value) else ", ").join(map(str, value))
+    return render.plain(value)

@@ -1,0 +1,12 @@
+"""Command `track`: mirror the runs of a profile into MLflow, or say why not."""
+
+from pathlib import Path
+
+from paragone import tracking
+from paragone.params import Params
+
+
+def run(root: Path, params: Params, profile: str) -> None:
+    """Bring the MLflow store up to date. Raises tracking.TrackingError when it cannot be written."""
+    written, kept = tracking.sync(root, params, profile)
+    print(f"experiment paragone/{profile}: {written} runs written, {kept} already there")
