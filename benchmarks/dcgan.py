@@ -20,6 +20,9 @@ import harness
 from paragone.models.gan.dcgan import DCGAN
 from paragone.torchvision_compat import import_torchvision
 
+import_torchvision()
+from torchvision import datasets, transforms  # noqa: E402
+
 BATCH, STEPS = 64, 60  # a slice is STEPS batches
 CONFIG = DCGAN.Config(width=32)
 
@@ -28,9 +31,6 @@ class Example:
     """The example's training loop, in slices."""
 
     def __init__(self, model: DCGAN, root: str, workers: int) -> None:
-        import_torchvision()
-        from torchvision import datasets, transforms
-
         transform = transforms.Compose(
             [transforms.Resize(32), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
         )

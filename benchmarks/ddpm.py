@@ -12,9 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler, UNet2DModel
-from diffusers.optimization import get_cosine_schedule_with_warmup
-from diffusers.training_utils import EMAModel
 from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
@@ -23,6 +20,12 @@ import digits
 import harness
 from paragone.models.diffusion.ddpm import DDPM
 from paragone.torchvision_compat import import_torchvision
+
+import_torchvision()  # diffusers imports it
+from diffusers import DDPMScheduler, UNet2DModel  # noqa: E402
+from diffusers.optimization import get_cosine_schedule_with_warmup  # noqa: E402
+from diffusers.training_utils import EMAModel  # noqa: E402
+from torchvision import datasets, transforms  # noqa: E402
 
 BATCH, STEPS = 32, 4  # a slice is STEPS batches
 PATCH_STEPS = 16  # of the faster network with a patch stem
@@ -51,9 +54,6 @@ class Example:
     """The example's training loop, in slices."""
 
     def __init__(self, model: UNet2DModel, root: str, precision: str) -> None:
-        import_torchvision()
-        from torchvision import datasets, transforms
-
         transform = transforms.Compose(
             [
                 transforms.Resize(32, interpolation=transforms.InterpolationMode.BILINEAR),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from pythae import models as pythae_models
 from pythae.data.datasets import BaseDataset
 from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
