@@ -13,7 +13,7 @@ from PIL import Image
 from paragone.report import figures, published, render
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
-from paragone.report.results import DataSet, Json, Results
+from paragone.report.results import DataSet, Json, Results, is_figure
 from paragone.report.scatter import GRID, INK
 from paragone.report.tables import Table
 
@@ -89,7 +89,7 @@ def _walls(results: Results, dataset: DataSet, main: Table, budget: int) -> list
     quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
     for run, file in figures.wall_files(results, dataset):
         value = None if quality is None else run.get(quality.source)
-        note = f"{quality.label} {quality.number(value)}" if quality is not None and value is not None else ""
+        note = f"{quality.label} {quality.number(value)}" if quality is not None and is_figure(value) else ""
         with Image.open(file) as image:
             walls.append(_wall(run["title"], note, image, dataset, budget))
     return walls
@@ -134,20 +134,20 @@ def inline_svg(plot: Plot) -> Markup:
 
 
 def _published_grid(figured: published.Published) -> Grid:
+    """A heading for each metric, protocol and source: only what stands under one heading may be compared."""
     names = dict(zip(figured.protocols["protocol"], figured.protocols["name"], strict=True))
-    headers = ["Model", "Data", "Metric", "Value", "Generated", "Protocol", "Notes", "Source", "Evidence"]
-    lines = []
+    headers = ["Model", "Value", "Data", "Generated", "Evidence"]
+    lines: list[Line] = []
+    heading = None
     for row in figured.rows():
-        plain = [row["dataset"], row["metric"]]
-        tail = [row["n_samples"], names[row["protocol"]], row["note"], row["source"], row["evidence"]]
-        value = Text(published.value(row), value=float(row["value"]))
-        cells = [Text(row["model"]), *map(_plain, plain), value, *map(_plain, tail)]
-        lines.append(Line("model", cells))
-    return Grid("Published figures", headers, [""] * 9, [h == "Value" for h in headers], lines, [])
-
-
-def _plain(value: Any) -> Text:
-    return Text(render.plain(value))
+        note = ". ".join(part for part in (render.plain(row["note"]), row["source"]) if part != render.MISSING)
+        text = Text(f"{row['metric']} · {names[row['protocol']]}", note=note)
+        if text != heading:
+            lines.append(Line("heading", [text]))
+            heading = text
+        rest = [Text(render.plain(row[key])) for key in ("dataset", "n_samples", "evidence")]
+        lines.append(Line("model", [Text(row["model"]), Text(published.value(row), value=float(row["value"])), *rest]))
+    return Grid("Published figures", headers, [""] * len(headers), [h == "Value" for h in headers], lines, [])
 
 
 def _validation(dataset: DataSet) -> Json | None:

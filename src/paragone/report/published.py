@@ -66,6 +66,5 @@ def markdown(title: str, published: Published) -> str:
         )
     lines.append("")
     for _, p in published.protocols.iterrows():
-        lines.append(f"- **{p['protocol']}** ({p['name']}): {p['generated']} generated against {p['reference']}; "
-                     f"{p['features']}. {p['about']} Source: {p['source']}.")  # fmt: skip
+        lines.append(f"- **{p['protocol']}** ({p['name']}): {p['setting']} {p['about']} Source: {p['source']}.")
     return "\n".join(lines) + "\n"
