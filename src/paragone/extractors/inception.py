@@ -144,7 +144,8 @@ class Inception(Extractor):
         self.eval()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.trunk((as_rgb(resize(x)) - 128) / 128).mean((2, 3))
+        x = ((as_rgb(resize(x)) - 128) / 128).contiguous(memory_format=torch.channels_last)
+        features = self.trunk(x).mean((2, 3))
         return features, self.fc(features)
 
 

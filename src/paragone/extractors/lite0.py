@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -110,7 +111,8 @@ class Lite0(Extractor):
         """Pooled features (B,1280). No logits: ImageNet's classes say nothing of a data set of digits."""
         if x.shape[2:] != (self.size, self.size):
             x = F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True)
-        return self.trunk((as_rgb(x) - 127) / 128).mean((2, 3)), None
+        x = ((as_rgb(x) - 127) / 128).contiguous(memory_format=torch.channels_last)
+        return self.trunk(x).mean((2, 3)), None
 
     def classify(self, x: Tensor) -> Tensor:
         """ImageNet logits (B,1000) of images (B,C,H,W) in [0,255]."""
