@@ -1,48 +1,20 @@
 """The generated pipelines: what depends on what, that the checked-in files are current, and what DVC makes of them."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import stand_in
 from paragone import params, paths
 from paragone.params import Params, ParamsError
 from paragone.pipeline import HEADER, generate
 from paragone.stages import pipeline as stage
+from stand_in import SMALL
 
 ROOT = Path(__file__).parents[1]
-
-SMALL: dict[str, Any] = {
-    "profile": "quick",
-    "datasets": {
-        "digits": {"loader": "mnist", "source": "packaged"},
-        "clothes": {"loader": "fashion_mnist", "source": "local", "path": "upstream"},
-    },
-    "profiles": {
-        "all": {
-            "about": "Everything.",
-            "datasets": ["digits", "clothes"],
-            "seeds": [0, 1],
-            "samples": 16,
-            "sample_batch": 8,
-            "spaces": ["lite0"],
-            "models": {"vae": {}},
-        },
-        "quick": {
-            "about": "Little.",
-            "datasets": ["digits"],
-            "seeds": [0],
-            "samples": 16,
-            "sample_batch": 8,
-            "spaces": ["classifier", "lite0"],
-            "models": {"ddpm": {"plan": {"kimg": 1}}, "ddim": {"parents": {"ddpm": "ddpm"}}},
-        },
-    },
-}
 
 
 def stages(file: str | Path, values: dict[str, Any] = SMALL) -> dict[str, Any]:
@@ -117,72 +89,9 @@ def test_stale_generated_files_go_and_handwritten_ones_stay(tmp_path: Path) -> N
     assert not stale.exists()
 
 
-# A stand-in for the command: it finds the stage that runs it and fills its outputs from what that stage depends on.
-COMMAND = """#!{python}
-import hashlib, sys
-from pathlib import Path
-import yaml
-
-command = " ".join(["paragone", *sys.argv[1:]])
-seed = sys.argv[-1]
-if command == "paragone fingerprint":
-    lines = Path("src/paragone/code").read_text().splitlines()
-    Path("runs/code.yaml").write_text("\\n".join(line.partition("#")[0].rstrip() for line in lines))
-    sys.exit()
-for file in [Path("dvc.yaml"), *Path("runs").rglob("dvc.yaml")]:
-    for stage in yaml.safe_load(file.read_text())["stages"].values():
-        stage = stage.get("do", stage)
-        if stage["cmd"].replace("${{item}}", seed) != command:
-            continue
-        files = [f for d in stage.get("deps", []) for f in sorted([Path(d.replace("${{item}}", seed))])]
-        content = [(f / "x" if f.is_dir() else f).read_bytes() for f in files]
-        for entry in stage["params"]:
-            name, keys = next(iter(entry.items())) if isinstance(entry, dict) else ("params.yaml", [entry])
-            for key in keys:
-                value = yaml.safe_load(Path(name).read_text())
-                for part in key.split("."):
-                    value = value[part]
-                content.append(repr(value).encode())
-        digest = hashlib.md5(b"".join(content)).hexdigest()
-        for entry in stage.get("outs", []) + stage.get("metrics", []) + stage.get("plots", []):
-            out = Path((next(iter(entry)) if isinstance(entry, dict) else entry).replace("${{item}}", seed))
-            out.parent.mkdir(parents=True, exist_ok=True)
-            if not out.suffix:
-                out.mkdir()
-                (out / "dataset.json").write_text(digest)
-                out = out / "x"
-            number = int(digest[:6], 16)
-            out.write_text(f"kimg,loss\\n0,{{number}}\\n" if out.suffix == ".csv" else f'{{{{"fd": {{number}}}}}}')
-"""
-
-
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git repository with the pipelines of SMALL, the project's own DVC settings and the stand-in command."""
-    for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(SMALL))
-    (tmp_path / "upstream").write_text("x")
-    stage.run(tmp_path, Params.model_validate(SMALL))
-    every = ("ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report")
-    code = {
-        "stages": dict.fromkeys(every, 1),
-        "models": dict.fromkeys(("ddpm", "ddim", "vae"), 1),
-        "datasets": {"mnist": 1, "fashion_mnist": 1},
-        "metrics": 1,
-        "extractors": 1,
-    }
-    (tmp_path / "src/paragone").mkdir(parents=True)
-    (tmp_path / "src/paragone/code").write_text(yaml.safe_dump(code))
-    command = tmp_path / "build/paragone"
-    command.parent.mkdir()
-    command.write_text(COMMAND.format(python=sys.executable))
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}")
-    for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x"):
-        subprocess.run(line.split(), cwd=tmp_path, check=True)
-    return tmp_path
+    return stand_in.build(tmp_path, monkeypatch)
 
 
 def repro(root: Path, *targets: str) -> list[str]:

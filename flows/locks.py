@@ -1,0 +1,81 @@
+"""One flow at a time, and lock files of DVC that a kill cannot cost.
+
+DVC rewrites dvc.lock in place: a kill inside that window leaves it empty, or cut so that it parses and lacks stages,
+and finished work would run again. So a copy of each is kept after every stage, and checked against at the start.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+from filelock import FileLock, Timeout
+
+FOLDER = Path(".locks")
+
+
+class BusyError(ValueError):
+    """Another flow runs in the same project."""
+
+
+@contextmanager
+def only_flow(root: Path, what: str) -> Iterator[None]:
+    """Hold the project's flow lock, which the system frees even after a SIGKILL. Raises BusyError if it is held."""
+    note = root / FOLDER / "flow.txt"
+    note.parent.mkdir(exist_ok=True)
+    try:
+        with FileLock(root / FOLDER / "flow.lock", timeout=0):
+            note.write_text(f"process {os.getpid()}, {what}, since {time.strftime('%H:%M:%S')}")
+            yield
+    except Timeout:
+        raise BusyError(
+            f"another flow is running in {root} ({note.read_text()}); wait for it to end, or stop it"
+        ) from None
+
+
+def restore(root: Path) -> list[str]:
+    """Put back every dvc.lock that is broken or lacks stages that its copy has; say so in one sentence each."""
+    said = []
+    for copy in sorted((root / FOLDER / "dvc").rglob("dvc.lock")):
+        lock = root / copy.relative_to(root / FOLDER / "dvc")
+        have, had = _stages(lock), _stages(copy)
+        if not lock.exists() or had is None or not lock.with_name("dvc.yaml").exists():
+            copy.unlink()  # removed on purpose: by hand, by git, or with its pipeline
+        elif have is None or had - have:
+            lost = f"lacked {len(had - have)} of {len(had)} stages" if have is not None else "was cut short"
+            _copy(copy, lock)
+            said.append(f"{lock.relative_to(root)} {lost}, probably by a kill; restored from {copy.relative_to(root)}")
+        elif have != had:
+            _copy(lock, copy)
+    return said
+
+
+def back_up(root: Path, pipeline: Path) -> None:
+    """Keep a copy of the dvc.lock beside `pipeline` if it is whole, under DVC's lock so that no stage is writing it."""
+    from dvc.repo import Repo
+
+    lock = (root / pipeline).with_name("dvc.lock")
+    copy = root / FOLDER / "dvc" / lock.relative_to(root)
+    with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
+        have, had = _stages(lock), _stages(copy)
+        if have is not None and not (had or set()) - have:
+            _copy(lock, copy)
+
+
+def _stages(lock: Path) -> set[str] | None:
+    """The stages that a lock file lists; None if it is no whole lock file."""
+    try:
+        content = yaml.load(lock.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return set(content["stages"])
+    except (OSError, yaml.YAMLError, TypeError, KeyError):
+        return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name("dvc.lock.partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)

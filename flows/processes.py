@@ -1,0 +1,80 @@
+"""Commands in process groups of their own, none of which outlives this process, however it ends."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flows import reaper
+
+
+class Guard:
+    """Starts commands; when it closes, or this process dies (SIGKILL included), their whole groups end.
+
+    A signal to `dvc` alone would leave the training command running, and the next run would start a second writer.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = False
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-S", "-E", reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def start(self, command: list[str], cwd: Path, log: Path) -> "subprocess.Popen[bytes]":
+        """Start a command in its own group, its output going to the file `log`. Raises RuntimeError once closed."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock, log.open("wb") as output:
+            if self._closed:
+                raise RuntimeError(f"stopping; `{' '.join(command)}` was not started")
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._tell(f"+{process.pid}")
+        return process
+
+    def run(self, command: list[str], cwd: Path, log: Path) -> int:
+        """Run a command to its end and return its exit status."""
+        process = self.start(command, cwd, log)
+        status = process.wait()
+        with self._lock:
+            if not self._closed:
+                self._tell(f"-{process.pid}")
+        return status
+
+    def close(self) -> None:
+        """End every group that still runs, politely first, and wait until they are gone."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._pipe.close()
+        self._reaper.wait()
+
+    @property
+    def _pipe(self):  # type: ignore[no-untyped-def]
+        assert self._reaper.stdin is not None
+        return self._reaper.stdin
+
+    def _tell(self, line: str) -> None:
+        self._pipe.write(line + "\n")
+        self._pipe.flush()
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, progress bars reduced to their last state."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    kept = [line.rsplit("\r", 1)[-1].rstrip() for line in text.replace("\r\n", "\n").split("\n")]
+    return "\n".join([line for line in kept if line][-lines:])
