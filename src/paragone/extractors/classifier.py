@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from paragone import checkpoint, files, paths
@@ -72,7 +72,7 @@ def train(data: ImageSet, device: torch.device, kimg: float = 0.0, progress: boo
             order = torch.randperm(n, generator=generator(0, Stream.ORDER, epoch))
         index = order[i * batch : (i + 1) * batch]
         x = _augment(data.images[index].permute(0, 3, 1, 2).float(), generator(0, Stream.STEP, step)).to(device)
-        loss = F.cross_entropy(net(x)[1], data.labels[index].to(device))
+        loss = functional.cross_entropy(net(x)[1], data.labels[index].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -87,8 +87,8 @@ def _augment(x: Tensor, g: torch.Generator) -> Tensor:
     cos, sin = angle.cos() / zoom, angle.sin() / zoom
     shift = (torch.rand(len(x), 2, generator=g) * 2 - 1) * 0.12  # in half sizes
     theta = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], 1).view(-1, 2, 3)
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    grid = functional.affine_grid(theta, list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 class Classifier(Extractor):

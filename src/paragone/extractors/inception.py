@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from paragone.extractors.base import Extractor, as_rgb, fold, read_weights
 
@@ -38,7 +38,7 @@ class Conv(nn.Module):
         self.stride, self.padding = stride, (h // 2, w // 2) if pad and stride == 1 else (0, 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding), inplace=True)
+        return functional.relu(functional.conv2d(x, self.weight, self.bias, self.stride, self.padding), inplace=True)
 
 
 class Fork(nn.Module):

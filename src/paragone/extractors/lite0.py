@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from paragone.extractors.base import Extractor, as_rgb, fold, read_weights
 
@@ -49,10 +49,12 @@ class Conv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         (top, bottom), (left, right) = (self._padding(size) for size in x.shape[2:])
         if top == bottom and left == right:
-            x = F.conv2d(x, self.weight, self.bias, self.stride, (top, left), 1, self.groups)
+            x = functional.conv2d(x, self.weight, self.bias, self.stride, (top, left), 1, self.groups)
         else:
-            x = F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride, 0, 1, self.groups)
-        return F.relu6(x, inplace=True) if self.act else x
+            x = functional.conv2d(
+                functional.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride, 0, 1, self.groups
+            )
+        return functional.relu6(x, inplace=True) if self.act else x
 
     def _padding(self, size: int) -> tuple[int, int]:
         """Before and after: what makes the output ceil(size / stride), the odd pixel after."""
@@ -110,7 +112,7 @@ class Lite0(Extractor):
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         """Pooled features (B,1280). No logits: ImageNet's classes say nothing of a data set of digits."""
         if x.shape[2:] != (self.size, self.size):
-            x = F.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True)
+            x = functional.interpolate(x, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True)
         x = ((as_rgb(x) - 127) / 128).contiguous(memory_format=torch.channels_last)
         return self.trunk(x).mean((2, 3)), None
 

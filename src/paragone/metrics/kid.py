@@ -1,7 +1,8 @@
 """Kernel distance: unbiased squared maximum mean discrepancy with a cubic kernel (Binkowski et al. 2018, section 4).
 
 https://arxiv.org/abs/1801.01401. Only in the Inception network's features is it the KID. Over the full sets rather
-than averaged over random subsets: unbiased all the same, with less variance, and it needs no seed. It may be negative.
+than averaged over random subsets: unbiased all the same, with less variance, and it needs no seed. It may be negative,
+and is where both sets hold each class exactly as often as the other: they are closer than two random draws would be.
 """
 
 import torch

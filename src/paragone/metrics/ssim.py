@@ -5,8 +5,8 @@ positions where the window fits, K1 = 0.01 and K2 = 0.03; channels averaged.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from paragone.metrics.base import Reconstructed
 
@@ -32,8 +32,8 @@ def _blur(x: Tensor) -> Tensor:
     at = torch.arange(-RADIUS, RADIUS + 1, dtype=x.dtype)
     window = torch.exp(-(at**2) / (2 * SIGMA**2))
     window = (window / window.sum()).expand(x.shape[1], 1, -1)
-    x = F.conv2d(x, window[:, :, :, None], groups=x.shape[1])
-    return F.conv2d(x, window[:, :, None, :], groups=x.shape[1])
+    x = functional.conv2d(x, window[:, :, :, None], groups=x.shape[1])
+    return functional.conv2d(x, window[:, :, None, :], groups=x.shape[1])
 
 
 def compute(view: Reconstructed) -> dict[str, float]:
