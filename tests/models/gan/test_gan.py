@@ -15,7 +15,7 @@ SMALL = {"hidden": 16, "units": 8, "pieces": 3, "dropout": 0.0, "dropout_input":
 def test_losses_are_the_games_of_the_paper(loss: str) -> None:
     model = GAN(GAN.Config(loss=loss, **SMALL), SPEC)
     torch.manual_seed(1)
-    updates = list(model.losses({"image": X}, 0))
+    updates = list(model.losses({"image": X}, 1))
     torch.manual_seed(1)
     fake = model.sample(len(X))
     d_real, d_fake = model.D((X + 1) / 2).sigmoid(), model.D((fake + 1) / 2).sigmoid()
@@ -27,9 +27,21 @@ def test_losses_are_the_games_of_the_paper(loss: str) -> None:
 
 def test_the_discriminators_update_does_not_reach_the_generator() -> None:
     model = GAN(GAN.Config(**SMALL), SPEC)
-    first = next(model.losses({"image": X}, 0))
+    first = next(model.losses({"image": X}, 1))
     grads = torch.autograd.grad(first.loss, list(model.G.parameters()), allow_unused=True)
     assert all(g is None for g in grads)
+
+
+def test_the_generator_starts_at_the_mean_image_of_the_first_batch() -> None:
+    model = GAN(GAN.Config(**SMALL), SPEC)
+    updates = model.losses({"image": X}, 0)
+    first = next(updates)
+    first.loss.backward(inputs=[model.start])
+    model.optimizers()["start"].step()
+    with torch.no_grad():
+        model.G[-1].weight.zero_()
+        torch.testing.assert_close(model.sample(2)[1], X.mean(0))
+    assert [u.optimizer for u in updates] == ["discriminator", "generator"]
 
 
 def test_maxout_takes_the_largest_piece_of_each_unit() -> None:
@@ -49,9 +61,10 @@ def test_the_defaults_are_the_authors_networks() -> None:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_each_optimiser_holds_one_network(optimizer: str) -> None:
+def test_each_optimiser_holds_its_own_network(optimizer: str) -> None:
     model = GAN(GAN.Config(optimizer=optimizer, **SMALL), SPEC)
     held = {name: {id(p) for g in o.param_groups for p in g["params"]} for name, o in model.optimizers().items()}
+    assert held["start"] == {id(model.start)}
     assert held["generator"] == {id(p) for p in model.G.parameters()}
     assert held["discriminator"] == {id(p) for p in model.D.parameters()}
 

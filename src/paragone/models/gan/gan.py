@@ -9,7 +9,8 @@ experiment, https://github.com/goodfeli/adversarial (mnist.yaml).
 Deviations:
 - Momentum and learning rate stay where they start (the authors raise momentum from 0.5 to 0.7 over 250 epochs and
   divide the learning rate by 1.000004 an update). `optimizer: adam` replaces SGD where the budget is short.
-- The generator's output bias starts at 0, not at the data's mean: a model sees no data before training.
+- The authors start the generator's output bias at the mean training image; here it is the mean of the first batch, an
+  update of its own at step 0. (Started from grey, the generator saturates at once and never recovers.)
 - Discriminator and generator are both updated on every batch (k = 1), the generator on the same noise.
 - The paper stops early by validation; the plan is a fixed 200 epochs of MNIST's 50,000 training images.
 """
@@ -71,6 +72,7 @@ class GAN(Model):
             *(nn.Dropout(cfg.dropout), Maxout(cfg.units, cfg.units, cfg.pieces)),
             *(nn.Dropout(cfg.dropout), nn.Linear(cfg.units, 1)),
         )
+        self.start = nn.Parameter(torch.zeros(pixels))  # logits of the mean image, which the output is relative to
         for net, bound in ((self.G, 0.05), (self.D, 0.005)):  # `irange` of mnist.yaml
             for layer in net:
                 if isinstance(layer, nn.Linear):
@@ -79,12 +81,17 @@ class GAN(Model):
 
     def optimizers(self) -> dict[str, Optimizer]:
         nets, cfg = {"discriminator": self.D, "generator": self.G}, self.cfg
+        start: dict[str, Optimizer] = {"start": SGD([self.start], lr=1.0)}
         if cfg.optimizer == "adam":
-            return {k: Adam(net.parameters(), cfg.lr, (cfg.momentum, 0.999), fused=True) for k, net in nets.items()}
-        return {k: SGD(net.parameters(), cfg.lr, cfg.momentum, fused=True) for k, net in nets.items()}
+            betas = (cfg.momentum, 0.999)
+            return start | {k: Adam(net.parameters(), cfg.lr, betas, fused=True) for k, net in nets.items()}
+        return start | {k: SGD(net.parameters(), cfg.lr, cfg.momentum, fused=True) for k, net in nets.items()}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
+        if step == 0:  # one step of length 1 ends at the minimum: the mean image, on every rank the same
+            mean = ((x + 1) / 2).mean(0).flatten().logit(eps=0.01)
+            yield Update("start", (self.start - mean).square().sum() / 2)
         fake = self.sample(len(x))
         loss = functional.logistic_discriminator_loss(self._logits(x), self._logits(fake.detach()))
         yield Update("discriminator", loss)
@@ -99,5 +106,5 @@ class GAN(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""
-        h = self.G(torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device)).float()
+        h = self.start + self.G(torch.randn(n, self.cfg.z_dim, device=self.start.device)).float()
         return torch.tanh(h / 2).view(n, *self.shape)  # 2 sigmoid(h) - 1: the paper's sigmoid, from [0,1] to [-1,1]
