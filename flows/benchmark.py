@@ -25,7 +25,11 @@ from flows.screen import Screen
 from paragone import environment, files, paths
 
 BIN = Path(sys.executable).parent
-QUIET = {"PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_LOGGING_TO_API_ENABLED": "false"}  # the logs are files
+PREFECT = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages' output goes to files
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # such a server loses records, and outlives a flow that is killed
+}
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -65,7 +69,7 @@ def run(root: Path, profile: str, slots: int) -> int:
 
     Raises locks.BusyError if a flow runs already, ValueError for an unknown profile, RuntimeError if preparations fail.
     """
-    os.environ.update(QUIET)
+    os.environ.update(PREFECT)
     environment.prepare(root)
     if str(BIN) not in os.environ["PATH"].split(os.pathsep):  # the environment is not activated
         os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
@@ -113,12 +117,6 @@ def _visit(
     root: Path, profile: str, slots: int, graph: graphs.Graph, visits: Mapping[str, set[str]], target: str
 ) -> bool:
     """Run the stages under Prefect, and the report by itself where a failure keeps DVC from it; whether any failed."""
-    from flows.execution import (
-        Result,
-        execute,
-        label,
-        log_file,
-    )  # after `environment.prepare`, and only if there is work
     from flows.server import serving
 
     seen = root / ".logs" / profile / "seconds.json"
