@@ -65,9 +65,7 @@ def encode(plot: Plot, suffix: str) -> bytes:
     buffer = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[suffix]
     with mpl.rc_context(_STYLE):
-        plot.figure.savefig(
-            buffer, format=suffix, dpi=160, metadata=metadata, transparent=suffix == "svg", bbox_inches="tight"
-        )
+        plot.figure.savefig(buffer, format=suffix, dpi=160, metadata=metadata, transparent=suffix == "svg")
     return buffer.getvalue()
 
 
@@ -105,14 +103,21 @@ def _walls(results: Results, dataset: DataSet) -> Plot | None:
         return None
     across = min(4, len(walls))
     down = -(-len(walls) // across)
-    figure = Figure(figsize=(3.1 * across, 3.35 * down), layout="constrained")
-    axes = figure.subplots(down, across, squeeze=False).ravel()
-    for ax in axes:
-        ax.axis("off")
-    for ax, (label, image) in zip(axes, walls, strict=False):
-        pixels = np.asarray(image.convert("RGB"))
-        ax.imshow(pixels, interpolation="none")
-        ax.set_title(label, fontsize=11)
+    side, gap, title = (
+        3.0,
+        0.1,
+        0.3,
+    )  # inches; every place is set by hand, since automatic layouts drift with each drawing
+    width, height = across * (side + gap) + gap, down * (side + gap + title)
+    figure = Figure(figsize=(width, height))
+    for i, (label, image) in enumerate(walls):
+        y, x = divmod(i, across)
+        left, top = gap + x * (side + gap), height - y * (side + gap + title) - title
+        tall = side * min(1.0, image.height / image.width)  # fewer than a hundred samples fill fewer rows
+        ax = figure.add_axes((left / width, (top - tall) / height, side / width, tall / height), frameon=False)
+        ax.imshow(np.asarray(image.convert("RGB")), interpolation="none", aspect="auto")
+        ax.set_axis_off()
+        figure.text(left / width, (top + gap / 2) / height, label, fontsize=11)
     return Plot(
         f"walls-{dataset.name}", "Samples", f"First samples of each model, not selected. {dataset.title}.", figure
     )
@@ -137,6 +142,7 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
         "Training losses by thousands of images seen; one line a loss and seed. "
         f"Losses of different models are not comparable. {dataset.title}."
     )
+    scatter.settle(figure)
     return Plot(f"curves-{dataset.name}", "Training curves", caption, figure)
 
 

@@ -16,9 +16,10 @@ SECONDS = {
     "sampling": "seconds to draw 1,000 images (log)",
     "training": "seconds of training, parents' included (log)",
 }
-_AROUND = [(8, 0, "left", "center"), (0, 8, "center", "bottom"), (0, -8, "center", "top"), (-8, 0, "right", "center"),
-           (7, 7, "left", "bottom"), (7, -7, "left", "top"), (-7, 7, "right", "bottom"), (-7, -7, "right", "top"),
-           (10, 18, "left", "bottom"), (10, -18, "left", "top")]  # fmt: skip
+_SIDES = [("left", "center", 1, 0), ("center", "bottom", 0, 1), ("center", "top", 0, -1), ("right", "center", -1, 0),
+          ("left", "bottom", 0.8, 0.8), ("left", "top", 0.8, -0.8), ("right", "bottom", -0.8, 0.8),
+          ("right", "top", -0.8, -0.8)]  # fmt: skip
+_AROUND = [(dx * far, dy * far, ha, va) for far in (8, 20, 32, 44) for ha, va, dx, dy in _SIDES]
 
 
 class Point(NamedTuple):
@@ -72,16 +73,23 @@ def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
     ax.plot(x, y, marker, color=color, markersize=8, label=family)
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out for good: left to itself, the layout shifts a little with every drawing."""
+    for _ in range(2):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def _name(figure: Figure, ax: Axes, points: list[Point]) -> None:
     """Write each name beside its point, where it meets the fewest markers and names."""
-    figure.draw_without_rendering()  # the layout decides where points are
+    settle(figure)  # the layout decides where points are
     centres = [ax.transData.transform((p.seconds, p.quality.mean)) for p in points]
     size = figure.dpi / 72 * 6
     taken = [Bbox.from_bounds(x - size, y - size, 2 * size, 2 * size) for x, y in centres]
     for point in sorted(points, key=lambda p: p.seconds):
         at = (point.seconds, point.quality.mean)
-        text = ax.annotate(point.row.title, at, (0, 0), textcoords="offset points", fontsize=9, in_layout=False)
-        best = (len(points) + 1.0, 0)
+        text = ax.annotate(point.row.title, at, (0, 0), textcoords="offset points", fontsize=9)
+        best = (len(points) * 2.0, 0)
         for i, (dx, dy, ha, va) in enumerate(_AROUND):
             text.set(position=(dx, dy), ha=ha, va=va)
             box = text.get_window_extent()
@@ -90,3 +98,6 @@ def _name(figure: Figure, ax: Axes, points: list[Point]) -> None:
         dx, dy, ha, va = _AROUND[best[1]]
         text.set(position=(dx, dy), ha=ha, va=va)
         taken.append(text.get_window_extent())
+        if best[1] >= len(_SIDES):  # far off: a line says whose name it is
+            line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
+            ax.annotate("", at, (dx, dy), textcoords="offset points", arrowprops=line)

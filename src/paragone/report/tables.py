@@ -54,7 +54,7 @@ class Table(NamedTuple):
 
 def interval(values: list[float]) -> Cell:
     """Mean and t-interval (95 %) over seeds; no interval from a single seed."""
-    n, mean = len(values), statistics.fmean(values)
+    n, mean = len(values), statistics.mean(values)
     if n < 2:
         return Cell(mean)
     return Cell(mean, float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n))
@@ -124,7 +124,7 @@ def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
             kept = finished if len(finished) else _cost_only(group, column)
             values = [float(v) * column.scale for v in kept[column.source] if is_figure(v)]
             if values:
-                cells[column.key] = Cell(statistics.fmean(values)) if column.setting else interval(values)
+                cells[column.key] = Cell(statistics.mean(values)) if column.setting else interval(values)
     first = group.iloc[0]
     outcome, reason = _outcome(group)
     return Row(

@@ -1,0 +1,80 @@
+"""The figures: there, readable as files, the same bytes for the same input."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paragone.report import figures, results, scatter, tables
+from paragone.report.tables import Cell, Row, Table
+
+
+@pytest.fixture(scope="module")
+def plots(project):
+    dataset = project.found.datasets[0]
+    return list(figures.draw(project.found, dataset, tables.build(project.found, dataset)[0]))
+
+
+def test_each_figure_is_drawn_as_png_and_svg(plots, tmp_path):
+    names = [plot.name for plot in plots]
+    assert names == [f"{kind}-mnist-5k" for kind in ("walls", "quality-sampling", "quality-training", "curves")]
+    for plot in plots:
+        figures.save(plot, tmp_path)
+        with Image.open(tmp_path / f"{plot.name}.png") as image:
+            assert min(image.size) > 500
+            assert np.asarray(image.convert("L")).std() > 5  # not a blank sheet
+        svg = (tmp_path / f"{plot.name}.svg").read_text()
+        assert "<dc:date>" not in svg
+        assert "<dc:creator>" not in svg  # it would name the version of Matplotlib
+
+
+def test_the_same_input_gives_the_same_bytes(project, plots):
+    dataset = project.found.datasets[0]
+    again = list(figures.draw(project.found, dataset, tables.build(project.found, dataset)[0]))
+    for one, two in zip(plots, again, strict=True):
+        for suffix in ("png", "svg"):
+            assert figures.encode(one, suffix) == figures.encode(two, suffix), (one.name, suffix)
+
+
+def test_walls_are_of_the_first_finished_seed_in_the_models_order(project):
+    walls = figures.wall_files(project.found, project.found.datasets[0])
+    assert [run["model"] for run, _ in walls] == [
+        "gan",
+        "dcgan",
+        "wgan_gp",
+        "vae",
+        "vq_vae",
+        "vq_prior",
+        "ddpm",
+        "ddim",
+    ]
+    assert {run["seed"] for run, _ in walls} == {0}
+    walls = figures.wall_files(project.found, project.found.datasets[1])
+    assert [run["model"] for run, _ in walls] == ["gan", "dcgan", "vae"]
+
+
+def test_the_real_wall_is_laid_out_as_the_samples_are(project):
+    real = figures.real_wall(project.found, project.found.datasets[0])
+    with Image.open(figures.wall_files(project.found, project.found.datasets[0])[0][1]) as wall:
+        assert real is not None
+        assert real.size == wall.size
+
+
+def test_nothing_measured_draws_nothing(project, tmp_path):
+    found = results.read(tmp_path, project.params, "quick")
+    assert list(figures.draw(found, found.datasets[0], tables.build(found, found.datasets[0])[0])) == []
+
+
+def test_names_of_close_points_do_not_overlap(project):
+    table = tables.build(project.found, project.found.datasets[0])[0]
+    near = [
+        Row("model", "gan", f"m{i}", f"Model {i}", {"fd_clf": Cell(10 + 0.4 * i), "images_per_second": Cell(100.0 + i)},
+            "1/1", "", "")
+        for i in range(5)
+    ]  # fmt: skip
+    spread = [r._replace(cells={"fd_clf": Cell(100), "images_per_second": Cell(1.0)}) for r in near[:1]]
+    figure = scatter.draw(Table("main", "", "", table.columns, [*near, *spread], []), "sampling")
+    assert figure is not None
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
+    assert len(boxes) == 6
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])

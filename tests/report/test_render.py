@@ -1,0 +1,73 @@
+"""Markdown, CSV and LaTeX."""
+
+import io
+import re
+
+import pandas as pd
+import pytest
+
+from paragone.report import latex, render, tables
+
+
+@pytest.fixture(scope="module")
+def built(project):
+    return [tables.build(project.found, dataset)[0] for dataset in project.found.datasets]
+
+
+def test_markdown_has_a_cell_for_every_header(built):
+    text = render.markdown(map(render.grid, built))
+    blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.M)
+    assert len(blocks) == 2
+    for block in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+    assert "| **4.20 ± 0.50** |" in text
+    assert "*Vector-quantised*" in text
+    assert "| FD-clf ↓ |" in text
+    assert "failed: train: RuntimeError: <codebook> is empty & lost" in text
+
+
+def test_csv_holds_the_numbers(built):
+    frame = pd.read_csv(io.StringIO(render.csv(built)))
+    assert len(frame) == 2 * 9
+    row = frame[(frame["dataset"] == "mnist-5k") & (frame["model"] == "ddpm")].iloc[0]
+    cell = next(r for r in built[0].rows if r.model == "ddpm").cells["fd_clf"]
+    assert row["fd_clf"] == pytest.approx(cell.mean)
+    assert row["fd_clf_ci95"] == pytest.approx(cell.half)
+    assert list(frame[frame["model"] == "floor"]["title"]) == [tables.FLOOR] * 2
+    assert set(frame["outcome"].dropna()) == {"finished", "1 of 3 diverged", "diverged", "failed", "not run"}
+
+
+def test_latex_is_booktabs_with_a_cell_for_every_column(built):
+    text = latex.latex(map(render.grid, built), "main")
+    for rule in ("\\toprule", "\\midrule", "\\bottomrule", "\\label{tab:main}", "\\label{tab:main-1}"):
+        assert rule in text
+    for tabular in re.findall(r"\\begin{tabular}.*?\\end{tabular}", text, flags=re.S):
+        width = len(re.match(r"\\begin{tabular}{(\w+)}", tabular)[1])
+        for line in tabular.splitlines():
+            if line.endswith(r"\\") and "multicolumn" not in line:
+                assert len(re.findall(r"(?<!\\)&", line)) == width - 1
+    assert text.count("{") == text.count("}")
+    assert r"\textbf{4.20 $\pm$ 0.50}" in text
+    assert r"\textless{}codebook\textgreater{} is empty \& lost" in text
+    assert not re.search(r"[↓↑±×³–]", text)
+
+
+def test_latex_escapes_what_it_must():
+    assert latex.escape("a_b & 5 % {x} $y$ #1 ~^\\") == (
+        r"a\_b \& 5 \% \{x\} \$y\$ \#1 \textasciitilde{}\textasciicircum{}\textbackslash{}"
+    )
+
+
+def test_lineage_has_a_row_for_every_run(project):
+    grid = render.lineage(project.found, "mnist-5k", "MNIST-5K")
+    rows = {line.cells[0].text: [cell.text for cell in line.cells] for line in grid.lines}
+    assert len(rows) == 24
+    row = dict(zip(grid.headers, rows["mnist-5k/ddim/1"], strict=True))
+    assert (row["Commit"], row["Code"], row["Data"]) == ("c0ffee000000", "e" * 12, "d" * 12)
+    assert (row["Parents"], row["Seed"], row["Uncommitted changes"]) == ("ddpm=ddpm", "1", "no")
+    assert "steps=25" in row["Settings"]
+
+
+def test_columns_that_nothing_fills_are_left_out(built):
+    table = built[0]._replace(rows=[row._replace(cells={"n": tables.Cell(9)}) for row in built[0].rows])
+    assert render.grid(table).headers == ["Model", "Samples (n)", "Seeds", "Outcome"]

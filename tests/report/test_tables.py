@@ -1,0 +1,118 @@
+"""The tables: means and intervals, the best, the floor, and rows that did not finish."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import sample_project
+from paragone.report import columns, results, tables
+from paragone.report.tables import Row, Table
+
+
+def main(project, dataset: int = 0) -> tuple[Table, dict[str, Row]]:
+    table = tables.build(project.found, project.found.datasets[dataset])[0]
+    return table, {row.model: row for row in table.rows}
+
+
+def test_mean_and_interval_are_scipys():
+    values = [4.0, 4.2, 4.7, 5.1]
+    low, high = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+    cell = tables.interval(values)
+    assert cell.mean == pytest.approx((low + high) / 2)
+    assert cell.half == pytest.approx((high - low) / 2)
+
+
+def test_one_seed_has_no_interval(tmp_path):
+    assert tables.interval([3.0]) == tables.Cell(3.0)
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
+    found = results.read(tmp_path, params, "quick")
+    table = tables.build(found, found.datasets[0])[0]
+    assert all(cell.half is None for row in table.rows for cell in row.cells.values())
+    assert "no interval" in " ".join(table.caption)
+
+
+def test_equal_values_have_an_interval_of_exactly_zero():
+    assert tables.interval([0.95] * 3) == tables.Cell(0.95, 0.0)
+
+
+def test_only_inception_2015_is_called_fid():
+    assert columns.fd_label("inception-2015") == "FID"
+    assert columns.fd_label("clf-mnist-5k") == "FD-clf"
+    assert columns.fd_label("lite0-64") == "FD-Lite0"
+    labels = [c.label for c in columns.main(["clf-x", "lite0-64", "inception-2015"])]
+    assert labels[:4] == ["FD-clf", "FD-Lite0", "FID", "KID-clf"]
+    assert labels.count("FID") == 1
+
+
+def test_the_best_is_bold_and_the_floor_is_not(project):
+    table, rows = main(project)
+    assert rows["ddpm"].cells["fd_clf"].best
+    assert sum(row.cells["fd_clf"].best for row in table.rows if "fd_clf" in row.cells) == 1
+    assert rows[""].cells["fd_clf"].mean < rows["ddpm"].cells["fd_clf"].mean
+    assert not rows[""].cells["fd_clf"].best
+    assert rows["ddpm"].cells["coverage"].best  # higher is better
+    assert not any(row.cells["density"].best for row in table.rows if "density" in row.cells)  # all are equal
+    assert not rows["ddpm"].cells["n"].best  # a setting
+
+
+def test_a_model_of_which_a_seed_diverged_does_not_compete(tmp_path):
+    sample_project_quality = dict(sample_project.QUALITY)
+    try:
+        sample_project.QUALITY["wgan_gp"] = 1
+        params = sample_project.make(tmp_path, datasets=("mnist-5k",))
+    finally:
+        sample_project.QUALITY.update(sample_project_quality)
+    found = results.read(tmp_path, params, "quick")
+    rows = {row.model: row for row in tables.build(found, found.datasets[0])[0].rows}
+    assert rows["wgan_gp"].cells["fd_clf"].mean < rows["ddpm"].cells["fd_clf"].mean
+    assert rows["ddpm"].cells["fd_clf"].best
+    assert not rows["wgan_gp"].cells["fd_clf"].best
+
+
+def test_rows_that_did_not_finish_stay_with_their_reason(project):
+    _, rows = main(project)
+    assert (rows["wgan_gp"].seeds, rows["wgan_gp"].outcome) == ("2/3", "1 of 3 diverged")
+    assert rows["wgan_gp"].reason.startswith("seed 1: loss/critic became nan")
+    _, rows = main(project, 1)
+    assert (rows["wgan_gp"].seeds, rows["wgan_gp"].outcome) == ("0/3", "diverged")
+    assert "fd_clf" not in rows["wgan_gp"].cells
+    assert rows["wgan_gp"].cells["train_seconds_total"].mean > 0  # it cost what it cost
+    assert (rows["vq_vae"].outcome, rows["vq_vae"].cells) == ("failed", {})
+    assert rows["vq_prior"].outcome == "not run"
+
+
+def test_families_are_grouped_and_the_floor_comes_first(project):
+    table, _ = main(project)
+    assert table.rows[0].kind == "floor"
+    assert [row.family for row in table.rows[1:]] == ["gan"] * 3 + ["vae"] + ["vq"] * 2 + ["diffusion"] * 2
+
+
+def test_the_caption_states_the_protocol(project):
+    caption = " ".join(main(project)[0].caption)
+    for part in ("MNIST-5K", "zero-padded", "5,000 of the 70,000", "1,000 samples a run against 4,000 real images",
+                 "train split", "Floor: 1,000", "FD-clf is in clf-mnist-5k (aaaaaaaaaaaa)", "lite0-64 (bbbbbbbbbbbb)",
+                 "95% t-interval over 3 seeds", "Test CPU, 1 thread, fp32, torch 2.13.0"):  # fmt: skip
+        assert part in caption
+
+
+def test_made_up_images_are_said_to_be(project):
+    dataset = project.found.datasets[0]
+    made = dataset._replace(about={**dataset.about, "source": "generated"})
+    assert "made-up images" in tables.build(project.found, made)[0].caption[0]
+
+
+def test_reconstructions_stand_only_where_they_were_measured(project):
+    table = tables.build(project.found, project.found.datasets[0])[3]
+    assert [row.model for row in table.rows] == ["vae", "vq_vae", "ddpm"]
+
+
+def test_nothing_measured_gives_a_table_of_reasons(project, tmp_path):
+    found = results.read(tmp_path, project.params, "quick")
+    table = tables.build(found, found.datasets[0])[0]
+    assert {row.outcome for row in table.rows} == {"not run"}
+    assert "not ingested yet" in table.caption[0]
+
+
+def test_a_small_figure_keeps_a_digit():
+    column = columns.distance("lite0-64")
+    assert [column.number(v) for v in (1234.5678, 0.004, 0.0, -0.0001)] == ["1,234.57", "0.004", "0.00", "-0.0001"]
