@@ -1,0 +1,157 @@
+"""The stages classifier, reference, train, sample and evaluate, one after the other, in a small project."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from paragone import checkpoint, files, paths, prepared
+from paragone.datasets.base import Loader, Part, Upstream
+from paragone.params import Params
+from paragone.stages import classifier, evaluate, reference, sample, train
+
+VAE = {"plan": {"kimg": 0.5}, "config": {"width": 8}}
+RUN = paths.Run("small", "squares", "vae", 0)
+ARGS = ("small", "squares", "vae", 0)
+
+
+def params(**profile: Any) -> Params:
+    about = {"about": "Squares.", "datasets": ["squares"], "seeds": [0], "samples": 48, "models": {"vae": VAE}}
+    small = {**about, "spaces": ["classifier"], **profile}
+    datasets = {"squares": {"loader": "mnist", "source": "packaged"}}
+    return Params.model_validate({"profile": "small", "datasets": datasets, "profiles": {"small": small}})
+
+
+def squares(split: str, n: int, labelled: bool) -> Part:
+    """Images (n,32,32,1) of a bright square, large or small, somewhere."""
+    draw = np.random.default_rng(n)
+    labels = draw.integers(0, 2, n)
+    images = draw.integers(0, 40, (n, 32, 32, 1), dtype=np.uint8)
+    for image, label, (y, x) in zip(images, labels, draw.integers(0, 14, (n, 2)), strict=True):
+        image[y : y + 8 + 8 * label, x : x + 8 + 8 * label] += 200
+    return Part(split, images, labels if labelled else None, "squares", np.arange(n))
+
+
+def prepare(root: Path, labelled: bool = True) -> None:
+    names = ("small", "large") if labelled else ()
+    loader = Loader(title="Squares", licence="none", citation="none", class_names=names, sources={})
+    parts = (squares("train", 200, labelled), squares("test", 60, labelled))
+    facts = {"name": "squares", "title": "Squares", "loader": "squares", "source": "generated"}
+    prepared.write(root / paths.prepared("squares"), Upstream(parts, exact=True), loader, 32, facts)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    prepare(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("paragone.extractors.classifier.KIMG", 2.0)
+        classifier.run(root, params(), "squares")
+    reference.run(root, params(), "small", "squares")
+    train.run(root, params(), *ARGS)
+    sample.run(root, params(), *ARGS)
+    evaluate.run(root, params(), *ARGS)
+    return root
+
+
+def test_the_classifier_says_how_far_it_can_be_trusted(project: Path) -> None:
+    about = files.read_json(project / paths.classifier("squares") / "classifier.json")
+    facts = files.read_json(project / paths.prepared("squares") / "dataset.json")
+    assert about["accuracy"] > 0.9
+    assert np.array(about["confusion"]).sum() == about["n_test"] == 60
+    assert about["data"] == facts["content_hash"]
+    assert about["sha256"] == files.sha256(project / paths.classifier("squares") / "weights.safetensors")
+
+
+def test_the_floor_is_the_test_split_at_the_same_n(project: Path) -> None:
+    folder = project / paths.reference("small", "squares")
+    floor, about = files.read_json(folder / "floor.json"), files.read_json(folder / "reference.json")
+    assert (floor["n"], floor["n_real"], about["n"], about["split"]) == (48, 200, 200, "train")
+    assert about["spaces"]["clf-squares"]["hash"] == floor["spaces"]["clf-squares"]["hash"]
+    assert floor["nearest_train"]["ratio"] == pytest.approx(1, abs=0.1)
+
+
+def test_metrics_have_the_floors_figures_and_the_models_abilities(project: Path) -> None:
+    metrics = files.read_json(project / RUN.metrics)
+    floor = files.read_json(project / paths.reference("small", "squares") / "floor.json")
+    assert metrics["outcome"] == "finished"
+    assert set(metrics) >= set(floor)
+    assert set(metrics["spaces"]["clf-squares"]) == set(floor["spaces"]["clf-squares"])
+    assert metrics["spaces"]["clf-squares"]["fd"] > floor["spaces"]["clf-squares"]["fd"]
+    assert metrics["reconstruction"]["n"] == 48
+
+
+def test_evaluating_again_gives_the_same_bytes(project: Path) -> None:
+    before = (project / RUN.metrics).read_bytes()
+    torch.manual_seed(7)
+    evaluate.run(project, params(), *ARGS)
+    assert (project / RUN.metrics).read_bytes() == before
+
+
+def test_a_diverged_run_is_an_outcome(project: Path) -> None:
+    run = paths.Run("small", "squares", "vae", 1)
+    meta = checkpoint.read_metadata(project / RUN.weights)
+    meta |= {"outcome": "diverged", "reason": "loss vae is nan at step 7"}
+    checkpoint.save(project / run.weights, checkpoint.load(project / RUN.weights)[0], meta)
+    evaluate.run(project, params(), "small", "squares", "vae", 1)
+    assert files.read_json(project / run.metrics) == {
+        "outcome": "diverged",
+        "reason": "loss vae is nan at step 7",
+        "n": 0,
+        "spaces": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("array", "sentence"),
+    [
+        (
+            np.zeros((48, 28, 28, 1), np.uint8),
+            "holds 48x28x28x1 uint8, the profile and the data set ask for 48x32x32x1",
+        ),
+        (np.zeros((10, 32, 32, 1), np.uint8), "holds 10x32x32x1 uint8"),
+        (np.zeros((48, 32, 32, 1), np.float32), "holds 48x32x32x1 float32"),
+    ],
+)
+def test_samples_of_another_shape_are_refused(tmp_path: Path, array: np.ndarray[Any, Any], sentence: str) -> None:
+    file = tmp_path / "samples.npy"
+    np.save(file, array)
+    with pytest.raises(ValueError, match=rf"samples\.npy: {sentence}.*; sample the run again"):
+        evaluate.read_samples(file, (48, 32, 32, 1))
+
+
+def test_samples_that_are_missing_or_cut_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "samples.npy"
+    with pytest.raises(ValueError, match=r"samples\.npy: no such file"):
+        evaluate.read_samples(file, (48, 32, 32, 1))
+    np.save(file, np.zeros((48, 32, 32, 1), np.uint8))
+    for size in (0, 40, 5000):
+        file.write_bytes(file.read_bytes()[:size] if size else b"")
+        with pytest.raises(ValueError, match=r"samples\.npy: not a whole \.npy file"):
+            evaluate.read_samples(file, (48, 32, 32, 1))
+        np.save(file, np.zeros((48, 32, 32, 1), np.uint8))
+
+
+def test_an_evaluation_that_fails_writes_nothing(project: Path) -> None:
+    with pytest.raises(ValueError, match="the profile and the data set ask for 50x32x32x1"):
+        evaluate.run(project, params(samples=50), *ARGS)
+    assert json.loads((project / RUN.metrics).read_text())["n"] == 48
+
+
+def test_a_space_that_the_reference_lacks_is_named(project: Path) -> None:
+    with pytest.raises(ValueError, match=r"has hash None for 'lite0-64'.*build the reference again"):
+        evaluate.run(project, params(spaces=["classifier", "lite0"]), *ARGS)
+
+
+def test_without_labels_there_is_no_classifier(tmp_path: Path) -> None:
+    prepare(tmp_path, labelled=False)
+    with pytest.raises(ValueError, match=r"'squares' has no labels.*take 'classifier' out of the spaces"):
+        classifier.run(tmp_path, params(), "squares")
+    reference.run(tmp_path, params(spaces=["lite0"]), "small", "squares")
+    floor = files.read_json(tmp_path / paths.reference("small", "squares") / "floor.json")
+    assert set(floor["spaces"]) == {"lite0-64"}
+    assert "modes" not in floor
+    assert "is" not in floor
