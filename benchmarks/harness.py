@@ -27,6 +27,7 @@ from paragone.datasets.base import ImageSet
 from paragone.models.base import Model, Plan
 
 Slice = Callable[[], int]  # does one slice of work and says how many images it was
+HERE = Path(__file__).parent
 ROUNDS = 5
 IDLE = 0.05  # seconds without CPU time after which workers are taken to have nothing left to do
 
