@@ -1,5 +1,7 @@
 """The compact comparison table, for a terminal."""
 
+import sys
+
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
@@ -7,10 +9,12 @@ from rich.text import Text as RichText
 from paragone.report import render, tables
 from paragone.report.results import DataSet, Results
 
+LOGGED = 150  # characters a line where there is no terminal to ask
+
 
 def print_table(results: Results, console: Console | None = None) -> None:
     """Print the compact table of each data set: models by family, the best in bold, failures with their reason."""
-    console = console or Console()
+    console = console or Console(width=None if sys.stdout.isatty() else LOGGED)
     for dataset in results.datasets:
         _print(results, dataset, console)
 
