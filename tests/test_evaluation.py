@@ -102,6 +102,14 @@ def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:
     assert broken["spaces"]["clf-bars"]["precision"] < 0.2
 
 
+def test_samples_in_the_order_of_their_classes_score_as_in_any_other(whole: Set) -> None:
+    """The Inception Score is taken over parts: each must hold every class."""
+    new = bars(200, 2)
+    assert new.labels is not None
+    by_class = evaluate(whole, new.images[new.labels.argsort()])
+    assert by_class["is"]["mean"] == pytest.approx(evaluate(whole, new.images)["is"]["mean"], rel=0.1)
+
+
 def test_a_saved_reference_measures_the_same_bit_for_bit(whole: Set, tmp_path: Path) -> None:
     evaluation.save(tmp_path, whole.reference)
     loaded = evaluation.load(tmp_path, whole.extractors, whole.train)

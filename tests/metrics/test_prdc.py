@@ -43,6 +43,13 @@ def test_extremes() -> None:
     assert far == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
+def test_the_edge_of_a_ball_is_outside() -> None:
+    real = torch.tensor([[-2.0], [-1.0], [0.0], [1.0], [2.0]])  # each 1 from its nearest; exact in float32
+    edge = torch.tensor([[-3.0], [3.0]])
+    assert prdc(real, edge, k=1)["precision"] == 0
+    assert prdc(real, edge * 0.99, k=1)["precision"] == 1
+
+
 def test_repeats_lose_recall_and_coverage_but_not_precision() -> None:
     real, more = features(500, 1, 8), features(500, 2, 8)
     whole, few = prdc(real, more), prdc(real, more[:10].repeat(50, 1))
