@@ -41,15 +41,18 @@ def log_file(root: Path, profile: str, stage: str) -> Path:
     return root / ".logs" / profile / f"{re.sub(r'[^a-zA-Z0-9@_-]+', '.', label(stage))}.log"
 
 
-def run_stage(guard: Guard, root: Path, stage: str, log: Path) -> Result:
-    """Bring one stage up to date through DVC, its inputs being current."""
+def run_stage(guard: Guard, root: Path, stage: str, pipeline: Path, log: Path) -> Result:
+    """Bring one stage of a pipeline file up to date through DVC, its inputs being current."""
     began = time.monotonic()
     status = guard.run(["dvc", "--wait-for-lock", "repro", "--single-item", stage], root, log)
     seconds = time.monotonic() - began
     if status:
         return Result("FAILED", seconds, tail(log))
     said = log.read_text(errors="replace")
-    return Result("ran" if "Running stage" in said else "cached" if "is cached" in said else "current", seconds)
+    state = "ran" if "Running stage" in said else "cached" if "is cached" in said else "current"
+    if state != "current":
+        locks.back_up(root, pipeline)
+    return Result(state, seconds)
 
 
 def execute(
@@ -64,16 +67,15 @@ def execute(
 ) -> dict[str, Result]:
     """Visit the stages of `visits`, at most `slots` at once, the longest chain of work first.
 
-    A failed stage costs its descendants only. Whatever ends this function ends the stages' processes too.
+    A failed stage costs its descendants only. Whatever ends this function ends the stages' processes too. Raises
+    RuntimeError if the flow itself broke off.
     """
     results: dict[str, Result] = {}
 
     @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
     def visit(stage: str, name: str) -> State:
         screen.started(name)
-        result = run_stage(guard, root, stage, log_file(root, profile, stage))
-        if result.state in ("ran", "cached"):
-            locks.back_up(root, graph.pipelines[stage])
+        result = run_stage(guard, root, stage, graph.pipelines[stage], log_file(root, profile, stage))
         results[stage] = result
         return Failed(message=result.message) if result.state == "FAILED" else Completed(name=result.state.capitalize())
 
@@ -90,11 +92,20 @@ def execute(
         return Failed(message=f"failed: {', '.join(failed)}") if failed else Completed()
 
     with Guard() as guard:
-        benchmark(return_state=True)
+        state = benchmark(return_state=True)
+    if len(results) < len(visits):
+        raise RuntimeError(f"the flow broke off: {state.message}")
     return results
 
 
-def _dispatch(visits, slots, urgency, visit, results, screen) -> None:  # type: ignore[no-untyped-def]
+def _dispatch(
+    visits: Mapping[str, set[str]],
+    slots: int,
+    urgency: Mapping[str, float],
+    visit: Any,
+    results: dict[str, Result],
+    screen: Screen,
+) -> None:
     """Start what is ready whenever a slot is free, until nothing is left."""
     waiting = {stage: set(inputs) for stage, inputs in visits.items()}
     below = graphs.reverse(visits)

@@ -3,9 +3,10 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from flows import reaper
 
@@ -19,6 +20,7 @@ class Guard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._closed = False
+        self._started: list[subprocess.Popen[bytes]] = []
         self._reaper = subprocess.Popen(
             [sys.executable, "-S", "-E", reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -43,6 +45,7 @@ class Guard:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            self._started.append(process)
             self._tell(f"+{process.pid}")
         return process
 
@@ -51,6 +54,7 @@ class Guard:
         process = self.start(command, cwd, log)
         status = process.wait()
         with self._lock:
+            self._started.remove(process)
             if not self._closed:
                 self._tell(f"-{process.pid}")
         return status
@@ -61,10 +65,14 @@ class Guard:
             if not self._closed:
                 self._closed = True
                 self._pipe.close()
-        self._reaper.wait()
+        while self._reaper.poll() is None:
+            with self._lock:
+                for process in self._started:
+                    process.poll()  # takes leave of the dead, which would count as running otherwise
+            time.sleep(0.02)
 
     @property
-    def _pipe(self):  # type: ignore[no-untyped-def]
+    def _pipe(self) -> IO[str]:
         assert self._reaper.stdin is not None
         return self._reaper.stdin
 
@@ -75,6 +83,6 @@ class Guard:
 
 def tail(log: Path, lines: int = 15) -> str:
     """The last lines of a log, progress bars reduced to their last state."""
-    text = log.read_text(errors="replace") if log.exists() else ""
+    text = log.read_bytes().decode(errors="replace") if log.exists() else ""
     kept = [line.rsplit("\r", 1)[-1].rstrip() for line in text.replace("\r\n", "\n").split("\n")]
     return "\n".join([line for line in kept if line][-lines:])

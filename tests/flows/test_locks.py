@@ -1,0 +1,49 @@
+"""Lock files of DVC survive what a kill does to them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows import locks
+
+WHOLE = yaml.safe_dump({"schema": "2.0", "stages": {"train@0": {"cmd": "x"}, "train@1": {"cmd": "y"}}})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in (tmp_path / "runs/a", tmp_path / ".locks/dvc/runs/a"):
+        folder.mkdir(parents=True)
+        (folder / "dvc.lock").write_text(WHOLE)
+    (tmp_path / "runs/a/dvc.yaml").write_text("stages: {}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("left", ["", WHOLE[:20], WHOLE[: WHOLE.index("  train@1")], "schema: '2.0'\n", "[1, "])
+def test_what_a_kill_left_is_replaced_aloud(project: Path, left: str) -> None:
+    lock = project / "runs/a/dvc.lock"
+    lock.write_text(left)
+    (said,) = locks.restore(project)
+    assert said.startswith("runs/a/dvc.lock ")
+    assert lock.read_text() == WHOLE
+    assert locks.restore(project) == []
+
+
+def test_a_whole_file_is_left_alone_and_a_removed_one_stays_removed(project: Path) -> None:
+    lock = project / "runs/a/dvc.lock"
+    more = WHOLE + "  train@2: {cmd: z}\n"
+    lock.write_text(more)
+    assert locks.restore(project) == []
+    assert lock.read_text() == more == (project / ".locks/dvc/runs/a/dvc.lock").read_text()
+    lock.unlink()
+    assert locks.restore(project) == []
+    assert not lock.exists()
+
+
+def test_one_flow_at_a_time(project: Path) -> None:
+    with locks.only_flow(project, "profile quick"):
+        with pytest.raises(locks.BusyError, match=r"another flow is running .*profile quick.*wait for it to end"):
+            with locks.only_flow(project, "profile smoke"):
+                pass
+    with locks.only_flow(project, "profile smoke"):
+        pass
