@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -125,6 +126,15 @@ def test_a_locked_store_costs_seconds_and_a_warning(tmp_path, capsys, monkeypatc
             tracking.sync(tmp_path, params, "quick")
     assert "warning: not mirrored" in capsys.readouterr().err
     assert tracking.mirror(tmp_path, params, "quick") is True
+
+
+def test_two_mirrors_do_not_write_at_once(tmp_path, capsys, monkeypatch):
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("fashion-mnist",))
+    monkeypatch.setattr(tracking, "QUEUE", 0.2)
+    (tmp_path / ".locks").mkdir()
+    with FileLock(tmp_path / ".locks/mlflow.lock"):
+        assert tracking.mirror(tmp_path, params, "quick") is False
+    assert "another process is writing to the store" in capsys.readouterr().err
 
 
 def test_a_dead_server_costs_seconds_and_a_warning(tmp_path, capsys, monkeypatch):

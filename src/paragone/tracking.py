@@ -32,6 +32,7 @@ KEY = "paragone.key"  # tag, written last: a run without it was cut short, and i
 RUN = "paragone.run"  # tag: data set/model/seed
 CHUNK = 1000  # metrics a request; MLflow takes no more
 PATIENCE = 3.0  # seconds to wait for a locked store
+QUEUE = 10.0  # seconds that a mirror waits for another one
 LONGEST = 250  # characters of a parameter
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a dead server must be noticed within seconds
@@ -48,21 +49,24 @@ class TrackingError(ValueError):
 def mirror(root: Path, params: Params, profile: str) -> bool:
     """Mirror what can be mirrored: a store that cannot be written costs seconds and a warning, never the pipeline."""
     try:
-        sync(root, params, profile)
+        sync(root, params, profile, QUEUE)
     except TrackingError as error:
         print(f"paragone: warning: not mirrored to MLflow: {error}", file=sys.stderr)
         return False
     return True
 
 
-def sync(root: Path, params: Params, profile: str) -> tuple[int, int]:
-    """Bring the store up to date; (runs written, runs that were there already). Raises TrackingError."""
+def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tuple[int, int]:
+    """Bring the store up to date; (runs written, runs that were there already). Raises TrackingError.
+
+    queue: seconds to wait for another process that mirrors into the same store.
+    """
     results = read(root, params, profile)
     store = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root.resolve()}/mlflow.db"
     lock = root / ".locks" / "mlflow.lock"
     lock.parent.mkdir(exist_ok=True)
     try:
-        with FileLock(lock, timeout=PATIENCE):  # four processes that create one database break it for good
+        with FileLock(lock, timeout=queue):  # four processes that create one database break it for good
             _open_database(store)
             client = MlflowClient(tracking_uri=store)
             return _sync(client, _experiment(client, root, profile, store), results)

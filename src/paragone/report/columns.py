@@ -165,7 +165,7 @@ TRAINING = [
         "train.kimg",
         "kimg",
         "",
-        0,
+        1,
         about="thousands of images drawn in its own training",
         setting=True,
     ),
