@@ -22,6 +22,11 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_others_may_read_what_was_written(tmp_path):
+    files.write(tmp_path / "a", lambda path: path.touch(0o600))
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~files._umask()
+
+
 def test_json_holds_no_infinities(tmp_path):
     files.write_json(tmp_path / "a.json", {"x": math.inf, "y": [1.5, math.nan], "z": {"k": None}})
     assert files.read_json(tmp_path / "a.json") == {"x": None, "y": [1.5, None], "z": {"k": None}}

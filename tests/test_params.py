@@ -86,6 +86,7 @@ BAD = {
     "negative seed": (lambda p: profile(p).update(seeds=[-1]), r"seeds\.0: .*greater than or equal to 0"),
     "missing key": (lambda p: profile(p).pop("samples"), r"profiles\.p\.samples: is missing"),
     "unknown loader": (lambda p: p["datasets"]["d"].update(loader="mnits"), "no such loader 'mnits'"),
+    "unknown space": (lambda p: profile(p).update(spaces=["vgg"]), r"spaces: no such space 'vgg'; known: classifier"),
     "local without a path": (lambda p: p["datasets"]["d"].update(source="local"), "needs a path"),
     "missing parent": (
         lambda p: profile(p)["models"].update(ddim={}),

@@ -27,6 +27,7 @@ def write(path: Path, writer: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")  # keeps the suffix: writers choose a format by it
     try:
         writer(temporary)
+        temporary.chmod(0o666 & ~_umask())  # safetensors writes files that only their owner may read
         replace(temporary, path)
     except OSError as error:
         reason = error.strerror or error
@@ -35,6 +36,12 @@ def write(path: Path, writer: Callable[[Path], None]) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_text(path: Path, text: str) -> None:

@@ -162,6 +162,9 @@ def _check_names(params: Params) -> None:
     for profile_name, profile in params.profiles.items():
         for dataset_name in profile.datasets:
             params.get_dataset(dataset_name)
+        if unknown := sorted(set(profile.spaces) - set(registry.names("extractors"))):
+            known = ", ".join(registry.names("extractors"))
+            raise ParamsError(f"{FILE}: profiles.{profile_name}.spaces: no such space '{unknown[0]}'; known: {known}")
         for model in profile.models:
             _check_model(params, profile_name, model)
 
