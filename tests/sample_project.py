@@ -42,6 +42,7 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), datasets: tuple[str, ..
                     "datasets": list(datasets),
                     "seeds": list(seeds),
                     "samples": 1000,
+                    "sample_batch": 250,
                     "spaces": ["classifier", "lite0"],
                     "models": MODELS,
                 }

@@ -1,7 +1,6 @@
 """The command line: one sentence and exit code 1 for bad input, a note beside a run that failed."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -62,5 +61,5 @@ def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(pr
     done = paragone("train", "smoke", "mnist-5k", "gan", cwd=project)
     assert done.returncode == 0, done.stderr
     assert not (branch / "0/failure.json").exists()
-    assert {"model.safetensors", "train.json", "curves.csv"} <= set(os.listdir(branch / "0"))
+    assert {"model.safetensors", "train.json", "curves.csv"} <= {file.name for file in (branch / "0").iterdir()}
     assert not (project / ".ckpt/runs/smoke/mnist-5k/gan/0").exists()

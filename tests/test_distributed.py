@@ -43,7 +43,8 @@ result = fit(model, ImageSet(images, None, model_spec := Spec((1, 16, 16))), pla
              folder=Path(tempfile.mkdtemp()), progress=False)
 if os.environ.get("RANK", "0") == "0":
     weights = [p.flatten().tolist() for p in result.model.parameters()]
-    Path(sys.argv[1]).write_text(json.dumps({"weights": sum(weights, []), "loss": [r["loss/net"] for r in result.curve]}))
+    curve = [row["loss/net"] for row in result.curve]
+    Path(sys.argv[1]).write_text(json.dumps({"weights": sum(weights, []), "loss": curve}))
 """
 
 

@@ -1,7 +1,6 @@
 """Files are whole or absent."""
 
 import math
-import os
 
 import pytest
 
@@ -19,7 +18,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(OSError, match=r"a\.txt: could not be written \(No space left on device\)"):
         files.write(target, half)
     assert target.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_others_may_read_what_was_written(tmp_path):

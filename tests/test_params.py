@@ -17,6 +17,7 @@ GOOD = {
             "datasets": ["d"],
             "seeds": [0],
             "samples": 100,
+            "sample_batch": 50,
             "spaces": ["classifier"],
             "models": {"dcgan": {"plan": {"kimg": 1}}},
         }

@@ -36,7 +36,6 @@ def test_quantising_rounds_clips_and_inverts_the_scaling():
 
 
 def test_speed_states_rate_and_latency():
-    _, seconds = sampling.sample(Noise(), 50, seed=1, batch=20, device=CPU, progress=False)
     speed = sampling.speed(Noise(), [9.0, 2.0, 1.0], [20, 20, 10], device=CPU, precision="fp32")
     assert speed.images_per_second == pytest.approx(10)  # the first batch warms up, the short one is not full
     assert speed.latency_ms > 0

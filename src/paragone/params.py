@@ -57,7 +57,7 @@ class Profile(_Strict):
     datasets: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     samples: Annotated[int, Field(ge=16)]  # images sampled a run
-    sample_batch: Annotated[int, Field(ge=1)] = 250
+    sample_batch: Annotated[int, Field(ge=1)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
 

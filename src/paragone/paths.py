@@ -87,6 +87,10 @@ class Run:
         return self.folder / "metrics.json"
 
     @property
+    def headline(self) -> Path:  # evaluate: the few figures that `dvc metrics show` prints
+        return self.folder / "headline.json"
+
+    @property
     def failure(self) -> Path:
         """Not tracked: why the last attempt at a stage of this run failed; absent after a success."""
         return self.folder / "failure.json"

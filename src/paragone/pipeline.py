@@ -26,8 +26,6 @@ def generate(params: Params) -> dict[Path, str]:
     for name in _in_order(params):
         if name in TAKEN:
             raise ParamsError(f"{FILE}: profiles.{name}: a folder has that name already; call the profile otherwise")
-        if "sample_batch" not in params.get_profile(name).model_fields_set:  # DVC watches keys that are in the file
-            raise ParamsError(f"{FILE}: profiles.{name}.sample_batch: is missing; add it")
         files[paths.trunk(name, params.profile)] = {"stages": dict(_trunk(params, name))}
         for dataset in params.get_profile(name).datasets:
             for model in params.get_profile(name).models:
@@ -184,7 +182,8 @@ def _evaluate(params: Params, profile: str, dataset: str, model: str, code: list
             str(paths.reference(profile, dataset)),
         ],
         "params": _depends(["stages.evaluate", "metrics", "extractors", *code], [f"profiles.{profile}.spaces"]),
-        "metrics": _kept(Path(_path(profile, dataset, model, "metrics"))),
+        "outs": _kept(Path(_path(profile, dataset, model, "metrics"))),
+        "metrics": _kept(Path(_path(profile, dataset, model, "headline"))),
     }
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from flows.execution import label, log_file
 from flows.graph import Graph, plan, urgency
 

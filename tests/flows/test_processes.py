@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from flows.processes import Guard, tail
 
 # A shell that starts a child, as dvc does with a stage's command.

@@ -177,9 +177,11 @@ def test_colour_and_another_size_fit(name):
 
 
 def test_a_size_it_cannot_take_is_refused_in_one_sentence(name):
+    message = ""
     try:
         with torch.inference_mode():
             build(name, Spec((1, 17, 17), 2)).eval().sample(1)
     except ValueError as error:
-        assert "17" in str(error)
-        assert "\n" not in str(error)
+        message = str(error)
+    assert not message or "17" in message  # a model may take any size
+    assert "\n" not in message

@@ -19,7 +19,14 @@ ARGS = ("small", "squares", "vae", 0)
 
 
 def params(**profile: Any) -> Params:
-    about = {"about": "Squares.", "datasets": ["squares"], "seeds": [0], "samples": 48, "models": {"vae": VAE}}
+    about = {
+        "about": "Squares.",
+        "datasets": ["squares"],
+        "seeds": [0],
+        "samples": 48,
+        "sample_batch": 48,
+        "models": {"vae": VAE},
+    }
     small = {**about, "spaces": ["classifier"], **profile}
     datasets = {"squares": {"loader": "mnist", "source": "packaged"}}
     return Params.model_validate({"profile": "small", "datasets": datasets, "profiles": {"small": small}})

@@ -4,8 +4,9 @@ A model file holds one paper: a module docstring (paper, URL, equations, deviati
 with the paper's defaults, and one `Model` subclass. The loop in `paragone.training` knows no model by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple, Self
 
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ class Update(NamedTuple):
 
     optimizer: str
     loss: Tensor
-    logs: dict[str, Tensor] = {}
+    logs: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)

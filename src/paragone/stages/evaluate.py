@@ -13,17 +13,28 @@ from paragone.params import Params
 
 
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
-    """Write metrics.json. Raises ValueError when the samples are not what the profile asks for."""
+    """Write metrics.json and headline.json. Raises ValueError when the samples are not what the profile asks for."""
     where = paths.Run(profile, dataset, model, seed)
     metadata = checkpoint.read_metadata(root / where.weights)
     if metadata["outcome"] == "diverged":
         files.write_json(root / where.metrics, evaluation.diverged(metadata.get("reason")))
+        files.write_json(root / where.headline, {"outcome": "diverged"})
         print(f"{where.folder}: training diverged ({metadata.get('reason')}); there is nothing to measure")
         return
     result = _measure(root, params, where)
     files.write_json(root / where.metrics, result)
+    files.write_json(root / where.headline, headline(result))
     figures = ", ".join(f"{s['distance']} {s['fd']:.4g}" for s in result["spaces"].values())
     print(f"{where.folder}: {figures} ({result['n']} samples against {result['n_real']} real images)")
+
+
+def headline(result: dict[str, Any]) -> dict[str, Any]:
+    """The figures to compare runs by, under the names that the tables use: few enough for `dvc metrics show`."""
+    shown: dict[str, Any] = {space["distance"]: space["fd"] for space in result["spaces"].values()}
+    shown |= {f"KID {name}": space["kid"] for name, space in result["spaces"].items()}
+    if "modes" in result:
+        shown["missing modes"] = result["modes"]["missing"]
+    return shown | {"duplicates": result["duplicates"]["rate"], "n": result["n"]}
 
 
 def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:

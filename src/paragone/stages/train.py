@@ -89,7 +89,9 @@ def _write(
     commit, dirty = lineage.commit(root)
     cls = registry.model_class(this.model)
     curve = pd.DataFrame(result.curve or [{"kimg": 0.0}])
-    curve = curve[["kimg", *sorted(curve.columns.drop("kimg"))]]
+    # losses last: `dvc plots show` draws the last column
+    order = sorted(curve.columns.drop("kimg"), key=lambda name: (name.startswith("loss/"), name))
+    curve = curve[["kimg", *order]]
     files.write(root / this.curves, lambda path: curve.to_csv(path, index=False))
     files.write_json(
         root / this.training,

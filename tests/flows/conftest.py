@@ -1,6 +1,0 @@
-"""The flows are scripts of the project, not part of the installed package."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
