@@ -8,35 +8,49 @@ discriminator, five `.item()` and a line of text at every step. Its pictures and
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import digits
+import harness
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-import digits
-import harness
 from paragone.models.gan.dcgan import DCGAN
 from paragone.torchvision_compat import import_torchvision
 
 import_torchvision()
 from torchvision import datasets, transforms  # noqa: E402
 
-BATCH, STEPS = 64, 60  # a slice is STEPS batches
-CONFIG = DCGAN.Config(width=32)
+BATCH = 64
+
+
+class Setting(NamedTuple):
+    """A network and the size of its images; a slice is `steps` batches."""
+
+    config: DCGAN.Config
+    size: int
+    steps: int
+    about: str
+
+
+SETTINGS = {
+    "full": Setting(DCGAN.Config(width=64, kernel=4), 64, 4, "the example's own width (64) and size (64 px)"),
+    "small": Setting(DCGAN.Config(width=32, kernel=4), 32, 40, "width 32, 32 px"),
+}
 
 
 class Example:
     """The example's training loop, in slices."""
 
-    def __init__(self, model: DCGAN, root: str, workers: int) -> None:
+    def __init__(self, model: DCGAN, root: str, setting: Setting, workers: int) -> None:
         transform = transforms.Compose(
-            [transforms.Resize(32), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
+            [transforms.Resize(setting.size), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
         )
         dataset = datasets.MNIST(root, transform=transform)
         self.loader = DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=workers)
-        self.batches = self._epochs()
+        self.batches, self.steps = self._epochs(), setting.steps
         self.G, self.D, self.z_dim = model.G, model.D, model.cfg.z_dim
         self.criterion = nn.BCELoss()
         self.optimizer_d = Adam(self.D.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -53,7 +67,7 @@ class Example:
 
     def __call__(self) -> int:
         images = 0
-        for _ in range(STEPS):
+        for _ in range(self.steps):
             real = next(self.batches)
             images += len(real)
             self._step(real)
@@ -84,31 +98,45 @@ class Example:
         self.log.append(f"{loss_d:.4f} {loss_g.item():.4f} {d_x:.4f} {d_g_z1:.4f} {d_g_z2:.4f}")
 
 
+def contestants(name: str, root: str) -> dict[str, harness.Slice]:
+    """Ours in both precisions, and the example with two workers and with none."""
+    setting = SETTINGS[name]
+    data = digits.image_set(setting.size)
+    plan = replace(DCGAN.plan, kimg=BATCH * setting.steps / 1000, batch=BATCH)
+    sides: dict[str, harness.Slice] = {
+        f"{name}, {p}": harness.our_training(DCGAN(setting.config, data.spec), data, replace(plan, precision=p))
+        for p in ("auto", "fp32")
+    }
+    for workers in (2, 0):
+        model = DCGAN(setting.config, data.spec)
+        sides[f"{name}, {workers} workers"] = Example(model, root, setting, workers)
+    return sides
+
+
 def measure(rounds: int) -> dict[str, Any]:
-    data = digits.image_set()
-    plan = replace(DCGAN.plan, kimg=BATCH * STEPS / 1000, batch=BATCH)
     with tempfile.TemporaryDirectory() as folder:
         digits.write_idx(folder)
-        sides: dict[str, harness.Slice] = {
-            precision: harness.our_training(DCGAN(CONFIG, data.spec), data, replace(plan, precision=precision))
-            for precision in ("auto", "fp32")
-        }
-        sides |= {f"workers={n}": Example(DCGAN(CONFIG, data.spec), folder, n) for n in (2, 0)}
+        sides: dict[str, harness.Slice] = {}
+        for name in SETTINGS:
+            sides |= contestants(name, folder)
         timings = harness.interleave(sides, rounds)
-    parameters = sum(p.numel() for p in DCGAN(CONFIG, data.spec).parameters())
+    ours = {"auto": "ours as it comes (bf16 where the hardware has it)", "fp32": "ours in float32"}
+    peer = {2: "example as it comes", 0: "example without worker processes"}
     pairs = [
         harness.Pair(
-            "auto", "workers=2", "ours as it comes (bf16 where the hardware has it); example as it comes", 2.0
-        ),
-        harness.Pair("auto", "workers=0", "ours as it comes; example without worker processes"),
-        harness.Pair("fp32", "workers=2", "ours in float32; example as it comes"),
-        harness.Pair("fp32", "workers=0", "ours in float32; example without worker processes"),
+            f"{name}, {p}",
+            f"{name}, {workers} workers",
+            f"{setting.about}: {ours[p]}; {peer[workers]}",
+            2.0 if (p, workers) == ("auto", 2) else None,
+        )
+        for name, setting in SETTINGS.items()
+        for p in ours
+        for workers in peer
     ]
     return {
         "title": "DCGAN, training",
         "peer": "the loop of PyTorch's DCGAN example",
-        "setting": f"the same networks (width {CONFIG.width}, 5 x 5 kernels, {parameters / 1e6:.2f} M parameters), "
-        f"32 x 32 x 1, batches of {BATCH}, Adam",
+        "setting": f"the same networks, 4 x 4 kernels as in the example, batches of {BATCH}, Adam",
         "versions": harness.versions("torchvision"),
         **harness.summarise(timings, pairs),
     }

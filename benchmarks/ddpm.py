@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import digits
+import harness
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 
-import digits
-import harness
 from paragone.models.diffusion.ddpm import DDPM
 from paragone.torchvision_compat import import_torchvision
 

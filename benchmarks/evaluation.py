@@ -8,12 +8,12 @@ the full sets and precision and recall with k = 5; ours adds density and coverag
 import tempfile
 from typing import Any
 
+import digits
+import harness
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-import digits
-import harness
 from paragone import evaluation
 from paragone.extractors import lite0
 from paragone.metrics.base import Embedded, Statistics

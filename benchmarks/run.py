@@ -23,7 +23,7 @@ ROOT = HERE.parent
 PEERS = HERE / ".venv-peers"
 RESULTS = HERE / "results.json"
 COMPARISONS = ("dcgan", "vae", "ddpm", "evaluation")
-LIMIT = 900  # seconds a comparison may take
+LIMIT = 1800  # seconds a comparison may take
 
 METHOD = """\
 `make bench` measures this anew; this page and [results.json](results.json) come from it. Each comparison is one process
@@ -46,10 +46,12 @@ def install() -> None:
     if stamp.exists() and stamp.read_text() == wanted:
         return
     typer.echo(f"installing the peers into {PEERS.relative_to(ROOT)}")
-    venv.create(PEERS, with_pip=True)
+    venv.create(PEERS, with_pip=True, clear=True, symlinks=True)
     pip = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-c", str(sources[1]), "-r", str(sources[0])], check=True)
-    subprocess.run([*pip, "--no-deps", "-e", str(ROOT)], check=True)
+    for what in (["-c", str(sources[1]), "-r", str(sources[0])], ["--no-deps", "-e", str(ROOT)]):
+        if subprocess.run([*pip, *what], check=False).returncode:
+            typer.echo(f"pip could not install {what[-1]} into {PEERS}; its reason is above", err=True)
+            raise typer.Exit(1)
     stamp.write_text(wanted)
 
 
@@ -59,12 +61,15 @@ def compare(name: str, rounds: int) -> dict[str, Any]:
         out, log = Path(folder, "out.json"), Path(folder, "log.txt")
         command = [str(_python()), str(HERE / f"{name}.py"), str(out), "--rounds", str(rounds)]
         with log.open("w") as file:
-            done = subprocess.run(
-                command, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=LIMIT, check=False
-            )
-        if done.returncode:
+            env = os.environ | {"OMP_NUM_THREADS": "1"}
+            try:
+                code = subprocess.run(command, stdout=file, stderr=file, env=env, timeout=LIMIT, check=False).returncode
+                failure = f"failed (exit code {code})" if code else ""
+            except subprocess.TimeoutExpired:
+                failure = f"took longer than {LIMIT} seconds"
+        if failure:
             tail = "\n".join(log.read_text().splitlines()[-15:])
-            typer.echo(f"{tail}\nbenchmarks/{name}.py failed (exit code {done.returncode}); its last lines are above")
+            typer.echo(f"{tail}\nbenchmarks/{name}.py {failure}; its last lines are above", err=True)
             raise typer.Exit(1)
         result: dict[str, Any] = json.loads(out.read_text())
     return {"date": datetime.datetime.now(datetime.UTC).date().isoformat(), **result}

@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import replace
 from typing import Any
 
+import digits
+import harness
 import torch
 from pythae import models as pythae_models
 from pythae.data.datasets import BaseDataset
@@ -18,8 +20,6 @@ from pythae.models.nn import BaseDecoder, BaseEncoder
 from pythae.trainers import BaseTrainer, BaseTrainerConfig
 from torch import Tensor
 
-import digits
-import harness
 from paragone.models.base import Plan
 from paragone.models.vae.vae import VAE
 
