@@ -11,9 +11,8 @@ Deviations:
   divide the learning rate by 1.000004 an update).
 - The authors start the generator's output bias at the mean training image; here it is the mean of the first batch, an
   update of its own at step 0. (Started from grey, the generator saturates at once and never recovers.)
-- The generator's weights start from He's uniform distribution, which follows the width (the authors' U(-0.05, 0.05) is
-  for 1,200 units; half as wide, its Frechet distance came out twice as large).
 - Discriminator and generator are both updated on every batch (k = 1), the generator on the same noise.
+- The discriminator's loss is the sum of eq. 1's two terms (the authors' code: their mean).
 - The paper stops early by validation; the plan is a fixed 200 epochs of MNIST's 50,000 training images.
 """
 
@@ -32,11 +31,10 @@ from paragone import functional
 from paragone.models.base import Batch, Model, Plan, Spec, Update
 
 
-def _init(module: nn.Module, bound: float = 0.0) -> None:
-    """Weights uniform within `bound`, or He's bound for ReLU if it is 0; biases 0."""
+def _init(module: nn.Module, irange: float) -> None:
+    """Weights uniform in [-irange, irange], biases 0."""
     if isinstance(module, nn.Linear):
-        bound = bound or (6 / module.in_features) ** 0.5
-        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.uniform_(module.weight, -irange, irange)
         nn.init.zeros_(module.bias)
 
 
@@ -65,6 +63,7 @@ class GAN(Model):
         hidden: int = 1200  # units of the generator's two hidden layers
         units: int = 240  # maxout units of the discriminator's two hidden layers
         pieces: int = 5  # linear pieces of a maxout unit
+        irange: float = 0.05  # the generator's weights start within it; narrower layers need more
         dropout_input: float = 0.2
         dropout: float = 0.5
         lr: float = 0.1
@@ -84,8 +83,8 @@ class GAN(Model):
             *(nn.Dropout(cfg.dropout), nn.Linear(cfg.units, 1)),
         )
         self.mean = nn.Parameter(torch.full((pixels,), 0.5))  # the mean image, which the generator's output starts from
-        self.apply(_init)
-        self.D.apply(partial(_init, bound=0.005))  # `irange` of mnist.yaml
+        self.G.apply(partial(_init, irange=cfg.irange))
+        self.D.apply(partial(_init, irange=0.005))
 
     def optimizers(self) -> dict[str, Optimizer]:
         nets, cfg = {"discriminator": self.D, "generator": self.G}, self.cfg
