@@ -10,7 +10,7 @@ Deviations:
 - Momentum and learning rate stay where they start (the authors raise momentum from 0.5 to 0.7 over 250 epochs and
   divide the learning rate by 1.000004 an update).
 - The authors start the generator's output bias at the mean training image; here it is the mean of the first batch, an
-  update of its own at step 0. (Started from grey, the generator saturates at once and never recovers.)
+  update of its own at step 0. (Started from grey, it saturates at once: no digit in 7,800 updates.)
 - Discriminator and generator are both updated on every batch (k = 1), the generator on the same noise.
 - The discriminator's loss is the sum of eq. 1's two terms (the authors' code: their mean).
 - The paper stops early by validation; the plan is a fixed 200 epochs of MNIST's 50,000 training images.
