@@ -30,7 +30,7 @@ from paragone.models.base import Batch, Model, Plan, Spec, Update
 
 
 class VQVAE(Model):
-    title = "VQ-VAE"
+    title = "VQ-VAE (uniform prior)"
     paper = "van den Oord et al., 2017"
     plan = Plan(kimg=32_000, batch=128)  # 250,000 steps
 
