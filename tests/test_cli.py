@@ -44,6 +44,28 @@ def test_bad_input_is_one_sentence(project, args, message):
     assert done.stderr.count("\n") == 1
 
 
+def test_torchrun_trains_one_model_with_two_processes(project):
+    assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "paragone",
+    ]
+    stage = ["train", "smoke", "mnist-5k", "vae"]
+    done = subprocess.run([*launcher, *stage], cwd=project, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    two = (project / "runs/smoke/mnist-5k/vae/0/curves.csv").read_text().splitlines()
+    assert paragone(*stage, cwd=project).returncode == 0
+    one = (project / "runs/smoke/mnist-5k/vae/0/curves.csv").read_text().splitlines()
+    assert len(one) == len(two) > 3
+    assert one[0] == two[0]
+
+
 def test_outside_of_a_project_it_says_so(tmp_path):
     done = paragone("ingest", "mnist-5k", cwd=tmp_path)
     assert done.returncode == 1

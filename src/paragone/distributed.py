@@ -38,6 +38,12 @@ def join() -> World:
     return World(dist.get_rank(), size)
 
 
+def leave() -> None:
+    """Leave the process group, if there is one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def average_gradients(params: Iterable[nn.Parameter], world: World) -> None:
     """Average the gradients over ranks by one flat all-reduce."""
     grads = [p.grad for p in params if p.grad is not None]

@@ -38,6 +38,13 @@ def has_bf16(where: torch.device) -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
 
 
+def be_deterministic(where: torch.device) -> None:
+    """Ask a GPU's libraries for algorithms that repeat themselves bit for bit; a CPU's with one thread do anyway."""
+    if where.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
 def device_name(where: torch.device) -> str:
     return torch.cuda.get_device_name(where) if where.type == "cuda" else cpu_name()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from paragone import checkpoint, files, fingerprint, hardware, lineage, paths, registry
+from paragone import checkpoint, distributed, files, fingerprint, hardware, lineage, paths, registry
 from paragone.datasets import base as datasets
 from paragone.models.base import Model, Plan
 from paragone.params import Params
@@ -34,12 +34,15 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     diverged = next(
         (f"its {r} diverged: {m['reason']}" for r, m in parent_meta.items() if m["outcome"] != "finished"), None
     )
+    hardware.be_deterministic(hardware.device())
     if diverged is None:
         result = fit(net, data, plan, seed=seed, folder=folder)
     else:
         result = Outcome("diverged", diverged, net, 0, 0.0, "fp32", [])
-    _write(root, this, result, recipe, facts, started)
-    shutil.rmtree(root / ".ckpt" / this.folder, ignore_errors=True)
+    if distributed.join().rank == 0:
+        _write(root, this, result, recipe, facts, started)
+        shutil.rmtree(root / ".ckpt" / this.folder, ignore_errors=True)
+    distributed.leave()
 
 
 def _parents(root: Path, params: Params, this: paths.Run) -> tuple[dict[str, Model], dict[str, Any]]:
