@@ -42,14 +42,15 @@ class Generator(nn.Module):
         super().__init__()
         *up, top = _channels(width, shape)
         self.project = nn.Linear(z_dim, top * 16, bias=not norm)
-        layers: list[nn.Module] = [nn.Unflatten(1, (top, 4, 4))]
+        layers: list[nn.Module] = []
         for c_in, c_out in zip([top, *reversed(up)], reversed(up), strict=False):
             layers += [nn.BatchNorm2d(c_in)] * norm + [nn.ReLU(inplace=True), _up(c_in, c_out, kernel, bias=not norm)]
         layers += [nn.BatchNorm2d(width)] * norm + [nn.ReLU(inplace=True), _up(width, shape[0], kernel, bias=True)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(self.project(z))
+        h = self.project(z).unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # (B,C,4,4), channels-last as the rest
+        return self.layers(h)
 
 
 class Discriminator(nn.Module):
@@ -68,7 +69,7 @@ class Discriminator(nn.Module):
             normed = norm and i > 0
             layers.append(nn.Conv2d(c_in, c_out, kernel, stride=2, padding=(kernel - 1) // 2, bias=not normed))
             layers += [nn.BatchNorm2d(c_out)] * normed + [nn.LeakyReLU(0.2, inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * 16, out))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], out, 4), nn.Flatten())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

@@ -25,7 +25,11 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
 
 
 def _factor(cov: Tensor) -> Tensor:
-    """F (D,D) with F^T F = cov, from its eigenvectors; rounding leaves some eigenvalues a little below 0."""
+    """F (D,D) with F^T F = cov: Cholesky's, or where cov is singular one from its eigenvectors (twice as slow), of
+    which rounding leaves some values a little below 0."""
+    lower, failed = torch.linalg.cholesky_ex(cov)
+    if not failed:
+        return lower.T
     values, vectors = torch.linalg.eigh(cov)
     return (vectors * values.clamp_min(0).sqrt()).T
 

@@ -70,5 +70,5 @@ class DCGAN(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z uniform in [-1,1]."""
-        z = 2 * torch.rand(n, self.cfg.z_dim, device=self.G.project.weight.device) - 1
+        z = 2 * torch.rand(n, self.cfg.z_dim, device=next(self.G.parameters()).device) - 1
         return torch.tanh(self.G(z).float())

@@ -78,5 +78,5 @@ class WGANGP(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""
-        z = torch.randn(n, self.cfg.z_dim, device=self.G.project.weight.device)
+        z = torch.randn(n, self.cfg.z_dim, device=next(self.G.parameters()).device)
         return torch.tanh(self.G(z).float())
