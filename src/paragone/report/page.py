@@ -69,7 +69,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     return [
         ("Data sets", str(len(results.datasets))),
         ("Models", str(runs["model"].nunique())),
-        ("Seeds", ", ".join(map(str, results.seeds))),
+        ("Seeds", f"{len(results.seeds)} ({', '.join(map(str, results.seeds))})"),
         ("Runs finished", f"{finished} of {len(runs)}"),
     ]
 
