@@ -58,13 +58,16 @@ def _machine() -> Iterator[Finding]:
         "processor", "ok", f"{hardware.cpu_name()}: {cores} cores, {threads} threads", "stages run side by side"
     )
     memory = psutil.virtual_memory()
-    enough: State = "ok" if memory.available > 3e9 else "broken"
+    enough: State = "ok" if memory.available > 1.5e9 else "broken"
     found = f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free"
-    yield Finding("memory", enough, found, "about 1 GB a stage that runs")
+    yield Finding("memory", enough, found, "quick: 0.6 GB a stage that runs")
     here = torch.device("cpu")
     fast = hardware.has_bf16(here)
     yield Finding(
-        "bf16 on the CPU", "ok" if fast else "absent", "in hardware" if fast else "none", "trains 1.3 to 3 times faster"
+        "bf16 on the CPU",
+        "ok" if fast else "absent",
+        "in hardware" if fast else "none",
+        "quick trains 1.4 to 1.6 times faster with it",
     )
     if torch.cuda.is_available():
         where = hardware.device()
@@ -113,7 +116,7 @@ def _weights(root: Path) -> Iterator[Finding]:
 def _stores(root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free
     yield Finding(
-        "disk", "ok" if free > 5e9 else "broken", f"{free / 1e9:.0f} GB free", "quick takes 1 GB, survey 100 GB"
+        "disk", "ok" if free > 1e9 else "broken", f"{free / 1e9:.0f} GB free", "quick: 0.1 GB, beside 2 GB of packages"
     )
     error = _write_error(root)
     yield Finding("project folder", "broken" if error else "ok", error or f"{root} is writable", "every output")
