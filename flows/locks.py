@@ -4,6 +4,7 @@ DVC rewrites dvc.lock in place: a kill inside that window leaves it empty, or cu
 and finished work would run again. So a copy of each is kept after every stage, and checked against at the start.
 """
 
+import json
 import os
 import shutil
 import time
@@ -37,8 +38,15 @@ def only_flow(root: Path, what: str) -> Iterator[None]:
 
 
 def restore(root: Path) -> list[str]:
-    """Put back every dvc.lock that is broken or lacks stages that its copy has; say so in one sentence each."""
+    """Put back every dvc.lock that is broken or lacks stages that its copy has; say so in one sentence each.
+
+    DVC's note of who reads and writes which file, cut short by a kill, would stop every later command: it goes too.
+    """
     said = []
+    note = root / ".dvc/tmp/rwlock"
+    if note.exists() and not _is_json(note):
+        note.unlink()
+        said.append(f"{note.relative_to(root)} was cut short, probably by a kill; removed")
     for copy in sorted((root / FOLDER / "dvc").rglob("dvc.lock")):
         lock = root / copy.relative_to(root / FOLDER / "dvc")
         have, had = _stages(lock), _stages(copy)
@@ -72,6 +80,14 @@ def _stages(lock: Path) -> set[str] | None:
         return set(content["stages"])
     except (OSError, yaml.YAMLError, TypeError, KeyError):
         return None
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -29,6 +29,16 @@ def test_what_a_kill_left_is_replaced_aloud(project: Path, left: str) -> None:
     assert locks.restore(project) == []
 
 
+@pytest.mark.parametrize(("left", "goes"), [("", True), ('{"/a/b": {"wri', True), ("{}", False)])
+def test_dvcs_note_of_readers_and_writers_goes_if_it_was_cut_short(project: Path, left: str, goes: bool) -> None:
+    note = project / ".dvc/tmp/rwlock"
+    note.parent.mkdir(parents=True)
+    note.write_text(left)
+    said = locks.restore(project)
+    assert note.exists() != goes
+    assert bool(said) == goes
+
+
 def test_a_whole_file_is_left_alone_and_a_removed_one_stays_removed(project: Path) -> None:
     lock = project / "runs/a/dvc.lock"
     more = WHOLE + "  train@2: {cmd: z}\n"

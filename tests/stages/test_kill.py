@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flows import locks
 from paragone import params, paths, pipeline
 
 RUN = paths.Run("p", "mnist-5k", "dcgan", 0)
@@ -61,6 +62,8 @@ def environment() -> dict[str, str]:
 
 def reproduce(project: Path, kill_after: float | None = None) -> bool:
     """Run the branch; kill its whole process group after some seconds. Whether it ended by itself."""
+    for sentence in locks.restore(project):  # what `make demo` does first
+        print(sentence)
     command = dvc("repro", str(RUN.branch / "dvc.yaml"))
     process = subprocess.Popen(command, cwd=project, env=environment(), start_new_session=True)
     try:
