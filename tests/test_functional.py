@@ -28,10 +28,17 @@ def test_logistic_losses_stay_finite_where_the_discriminator_is_sure() -> None:
     assert functional.minimax_generator_loss(-sure).item() == 0
 
 
+def test_the_hinge_loss_is_that_of_the_paper() -> None:
+    real, fake = [max(0, 1 - s) for s in (2.0, -0.5, 0.3)], [max(0, 1 + s) for s in (-1.0, 0.7, 0.0)]
+    expected = sum(real) / 3 + sum(fake) / 3
+    assert functional.hinge_discriminator_loss(REAL, FAKE).item() == pytest.approx(expected)
+
+
 def test_losses_of_bfloat16_logits_are_float32() -> None:
     half = FAKE.bfloat16()
     assert functional.logistic_discriminator_loss(half, half).dtype == torch.float32
     assert functional.nonsaturating_generator_loss(half).dtype == torch.float32
+    assert functional.hinge_discriminator_loss(half, half).dtype == torch.float32
     assert functional.gaussian_kl(half, half).dtype == torch.float32
 
 

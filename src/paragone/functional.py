@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, softplus
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, relu, softplus
 
 
 def logistic_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -24,6 +24,11 @@ def nonsaturating_generator_loss(fake: Tensor) -> Tensor:
 def minimax_generator_loss(fake: Tensor) -> Tensor:
     """E[log(1 - D(G(z)))] from logits (Goodfellow et al. 2014, eq. 1): it saturates where D is sure."""
     return -softplus(fake.float()).mean()
+
+
+def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))] (Miyato et al. 2018, eq. 16); the generator's is -E[D(G(z))]."""
+    return relu(1 - real.float()).mean() + relu(1 + fake.float()).mean()
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:

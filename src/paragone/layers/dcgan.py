@@ -30,6 +30,14 @@ def _up(c_in: int, c_out: int, kernel: Kernel, bias: bool) -> nn.ConvTranspose2d
     )
 
 
+def init_weights(module: nn.Module) -> None:
+    """For `apply`: weights from N(0, 0.02) (section 4), batch normalisation's gains from N(1, 0.02) (authors' code)."""
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1, 0.02)
+
+
 class Generator(nn.Module):
     """z (B,z_dim) -> (B,C,H,W) before the output's squashing function.
 

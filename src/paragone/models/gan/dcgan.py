@@ -18,20 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from paragone import functional
-from paragone.layers.dcgan import Discriminator, Generator, Kernel
+from paragone.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 from paragone.models.base import Batch, Model, Plan, Spec, Update
-
-
-def _init(module: nn.Module) -> None:
-    """Weights from N(0, 0.02) (section 4); gains of batch normalisation from N(1, 0.02) (the authors' code)."""
-    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1, 0.02)
 
 
 class DCGAN(Model):
@@ -55,7 +47,7 @@ class DCGAN(Model):
         self.cfg = cfg
         self.G = Generator(cfg.z_dim, spec.shape, cfg.width, kernel=cfg.kernel)
         self.D = Discriminator(spec.shape, cfg.width, kernel=cfg.kernel)
-        self.apply(_init)
+        self.apply(init_weights)
 
     def optimizers(self) -> dict[str, Optimizer]:
         nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
