@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import idx_files
-from paragone import idx
+from paragone import downloads, idx
 from paragone.datasets.base import DatasetError, Request
 from paragone.torchvision_compat import import_torchvision
 
@@ -160,7 +160,7 @@ def test_damaged_copy_is_fetched_again(tmp_path: Path, mirror: tuple[Path, str])
 def test_failed_download_says_how_else(
     tmp_path: Path, mirror: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, cause: str
 ) -> None:
-    monkeypatch.setattr(idx, "WAIT", 0)
+    monkeypatch.setattr(downloads, "WAIT", 0)
     folder, address = mirror
     small = _torchvision_set(folder, address if cause == "wrong md5" else "http://127.0.0.1:9/")
     (folder / LABELS).write_bytes(b"something else")

@@ -6,26 +6,22 @@ dimension as a big-endian uint32, then the values.
 
 import gzip
 import hashlib
-import http.client
 import shutil
-import socket
-import time
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paragone import downloads
 from paragone.datasets.base import DatasetError, Part, Request, Upstream
 
 PREFIXES = {"train": "train", "test": "t10k"}
 FULL = {"train": 60_000, "test": 10_000}  # images of the published MNIST and Fashion-MNIST
 UINT8 = 0x08
 KINDS = {3: "images", 1: "labels"}  # by number of dimensions
-ATTEMPTS, WAIT, TIMEOUT = 3, 2.0, 30.0  # downloads: tries, seconds before the next, seconds of silence
 
 
 def stems(split: str) -> dict[int, str]:
@@ -137,7 +133,9 @@ def download(request: Request, torchvision_set: Any, published: Mapping[str, str
         partial = request.raw.with_name(f".{request.raw.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         try:
-            folder = _fetch(torchvision_set, partial, otherwise)
+            folder = downloads.retry(
+                lambda: Path(torchvision_set(partial, download=True).raw_folder), torchvision_set.__name__, otherwise
+            )
             for file, md5 in wanted:
                 if not check_integrity(folder / file.name, md5):
                     raise DatasetError(f"{file.name}: md5: the download's is not {md5}; ingest again. {otherwise}")
@@ -146,28 +144,3 @@ def download(request: Request, torchvision_set: Any, published: Mapping[str, str
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return local(request.raw, published, len(torchvision_set.classes))
-
-
-def _fetch(torchvision_set: Any, partial: Path, otherwise: str) -> Path:
-    """Download into `partial`, trying again after a pause; the folder that holds the files."""
-    for attempt in range(ATTEMPTS):
-        try:
-            with _timeout(TIMEOUT):
-                return Path(torchvision_set(partial, download=True).raw_folder)
-        except (OSError, RuntimeError, http.client.HTTPException) as error:
-            if attempt + 1 == ATTEMPTS:
-                reason = " ".join(str(error).split())
-                raise DatasetError(f"{torchvision_set.__name__} cannot be downloaded: {reason}. {otherwise}") from None
-            time.sleep(WAIT * (attempt + 1))
-    raise AssertionError("the last attempt returns or raises")
-
-
-@contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
-    """torchvision's download sets no timeout: without one a silent server holds it for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

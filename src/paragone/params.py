@@ -29,7 +29,7 @@ class Dataset(_Strict):
     loader: str  # file name in paragone/datasets
     source: Literal["packaged", "local", "download", "generated"]
     title: str = ""  # for tables; the loader's own title if empty
-    path: str | None = None  # source: local; the folder that holds the upstream files
+    path: str | None = None  # source: local; the folder (or archive) of the upstream files
     resolution: Annotated[int, Field(ge=8, le=1024)] = 32
     options: dict[str, Any] = {}  # what else the loader takes
 

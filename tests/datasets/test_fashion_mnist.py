@@ -19,7 +19,7 @@ def test_classes_are_torchvisions() -> None:
 
 
 def test_download_without_network_names_the_debian_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paragone.idx.WAIT", 0)
+    monkeypatch.setattr("paragone.downloads.WAIT", 0)
     datasets = fashion_mnist.import_torchvision("torchvision.datasets")
     monkeypatch.setattr(datasets.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DatasetError, match="dataset-fashion-mnist puts the four files into /usr/share/datasets"):

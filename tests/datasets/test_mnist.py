@@ -41,7 +41,7 @@ def test_local(tmp_path: Path) -> None:
 
 
 def test_download_without_network_names_the_local_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("paragone.idx.WAIT", 0)
+    monkeypatch.setattr("paragone.downloads.WAIT", 0)
     datasets = mnist.import_torchvision("torchvision.datasets")
     monkeypatch.setattr(datasets.MNIST, "mirrors", ["http://127.0.0.1:9/"])
     with pytest.raises(DatasetError, match=r"MNIST cannot be downloaded: .*`source: local`.*`source: packaged`"):

@@ -56,7 +56,7 @@ def test_local_repeats_byte_for_byte_gzipped_or_not(tmp_path: Path, loader: str)
     [
         ({"loader": "fashion_mnist", "source": "packaged"}, "datasets.digits.source: loader 'fashion_mnist' has no"),
         ({"loader": "mnist", "source": "packaged", "options": {"n": 3}}, "datasets.digits.options.n: loader 'mnist'"),
-        ({"loader": "mnist", "source": "local", "path": "nowhere"}, "datasets.digits.path: 'nowhere' is not a folder"),
+        ({"loader": "mnist", "source": "local", "path": "nowhere"}, "datasets.digits.path: 'nowhere' is not there"),
     ],
 )
 def test_what_only_the_loader_can_tell_of_params(tmp_path: Path, entry: dict[str, object], said: str) -> None:

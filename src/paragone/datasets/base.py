@@ -69,14 +69,14 @@ class Upstream(NamedTuple):
     parts: Iterable[Part]
     exact: bool  # every file equals the published one
     warnings: tuple[str, ...] = ()  # what a reader of a table must know
-    altered: str = ""  # how the loader itself changed pixels (resizing, a lossy re-encoding); empty: not at all
+    altered: str = ""  # how pixels were changed since they were published (resized, JPEG); empty: not at all
 
 
 class Request(NamedTuple):
     """What a source is asked for."""
 
     raw: Path  # folder for upstream files that are downloaded and kept
-    path: Path | None = None  # source `local`: the user's folder
+    path: Path | None = None  # source `local`: the user's folder or archive
     resolution: int = 32
     options: Mapping[str, Any] = {}
 

@@ -28,7 +28,7 @@ def run(root: Path, params: Params, dataset: str) -> None:
 
 
 def _check(root: Path, dataset: str, entry: Dataset, loader: Loader) -> Path | None:
-    """What only the loader can tell of an entry of params.yaml; the folder of source `local`."""
+    """What only the loader can tell of an entry of params.yaml; the path of source `local`."""
     where = f"{FILE}: datasets.{dataset}"
     if entry.source not in loader.sources:
         known = ", ".join(loader.sources)
@@ -37,6 +37,6 @@ def _check(root: Path, dataset: str, entry: Dataset, loader: Loader) -> Path | N
         known = ", ".join(sorted(loader.options)) or "none"
         raise ParamsError(f"{where}.options.{unknown[0]}: loader '{entry.loader}' takes no such option; known: {known}")
     path = None if entry.path is None else root / Path(entry.path).expanduser()
-    if path is not None and not path.is_dir():
-        raise ParamsError(f"{where}.path: '{entry.path}' is not a folder; name the one that holds the upstream files")
+    if path is not None and not (path.is_dir() or path.is_file()):
+        raise ParamsError(f"{where}.path: '{entry.path}' is not there; name the folder that holds the upstream files")
     return path

@@ -1,0 +1,167 @@
+"""Read the files of a folder, a tar (plain, gzip, bzip2, xz) or a zip one after the other, never extracting to disk.
+
+What an archive may do to whoever reads it is refused: names that leave it, links, devices, sparse files, a name that
+stands twice, and more bytes than the caller allows, whether declared or streamed. Archives that are cut short or whose
+checksums fail are refused too; so is a tar with a broken header, which `tarfile` takes for its end.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+CHUNK = 1 << 20  # bytes read at a time
+HEADER = 1 << 20  # bytes that an extended tar header may hold
+TAR_BLOCK = 512
+FILE_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+Wanted = Callable[[str], bool]
+
+
+class ArchiveError(ValueError):
+    """An archive is damaged, or asks for something that no data set needs."""
+
+
+def members(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of each file of `path` whose name is wanted: by name in a folder, in stored order in an archive.
+
+    limit: bytes that everything in it may take uncompressed. Raises ArchiveError naming path, fault and remedy; an
+    archive's last bytes are checked when the iteration ends, so use nothing of it before.
+    """
+    try:
+        yield from _reader(path)(path, wanted, limit)
+    except ArchiveError as error:
+        raise ArchiveError(f"{path}: {error}; nothing of it was kept: get it again from its publisher") from None
+    except DAMAGED as error:
+        raise ArchiveError(f"{path}: is damaged or cut short ({error}); get it again") from None
+
+
+def _reader(path: Path) -> Callable[[Path, Wanted, int], Iterator[tuple[str, bytes]]]:
+    if path.is_dir():
+        return _of_folder
+    with path.open("rb") as file:
+        start = file.read(TAR_BLOCK)
+    if start.startswith(b"PK\x03\x04"):
+        return _of_zip
+    for magic in _OPENERS:
+        if start.startswith(magic):
+            return _of_tar
+    if start[257:262] == b"ustar":
+        return _of_tar
+    page = "a web page, not " if start.lstrip().lower().startswith((b"<!doctype", b"<html")) else "no "
+    raise ArchiveError(f"first bytes {start[:6].hex(' ') or 'none'}: it is {page}tar or zip archive")
+
+
+_OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open, b"BZh": bz2.open}
+
+
+def _of_folder(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
+    left = limit
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if wanted(name) and file.is_file():
+            left -= file.stat().st_size
+            _check_size(left, limit)
+            yield name, file.read_bytes()
+
+
+def _of_zip(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
+    """Python itself stops a member at its declared size, so the declared sizes bound everything."""
+    with zipfile.ZipFile(path) as archive:
+        _check_size(limit - sum(info.file_size for info in archive.infolist()), limit)
+        seen: set[str] = set()
+        for info in archive.infolist():
+            name = _checked(info.filename, seen)
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise ArchiveError(f"member {name!r} is a link or a device")
+            if info.flag_bits & 1:
+                raise ArchiveError(f"member {name!r} is encrypted")
+            if not info.is_dir() and wanted(name):
+                yield name, _read_zipped(archive, info)
+
+
+def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(info)
+    except NotImplementedError as error:
+        raise ArchiveError(f"member {info.filename!r}: {error}") from None
+
+
+def _of_tar(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
+    with path.open("rb") as file:
+        start = file.read(TAR_BLOCK)
+    opener = next((o for magic, o in _OPENERS.items() if start.startswith(magic)), open)
+    with opener(path, "rb") as uncompressed:
+        stream = _Limited(uncompressed, limit)
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar:
+            seen: set[str] = set()
+            while (info := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # kept for a second reading
+                name = _checked(info.name, seen)
+                if info.issparse() or not (info.isreg() or info.isdir()):
+                    raise ArchiveError(f"member {name!r} is a link, a device or a sparse file")
+                _check_size(limit - info.size, limit)
+                if info.isreg() and wanted(name):
+                    content = tar.extractfile(info)
+                    assert content is not None
+                    yield name, content.read()
+        while stream.read(CHUNK):  # to the end, where the checksum stands
+            pass
+
+
+class _Limited(io.RawIOBase):
+    """A stream that ends in an error beyond `limit` bytes."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        self._stream, self._limit, self._left = stream, limit, limit
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        _check_size(self._left, self._limit)
+        return data
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header that is broken is a fault, not the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Header":
+        header = super().frombuf(buf, encoding, errors)
+        if header.type not in FILE_TYPES and header.size > HEADER:
+            raise ArchiveError(f"an extended header of {header.size} bytes")
+        return header
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_Header":
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the block of zeros that ends a tar
+            raise
+        except tarfile.HeaderError as error:
+            raise ArchiveError(f"is damaged or cut short ({error})") from None
+
+
+def _checked(name: str, seen: set[str]) -> str:
+    """The name without a leading ./, if it stays inside of the archive and is new."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", name):
+        raise ArchiveError(f"member {name!r} names a place outside of the archive")
+    if str(path) in seen:
+        raise ArchiveError(f"member {str(path)!r} stands in it twice")
+    seen.add(str(path))
+    return str(path)
+
+
+def _check_size(left: int, limit: int) -> None:
+    if left < 0:
+        raise ArchiveError(f"holds more than the {limit:,} bytes that its data set can have")
