@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from torch.optim import Adagrad, Adam, Optimizer
 
 from paragone import functional
+from paragone.layers import mlp
 from paragone.layers.dcgan import Discriminator, Generator
 from paragone.models.base import Batch, Model, Plan, Spec, Update
 
@@ -68,9 +69,8 @@ class VAE(Model):
             self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=2 * cfg.z_dim, kernel=4)
             self.decoder: nn.Module = Generator(cfg.z_dim, out, cfg.width, kernel=4)
         else:
-            first, last = nn.Linear(math.prod(spec.shape), cfg.hidden), nn.Linear(cfg.hidden, math.prod(out))
-            self.encoder = nn.Sequential(nn.Flatten(), first, nn.Tanh(), nn.Linear(cfg.hidden, 2 * cfg.z_dim))
-            self.decoder = nn.Sequential(nn.Linear(cfg.z_dim, cfg.hidden), nn.Tanh(), last, nn.Unflatten(1, out))
+            self.encoder = mlp.encoder(spec.shape, [cfg.hidden], 2 * cfg.z_dim, nn.Tanh)
+            self.decoder = mlp.decoder(cfg.z_dim, [cfg.hidden], out, nn.Tanh)
             self.apply(_mlp_init)
         if cfg.likelihood != "bernoulli":  # an ability only where it is honest
             self.log_likelihood_bound = self._bound

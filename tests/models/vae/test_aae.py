@@ -1,0 +1,98 @@
+"""AAE: the two phases, who learns in which, and the prior."""
+
+import pytest
+import torch
+from torch import nn
+
+from paragone.models.base import Spec
+from paragone.models.vae.aae import AAE
+
+X = torch.rand(5, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def build(shape: tuple[int, int, int] = (1, 16, 16), **config: object) -> AAE:
+    torch.manual_seed(0)
+    return AAE(AAE.Config(**{"hidden": 8, "width": 4, "z_dim": 3, **config}), Spec(shape))  # type: ignore[arg-type]
+
+
+def test_the_losses_are_half_the_squared_error_and_the_game_of_equation_1() -> None:
+    model = build()
+    torch.manual_seed(1)
+    updates = list(model.losses({"image": X}, 0))
+    torch.manual_seed(1)
+    z, prior = model.encoder((X + 1) / 2), 5 * torch.randn(5, 3)
+    difference = model.decoder(z).sigmoid() - (X + 1) / 2
+    real, fake = model.D(prior).sigmoid(), model.D(z).sigmoid()
+    assert [u.optimizer for u in updates] == ["autoencoder", "discriminator", "generator"]
+    torch.testing.assert_close(updates[0].loss, sum(d.square().sum() / 2 for d in difference) / 5)
+    torch.testing.assert_close(updates[1].loss, -(real.log().mean() + (1 - fake).log().mean()))
+    torch.testing.assert_close(updates[2].loss, -fake.log().mean())
+
+
+def test_each_phase_moves_its_own_networks() -> None:
+    model = build()
+    nets = {"encoder": model.encoder, "decoder": model.decoder, "D": model.D}
+    reached = {}
+    for update in model.losses({"image": X}, 0):
+        held = [p for g in model.optimizers()[update.optimizer].param_groups for p in g["params"]]
+        model.zero_grad()
+        update.loss.backward(inputs=held, retain_graph=True)
+        reached[update.optimizer] = {k for k, net in nets.items() if any(p.grad is not None for p in net.parameters())}
+    assert reached == {"autoencoder": {"encoder", "decoder"}, "discriminator": {"D"}, "generator": {"encoder"}}
+
+
+def test_the_discriminators_update_does_not_reach_the_encoder() -> None:
+    model = build()
+    _, update, _ = model.losses({"image": X}, 0)
+    grads = torch.autograd.grad(update.loss, list(model.encoder.parameters()), allow_unused=True)
+    assert all(g is None for g in grads)
+
+
+def test_the_encoder_learns_to_be_taken_for_the_prior() -> None:
+    """Against a fixed discriminator that likes codes near (2, 2, 2), the generator's phase moves the codes there."""
+    model = build(adversary_lr=0.02)
+    model.D = nn.Sequential(nn.Linear(3, 1))
+    with torch.no_grad():
+        model.D[0].weight.fill_(1.0)
+        model.D[0].bias.fill_(-6.0)
+    optimizer = model.optimizers()["generator"]
+    before = model.encode(X).detach()
+    for _ in range(50):
+        *_, update = model.losses({"image": X}, 0)
+        optimizer.zero_grad()
+        update.loss.backward(inputs=list(model.encoder.parameters()))
+        optimizer.step()
+    assert (model.encode(X) > before + 0.3).all()
+
+
+def test_samples_are_decoded_from_the_prior() -> None:
+    model = build(prior_std=3.0)
+    torch.manual_seed(1)
+    x = model.sample(4)
+    torch.manual_seed(1)
+    torch.testing.assert_close(x, 2 * model.decoder(3 * torch.randn(4, 3)).sigmoid() - 1)
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_colour_images_stay_in_range(network: str) -> None:
+    model = build((3, 32, 32), network=network)
+    x = torch.rand(4, 3, 32, 32) * 2 - 1
+    assert model.encode(x).shape == (4, 3)
+    for y in (model.reconstruct(x), model.sample(4), model.decode(100 * torch.randn(4, 3))):
+        assert y.shape == x.shape
+        assert y.abs().max() <= 1
+
+
+def test_the_defaults_are_the_papers() -> None:
+    model = AAE(AAE.Config(), Spec((1, 28, 28)))  # 28 px: fully connected networks take any size
+    nets = (model.encoder, model.decoder, model.D)
+    widths = [[m.out_features for m in net.modules() if isinstance(m, nn.Linear)] for net in nets]
+    assert widths == [[1000, 1000, 8], [1000, 1000, 784], [1000, 1000, 1]]
+    rates = {k: (o.defaults["lr"], o.defaults["momentum"]) for k, o in model.optimizers().items()}
+    assert rates == {"autoencoder": (0.01, 0.9), "discriminator": (0.1, 0.1), "generator": (0.1, 0.1)}
+
+
+@pytest.mark.parametrize(("key", "value"), [("z_dim", 0), ("prior_std", 0.0)])
+def test_what_cannot_be_is_refused(key: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{key} is {value}; it must"):
+        build(**{key: value})
