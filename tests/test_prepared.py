@@ -123,3 +123,27 @@ def test_parts_that_do_not_agree_leave_nothing(tmp_path: Path, parts: tuple[Part
     with pytest.raises(DatasetError, match=said):
         _write(tmp_path / "noise", *parts)
     assert not list(tmp_path.iterdir())
+
+
+def _with(part: Part, **attributes: list[int]) -> Part:
+    return part._replace(attributes={name: np.array(values) for name, values in attributes.items()})
+
+
+def test_attributes_are_columns_and_part_of_the_content(tmp_path: Path) -> None:
+    hashes = []
+    for name, colour in (("a", [1, 2, 3, 4]), ("b", [1, 2, 3, 5])):
+        parts = _with(_part("train", 6), colour=list(range(6))), _with(_part("test", 4), colour=colour)
+        _write(tmp_path / name, *parts)
+        table = pq.read_table(tmp_path / name / "manifest.parquet")
+        assert table.schema.names == [*MANIFEST.names, "attribute_colour"]
+        assert table["attribute_colour"].to_pylist() == [*range(6), *colour]
+        hashes.append(files.read_json(tmp_path / name / "dataset.json")["content_hash"])
+    assert hashes[0] != hashes[1]
+
+
+@pytest.mark.parametrize("attributes", [{}, {"hue": [0] * 4}, {"colour": [0] * 3}])
+def test_attributes_that_do_not_agree(tmp_path: Path, attributes: dict[str, list[int]]) -> None:
+    parts = _with(_part("train", 6), colour=[0] * 6), _with(_part("test", 4), **attributes)
+    with pytest.raises(DatasetError, match="a set has the same ones for every image: colour"):
+        _write(tmp_path / "noise", *parts)
+    assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paragone import files
-from paragone.datasets.base import MANIFEST, SPLITS, DatasetError, Loader, Part, Pixels, Upstream
+from paragone.datasets.base import ATTRIBUTE, MANIFEST, SPLITS, DatasetError, Loader, Part, Pixels, Upstream
 
 BLOCK = 1024  # images handled at once
 
@@ -65,7 +65,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
 
 
 def content_hash(hashes: Mapping[str, Any]) -> str:
-    """The hash of a whole set from those of its splits: shape, pixels and labels, in order."""
+    """The hash of a whole set from those of its splits: shape, pixels, labels and attributes, in order."""
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
@@ -74,8 +74,10 @@ def _append_all(
 ) -> tuple[int, ...]:
     """Append every part to its split; the images' upstream (H,W,C)."""
     size: tuple[int, ...] = ()
+    names: list[str] | None = None
     for part in parts:
         size = size or part.images.shape[1:]
+        names = list(part.attributes) if names is None else names
         if part.images.dtype != np.uint8 or part.images.shape[1:] != size or len(size) != 3:
             raise DatasetError(
                 f"{part.files}: {part.split} images are {part.images.dtype} {part.images.shape[1:]}, "
@@ -86,6 +88,11 @@ def _append_all(
             raise DatasetError(
                 f"{part.files}: {len(part.images)} {part.split} images with {labels} labels in a set of {classes} "
                 "classes; check that image and label files belong together"
+            )
+        if list(part.attributes) != names or any(len(v) != len(part.images) for v in part.attributes.values()):
+            raise DatasetError(
+                f"{part.files}: attributes: {', '.join(part.attributes) or 'none'} for {len(part.images)} {part.split} "
+                f"images; a set has the same ones for every image: {', '.join(names) or 'none'}"
             )
         for start in range(0, len(part.images), BLOCK):
             writers[part.split].append(part, slice(start, start + BLOCK), resolution)
@@ -143,6 +150,7 @@ class _Split:
         self.split, self.count, self.tables = split, 0, list[pa.Table]()
         self._shape: tuple[int, ...] = ()
         self._pixels, self._labels = hashlib.sha256(), hashlib.sha256()
+        self._attributes: dict[str, Any] = {}
         self._path = folder / split / "images.npy"
         self._path.parent.mkdir()
 
@@ -170,6 +178,9 @@ class _Split:
         self._pixels.update(images.data)
         labels = None if part.labels is None else part.labels[block].astype(np.int64)
         self._labels.update(b"" if labels is None else labels.data)
+        attributes = {ATTRIBUTE + name: values[block].astype(np.int64) for name, values in part.attributes.items()}
+        for name, values in attributes.items():
+            self._attributes.setdefault(name, hashlib.sha256()).update(values.data)
         columns = describe(images) | {
             "index": np.arange(self.count, self.count + n),
             "split": [self.split] * n,
@@ -177,7 +188,8 @@ class _Split:
             "file": [part.files] * n if isinstance(part.files, str) else list(part.files[block]),
             "row": np.zeros(n, np.int64) if part.rows is None else part.rows[block],
         }
-        self.tables.append(pa.table(columns, schema=MANIFEST))
+        schema = pa.schema([*MANIFEST, *((name, pa.int64()) for name in attributes)])
+        self.tables.append(pa.table(columns | attributes, schema=schema))
         self.count += n
 
     def hashes(self) -> dict[str, Any]:
@@ -185,6 +197,7 @@ class _Split:
             "shape": [self.count, *self._shape],
             "images": self._pixels.hexdigest(),
             "labels": self._labels.hexdigest(),
+            **{name: digest.hexdigest() for name, digest in self._attributes.items()},
         }
 
 

@@ -211,3 +211,19 @@ def test_not_ingested_yet(tmp_path: Path) -> None:
     _prepare(tmp_path, _parts())
     shutil.rmtree(tmp_path / paths.prepared(NAME) / "train")
     assert "train/images.npy: cannot be read" in _failure(tmp_path)[0]
+
+
+def test_attributes_are_checked(tmp_path: Path) -> None:
+    parts = {
+        split: part._replace(attributes={"angle": np.arange(len(part.images))}) for split, part in _parts().items()
+    }
+    _prepare(tmp_path, parts)
+    validate.run(tmp_path, PARAMS, NAME)
+    file = tmp_path / paths.prepared(NAME) / "manifest.parquet"
+    table = pq.read_table(file)
+    place = table.schema.get_field_index("attribute_angle")
+    changed = pa.array([*range(1, 81), *range(40)], pa.int64())
+    pq.write_table(table.set_column(place, "attribute_angle", changed), file)
+    assert "have the content hash of dataset.json" in _failure(tmp_path)[0]
+    pq.write_table(table.set_column(place, "attribute_angle", changed.cast(pa.string())), file)
+    assert "column attribute_angle: is string, not int64" in _failure(tmp_path)[0]

@@ -5,7 +5,8 @@ be had from a function `Request -> Upstream`. Everything after that is shared: `
 size and writes, `load` below reads. The prepared folder holds
 
 - `<split>/images.npy`: uint8 (N,H,W,C), for the splits train and test;
-- `manifest.parquet`: one row an image (`MANIFEST`), the splits one after the other;
+- `manifest.parquet`: one row an image (`MANIFEST`, then a column `attribute_<name>`, int64, for each attribute that
+  the set has: factors it was drawn from, annotations), the splits one after the other;
 - `dataset.json`: the set as a whole (`paragone.prepared.write` lists its keys).
 
 The bytes of each depend on the images, the labels and the facts alone.
@@ -47,6 +48,7 @@ MANIFEST = pa.schema(
         ("row", pa.int64()),  # and its position in that file
     ]
 )
+ATTRIBUTE = "attribute_"  # what the names of further columns begin with
 
 
 class DatasetError(ValueError):
@@ -61,6 +63,7 @@ class Part(NamedTuple):
     labels: NDArray[np.integer] | None  # (n,), 0 to classes - 1; None: the set has no labels
     files: str | Sequence[str]  # name of the upstream file, or of each image's
     rows: NDArray[np.integer] | None = None  # (n,) position in that file; None: one image a file
+    attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each, the same names in every part
 
 
 class Upstream(NamedTuple):

@@ -17,7 +17,7 @@ from great_expectations.data_context.types.base import (
 )
 
 from paragone import files, paths
-from paragone.datasets.base import MANIFEST, SPLITS, DatasetError, Pixels, read_images
+from paragone.datasets.base import ATTRIBUTE, MANIFEST, SPLITS, DatasetError, Pixels, read_images
 from paragone.params import Params
 from paragone.prepared import content_hash
 from paragone.stages import expectations
@@ -89,22 +89,29 @@ def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
         return None, _own(about, f"cannot be read ({error})")
     if missing := [name for name in MANIFEST.names if name not in table.schema.names]:
         return None, _own(about, f"column {missing[0]}: is missing")
-    types = [(f, table.schema.field(f.name).type) for f in MANIFEST]
+    attributes = [pa.field(name, pa.int64()) for name in table.schema.names if name.startswith(ATTRIBUTE)]
+    types = [(f, table.schema.field(f.name).type) for f in [*MANIFEST, *attributes]]
     if wrong := [f"column {field.name}: is {found}, not {field.type}" for field, found in types if found != field.type]:
         return None, _own(about, wrong[0])
     return table, _own(about)
 
 
 def _whole(facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixels]) -> Check:
-    """The content hash of dataset.json against the arrays and labels as they stand on disk."""
+    """The content hash of dataset.json against the arrays, labels and attributes as they stand on disk."""
     hashes = {}
     for split, array in images.items():
-        labels = table.filter(pc.equal(table["split"], split))["label"]
+        rows = table.filter(pc.equal(table["split"], split))
+        labels = rows["label"]
         known = labels.null_count < len(labels)
         hashes[split] = {
             "shape": list(array.shape),
             "images": hashlib.sha256(array.data).hexdigest(),
             "labels": hashlib.sha256(labels.to_numpy().data if known else b"").hexdigest(),
+            **{
+                name: hashlib.sha256(rows[name].to_numpy().data).hexdigest()
+                for name in table.schema.names
+                if name.startswith(ATTRIBUTE)
+            },
         }
     found, expected = content_hash(hashes), facts["content_hash"]
     fault = "" if found == expected else f"images and labels hash to {found}, not {expected}: they were changed"
