@@ -7,7 +7,7 @@ Miyato, Kataoka, Koyama, Yoshida 2018, https://arxiv.org/abs/1802.05957.
 
 Networks, init and hyper-parameters: the residual ones of appendix B.4 (see `paragone.layers.resnet`) with the authors'
 settings for CIFAR-10: 50,000 generator updates, one after each 5 of the discriminator, the learning rate falling to 0.
-The vectors of the power iteration are buffers: averaging, resuming and files carry them.
+The vector of a layer's power iteration is a buffer: averaging, resuming and files carry it.
 
 One step draws one real batch and updates the discriminator; every n_dis-th step then updates the generator. So a budget
 in images counts the real images that the discriminator has seen: 50,000 x 5 batches of 64 are 16,000 kimg.
@@ -16,7 +16,6 @@ Deviations:
 - The generator's update takes as many images as the discriminator's (the authors' code: twice as many), and comes after
   its n_dis updates, not before.
 - Real and generated images pass the discriminator as one batch, so one power iteration serves both (algorithm 1).
-- Power iteration is PyTorch's: 15 rounds before the first step, and u from v before v from u.
 - 64 px: the 128 px networks of table 6 less one level.
 - `network: conv` is DCGAN's pair (see `paragone.layers.dcgan`, 4 x 4 kernels, no batch normalisation in the
   discriminator) of a quarter of `width` next to the image, where the residual networks cost too much.
@@ -28,18 +27,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
 from paragone import functional
 from paragone.layers import dcgan, resnet
+from paragone.layers.spectral import spectral_norm
 from paragone.models.base import Batch, Model, Plan, Spec, Update
-
-
-def _normalize(module: nn.Module) -> None:
-    """For `apply`: one power iteration whenever the weight is used in training."""
-    if isinstance(module, nn.Conv2d | nn.Linear):
-        spectral_norm(module, n_power_iterations=1)
 
 
 class SNGAN(Model):
@@ -74,7 +67,7 @@ class SNGAN(Model):
         else:
             self.G = dcgan.Generator(cfg.z_dim, spec.shape, cfg.width // 4, kernel=4)
             self.D = dcgan.Discriminator(spec.shape, cfg.width // 4, kernel=4, norm=False)
-        self.D.apply(_normalize)
+        self.D.apply(spectral_norm)
 
     def optimizers(self) -> dict[str, Optimizer]:
         nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
