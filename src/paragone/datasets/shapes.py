@@ -68,9 +68,11 @@ def _options(given: Mapping[str, Any]) -> dict[str, int]:
     for name, value in options.items():
         least = 0 if name == "seed" else 1
         if type(value) is not int or not least <= value < 2**63:
-            raise DatasetError(f"options.{name}: {value!r} is not a whole number from {least}; correct it")
+            raise DatasetError(f"params.yaml: options.{name}: {value!r} is not a whole number from {least}; correct it")
     if (n := options["n_train"] + options["n_test"]) > (most := len(NAMES) * PER_SHAPE):
-        raise DatasetError(f"options.n_train and n_test: {n:,} images, there are {most:,} different ones; ask for less")
+        raise DatasetError(
+            f"params.yaml: options.n_train and n_test: {n:,} images, there are {most:,} different ones; ask for less"
+        )
     return options
 
 
