@@ -143,7 +143,7 @@ def test_a_browser_sorts_the_table_and_switches_the_theme(html, tmp_path):
     file.write_text(html.replace("</body>", script))
     dom = browse(file, tmp_path, "--window-size=500,900", "--dump-dom")
     up, down, back, *rest = re.search(r"<title>(.*?)</title>", dom, re.S)[1].split("\n")
-    ranked = ["DDPM", "DDIM", "DCGAN", "VQ-VAE + prior", "VAE", "WGAN-GP", "VQ-VAE", "GAN"]
+    ranked = ["DDPM", "DDIM", "DCGAN", "VQ-VAE + prior", "VAE", "WGAN-GP", "VQ-VAE (uniform prior)", "GAN"]
     assert up == "ascending:" + "|".join(["Real test images (floor)", *ranked])
     assert down == "descending:" + "|".join(["Real test images (floor)", *reversed(ranked)])
     assert back == "false:true"
