@@ -1,5 +1,6 @@
 """The command `paragone`: every stage of the pipeline by hand, and what helps around it."""
 
+import importlib
 import json
 import os
 import sys
@@ -36,21 +37,24 @@ def _project() -> tuple[Path, Any]:
     return root, params.load(root)
 
 
-def _stage(name: str, *args: Any, **kwargs: Any) -> None:
-    """Import the stage only now (each imports what it needs, and no more) and run it in the project's root."""
-    import importlib
-
+def _stage(name: str, *args: Any) -> None:
+    """Run a stage in the project's root."""
     root, params = _project()
-    importlib.import_module(f"paragone.stages.{name}").run(root, params, *args, **kwargs)
+    _module(name).run(root, params, *args)
+
+
+def _module(name: str) -> Any:
+    """A stage's module, imported only now: each imports what it needs, and no more."""
+    return importlib.import_module(f"paragone.stages.{name}")
 
 
 def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> None:
     """A stage of one run: a failure is noted beside the run, where the report finds it."""
     note = environment.find_root() / paths.Run(profile, dataset, model, seed).failure
     try:
-        _, params = _project()
+        root, params = _project()
         params.entry(profile, model)
-        _stage(name, profile, dataset, model, seed)
+        _module(name).run(root, params, profile, dataset, model, seed)
     except Exception as error:
         if note.parent.parent.is_dir():
             note.parent.mkdir(exist_ok=True)
