@@ -52,6 +52,21 @@ def test_a_data_set_can_override_again(tmp_path):
     assert params.config("p", "d", "dcgan") == {"width": 4}
 
 
+def test_one_model_stands_in_several_rows_some_on_some_data_sets(tmp_path):
+    def change(p):
+        p["datasets"]["e"] = p["datasets"]["d"]
+        profile(p)["datasets"] = ["d", "e"]
+        profile(p)["models"]["wide"] = {
+            "model": "dcgan", "title": "DCGAN (wide)", "config": {"width": 128}, "only": ["e"],
+        }  # fmt: skip
+
+    params = load(tmp_path, change)
+    assert params.model("p", "wide") == params.model("p", "dcgan") == "dcgan"
+    assert params.config("p", "e", "wide") == {"width": 128}
+    assert params.get_profile("p").rows("d") == ["dcgan"]
+    assert params.get_profile("p").rows("e") == ["dcgan", "wide"]
+
+
 def profile(p):
     return p["profiles"]["p"]
 
@@ -59,7 +74,7 @@ def profile(p):
 BAD = {
     "unknown model": (
         lambda p: profile(p)["models"].update(dcgam={}),
-        r"p\.models\.dcgam: no such model; did you mean 'dcgan'",
+        r"p\.models\.dcgam: no such model 'dcgam'; did you mean 'dcgan'",
     ),
     "unknown data set": (lambda p: profile(p).update(datasets=["dd"]), r"datasets has no data set 'dd'"),
     "unknown profile": (lambda p: p.update(profile="q"), "profiles has no profile 'q'"),
@@ -92,6 +107,22 @@ BAD = {
     "missing parent": (
         lambda p: profile(p)["models"].update(ddim={}),
         r"ddim\.parents: needs \['ddpm'\]; it has none",
+    ),
+    "two rows under one title": (
+        lambda p: profile(p)["models"].update(other={"model": "dcgan"}),
+        r"models\.other\.title: '' would name 'dcgan' too in the tables; give each row",
+    ),
+    "a row on a data set that the profile lacks": (
+        lambda p: profile(p)["models"]["dcgan"].update(only=["e"]),
+        r"models\.dcgan: 'e' is not a data set of profile 'p'; known: d",
+    ),
+    "parent that does not run where its child does": (
+        lambda p: (
+            p["datasets"].update(e=p["datasets"]["d"]),
+            profile(p).update(datasets=["d", "e"]),
+            profile(p)["models"].update(ddpm={"only": ["d"]}, ddim={"parents": {"ddpm": "ddpm"}}),
+        ),
+        r"ddim\.parents\.ddpm: 'ddpm' does not run on 'e'; widen its `only`",
     ),
     "parent not in the profile": (
         lambda p: profile(p)["models"].update(ddim={"parents": {"ddpm": "ddpm"}}),

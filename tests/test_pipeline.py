@@ -1,5 +1,6 @@
 """The generated pipelines: what depends on what, that the checked-in files are current, and what DVC makes of them."""
 
+import copy
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ def test_a_child_depends_on_its_parents_weights_of_the_same_seed_and_on_their_co
     train = stages("runs/quick/digits/ddim/dvc.yaml")["train"]["do"]
     assert "runs/quick/digits/ddpm/${item}/model.safetensors" in train["deps"]
     assert keys(train) == {"stages.train", "models.ddim", "models.ddpm"}
+
+
+def test_a_row_of_another_name_depends_on_its_models_code_and_its_own_entry() -> None:
+    values = copy.deepcopy(SMALL)
+    values["profiles"]["all"]["models"]["wide"] = {"model": "vae", "title": "VAE (wide)", "only": ["digits"]}
+    train = stages("runs/all/digits/wide/dvc.yaml", values)["train"]["do"]
+    assert keys(train) == {"stages.train", "models.vae"}
+    assert "profiles.all.models.wide" in train["params"]
+    assert Path("runs/all/clothes/wide/dvc.yaml") not in generate(Params.model_validate(values))
 
 
 def test_only_evaluations_in_the_classifiers_space_wait_for_the_classifier() -> None:

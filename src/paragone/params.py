@@ -42,12 +42,15 @@ class Override(_Strict):
 
 
 class Entry(_Strict):
-    """A model in a profile: overrides of its paper's plan and config, and which models its parents are."""
+    """A row of a profile: a model, overrides of its paper's plan and config, and which rows its parents are."""
 
+    model: Name | None = None  # file name in paragone/models; the row's own name if none is given
+    title: str = ""  # for tables; the model's own title if empty. Two rows of one model need one each
     plan: dict[str, Any] = {}
     config: dict[str, Any] = {}
-    parents: dict[str, str] = {}  # role: model of the same profile, data set and seed
-    datasets: dict[Name, Override] = {}
+    parents: dict[str, str] = {}  # role: row of the same profile, data set and seed
+    datasets: dict[Name, Override] = {}  # what a data set changes
+    only: list[Name] = []  # data sets of the profile that the row runs on; all of them if empty
 
 
 class Profile(_Strict):
@@ -69,6 +72,10 @@ class Profile(_Strict):
                 raise ValueError(f"{what} {values} names something twice")
         return self
 
+    def rows(self, dataset: str) -> list[str]:
+        """The rows that run on a data set, in order."""
+        return [name for name, entry in self.models.items() if not entry.only or dataset in entry.only]
+
 
 class Params(_Strict):
     """The whole of params.yaml."""
@@ -86,9 +93,13 @@ class Params(_Strict):
     def entry(self, profile: str, model: str) -> Entry:
         return _pick(self.get_profile(profile).models, model, "model", f"profiles.{profile}.models")
 
+    def model(self, profile: str, row: str) -> str:
+        """The model (file name) that a row of a profile runs."""
+        return self.entry(profile, row).model or row
+
     def plan(self, profile: str, dataset: str, model: str) -> Plan:
         """The paper's plan with the profile's and then the data set's overrides."""
-        paper = vars(registry.model_class(model).plan)
+        paper = vars(registry.model_class(self.model(profile, model)).plan)
         entry = self.entry(profile, model)
         own = entry.datasets.get(dataset, Override()).plan
         return _checked(Plan, {**paper, **entry.plan, **own}, f"profiles.{profile}.models.{model}.plan")
@@ -97,7 +108,8 @@ class Params(_Strict):
         """The overrides of the model's Config, checked against its fields and types."""
         entry = self.entry(profile, model)
         overrides = {**entry.config, **entry.datasets.get(dataset, Override()).config}
-        checked = _checked(registry.model_class(model).Config, overrides, f"profiles.{profile}.models.{model}.config")
+        config = registry.model_class(self.model(profile, model)).Config
+        checked = _checked(config, overrides, f"profiles.{profile}.models.{model}.config")
         return {key: getattr(checked, key) for key in overrides}
 
 
@@ -165,24 +177,48 @@ def _check_names(params: Params) -> None:
         if unknown := sorted(set(profile.spaces) - set(registry.names("extractors"))):
             known = ", ".join(registry.names("extractors"))
             raise ParamsError(f"{FILE}: profiles.{profile_name}.spaces: no such space '{unknown[0]}'; known: {known}")
-        for model in profile.models:
-            _check_model(params, profile_name, model)
+        _check_titles(profile_name, profile)
+        for row in profile.models:
+            _check_model(params, profile_name, row)
 
 
-def _check_model(params: Params, profile: str, model: str) -> None:
-    where = f"profiles.{profile}.models.{model}"
+def _check_titles(name: str, profile: Profile) -> None:
+    """Two rows under one title could not be told apart in a table."""
+    seen: dict[tuple[str, str], str] = {}
+    for row, entry in profile.models.items():
+        first = seen.setdefault((entry.title, "" if entry.title else entry.model or row), row)
+        if first != row:
+            raise ParamsError(
+                f"{FILE}: profiles.{name}.models.{row}.title: '{entry.title}' would name '{first}' too in the tables; "
+                "give each row of one model a title of its own"
+            )
+
+
+def _check_model(params: Params, profile: str, row: str) -> None:
+    where, entry, settings = f"profiles.{profile}.models.{row}", params.entry(profile, row), params.get_profile(profile)
+    model = params.model(profile, row)
     if model not in registry.names("models"):
         near = get_close_matches(model, registry.names("models"), n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(registry.names('models'))}"
-        raise ParamsError(f"{FILE}: {where}: no such model; {hint}")
-    roles, given = registry.model_class(model).parents, params.entry(profile, model).parents
+        raise ParamsError(f"{FILE}: {where}: no such model '{model}'; {hint}")
+    for dataset in [*entry.only, *entry.datasets]:
+        if dataset not in settings.datasets:
+            known = ", ".join(settings.datasets)
+            raise ParamsError(f"{FILE}: {where}: '{dataset}' is not a data set of profile '{profile}'; known: {known}")
+    _check_parents(params, profile, row)
+    for dataset in settings.datasets:
+        params.plan(profile, dataset, row)
+        params.config(profile, dataset, row)
+
+
+def _check_parents(params: Params, profile: str, row: str) -> None:
+    where, settings = f"profiles.{profile}.models.{row}.parents", params.get_profile(profile)
+    roles, given = registry.model_class(params.model(profile, row)).parents, params.entry(profile, row).parents
     if set(given) != roles:
-        raise ParamsError(f"{FILE}: {where}.parents: needs {sorted(roles) or 'none'}; it has {sorted(given) or 'none'}")
+        raise ParamsError(f"{FILE}: {where}: needs {sorted(roles) or 'none'}; it has {sorted(given) or 'none'}")
     for role, parent in given.items():
-        if parent not in params.get_profile(profile).models:
-            raise ParamsError(
-                f"{FILE}: {where}.parents.{role}: '{parent}' is not a model of profile '{profile}'; add it"
-            )
-    for dataset in params.get_profile(profile).datasets:
-        params.plan(profile, dataset, model)
-        params.config(profile, dataset, model)
+        if parent not in settings.models:
+            raise ParamsError(f"{FILE}: {where}.{role}: '{parent}' is not a model of profile '{profile}'; add it")
+        for dataset in settings.datasets:
+            if row in settings.rows(dataset) and parent not in settings.rows(dataset):
+                raise ParamsError(f"{FILE}: {where}.{role}: '{parent}' does not run on '{dataset}'; widen its `only`")

@@ -28,7 +28,7 @@ def generate(params: Params) -> dict[Path, str]:
             raise ParamsError(f"{FILE}: profiles.{name}: a folder has that name already; call the profile otherwise")
         files[paths.trunk(name, params.profile)] = {"stages": dict(_trunk(params, name))}
         for dataset in params.get_profile(name).datasets:
-            for model in params.get_profile(name).models:
+            for model in params.get_profile(name).rows(dataset):
                 branch = paths.Run(name, dataset, model, 0).branch / "dvc.yaml"
                 files[branch] = {"stages": _branch(params, name, dataset, model)}
     return {file: HEADER + yaml.safe_dump(_at_root(file, c), sort_keys=False, width=1000) for file, c in files.items()}
@@ -134,10 +134,11 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
     }
 
 
-def _lineage(params: Params, profile: str, model: str) -> list[str]:
-    """A model, its parents, theirs, and so on."""
-    parents = params.entry(profile, model).parents.values()
-    return list(dict.fromkeys([model, *(name for p in parents for name in _lineage(params, profile, p))]))
+def _lineage(params: Params, profile: str, row: str) -> list[str]:
+    """The model of a row, those of its parents, theirs, and so on."""
+    parents = params.entry(profile, row).parents.values()
+    own = params.model(profile, row)
+    return list(dict.fromkeys([own, *(name for p in parents for name in _lineage(params, profile, p))]))
 
 
 def _path(profile: str, dataset: str, model: str, file: str, seed: int | str = SEED) -> str:
@@ -193,7 +194,7 @@ def _report(params: Params, profile: str) -> Stage:
     runs = [
         _path(profile, dataset, model, part, seed)
         for dataset in settings.datasets
-        for model in settings.models
+        for model in settings.rows(dataset)
         for seed in settings.seeds
         for part in parts
     ]

@@ -21,6 +21,8 @@ Json = dict[str, Any]
 COLUMNS = {
     "name": "data set/model/seed; also the name of its MLflow run",
     "title": "the model's name as the field writes it",
+    "model": "the row's name in params.yaml",
+    "file": "the model that the row runs: the name of its file",
     "family": "family of generators: the folder of the model's file",
     "outcome": "finished, diverged, failed (a stage crashed), unfinished or not run",
     "reason": "why the outcome is not `finished`",
@@ -99,7 +101,7 @@ def read(root: Path, params: Params, profile: str) -> Results:
     rows = [
         _row(root, params, paths.Run(profile, dataset, model, seed))
         for dataset in chosen.datasets
-        for model in chosen.models
+        for model in chosen.rows(dataset)
         for seed in chosen.seeds
     ]
     _add_totals(rows, params, profile)
@@ -140,18 +142,19 @@ def _row(root: Path, params: Params, run: paths.Run) -> Json:
     sources = {"train": run.training, "sampling": run.sampling, "metrics": run.metrics}
     found = {stage: _object(root / file) for stage, file in sources.items()}
     outcome, reason = _outcome(found, _object(root / run.failure))
-    parents = params.entry(run.profile, run.model).parents
+    entry, model = params.entry(run.profile, run.model), params.model(run.profile, run.model)
     row: Json = {
         "name": f"{run.dataset}/{run.model}/{run.seed}",
         "profile": run.profile,
         "dataset": run.dataset,
         "model": run.model,
         "seed": run.seed,
-        "title": (found["train"] or {}).get("title") or registry.model_class(run.model).title,
-        "family": (found["train"] or {}).get("family") or registry.family(run.model),
+        "file": model,
+        "title": entry.title or (found["train"] or {}).get("title") or registry.model_class(model).title,
+        "family": (found["train"] or {}).get("family") or registry.family(model),
         "outcome": outcome,
         "reason": reason,
-        "parents": ", ".join(f"{role}={model}" for role, model in parents.items()),
+        "parents": ", ".join(f"{role}={parent}" for role, parent in entry.parents.items()),
     }
     for stage, content in found.items():
         row |= dict(flatten(stage, content or {}))

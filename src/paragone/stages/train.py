@@ -27,8 +27,9 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     parents, parent_meta = _parents(root, params, this)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     seed_all(seed, Stream.INIT)
-    net = registry.build_model(model, data.spec, config, parents)
-    recipe = checkpoint.recipe(model, data.spec, config, {role: m["recipe"] for role, m in parent_meta.items()})
+    name = params.model(profile, model)
+    net = registry.build_model(name, data.spec, config, parents)
+    recipe = checkpoint.recipe(name, data.spec, config, {role: m["recipe"] for role, m in parent_meta.items()})
     facts = _facts(root, params, this, plan, config, recipe)
     folder = root / ".ckpt" / this.folder / _digest({**facts, "torch": torch.__version__})
     diverged = next(
@@ -90,7 +91,7 @@ def _write(
     device = hardware.device()
     images = result.steps * facts["plan"]["batch"]
     commit, dirty = lineage.commit(root)
-    cls = registry.model_class(this.model)
+    cls = registry.model_class(recipe["model"])
     curve = pd.DataFrame(result.curve or [{"kimg": 0.0}])
     # losses last: `dvc plots show` draws the last column
     order = sorted(curve.columns.drop("kimg"), key=lambda name: (name.startswith("loss/"), name))
@@ -104,7 +105,7 @@ def _write(
             "reason": result.reason,
             "title": cls.title,
             "paper": cls.paper,
-            "family": registry.family(this.model),
+            "family": registry.family(recipe["model"]),
             "images": images,
             "kimg": images / 1000,
             "steps": result.steps,
