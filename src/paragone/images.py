@@ -1,0 +1,68 @@
+"""Image files to arrays: decode whatever Pillow reads to 8-bit RGB or grey, crop, resize with antialiasing.
+
+Imports Pillow and NumPy alone, so that the processes which decode a large set start fast.
+"""
+
+import io
+import struct
+import zlib
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
+LIMIT = 2**26  # pixels of one image; more is no photograph but a bomb
+DAMAGED = (OSError, SyntaxError, EOFError, ValueError, struct.error, zlib.error, Image.DecompressionBombError)
+Box = tuple[int, int, int, int]  # left, upper, right, lower
+
+
+class ImageError(ValueError):
+    """The bytes are no image that can be used."""
+
+
+def decode(data: bytes, mode: Literal["RGB", "L"] = "RGB", formats: tuple[str, ...] = FORMATS) -> Image.Image:
+    """The first frame, upright by its EXIF tag, in 8 bits; transparency over white, 16 bits by their upper eight.
+
+    Raises ImageError (the reason, without a file's name) for what is damaged, cut short, too large or in floats.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            if image.width * image.height > LIMIT:
+                raise ImageError(f"{image.width}x{image.height} pixels, more than the {LIMIT:,} that are allowed")
+            image.load()
+            return _eight_bits(ImageOps.exif_transpose(image), mode)
+    except ImageError:
+        raise
+    except DAMAGED as error:
+        reason = " ".join(str(error).split()) if not isinstance(error, UnidentifiedImageError) else ""
+        raise ImageError(reason or f"no {', '.join(formats)} file (it begins {data[:4].hex(' ') or 'empty'})") from None
+
+
+def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode == "F":
+        raise ImageError("its pixels are floats, whose range the file does not tell")
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert(mode)
+
+
+def centre_square(width: int, height: int) -> Box:
+    """The largest square in the middle; an odd pixel stays at the right and bottom."""
+    side = min(width, height)
+    left, upper = (width - side) // 2, (height - side) // 2
+    return left, upper, left + side, upper + side
+
+
+def resize(image: Image.Image, side: int, box: Box | None = None) -> NDArray[np.uint8]:
+    """(side,side,C) of what `box` cuts out (all of it by default), by Pillow's bilinear filter: antialiased.
+
+    The filter that torchvision's Resize applies to PIL images. Cut first: a filter never reaches beyond the box.
+    """
+    image = image if box is None else image.crop(box)
+    pixels = np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
+    return pixels.reshape(side, side, -1)
