@@ -149,6 +149,24 @@ def test_without_labels_there_are_no_mode_shares(whole: Set) -> None:
     assert "modes" not in result
 
 
+def test_images_of_the_labels_asked_for_score_the_classifiers_accuracy(whole: Set) -> None:
+    new = bars(200, 2)
+    assert new.labels is not None
+    extractor = whole.extractors["clf-bars"]
+
+    def found(labels: Tensor) -> dict[str, Any]:
+        return evaluation.evaluate(new.images, whole.reference, whole.extractors, CPU, labels)["label_accuracy"]
+
+    logits = extractor.extract(new.images, CPU).logits
+    assert logits is not None
+    right = found(new.labels)
+    assert right["rate"] == pytest.approx(float((logits.argmax(1) == new.labels).double().mean()))
+    assert right["rate"] > 0.9
+    assert (right["n"], right["space"], len(right["classes"])) == (200, "clf-bars", CLASSES)
+    assert found((new.labels + 1) % CLASSES)["rate"] < 0.1
+    assert "label_accuracy" not in evaluate(whole, new.images)
+
+
 @pytest.mark.parametrize(
     ("images", "sentence"),
     [

@@ -9,7 +9,9 @@ else a model can do. Together they make metrics.json (and floor.json, where real
                                 n_subset (real images for the others), fd, kid, precision, recall, density, coverage;
                                 is (mean, std, splits, n) in the Inception space
     is                          mean, std, splits, n, space: from the data set's classifier, if its space is present
-    modes                       shares (of the classes, in order), missing (count), tv, n, space: as `is`
+    modes                       shares (of the classes, in order), missing (count), ideal, tv, counted, kl, n, space: as
+                                `is`
+    label_accuracy              rate, classes (of each), n, space: of samples drawn by label, and in the floor
     duplicates                  rate, threshold, n
     nearest_train               mean, median, ratio, copies, n, n_real
     reconstruction              ssim, psnr, mse, n, split ("test"): if the model can reconstruct
@@ -33,6 +35,7 @@ from paragone.metrics import nearest
 from paragone.metrics.base import (
     Bounded,
     Classified,
+    Conditional,
     Embedded,
     Pixels,
     Predicted,
@@ -170,9 +173,15 @@ def load(folder: Path, extractors: Mapping[str, Extractor], train: ImageSet) -> 
 
 
 def evaluate(
-    images: Tensor, reference: Reference, extractors: Mapping[str, Extractor], device: torch.device
+    images: Tensor,
+    reference: Reference,
+    extractors: Mapping[str, Extractor],
+    device: torch.device,
+    labels: Tensor | None = None,
 ) -> dict[str, Any]:
-    """Every metric of uint8 images (n,H,W,C): the module's schema without abilities. Raises EvaluationError."""
+    """Every metric of uint8 images (n,H,W,C), and of the labels (n,) they were asked to have, if any: the module's
+    schema without abilities. Raises EvaluationError.
+    """
     about = reference.about
     c, h, w = about["shape"]
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != (h, w, c):
@@ -199,13 +208,15 @@ def evaluate(
             "n_subset": len(space.subset),
             **measure(Embedded(space.statistics, space.subset, features.values)),
         }
-        classes = _classes(extractor, features, about["shares"])
+        classes = _classes(extractor, features, about["shares"], labels)
         (result if extractor.confusion is not None else result["spaces"][name]).update(classes)
     threshold = about["duplicates"]["threshold"]
     return result | measure(Pixels(images, reference.train, reference.test_nearest, threshold))
 
 
-def _classes(extractor: Extractor, features: Features, shares: list[float] | None) -> dict[str, Any]:
+def _classes(
+    extractor: Extractor, features: Features, shares: list[float] | None, labels: Tensor | None
+) -> dict[str, Any]:
     """What the classes that an extractor tells apart say, if it tells any: each a dict that names the space."""
     if features.logits is None:
         return {}
@@ -214,6 +225,8 @@ def _classes(extractor: Extractor, features: Features, shares: list[float] | Non
     if extractor.confusion is not None and shares is not None:
         real = torch.tensor(shares, dtype=torch.float64)
         result |= measure(Classified(features.logits, extractor.confusion, real))
+    if extractor.confusion is not None and labels is not None:
+        result |= measure(Conditional(features.logits, labels))
     return {key: {**value, "space": extractor.name} for key, value in result.items()}
 
 

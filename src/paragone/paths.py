@@ -40,6 +40,11 @@ def report(profile: str, default: str) -> Path:
     return Path("reports") if profile == default else Path("reports") / profile
 
 
+def study(profile: str, name: str) -> Path:
+    """What a study of a profile measured."""
+    return Path("runs") / profile / "studies" / f"{name}.json"
+
+
 @dataclass(frozen=True)
 class Run:
     """One (profile, data set, model, seed) and its files."""
@@ -77,6 +82,10 @@ class Run:
     @property
     def wall(self) -> Path:  # sample: the first samples as one picture
         return self.folder / "wall.png"
+
+    @property
+    def pictures(self) -> Path:  # sample: what else the model can show: classes.png
+        return self.folder / "pictures"
 
     @property
     def sampling(self) -> Path:  # sample: throughput and latency

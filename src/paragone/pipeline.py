@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from paragone import paths
+from paragone import paths, registry
 from paragone.params import FILE, Params, ParamsError
 
 HEADER = "# Generated from params.yaml by `paragone pipeline`; edit that file and run it again.\n"
@@ -59,6 +59,8 @@ def _trunk(params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
             if any("classifier" in params.get_profile(name).spaces for name in users):
                 yield f"classifier-{dataset}", _classifier(dataset)
         yield f"reference-{dataset}", _reference(params, profile, dataset)
+    for name in params.get_profile(profile).studies:
+        yield f"study-{name}", _study(params, profile, name)
     yield "report", _report(params, profile)
 
 
@@ -163,14 +165,15 @@ def _train(params: Params, profile: str, dataset: str, model: str, code: list[st
 
 
 def _sample(profile: str, dataset: str, model: str, code: list[str]) -> Stage:
-    samples, wall, sampling = (_path(profile, dataset, model, f) for f in ("samples", "wall", "sampling"))
+    files = ("samples", "pictures", "wall", "sampling")
+    samples, pictures, wall, sampling = (_path(profile, dataset, model, f) for f in files)
     return {
-        "deps": [_path(profile, dataset, model, "weights")],
+        "deps": [str(paths.prepared(dataset)), _path(profile, dataset, model, "weights")],
         "params": _depends(
             ["stages.sample", *code],
             [f"profiles.{profile}.samples", f"profiles.{profile}.sample_batch"],
         ),
-        "outs": [samples, *_kept(Path(sampling))],
+        "outs": [samples, pictures, *_kept(Path(sampling))],
         "plots": [wall],
     }
 
@@ -188,9 +191,19 @@ def _evaluate(params: Params, profile: str, dataset: str, model: str, code: list
     }
 
 
+def _study(params: Params, profile: str, name: str) -> Stage:
+    depends = registry.load("studies", name).depends(params.study(Path(), profile, name))
+    return {
+        "cmd": f"paragone study {profile} {name}",
+        "deps": [str(path) for path in depends],
+        "params": _depends(["stages.study", f"studies.{name}"], [f"profiles.{profile}.studies.{name}"]),
+        "outs": _kept(paths.study(profile, name)),
+    }
+
+
 def _report(params: Params, profile: str) -> Stage:
     settings, folder = params.get_profile(profile), paths.report(profile, params.profile)
-    parts = ("training", "curves", "wall", "sampling", "metrics")
+    parts = ("training", "curves", "wall", "pictures", "sampling", "metrics")
     runs = [
         _path(profile, dataset, model, part, seed)
         for dataset in settings.datasets
@@ -209,7 +222,7 @@ def _report(params: Params, profile: str) -> Stage:
     ]
     return {
         "cmd": f"paragone report {profile}",
-        "deps": [*for_each_dataset, *runs],
+        "deps": [*for_each_dataset, *runs, *(str(paths.study(profile, name)) for name in settings.studies)],
         "params": _depends(["stages.report"], [f"profiles.{profile}"]),
         "outs": _kept(folder / "index.html", folder / "tables", folder / "figures"),
     }

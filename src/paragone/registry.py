@@ -19,7 +19,7 @@ def _files(kind: str) -> dict[str, Path]:
 
 
 def names(kind: str) -> list[str]:
-    """The names of one kind ("models", "datasets", "metrics", "extractors"), sorted."""
+    """The names of one kind ("models", "datasets", "metrics", "extractors", "studies", "claims"), sorted."""
     return sorted(_files(kind))
 
 
@@ -60,7 +60,9 @@ def family(name: str) -> str:
 def build_model(
     name: str, spec: Spec, config: Mapping[str, Any] | None = None, parents: Mapping[str, Model] | None = None
 ) -> Model:
-    """Build model `name` for data of `spec`, its Config overridden by `config`. Raises ValueError on unknown keys."""
+    """Build model `name` for data of `spec`, its Config overridden by `config`. Raises ValueError
+    on unknown keys, and for a conditional model on data without labels.
+    """
     cls = model_class(name)
     config, parents = dict(config or {}), dict(parents or {})
     known = [f.name for f in dataclasses.fields(cls.Config)]
@@ -71,5 +73,7 @@ def build_model(
     if set(parents) != cls.parents:
         needs = ", ".join(sorted(cls.parents)) or "none"
         raise ValueError(f"model '{name}' needs the parents: {needs}; given: {', '.join(sorted(parents)) or 'none'}")
+    if "label" in cls.needs and not spec.classes:
+        raise ValueError(f"model '{name}' needs labels and the data set has none; choose a data set with labels")
     config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}  # JSON and YAML have no tuples
     return cls(cls.Config(**config), spec, **parents)  # type: ignore[call-arg]

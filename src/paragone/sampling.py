@@ -1,4 +1,4 @@
-"""Draw samples from a finished model, and time it: throughput at a stated batch, latency of one image."""
+"""Draw samples from a finished model, with the classes of the data where it takes them; show them, and time it."""
 
 import statistics
 import time
@@ -12,10 +12,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from paragone import hardware
+from paragone.datasets.base import ImageSet
 from paragone.models.base import Model
-from paragone.seeding import Stream, seed_all
+from paragone.seeding import Stream, generator, seed_all
 
 Images = npt.NDArray[np.uint8]  # (n,H,W,C)
+CLASS_ROWS = 20  # of a wall with a class a row, at most
 
 
 class Speed(NamedTuple):
@@ -39,8 +41,10 @@ def sample(
 ) -> tuple[Images, list[float]]:
     """n samples as uint8 (n,H,W,C), and the seconds of each batch. Batch i follows from (seed, i) alone.
 
-    cond: labels (n,) or source images (n,C,H,W) in [-1,1], for models that take them.
+    cond: labels (n,) or source images (n,C,H,W) in [-1,1], for models that take them. Raises ValueError for others.
     """
+    if cond is not None and not model.needs & {"label", "source"}:
+        raise ValueError(f"{model.title} takes no labels; sample a model that was trained with them")
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, seconds = [], []
     starts = range(0, n, batch)
@@ -51,6 +55,23 @@ def sample(
         images.append(pixels)
         seconds.append(took)
     return np.concatenate(images), seconds
+
+
+def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
+    """The labels (n,) int64 that a run samples, None for a model that takes none: the training split's shares of n,
+    each rounded down and what is left given to the largest remainders, in an order that follows from the seed.
+
+    Raises ValueError if the set has no labels.
+    """
+    if "label" not in model.needs:
+        return None
+    if train.labels is None:
+        raise ValueError(f"{model.title} samples by label and the data set has none; choose a data set with labels")
+    real = torch.bincount(train.labels, minlength=train.spec.classes)  # (K,)
+    count, remainder = real * n // len(train.labels), real * n % len(train.labels)
+    count[remainder.argsort(descending=True, stable=True)[: n - int(count.sum())]] += 1
+    order = torch.randperm(n, generator=generator(seed, Stream.LABEL))
+    return torch.arange(train.spec.classes).repeat_interleave(count)[order]
 
 
 def _draw(
@@ -86,7 +107,9 @@ def speed(
     rates = [s / t for s, t in (full[1:] or full)]
     times: list[float] = []
     while len(times) < 20 and (len(times) < 2 or sum(times) < 5):
-        times.append(_draw(model, 1, None if cond is None else cond[:1], 0, len(times), device, precision)[1])
+        times.append(
+            _draw(model, 1, None if cond is None else cond[:1].to(device), 0, len(times), device, precision)[1]
+        )
     timed = times[1:]
     return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
 
@@ -101,3 +124,14 @@ def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
         y, x = divmod(i, columns)
         canvas[y * (h + 1) : y * (h + 1) + h, x * (w + 1) : x * (w + 1) + w] = image
     return Image.fromarray(canvas.squeeze(-1) if c == 1 else canvas)
+
+
+def class_wall(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
+    """The first samples of each class, a row a class in their order (the first `CLASS_ROWS`); white where there are
+    fewer than `columns`."""
+    rows = min(classes, CLASS_ROWS)
+    shown = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)
+    for row, label in zip(shown, range(rows), strict=True):
+        own = images[(labels == label).numpy()][:columns]
+        row[: len(own)] = own
+    return wall(shown.reshape(-1, *images.shape[1:]), columns, rows)

@@ -18,6 +18,8 @@ class Stream(IntEnum):
     ORDER = 2  # order of the data; counter: epoch
     SAMPLE = 3  # samples; counter: batch index
     EVALUATE = 4  # subsets and splits of an evaluation
+    LABEL = 5  # the order of the labels that are sampled; counter: none
+    PICTURE = 6  # latents that are shown; counter: which picture
 
 
 def mix(seed: int, stream: Stream, counter: int = 0) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import sample_project
 from paragone.report import figures, results, scatter, tables
 from paragone.report.tables import Cell, Row, Table
 
@@ -78,3 +79,20 @@ def test_names_of_close_points_do_not_overlap(project):
     boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
     assert len(boxes) == 6
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_pictures_of_one_kind_share_a_figure(tmp_path):
+    found = results.read(tmp_path, sample_project.make(tmp_path, (0,), ("mnist-5k",)), "quick")
+    dataset, runs = found.datasets[0], {run["model"]: run for run in found.rows("mnist-5k")}
+    main = tables.build(found, dataset)[0]
+    before = [plot.name for plot in figures.draw(found, dataset, main)]
+    for model, size in (("dcgan", (60, 20)), ("vae", (30, 60))):
+        folder = tmp_path / found.where(runs[model]).pictures
+        folder.mkdir()
+        Image.new("L", size, 90).save(folder / "classes.png")
+    plots = list(figures.draw(found, dataset, main))
+    assert [plot.name for plot in plots] == [*before, "classes-mnist-5k"]
+    figure = plots[-1].figure
+    assert [text.get_text() for text in figure.texts] == ["DCGAN (seed 0)", "VAE (seed 0)"]
+    shapes = [ax.get_window_extent().bounds[2:] for ax in figure.axes]
+    assert [width / height for width, height in shapes] == pytest.approx([3, 0.5])  # not stretched

@@ -60,6 +60,13 @@ class Classified(NamedTuple):
     shares: Tensor  # (K,) float64: how the real classes are distributed
 
 
+class Conditional(NamedTuple):
+    """What a classifier that knows the classes of this data set says of fakes that were asked to be of a class."""
+
+    logits: Tensor  # (N,K) float32
+    labels: Tensor  # (N,) int64, what was asked for
+
+
 class Pixels(NamedTuple):
     """The fakes themselves, and what distances are usual between real images."""
 
@@ -83,4 +90,4 @@ class Bounded(NamedTuple):
     dims: int  # H W C
 
 
-View = Embedded | Predicted | Classified | Pixels | Reconstructed | Bounded
+View = Embedded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -61,8 +62,17 @@ class Model(nn.Module):
 
     Subclasses define a nested frozen keyword-only dataclass `Config`, the class attributes below, and
     `__init__(self, cfg, spec, **parents)`, which passes the parents on to `super().__init__(**parents)`.
-    Optional abilities are plain methods that the evaluation looks for:
-    `reconstruct(x) -> x`, `encode(x)`, `log_likelihood_bound(x) -> (B,) nats per image`.
+    Optional abilities are plain methods that evaluation and pictures look for; images are (B,C,H,W) in [-1,1]:
+
+    reconstruct(x) -> x             SSIM, PSNR and MS-SSIM of test images, and pairs of them
+    log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over 256 levels in nats: bits per dimension
+    encode(x) -> z                  what stands for an image; where there is a posterior, its mean
+    rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
+    latents(n) -> z (n,...)         draws from `latent_prior`, and
+    decode(z) -> x                  their images, so that sample(n) is decode(latents(n)): interpolation, traversal
+    traversals(z, steps)            of one latent (z_dim,), rows (k,steps,z_dim) that each vary one code with a meaning
+
+    A model that needs labels takes them (B,) as the second argument of all of these but `latents` and `traversals`.
     State that changes behaviour is a buffer, so averaging, resuming and export carry it.
     """
 
@@ -70,6 +80,7 @@ class Model(nn.Module):
     paper: ClassVar[str]  # "Author et al., year"
     plan: ClassVar[Plan]  # the paper's batch, averaging and budget; params.yaml overrides
     needs: ClassVar[frozenset[str]] = frozenset({"image"})  # batch keys it reads
+    latent_prior: ClassVar[Literal["normal", "uniform"]] = "normal"  # of its latents, if any: how to walk between two
     parents: ClassVar[frozenset[str]] = frozenset()  # roles of the finished models it starts from
     Config: ClassVar[type]
 
@@ -94,5 +105,25 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        """Draw n images, (n,C,H,W) in [-1,1]. cond: labels (n,) or source images (n,C,H,W)."""
+        """Draw n images, (n,C,H,W) in [-1,1]. cond: labels (n,) or source images (n,C,H,W).
+
+        A model that needs labels passes cond through `class_labels`.
+        """
         raise NotImplementedError
+
+
+def class_labels(cond: Tensor | None, n: int, classes: int, device: torch.device) -> Tensor:
+    """The labels (n,) int64 of n images to sample, on `device`: cond, or drawn uniformly where it is None.
+
+    Raises ValueError for labels that do not exist.
+    """
+    if cond is None:
+        return torch.randint(classes, (n,), device=device)
+    if cond.dtype != torch.int64 or cond.shape != (n,):
+        raise ValueError(
+            f"labels to sample are {cond.dtype} {tuple(cond.shape)}; give torch.int64 ({n},), one an image"
+        )
+    unknown = cond[(cond < 0) | (cond >= classes)]
+    if len(unknown):
+        raise ValueError(f"there is no class {int(unknown[0])} to sample; the model has the classes 0 to {classes - 1}")
+    return cond.to(device)

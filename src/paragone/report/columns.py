@@ -135,6 +135,17 @@ MODES = [
         about="distance to the nearest training image over that of real test images; far below 1 is memorisation",
     ),
 ]
+LABELS = Column(
+    "label_accuracy",
+    "Label accuracy",
+    "metrics.label_accuracy.rate",
+    "%",
+    "high",
+    1,
+    100,
+    about="share of conditional samples that the data set's classifier takes for the class asked for, uncorrected: "
+    "perfect samples score its accuracy on real images, the floor's figure",
+)
 RECONSTRUCTION = [
     Column(
         "ssim",
@@ -220,6 +231,7 @@ def main(spaces: list[str]) -> list[Column]:
         *scores(spaces),
         *(c for s in first for c in neighbours(s)),
         *MODES,
+        LABELS,
         *RECONSTRUCTION,
         BITS,
         SAMPLES,
@@ -231,7 +243,7 @@ def main(spaces: list[str]) -> list[Column]:
 def quality(spaces: list[str]) -> list[Column]:
     """Every quality figure in every space."""
     figures = [c for s in spaces for c in (distance(s), kernel(s), *neighbours(s, named=True))]
-    return [*figures, *scores(spaces), *MODES, SAMPLES]
+    return [*figures, *scores(spaces), *MODES, LABELS, SAMPLES]
 
 
 def cost() -> list[Column]:

@@ -1,7 +1,7 @@
-"""The figures, as PNG and SVG: sample walls, training curves, quality against time. Same input, same bytes."""
+"""The figures, as PNG and SVG: walls and pictures, training curves, quality against time. Same input, same bytes."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,10 @@ from paragone.report.scatter import GRID, INK, PALETTE
 from paragone.report.tables import Table
 
 POINTS = 200  # of a curve; more cannot be seen
+PICTURES = {
+    "classes": ("Samples by class", "First samples of each class that was asked for, a row a class, not selected."),
+}
+"""What models may have in their folder `pictures`: file name without suffix -> title and caption."""
 
 _STYLE: Any = {
     "svg.hashsalt": "paragone",
@@ -80,6 +84,7 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
                 caption = f"{title}; down and left is better. {dataset.title}."
                 yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
         yield from filter(None, [_curves(results, dataset)])
+        yield from filter(None, (_pictures(results, dataset, name) for name in PICTURES))
 
 
 def real_wall(results: Results, dataset: DataSet) -> Image.Image | None:
@@ -88,39 +93,57 @@ def real_wall(results: Results, dataset: DataSet) -> Image.Image | None:
     return sampling.wall(np.load(file, mmap_mode="r")[:100]) if file.exists() else None
 
 
+def first_seeds(results: Results, dataset: DataSet) -> list[Json]:
+    """The run of the first seed of each model that finished."""
+    first = {run["model"]: run for run in reversed(results.rows(dataset.name)) if run["outcome"] == "finished"}
+    return list(reversed(first.values()))
+
+
 def wall_files(results: Results, dataset: DataSet) -> list[tuple[Json, Path]]:
     """(run, wall) of the first seed of each model that finished."""
-    first = {run["model"]: run for run in reversed(results.rows(dataset.name)) if run["outcome"] == "finished"}
-    found = [(run, results.root / results.where(run).wall) for run in reversed(first.values())]
+    found = [(run, results.root / results.where(run).wall) for run in first_seeds(results, dataset)]
     return [(run, file) for run, file in found if file.exists()]
 
 
 def _walls(results: Results, dataset: DataSet) -> Plot | None:
     real = real_wall(results, dataset)
     walls = [("Real test images", real)] if real is not None else []
-    walls += [(f"{run['title']} (seed {run['seed']})", Image.open(file)) for run, file in wall_files(results, dataset)]
-    if not walls:
-        return None
+    walls += [(_label(run), Image.open(file)) for run, file in wall_files(results, dataset)]
+    caption = f"First samples of each model, not selected. {dataset.title}."
+    return Plot(f"walls-{dataset.name}", "Samples", caption, _panels(walls)) if walls else None
+
+
+def _pictures(results: Results, dataset: DataSet, name: str) -> Plot | None:
+    """The pictures of one kind, a panel a model that has one."""
+    runs = first_seeds(results, dataset)
+    files = [(run, results.root / results.where(run).pictures / f"{name}.png") for run in runs]
+    panels = [(_label(run), Image.open(file)) for run, file in files if file.exists()]
+    title, caption = PICTURES[name]
+    return Plot(f"{name}-{dataset.name}", title, f"{caption} {dataset.title}.", _panels(panels)) if panels else None
+
+
+def _label(run: Json) -> str:
+    return f"{run['title']} (seed {run['seed']})"
+
+
+def _panels(walls: Sequence[tuple[str, Image.Image]]) -> Figure:
+    """Labelled pictures side by side, each in a square of one size; every place is set by hand, since automatic
+    layouts drift with each drawing."""
     across = min(4, len(walls))
     down = -(-len(walls) // across)
-    side, gap, title = (
-        3.0,
-        0.1,
-        0.3,
-    )  # inches; every place is set by hand, since automatic layouts drift with each drawing
+    side, gap, title = 3.0, 0.1, 0.3  # inches
     width, height = across * (side + gap) + gap, down * (side + gap + title)
     figure = Figure(figsize=(width, height))
     for i, (label, image) in enumerate(walls):
         y, x = divmod(i, across)
         left, top = gap + x * (side + gap), height - y * (side + gap + title) - title
-        tall = side * min(1.0, image.height / image.width)  # fewer than a hundred samples fill fewer rows
-        ax = figure.add_axes((left / width, (top - tall) / height, side / width, tall / height), frameon=False)
+        scale = side / max(image.size)  # fewer than a hundred samples fill fewer rows
+        wide, tall = scale * image.width, scale * image.height
+        ax = figure.add_axes((left / width, (top - tall) / height, wide / width, tall / height), frameon=False)
         ax.imshow(np.asarray(image.convert("RGB")), interpolation="none", aspect="auto")
         ax.set_axis_off()
         figure.text(left / width, (top + gap / 2) / height, label, fontsize=11)
-    return Plot(
-        f"walls-{dataset.name}", "Samples", f"First samples of each model, not selected. {dataset.title}.", figure
-    )
+    return figure
 
 
 def _curves(results: Results, dataset: DataSet) -> Plot | None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paragone import checkpoint, evaluation, files, hardware, paths
+from paragone import checkpoint, evaluation, files, hardware, paths, sampling
 from paragone.datasets import base
 from paragone.params import Params
 
@@ -34,6 +34,8 @@ def headline(result: dict[str, Any]) -> dict[str, Any]:
     shown |= {f"KID {name}": space["kid"] for name, space in result["spaces"].items()}
     if "modes" in result:
         shown["missing modes"] = result["modes"]["missing"]
+    if "label_accuracy" in result:
+        shown["label accuracy"] = result["label_accuracy"]["rate"]
     return shown | {"duplicates": result["duplicates"]["rate"], "n": result["n"]}
 
 
@@ -46,8 +48,9 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     c, h, w = train.spec.shape
     samples = read_samples(root / where.samples, (profile.samples, h, w, c))
     device = hardware.device()
-    result = evaluation.evaluate(samples, reference, extractors, device)
     network, _ = checkpoint.load_model(root / where.weights)
+    labels = sampling.labels(network, train, len(samples), where.seed)
+    result = evaluation.evaluate(samples, reference, extractors, device, labels)
     real = evaluation.choose(test.images, profile.samples)
     return result | evaluation.abilities(network, real, where.seed, device)
 
