@@ -63,6 +63,18 @@ def test_a_residual_block_is_its_formula():
     torch.testing.assert_close(block(x, e), expected)
 
 
+def test_the_time_scales_and_shifts_where_it_is_asked_to():
+    torch.manual_seed(0)
+    block, x, e = ResBlock(8, 12, 0.0, False, 1), torch.randn(2, 8, 4, 4), torch.randn(2, 24)
+    silu, norm = nn.functional.silu, nn.functional.group_norm
+    h = norm(block.conv1(silu(norm(x, 2, eps=1e-6))), 2, eps=1e-6)
+    h = h * (1 + e[:, :12].view(2, 12, 1, 1)) + e[:, 12:].view(2, 12, 1, 1)
+    torch.testing.assert_close(block(x, e), block.conv2(silu(h)) + block.skip(x))
+    net = UNet(1, 2, 16, **SMALL, scale_shift=True)
+    assert net(torch.randn(2, 1, 16, 16), torch.tensor([3, 500])).shape == (2, 2, 16, 16)
+    assert net.project.out_features == 2 * UNet(1, 2, 16, **SMALL).project.out_features
+
+
 def test_timestep_embedding_is_that_of_the_authors():
     t, width = 37, 8
     frequencies = [math.exp(-math.log(10_000) * i / 3) for i in range(4)]

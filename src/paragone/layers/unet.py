@@ -30,7 +30,8 @@ def timestep_embedding(t: Tensor, width: int) -> Tensor:
 class ResBlock(nn.Module):
     """Two convolutions with the time embedding added between them, then attention if asked for.
 
-    x (B,C_in,H,W), e (B,C_out) -> (B,C_out,H,W).
+    x (B,C_in,H,W), e (B,C_out) -> (B,C_out,H,W). With e (B,2 C_out) the second normalisation's output is scaled by 1 +
+    the first half of e and shifted by the second instead.
     """
 
     def __init__(self, c_in: int, c_out: int, dropout: float, attention: bool, heads: int) -> None:
@@ -42,8 +43,13 @@ class ResBlock(nn.Module):
         self.attention = SelfAttention2d(c_out, heads) if attention else nn.Identity()
 
     def forward(self, x: Tensor, e: Tensor) -> Tensor:
-        h = self.conv1(silu(self.norm1(x))) + e[:, :, None, None]
-        h = self.conv2(self.dropout(silu(self.norm2(h))))
+        h, e = self.conv1(silu(self.norm1(x))), e[:, :, None, None]
+        if e.shape[1] == h.shape[1]:
+            h = self.norm2(h + e)
+        else:
+            scale, shift = e.chunk(2, 1)
+            h = self.norm2(h) * (1 + scale) + shift
+        h = self.conv2(self.dropout(silu(h)))
         return self.attention(self.skip(x) + h)
 
 
@@ -63,7 +69,9 @@ class UNet(nn.Module):
 
     width: channels of the first level; multipliers: of the width, one a level, each level half the size of the last;
     blocks: residual blocks a level; attention: the sizes of feature maps that attend; patch: side of the patches that
-    the network works on instead of pixels (space to depth; 1 is the paper's network).
+    the network works on instead of pixels (space to depth; 1 is the paper's network); scale_shift: the time embedding
+    scales and shifts the normalised features instead of being added before (Nichol and Dhariwal 2021,
+    https://arxiv.org/abs/2102.09672, section 3.4).
     Raises ValueError if the size cannot be halved as often as the levels ask.
     """
 
@@ -80,6 +88,7 @@ class UNet(nn.Module):
         heads: int = 1,
         dropout: float = 0.1,
         patch: int = 1,
+        scale_shift: bool = False,
     ) -> None:
         super().__init__()
         factor = patch * 2 ** (len(multipliers) - 1)
@@ -112,7 +121,7 @@ class UNet(nn.Module):
             self.up.append(nn.ModuleList(ResBlock(s, out, dropout, a, heads) for s in sources))
             c = out
         self.norm, self.head = GroupNorm(c), nn.Conv2d(c, c_out * patch**2, 3, padding=1)
-        self.splits = [b.conv1.out_channels for b in self._blocks()]
+        self.splits = [b.conv1.out_channels * (1 + scale_shift) for b in self._blocks()]
         self.project = nn.Linear(4 * width, sum(self.splits))  # the time embedding for every block, in their order
         self._initialise()
 

@@ -2,6 +2,7 @@
 
 https://arxiv.org/abs/2006.11239. A Markov chain q adds noise to an image in T steps (eq. 2); a U-Net learns to undo
 them, trained on the noise it should have seen (L_simple, eq. 14). In the code a step t of the paper is t - 1.
+What it shares with its successors is in `paragone.layers.diffusion`.
 
 Implemented: the forward process in closed form (eq. 4), its posterior (eq. 6, 7), L_simple (eq. 14), ancestral
 sampling (Algorithm 2) with x_0 clipped to [-1,1] as in the authors' code, the variational bound (eq. 5) with the
@@ -19,7 +20,6 @@ small.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from paragone.functional import cosine_betas, discretized_gaussian_log_likelihood, gaussian_kl, linear_betas
+from paragone.layers.diffusion import Diffusion, at, diffusion
 from paragone.layers.unet import UNet
 from paragone.models.base import Batch, Model, Plan, Spec, Update
 
@@ -54,17 +54,10 @@ class DDPM(Model):
         lr: float = 2e-4
         vlb_terms: int = 0  # of the T-1 KL terms an image's bound evaluates, drawn without bias; 0: all
 
-    alpha_bar: Tensor  # (T,), as the buffers below
-    posterior_x0: Tensor
-    posterior_xt: Tensor
-    posterior_logvar: Tensor
-    logvar: Tensor
-
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
-        if cfg.timesteps < 2:
-            raise ValueError(f"timesteps is {cfg.timesteps}; it must be at least 2")
         self.cfg, self.shape = cfg, spec.shape
+        self.process = diffusion(cfg.schedule, cfg.timesteps, cfg.parameterization)
         c, size, width = spec.shape
         if size != width:
             raise ValueError(f"DDPM takes square images; these are {size} x {width}: prepare the data set square")
@@ -72,100 +65,43 @@ class DDPM(Model):
             c, c, size, width=cfg.width, multipliers=cfg.multipliers, blocks=cfg.blocks, attention=cfg.attention,
             heads=cfg.heads, dropout=cfg.dropout, patch=cfg.patch,
         )  # fmt: skip
-        self._set_schedule(linear_betas(cfg.timesteps) if cfg.schedule == "linear" else cosine_betas(cfg.timesteps))
 
-    def _set_schedule(self, beta: Tensor) -> None:
-        """The coefficients that depend on beta (T,) alone, reckoned in float64."""
-        alpha_bar = (1 - beta).cumprod(0)
-        before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])  # alpha_bar of the step before
-        variance = beta * (1 - before) / (1 - alpha_bar)  # eq. 7
-        variance[0] = variance[1]  # it is 0: x_0 is certain
-        tables = {
-            "alpha_bar": alpha_bar,
-            "posterior_x0": beta * before.sqrt() / (1 - alpha_bar),  # eq. 7
-            "posterior_xt": (1 - before) * (1 - beta).sqrt() / (1 - alpha_bar),
-            "posterior_logvar": variance.log(),
-            "logvar": (variance if self.cfg.variance == "small" else torch.cat([variance[:1], beta[1:]])).log(),
-        }
-        for name, table in tables.items():
-            self.register_buffer(name, table.float())
+    @property
+    def alpha_bar(self) -> Tensor:
+        return self.process.alpha_bar
 
     def optimizers(self) -> dict[str, Optimizer]:
         return {"net": Adam(self.net.parameters(), self.cfg.lr, fused=True)}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
-        x = batch["image"]
+        x, process = batch["image"], self.process
         t = torch.randint(self.cfg.timesteps, (len(x),), device=x.device)
         eps = torch.randn_like(x)
-        a = _at(self.alpha_bar, t)
-        target = eps if self.cfg.parameterization == "eps" else a.sqrt() * eps - (1 - a).sqrt() * x
-        yield Update("net", mse_loss(self.predict(self.diffuse(x, t, eps), t), target))  # eq. 14
+        said = self.net(process.diffuse(x, t, eps), process.times[t]).float()
+        yield Update("net", mse_loss(said, process.target(x, t, eps)))  # eq. 14
 
-    def diffuse(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """x_t of q(x_t | x_0) for the noise eps; x, eps and the result (B,C,H,W), t (B,) in 0..T-1."""
-        a = _at(self.alpha_bar, t)
-        return a.sqrt() * x + (1 - a).sqrt() * eps  # eq. 4
+    def predict_x0(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> Tensor:
+        """The image that x_t (B,C,H,W) at t (B,) is taken to come from, clipped to [-1,1]; t counts the steps of
+        `process`, which is the training's unless given."""
+        process = self.process if process is None else process
+        return process.x0(self.net(x_t, process.times[t]).float(), x_t, t).clamp(-1, 1)
 
-    def predict(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """What the network says, in float32: epsilon or v."""
-        return self.net(x_t, t.float() * (1000 / self.cfg.timesteps)).float()
-
-    def predict_x0(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """The image that x_t (B,C,H,W) at t (B,) is taken to come from, clipped to [-1,1]."""
-        a, y = _at(self.alpha_bar, t), self.predict(x_t, t)
-        if self.cfg.parameterization == "v":
-            return (a.sqrt() * x_t - (1 - a).sqrt() * y).clamp(-1, 1)
-        return ((x_t - (1 - a).sqrt() * y) / a.sqrt()).clamp(-1, 1)
-
-    def posterior_mean(self, x: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """The mean of q(x_{t-1} | x_t, x_0), eq. 7."""
-        return _at(self.posterior_x0, t) * x + _at(self.posterior_xt, t) * x_t
+    def reverse(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> tuple[Tensor, Tensor]:
+        """Mean (B,C,H,W) and log variance (B,1,1,1) of p(x_{t-1} | x_t); process as above."""
+        process = self.process if process is None else process
+        mean = process.posterior_mean(self.predict_x0(x_t, t, process), x_t, t)
+        logvar = process.posterior_logvar
+        if self.cfg.variance == "large":
+            logvar = torch.cat([logvar[:1], process.log_beta[1:]])
+        return mean, at(logvar, t)
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """Algorithm 2."""
         x = torch.randn(n, *self.shape, device=self.alpha_bar.device)
-        for step in reversed(range(self.cfg.timesteps)):
-            t = torch.full((n,), step, device=x.device)
-            x = self.posterior_mean(self.predict_x0(x, t), x, t)
-            if step:
-                x = x + (0.5 * self.logvar[step]).exp() * torch.randn_like(x)
-        return x
+        return self.process.sample(self.reverse, x)
 
     @torch.no_grad()
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        """A lower bound on log P(x) of 8-bit images x (B,C,H,W) in [-1,1], in nats, (B,): minus eq. 5.
-
-        L_T and L_0 are evaluated for every image; of the T-1 terms between, `vlb_terms`, one drawn from each of as
-        many equal ranges of t and weighted by the range's length: the expectation is the whole bound's. Draws come
-        from torch's default generator.
-        """
-        a = self.alpha_bar[-1]
-        prior = gaussian_kl(a.sqrt() * x, (1 - a).log())  # L_T
-        middle = torch.zeros_like(prior)
-        last = self.cfg.timesteps - 1
-        terms = min(self.cfg.vlb_terms or last, last)
-        for low, high in pairwise(1 + i * last // terms for i in range(terms + 1)):
-            t = torch.randint(low, high, (len(x),), device=x.device)
-            middle += (high - low) * self._kl_term(x, t)
-        return self._decoder_term(x) - middle - prior
-
-    def _kl_term(self, x: Tensor, t: Tensor) -> Tensor:
-        """L_{t-1} of eq. 5, KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)), in nats, (B,), for t from 1."""
-        x_t = self.diffuse(x, t, torch.randn_like(x))
-        # the means differ by the images they are told; KL(N(a,A) || N(b,B)) = KL(N((a-b)/sqrt(B), A/B) || N(0,1))
-        distance = _at(self.posterior_x0, t) * (x - self.predict_x0(x_t, t))
-        logvar = _at(self.logvar, t)
-        return gaussian_kl(distance * (-0.5 * logvar).exp(), _at(self.posterior_logvar, t) - logvar)
-
-    def _decoder_term(self, x: Tensor) -> Tensor:
-        """-L_0 of eq. 5: log p(x_0 | x_1) by the discretised decoder of eq. 13, in nats, (B,)."""
-        t = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        x_1 = self.diffuse(x, t, torch.randn_like(x))
-        mean = self.posterior_mean(self.predict_x0(x_1, t), x_1, t)
-        return discretized_gaussian_log_likelihood(x, mean, 0.5 * self.logvar[0])
-
-
-def _at(table: Tensor, t: Tensor) -> Tensor:
-    """The entries of a table (T,) at the times t (B,), to multiply images with: (B,1,1,1)."""
-    return table[t, None, None, None]
+        """A lower bound on log P(x) of 8-bit images x (B,C,H,W) in [-1,1], in nats, (B,); `vlb_terms` terms of it."""
+        return self.process.log_likelihood_bound(self.reverse, x, self.cfg.vlb_terms)
