@@ -23,7 +23,8 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     """Write a prepared set at resolution x resolution as `folder`, whole or not at all.
 
     dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], classes, class_names,
-    counts by split, padding, lossy, altered, exact, warnings, licence, citation, hashes by split, content_hash.
+    channel_classes, counts by split, padding, lossy, altered, exact, warnings, licence, citation, hashes by split,
+    content_hash.
     Raises DatasetError if the parts do not agree with each other or the loader.
     """
     partial = folder.with_name(f".{folder.name}.partial")
@@ -50,6 +51,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "shape": [size[2], resolution, resolution],
         "classes": len(loader.class_names),
         "class_names": list(loader.class_names),
+        "channel_classes": loader.channel_classes,
         "counts": {split: w.count for split, w in writers.items()},
         "padding": padding,
         "lossy": bool(cropped or upstream.altered),

@@ -70,14 +70,6 @@ def test_seed_and_length() -> None:
     assert (short["train"].images != other["train"].images).any(axis=(1, 2, 3)).all()
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 64, 1000])
-def test_permutation(count: int) -> None:
-    found = shapes._permute(np.arange(count), count, np.uint64(5))
-    assert sorted(found) == list(range(count))
-    if count > 100:
-        assert abs(np.corrcoef(np.arange(count), found)[0, 1]) < 0.1
-
-
 AREAS = {  # of the unit radius
     "ellipse": math.pi * 0.6,
     "square": 4 * 0.72**2,

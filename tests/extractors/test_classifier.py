@@ -70,3 +70,36 @@ def test_fits_any_size_and_number_of_classes(shape: tuple[int, int, int], classe
     assert kimg == pytest.approx(0.064)
     assert features.shape == (32, classifier.DIM)
     assert logits.shape == (32, classes)
+
+
+def test_channels_are_taken_apart_and_their_classes_combined(blobs: ImageSet, tmp_path: Path) -> None:
+    """Three channels of two classes each: the label's digits in base 2, the first of the first channel."""
+    assert blobs.labels is not None
+    rows = torch.randint(len(blobs.images), (200, 3), generator=torch.Generator().manual_seed(1))
+    images = torch.cat([blobs.images[rows[:, c]] for c in range(3)], -1)  # (200,32,32,3)
+    digits = blobs.labels[rows]
+    stacked = ImageSet(images, digits @ torch.tensor([4, 2, 1]), Spec((3, 32, 32), 8))
+    apart = classifier.channels(stacked, 2)
+    assert apart.spec == ((1, 32, 32), 2)
+    assert torch.equal(apart.images, blobs.images[rows.flatten()])
+    assert apart.labels is not None
+    assert torch.equal(apart.labels, digits.flatten())
+
+    net, _ = classifier.train(apart, CPU, kimg=4, progress=False)
+    about = {"shape": [3, 32, 32], "classes": 8, "channel_classes": 2, **classifier.held_out(net, apart, CPU)}
+    classifier.save(tmp_path / paths.classifier("stacked"), net, about)
+    loaded = classifier.load(tmp_path, "stacked")
+    found = loaded.extract(images, CPU)
+    assert found.logits is not None
+    assert loaded.confusion is not None
+    assert (loaded.dim, found.values.shape, found.logits.shape) == (384, (200, 384), (200, 8))
+    assert (found.logits.argmax(1) == stacked.labels).float().mean() > 0.8
+    each = classifier.Classifier(net, "", "").extract(apart.images, CPU).logits
+    assert each is not None
+    p = each.softmax(1).view(200, 3, 2)
+    product = torch.einsum("na,nb,nc->nabc", *p.unbind(1)).flatten(1)
+    torch.testing.assert_close(found.logits.softmax(1), product, atol=1e-5, rtol=1e-4)
+    assert stacked.labels is not None
+    direct = torch.stack([product[stacked.labels == k].mean(0) for k in range(8)])
+    assert (loaded.confusion - direct).abs().max() < 0.1
+    assert loaded.confusion.sum(1).tolist() == pytest.approx([1] * 8)

@@ -1,5 +1,7 @@
 """Mode shares: missing classes found where counting predicted labels does not find them."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -66,3 +68,19 @@ def test_a_class_that_the_real_data_lacks_is_not_missing(confusion: torch.Tensor
     labels = torch.arange(9).repeat(200)
     shares = torch.tensor([1 / 9] * 9 + [0.0], dtype=torch.float64)
     assert compute(view(labels, confusion)._replace(shares=shares))["modes"]["missing"] == 0
+
+
+def test_few_images_of_many_classes_are_held_against_what_chance_misses() -> None:
+    classes, n = 100, 120
+    labels = torch.randint(classes, (n,), generator=torch.Generator().manual_seed(0))
+    real = torch.full((classes,), 1 / classes, dtype=torch.float64)
+    seen = len(labels.unique())
+    logits = 40 * torch.nn.functional.one_hot(labels, classes).float()
+    found = compute(Classified(logits, torch.eye(classes, dtype=torch.float64), real))["modes"]
+    assert found["missing"] == classes - seen
+    assert found["counted"] == seen
+    assert found["ideal"] == pytest.approx(classes * (1 - 1 / classes) ** n)
+    assert abs(found["missing"] - found["ideal"]) < 12
+    counts = torch.bincount(labels, minlength=classes)
+    expected = sum(c / n * math.log(c / n * classes) for c in counts.tolist() if c)
+    assert found["kl"] == pytest.approx(expected)

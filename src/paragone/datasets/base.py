@@ -13,7 +13,7 @@ The bytes of each depend on the images, the labels and the facts alone.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +66,15 @@ class Part(NamedTuple):
     attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each, the same names in every part
 
 
+class Statistics(NamedTuple):
+    """What is known of the pixels of a set as published, in 0 to 1, one number a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]  # over all pixels of the channel
+    source: str  # where the numbers come from
+    tolerance: float = 0.01  # by which a copy may differ
+
+
 class Upstream(NamedTuple):
     """What a source gives: images, and how far they are what upstream published."""
 
@@ -94,6 +103,13 @@ class Loader:
     class_names: tuple[str, ...]  # empty: no labels
     sources: Mapping[str, Callable[[Request], Upstream]]
     options: frozenset[str] = frozenset()  # keys of `options:` that it takes
+    homepage: str = ""
+    known_problems: tuple[str, ...] = ()  # for its card: what a user of the set should know
+    counts: Mapping[str, int] = field(default_factory=dict)  # images by split, of the whole published set
+    balanced: bool = False  # the whole published set has as many images of each class, in either split
+    statistics: Statistics | None = None  # of the published training split, before it is padded
+    attributes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by name: the values there are
+    channel_classes: int = 0  # a label numbers one class a channel (10: 100 a + 10 b + c); 0: one of the whole image
 
 
 class ImageSet(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from paragone import draws
 from paragone.datasets.base import DatasetError, Loader, Part, Pixels, Request, Upstream
 
 Floats = NDArray[np.float64]
@@ -64,11 +65,7 @@ def generated(request: Request) -> Upstream:
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, int]:
-    options = DEFAULTS | dict(given)
-    for name, value in options.items():
-        least = 0 if name == "seed" else 1
-        if type(value) is not int or not least <= value < 2**63:
-            raise DatasetError(f"params.yaml: options.{name}: {value!r} is not a whole number from {least}; correct it")
+    options = draws.options(given, DEFAULTS)
     if (n := options["n_train"] + options["n_test"]) > (most := len(NAMES) * PER_SHAPE):
         raise DatasetError(
             f"params.yaml: options.n_train and n_test: {n:,} images, there are {most:,} different ones; ask for less"
@@ -90,37 +87,13 @@ def factors(index: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.int64]]
     shape = index % len(NAMES)
     rest = np.empty_like(index)
     for s in range(len(NAMES)):
-        rest[shape == s] = _permute(index[shape == s] // len(NAMES), PER_SHAPE, _mix(np.uint64(seed), np.uint64(s)))
+        rest[shape == s] = draws.permute(
+            index[shape == s] // len(NAMES), PER_SHAPE, draws.mix(np.uint64(seed), np.uint64(s))
+        )
     values = {"shape": shape}
     for name, count in FACTORS.items():
         rest, values[name] = np.divmod(rest, count)
     return values
-
-
-def _permute(index: NDArray[np.int64], count: int, key: np.uint64) -> NDArray[np.int64]:
-    """A keyed permutation of 0 to count - 1: a Feistel network of six rounds, walked until it lands below count."""
-    half = np.uint64(((count - 1).bit_length() + 1) // 2)
-    mask = (np.uint64(1) << half) - np.uint64(1)
-    values = index.astype(np.uint64)
-    outside = np.ones(len(values), bool)
-    while outside.any():
-        left, right = values[outside] >> half, values[outside] & mask
-        for r in range(6):
-            left, right = right, left ^ (_mix(key + np.uint64(r), right) & mask)
-        values[outside] = left << half | right
-        outside = values >= np.uint64(count)
-    return values.astype(np.int64)
-
-
-def _mix(key: Any, value: Any) -> Any:
-    """Hash two 64-bit numbers to one (the splitmix64 finaliser of Steele et al. 2014), modulo 2^64."""
-    with np.errstate(over="ignore"):
-        z = value * np.uint64(0x9E3779B97F4A7C15) + (key ^ np.uint64(0xD1B54A32D192ED03)) * np.uint64(
-            0x94D049BB133111EB
-        )
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
 
 
 def draw(values: Mapping[str, NDArray[np.int64]], side: int) -> Pixels:

@@ -2,6 +2,9 @@
 
 The best space for modes: features made to tell the classes apart see a missing class where those of ImageNet hardly
 do. Trained once a data set by its own stage, from a fixed seed, on the real training split.
+
+Where a label numbers one class a channel (stacked MNIST), one network learns the classes of single channels, and the
+classes of an image are their combinations: 1,000 classes are told apart by what 10 taught, as Metz et al. 2017 do.
 """
 
 import math
@@ -91,6 +94,17 @@ def _augment(x: Tensor, g: torch.Generator) -> Tensor:
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
+def channels(data: ImageSet, classes: int) -> ImageSet:
+    """The channels of images (N,H,W,C) as images of their own (NC,H,W,1), labels taken apart: the first is the leading
+    digit of the label in base `classes`."""
+    assert data.labels is not None
+    n, h, w, c = data.images.shape
+    place = classes ** torch.arange(c - 1, -1, -1)
+    labels = data.labels[:, None] // place % classes  # (N,C)
+    images = data.images.permute(0, 3, 1, 2).reshape(n * c, h, w, 1)
+    return ImageSet(images, labels.flatten(), Spec((1, h, w), classes))
+
+
 class Classifier(Extractor):
     """A trained network as a feature space."""
 
@@ -107,6 +121,31 @@ class Classifier(Extractor):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = self.net(x)
         return features, logits
+
+
+class ChannelClassifier(Extractor):
+    """A network of single channels as a feature space of images with C of them: features side by side, and logits of
+    all combinations of their classes."""
+
+    version = 1
+    distance = "FD-clf"
+    preprocessing = "x / 127.5 - 1, channel by channel"
+
+    def __init__(self, net: Net, name: str, weights: str, channels: int, confusion: Tensor) -> None:
+        super().__init__()
+        self.net = net.eval().requires_grad_(False)
+        self.name, self.weights, self.dim = name, weights, channels * DIM
+        self.confusion = confusion
+        for _ in range(channels - 1):  # channels are drawn apart, so they are confused apart
+            self.confusion = torch.kron(self.confusion, confusion)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        b, c, h, w = x.shape
+        features, logits = self.net(x.reshape(b * c, 1, h, w))
+        first, *rest = logits.log_softmax(1).view(b, c, -1).unbind(1)  # (B,k) each
+        for channel in rest:
+            first = (first[:, :, None] + channel[:, None]).flatten(1)
+        return features.reshape(b, -1), first
 
 
 def held_out(net: Net, data: ImageSet, device: torch.device) -> dict[str, Any]:
@@ -134,7 +173,7 @@ def save(folder: Path, net: Net, about: dict[str, Any]) -> None:
     files.write_json(folder / "classifier.json", {**about, "sha256": files.sha256(weights)})
 
 
-def load(root: Path, dataset: str) -> Classifier:
+def load(root: Path, dataset: str) -> Extractor:
     """The classifier of a data set. Raises ValueError if its stage has not run, or its files do not fit together."""
     folder = root / paths.classifier(dataset)
     remedy = f"run `paragone classifier {dataset}`, or take 'classifier' out of the profile's spaces"
@@ -146,7 +185,10 @@ def load(root: Path, dataset: str) -> Classifier:
     if (found := files.sha256(weights)) != about["sha256"]:
         raise ValueError(f"{weights}: SHA-256 is {found}, but classifier.json names {about['sha256']}; {remedy}")
     c, h, w = about["shape"]
-    net = Net(Spec((c, h, w), about["classes"]))
+    each = about.get("channel_classes", 0)
+    net = Net(Spec((1 if each else c, h, w), each or about["classes"]))
     net.load_state_dict(tensors)
     confusion = torch.tensor(about["soft_confusion"], dtype=torch.float64)
+    if each:
+        return ChannelClassifier(net, f"clf-{dataset}", about["sha256"], c, confusion)
     return Classifier(net, f"clf-{dataset}", about["sha256"], confusion)

@@ -21,20 +21,27 @@ def run(root: Path, params: Params, dataset: str) -> None:
         )
     device = hardware.device()
     started = time.process_time()
-    net, kimg = classifier.train(real, device)
+    facts = files.read_json(folder / "dataset.json")
+    n_train, (shape, classes) = len(real.images), real.spec
+    if each := facts.get("channel_classes", 0):
+        real, test = classifier.channels(real, each), classifier.channels(test, each)
+    # an image of several channels counts once: its channels are those of other images too
+    net, kimg = classifier.train(real, device, max(classifier.KIMG, classifier.EPOCHS * n_train / 1000))
     about = {
         "dataset": dataset,
-        "data": files.read_json(folder / "dataset.json")["content_hash"],
-        "shape": list(real.spec.shape),
-        "classes": real.spec.classes,
-        "n_train": len(real.images),
+        "data": facts["content_hash"],
+        "shape": list(shape),
+        "classes": classes,
+        "channel_classes": each,
+        "n_train": n_train,
         "kimg": kimg,
         "parameters": sum(p.numel() for p in net.parameters()),
         "version": classifier.Classifier.version,
         **classifier.held_out(net, test, device),
     }
     classifier.save(root / paths.classifier(dataset), net, about)
+    judged = "channels" if each else "images"
     print(
-        f"classifier of {dataset}: {about['accuracy']:.2%} of {about['n_test']} held-out images right, "
+        f"classifier of {dataset}: {about['accuracy']:.2%} of {about['n_test']} held-out {judged} right, "
         f"{kimg:.0f} kimg in {time.process_time() - started:.0f} CPU-seconds"
     )
