@@ -47,8 +47,13 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, I)) in nats, (B,) (Kingma and Welling 2013, appendix B)."""
+    return gaussian_kl_terms(mean, logvar).flatten(1).sum(1)
+
+
+def gaussian_kl_terms(mean: Tensor, logvar: Tensor) -> Tensor:
+    """The summands of `gaussian_kl`: the divergence of each dimension, in nats, of the inputs' shape."""
     mean, logvar = mean.float(), logvar.float()
-    return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1)
+    return 0.5 * (mean.square() + logvar.exp() - 1 - logvar)
 
 
 def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:

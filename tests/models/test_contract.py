@@ -159,17 +159,38 @@ def test_a_cut_training_goes_on_to_the_same_bits(name, blobs, tmp_path):
 
 def test_optional_abilities_have_their_shapes(name, blobs, tmp_path):
     model = train(name, blobs, tmp_path).model
-    x = draw(blobs, torch.arange(4), frozenset({"image"}), torch.device("cpu"))["image"]
+    batch = draw(blobs, torch.arange(4), model.needs, torch.device("cpu"))
+    x, given = batch["image"], [batch[key] for key in ("image", "label") if key in model.needs]
     with torch.no_grad():
         if hasattr(model, "reconstruct"):
-            y = model.reconstruct(x)
+            y = model.reconstruct(*given)
             assert y.shape == x.shape
             assert y.abs().max() <= 1 + 1e-5
         if hasattr(model, "log_likelihood_bound"):
-            bound = model.log_likelihood_bound(x)
+            bound = model.log_likelihood_bound(*given)
             assert bound.shape == (4,)
             assert bound.isfinite().all()
             assert (bound < 0).all()  # of discrete pixels: a probability
+        if hasattr(model, "rate"):
+            rate = model.rate(*given)
+            assert rate.shape == model.latents(4).shape
+            assert (rate > -1e-4).all()
+
+
+def test_samples_are_images_of_its_latents(name, blobs, tmp_path):
+    model = train(name, blobs, tmp_path).model
+    if not hasattr(model, "latents"):
+        pytest.skip("has no latents to walk between")
+    labels = [torch.tensor([0, 1, 1])] if "label" in model.needs else []
+    with torch.inference_mode():
+        torch.manual_seed(0)
+        images = model.sample(3, *labels)
+        torch.manual_seed(0)
+        z = model.latents(3)
+        assert torch.equal(model.decode(z, *labels), images)
+        if hasattr(model, "traversals"):
+            rows = model.traversals(z[0], 5)
+            assert rows.shape == (len(rows), 5, len(z[0]))
 
 
 def test_colour_and_another_size_fit(name):

@@ -42,6 +42,8 @@ class DDIM(Model):
         if not 1 <= cfg.steps <= total:
             raise ValueError(f"DDIM's steps is {cfg.steps}; it must be 1 to the {total} timesteps of its parent")
         self.register_buffer("times", times(cfg.steps, total, cfg.spacing))
+        if not cfg.eta:  # only then does x_T alone decide the image
+            self.latents = self._noise
 
     @property
     def ddpm(self) -> Any:
@@ -53,9 +55,16 @@ class DDIM(Model):
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
         yield from ()
 
-    @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        x = torch.randn(n, *self.shape, device=self.times.device)
+        return self.decode(self._noise(n))
+
+    def _noise(self, n: int) -> Tensor:
+        """x_T ~ N(0, I), (n,C,H,W)."""
+        return torch.randn(n, *self.shape, device=self.times.device)
+
+    @torch.no_grad()
+    def decode(self, x: Tensor) -> Tensor:
+        """The images that x_T (B,C,H,W) leads to, the same in [-1,1]."""
         steps = self.times.tolist()
         for now, then in zip(steps[::-1], [*steps[-2::-1], -1], strict=True):
             x, sigma = self.step(x, now, then)

@@ -32,6 +32,7 @@ class DCGAN(Model):
     title = "DCGAN"
     paper = "Radford et al., 2015"
     plan = Plan(kimg=15_000, batch=128)
+    latent_prior = "uniform"
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -62,5 +63,12 @@ class DCGAN(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z uniform in [-1,1]."""
-        z = 2 * torch.rand(n, self.cfg.z_dim, device=next(self.G.parameters()).device) - 1
+        return self.decode(self.latents(n))
+
+    def latents(self, n: int) -> Tensor:
+        """z uniform in [-1,1], (n,z_dim)."""
+        return 2 * torch.rand(n, self.cfg.z_dim, device=next(self.G.parameters()).device) - 1
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
         return torch.tanh(self.G(z).float())

@@ -112,5 +112,13 @@ class GAN(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""
-        h = self.G(torch.randn(n, self.cfg.z_dim, device=self.mean.device)).float() + self.mean.logit(eps=0.01)
-        return torch.tanh(h / 2).view(n, *self.shape)  # 2 sigmoid(h) - 1: the paper's sigmoid, from [0,1] to [-1,1]
+        return self.decode(self.latents(n))
+
+    def latents(self, n: int) -> Tensor:
+        """z ~ N(0, I), (n,z_dim)."""
+        return torch.randn(n, self.cfg.z_dim, device=self.mean.device)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
+        h = self.G(z).float() + self.mean.logit(eps=0.01)
+        return torch.tanh(h / 2).view(len(z), *self.shape)  # 2 sigmoid(h) - 1: the paper's sigmoid, to [-1,1]

@@ -77,7 +77,14 @@ class WGAN(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""
-        z = torch.randn(n, self.cfg.z_dim, device=next(self.G.parameters()).device)
+        return self.decode(self.latents(n))
+
+    def latents(self, n: int) -> Tensor:
+        """z ~ N(0, I), (n,z_dim)."""
+        return torch.randn(n, self.cfg.z_dim, device=next(self.G.parameters()).device)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """G(z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
         return torch.tanh(self.G(z).float())
 
     @torch.no_grad()

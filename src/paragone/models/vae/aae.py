@@ -97,14 +97,18 @@ class AAE(Model):
         x = batch["image"]  # (B,C,H,W)
         error = (self.reconstruct(x) - x) / 2  # of intensities in [0,1]
         yield Update("autoencoder", error.square().flatten(1).sum(1).mean() / 2)
-        z, prior = self.encode(x), self._prior(len(x))  # (B,z)
+        z, prior = self.encode(x), self.latents(len(x))  # (B,z)
         loss = functional.logistic_discriminator_loss(self.D(prior), self.D(z.detach()))
         yield Update("discriminator", loss, {"code_std": z.detach().std()})
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(z)))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """decode(z), z ~ N(0, prior_std^2 I)."""
-        return self.decode(self._prior(n))
+        return self.decode(self.latents(n))
+
+    def latents(self, n: int) -> Tensor:
+        """z ~ N(0, prior_std^2 I), (n,z_dim)."""
+        return self.cfg.prior_std * torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device)
 
     def encode(self, x: Tensor) -> Tensor:
         """The code: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
@@ -117,7 +121,3 @@ class AAE(Model):
     def reconstruct(self, x: Tensor) -> Tensor:
         """decode(encode(x)): (B,C,H,W) in [-1,1] -> the same."""
         return self.decode(self.encode(x))
-
-    def _prior(self, n: int) -> Tensor:
-        device = next(self.parameters()).device
-        return self.cfg.prior_std * torch.randn(n, self.cfg.z_dim, device=device)

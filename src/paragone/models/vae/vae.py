@@ -86,7 +86,11 @@ class VAE(Model):
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """The mean of p(x|z), z ~ N(0, I)."""
-        return self.decode(torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device))
+        return self.decode(self.latents(n))
+
+    def latents(self, n: int) -> Tensor:
+        """z ~ N(0, I), (n,z_dim)."""
+        return torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device)
 
     def encode(self, x: Tensor) -> Tensor:
         """The mean of q(z|x): (B,C,H,W) in [-1,1] -> (B,z_dim)."""
@@ -99,6 +103,10 @@ class VAE(Model):
     def reconstruct(self, x: Tensor) -> Tensor:
         """decode(encode(x)): (B,C,H,W) in [-1,1] -> the same."""
         return self.decode(self.encode(x))
+
+    def rate(self, x: Tensor) -> Tensor:
+        """KL(q(z_j|x) || p(z_j)) of each latent j in nats: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
+        return functional.gaussian_kl_terms(*self._posterior(x))
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and log variance of q(z|x), each (B,z_dim)."""
