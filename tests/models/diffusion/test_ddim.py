@@ -29,8 +29,8 @@ def test_all_steps_with_all_the_noise_are_ddpms_posterior(parent, now):
     model, x = build(parent, steps=12, eta=1.0), torch.randn(2, 1, 16, 16)
     t = torch.full((2,), now)
     mean, sigma = model.step(x, now, now - 1)
-    torch.testing.assert_close(mean, parent.posterior_mean(parent.predict_x0(x, t), x, t), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(sigma, (0.5 * parent.logvar[now]).exp(), atol=1e-5, rtol=1e-3)
+    torch.testing.assert_close(mean, parent.process.posterior_mean(parent.predict_x0(x, t), x, t), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(sigma, (0.5 * parent.process.posterior_logvar[now]).exp(), atol=1e-5, rtol=1e-3)
 
 
 def test_all_steps_with_all_the_noise_sample_what_ddpm_samples(parent):
