@@ -1,9 +1,13 @@
 """Commands in process groups of their own, none of which outlives this process, however it ends."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -31,8 +35,13 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def start(self, command: list[str], cwd: Path, log: Path) -> "subprocess.Popen[bytes]":
-        """Start a command in its own group, its output going to the file `log`. Raises RuntimeError once closed."""
+    def start(
+        self, command: list[str], cwd: Path, log: Path, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start a command in its own group, its output going to the file `log`. Raises RuntimeError once closed.
+
+        environment: variables on top of this process's own.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, log.open("wb") as output:
             if self._closed:
@@ -40,6 +49,7 @@ class Guard:
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
+                env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -49,15 +59,43 @@ class Guard:
             self._tell(f"+{process.pid}")
         return process
 
-    def run(self, command: list[str], cwd: Path, log: Path) -> int:
-        """Run a command to its end and return its exit status."""
-        process = self.start(command, cwd, log)
-        status = process.wait()
+    def run(
+        self,
+        command: list[str],
+        cwd: Path,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        limit: float | None = None,
+    ) -> int:
+        """Run a command to its end and return its exit status; what it leaves behind in its group ends too.
+
+        Raises TimeoutError after `limit` seconds, its whole group having ended.
+        """
+        process = self.start(command, cwd, log, environment)
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"`{' '.join(command)}` ran for more than {limit:g} s") from None
+        finally:
+            self._end(process)
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        """End a command's group: a killed `dvc` leaves the command it ran, which would write on."""
+        if process.poll() is None:
+            reaper.signal_all({process.pid}, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(reaper.GRACE)
+        reaper.end({process.pid})
+        process.wait()
         with self._lock:
             self._started.remove(process)
             if not self._closed:
                 self._tell(f"-{process.pid}")
-        return status
+
+    @property
+    def closed(self) -> bool:
+        """Whether commands are being ended, so that how one ended says nothing of it."""
+        return self._closed
 
     def close(self) -> None:
         """End every group that still runs, politely first, and wait until they are gone."""

@@ -15,6 +15,11 @@ def main() -> None:
     groups: set[int] = set()
     for line in sys.stdin:
         (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    end(groups)
+
+
+def end(groups: set[int]) -> None:
+    """End every process of these groups, politely first; returns when they are gone or had SIGKILL."""
     signal_all(groups, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
     while groups and time.monotonic() < deadline:
