@@ -96,9 +96,45 @@ def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgume
 
 
 @app.command()
-def sample(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
-    """Draw a trained model's samples, and time it."""
-    _run_stage("sample", profile, dataset, model, seed)
+def sample(
+    profile: Annotated[str, typer.Argument(help="A profile of params.yaml: the stage of one of its runs.")] = "",
+    dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
+    model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
+    seed: Annotated[int, typer.Option(min=0, help="One of the profile's seeds; with --run, any.")] = 0,
+    run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
+    n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
+    labels: Annotated[str, typer.Option(help="With --run: class numbers, as 3,3,7; one an image.")] = "",
+    out: Annotated[
+        str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
+    ] = "",
+) -> None:
+    """Draw a trained model's samples, and time it; with --run, write images of any finished run.
+
+    paragone sample --run runs/quick/mnist-5k/dcgan/0 --n 64 --seed 1
+
+    The same n and seed give the same bits; those of the run itself (its profile's `samples`, its seed) give its own.
+    """
+    if run:
+        environment.prepare(Path.cwd())
+        from paragone import reuse
+
+        reuse.draw(Path(run), n, seed, reuse.parse_labels(labels), Path(out or reuse.folder_name(run, seed)))
+    elif not model:
+        raise ValueError("sample needs PROFILE DATASET MODEL, or --run with a finished run's folder")
+    else:
+        _run_stage("sample", profile, dataset, model, seed)
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="A finished run, for example runs/quick/mnist-5k/dcgan/0.")],
+    folder: Annotated[str, typer.Argument(help="The new folder.")],
+) -> None:
+    """Write a finished run as a folder that stands alone: weights, config and a model card; paragone.load reads it."""
+    environment.prepare(Path.cwd())
+    from paragone import export as exporting
+
+    exporting.export(Path(run), Path(folder))
 
 
 @app.command()
