@@ -33,7 +33,7 @@ def test_the_printed_model_keeps_the_contract(project):
         "pytest",
         "tests/models/test_contract.py",
         "-k",
-        "lsgan",
+        "rsgan",
         "-p",
         "no:cacheprovider",
     ]
