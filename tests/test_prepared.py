@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from paragone import files, prepared
+from paragone import files, prepared, split_writer
 from paragone.datasets.base import MANIFEST, DatasetError, Loader, Part, Upstream
 
 LOADER = Loader(title="Noise", licence="none", citation="none", class_names=("a", "b"), sources={})
@@ -97,7 +97,7 @@ def test_content_hash_follows_labels_and_pixels(tmp_path: Path) -> None:
 
 
 def test_std_of_a_constant_image_is_exactly_zero() -> None:
-    assert prepared.describe(np.full((3, 33, 31, 3), 77, np.uint8))["std"].tolist() == [0, 0, 0]
+    assert split_writer.describe(np.full((3, 33, 31, 3), 77, np.uint8))["std"].tolist() == [0, 0, 0]
 
 
 def test_cropping_is_lossy_and_said(tmp_path: Path) -> None:

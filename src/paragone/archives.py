@@ -1,4 +1,5 @@
-"""Read the files of a folder, a tar (plain, gzip, bzip2, xz) or a zip one after the other, never extracting to disk.
+"""Read the files of a folder, a tar (plain, gzip, bzip2, xz) or a zip, never extracting to disk: `members` one after
+the other, `listing` and `reader` by name (a tar cannot be).
 
 What an archive may do to whoever reads it is refused: names that leave it, links, devices, sparse files, a name that
 stands twice, and more bytes than the caller allows, whether declared or streamed. Archives that are cut short or whose
@@ -9,12 +10,14 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import re
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -24,6 +27,7 @@ TAR_BLOCK = 512
 FILE_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 Wanted = Callable[[str], bool]
+Read = Callable[[Sequence[str]], list[bytes | Path | Exception]]
 
 
 class ArchiveError(ValueError):
@@ -42,6 +46,60 @@ def members(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes
         raise ArchiveError(f"{path}: {error}; nothing of it was kept: get it again from its publisher") from None
     except DAMAGED as error:
         raise ArchiveError(f"{path}: is damaged or cut short ({error}); get it again") from None
+
+
+def listing(path: Path, wanted: Wanted, limit: int) -> dict[str, str]:
+    """The wanted files of a folder or zip by name, in the order of names, each with a stamp that changes when it does.
+
+    limit as for `members`. Raises ArchiveError naming path, fault and remedy.
+    """
+    try:
+        if path.is_dir():
+            return _list_folder(path, wanted, limit)
+        if _reader(path) is _of_tar:
+            raise ArchiveError("a tar has no table of contents; unpack it into a folder, or make a zip of it")
+        with zipfile.ZipFile(path) as archive:
+            found = [(name, f"{info.CRC:08x} {info.file_size}") for name, info in _zipped(archive, limit)]
+    except ArchiveError as error:
+        raise ArchiveError(f"{path}: {error}") from None
+    except DAMAGED as error:
+        raise ArchiveError(f"{path}: is damaged or cut short ({error}); get it again") from None
+    return dict(sorted((name, stamp) for name, stamp in found if wanted(name)))
+
+
+def _list_folder(path: Path, wanted: Wanted, limit: int) -> dict[str, str]:
+    found = {}
+    left = limit
+    for folder, _, names in os.walk(path, followlinks=True):
+        inner = Path(folder).relative_to(path).as_posix()
+        for name in names if inner == "." else [f"{inner}/{name}" for name in names]:
+            if wanted(name):
+                status = os.stat(f"{path}/{name}")  # noqa: PTH116  # of 200,000 files: a Path each takes seconds
+                left -= status.st_size
+                _check_size(left, limit)
+                found[name] = f"{status.st_mtime_ns} {status.st_size}"
+    return dict(sorted(found.items()))
+
+
+@contextmanager
+def reader(path: Path) -> Iterator[Read]:
+    """A function that gives the content of members of a zip by name, or the paths of files of a folder.
+
+    What stands in place of a member that is damaged is the error.
+    """
+    if path.is_dir():
+        yield lambda names: [path / name for name in names]
+        return
+    with zipfile.ZipFile(path) as archive:
+        infos = {str(PurePosixPath(info.filename)): info for info in archive.infolist()}
+        yield lambda names: [_try_zipped(archive, infos[name]) for name in names]
+
+
+def _try_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | Exception:
+    try:
+        return _read_zipped(archive, info)
+    except (ArchiveError, *DAMAGED) as error:
+        return ArchiveError(f"damaged in the archive ({error})")
 
 
 def _reader(path: Path) -> Callable[[Path, Wanted, int], Iterator[tuple[str, bytes]]]:
@@ -74,19 +132,25 @@ def _of_folder(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, by
 
 
 def _of_zip(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
-    """Python itself stops a member at its declared size, so the declared sizes bound everything."""
     with zipfile.ZipFile(path) as archive:
-        _check_size(limit - sum(info.file_size for info in archive.infolist()), limit)
-        seen: set[str] = set()
-        for info in archive.infolist():
-            name = _checked(info.filename, seen)
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise ArchiveError(f"member {name!r} is a link or a device")
-            if info.flag_bits & 1:
-                raise ArchiveError(f"member {name!r} is encrypted")
-            if not info.is_dir() and wanted(name):
+        for name, info in _zipped(archive, limit):
+            if wanted(name):
                 yield name, _read_zipped(archive, info)
+
+
+def _zipped(archive: zipfile.ZipFile, limit: int) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    """The files of a zip. Python itself stops a member at its declared size, so those bound everything."""
+    _check_size(limit - sum(info.file_size for info in archive.infolist()), limit)
+    seen: set[str] = set()
+    for info in archive.infolist():
+        name = _checked(info.filename, seen)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise ArchiveError(f"member {name!r} is a link or a device")
+        if info.flag_bits & 1:
+            raise ArchiveError(f"member {name!r} is encrypted")
+        if not info.is_dir():
+            yield name, info
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

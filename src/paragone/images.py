@@ -51,6 +51,19 @@ def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
+def load(
+    data: bytes, side: int, box: Box, mode: Literal["RGB", "L"] = "RGB", formats: tuple[str, ...] = FORMATS
+) -> tuple[NDArray[np.uint8], frozenset[str]]:
+    """An image file as (side,side,C), of what `box` cuts out; and how that differs from the file."""
+    image = decode(data, mode, formats)
+    changes = set()
+    if box != (0, 0, *image.size):
+        changes.add(f"cut to {box[2] - box[0]}x{box[3] - box[1]} at ({box[0]}, {box[1]})")
+    if (box[2] - box[0], box[3] - box[1]) != (side, side):
+        changes.add(f"resized to {side}x{side} (bilinear, antialiased)")
+    return resize(image, side, box), frozenset(changes)
+
+
 def centre_square(width: int, height: int) -> Box:
     """The largest square in the middle; an odd pixel stays at the right and bottom."""
     side = min(width, height)

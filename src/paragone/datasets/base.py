@@ -64,6 +64,25 @@ class Part(NamedTuple):
     files: str | Sequence[str]  # name of the upstream file, or of each image's
     rows: NDArray[np.integer] | None = None  # (n,) position in that file; None: one image a file
     attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each, the same names in every part
+    changes: frozenset[str] = frozenset()  # how these pixels differ from the published ones, beside Upstream.altered
+    skipped: Sequence[tuple[str, str]] = ()  # files left out since the part before: name and reason
+
+
+class Pictures(NamedTuple):
+    """Image files of one split, any number of them: read and decoded by all cores, as the set is written.
+
+    An attempt that is cut short leaves what it decoded for the next one (`paragone.decoding`).
+    """
+
+    split: str
+    path: Path  # the folder or zip that holds them
+    names: Sequence[str]  # in it, as `paragone.archives.listing` gives them
+    stamps: Sequence[str]  # of each, likewise: a file that changes gets another one
+    labels: NDArray[np.integer] | None  # (n,), as of a Part
+    # one file to (resolution,resolution,C) and what was changed, as of a Part; to be pickled; raises images.ImageError
+    decode: Callable[[bytes], tuple[Pixels, frozenset[str]]]
+    attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each
+    tolerated: float = 0.0  # share of the files that may be damaged; these are left out, and listed
 
 
 class Statistics(NamedTuple):
@@ -78,10 +97,11 @@ class Statistics(NamedTuple):
 class Upstream(NamedTuple):
     """What a source gives: images, and how far they are what upstream published."""
 
-    parts: Iterable[Part]
+    parts: Iterable[Part | Pictures]
     exact: bool  # every file equals the published one
     warnings: tuple[str, ...] = ()  # what a reader of a table must know
     altered: str = ""  # how pixels were changed since they were published (resized, JPEG); empty: not at all
+    class_names: tuple[str, ...] | None = None  # where the files or the options tell them; None: the loader's
 
 
 class Request(NamedTuple):
