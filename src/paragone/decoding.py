@@ -66,16 +66,17 @@ class Decoder:
         with tqdm(desc=pictures.split, total=total, unit=" images", disable=total < FEW, mininterval=1) as bar:
             for start, key, result in self._ahead(pictures):
                 names = pictures.names[start : start + BLOCK]
-                entry = self._done.get(key)
-                decoded = (_recall(entry, target) if entry else None) or result()
+                recalled = _recall(self._done[key], target) if key in self._done else None
+                decoded = recalled or result()
                 skipped += [(names[i], reason) for i, reason in decoded.faults.items()]
                 if len(skipped) > pictures.tolerated * total:
                     raise _damaged(pictures, skipped)
                 if len(decoded.images):
                     yield _part(pictures, start, decoded)._replace(skipped=skipped[told:])
                     told = len(skipped)
-                target.flush()  # the part has been appended by now
-                self._note(key, decoded)
+                if not recalled:
+                    target.flush()  # the part has been appended by now
+                    self._note(key, decoded)
                 bar.update(len(names))
 
     def _ahead(self, pictures: Pictures) -> Iterator[tuple[int, str, Callable[[], Decoded]]]:
@@ -162,7 +163,7 @@ def _read(journal: Path) -> dict[str, dict[str, Any]]:
     for line in journal.read_text().splitlines() if journal.is_file() else []:
         try:
             key, entry = json.loads(line)
-        except ValueError:
+        except (ValueError, TypeError):
             continue
         found[key] = entry
     return found
