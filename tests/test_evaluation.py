@@ -209,6 +209,9 @@ class Mirror(Model):
     def reconstruct(self, x: Tensor) -> Tensor:
         return x + 0.05 * torch.randn_like(x)
 
+    def rate(self, x: Tensor) -> Tensor:
+        return x.new_tensor([0.5, 2.0]).expand(len(x), 2)
+
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
         return x.new_full((len(x),), -x[0].numel() * math.log(256))
 
@@ -222,9 +225,24 @@ def test_abilities_are_measured_and_repeat_themselves(whole: Set) -> None:
     assert found["psnr"] == pytest.approx(-20 * math.log10(0.025), abs=1)
     assert found["mse"] == pytest.approx(0.025**2, rel=0.3)
     assert 0.5 < found["ssim"] < 1
+    assert result["rate"] == {"nats": 2.5, "active": 2, "latents": 2, "n": 120, "split": "test"}
     torch.manual_seed(5)
     assert evaluation.abilities(Mirror(), test, seed=3, device=CPU) == result
     assert evaluation.abilities(Mirror(), test, seed=4, device=CPU) != result
+
+
+def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> None:
+    class Told(Model):
+        needs = frozenset({"image", "label"})
+
+        def reconstruct(self, x: Tensor, cond: Tensor) -> Tensor:
+            return x * (cond == 1).view(-1, 1, 1, 1)
+
+    test = whole.test
+    made = evaluation.abilities(Told(), test.images, seed=0, device=CPU, labels=test.labels)["reconstruction"]
+    other = test.images[test.labels != 1]
+    lost = ((other.double() - 127.5) / 255).square().mean() * len(other) / len(test.images)  # they become grey
+    assert made["mse"] == pytest.approx(float(lost), rel=0.01)
 
 
 def test_a_model_without_abilities_has_no_such_figures(whole: Set) -> None:

@@ -14,7 +14,8 @@ else a model can do. Together they make metrics.json (and floor.json, where real
     label_accuracy              rate, classes (of each), n, space: of samples drawn by label, and in the floor
     duplicates                  rate, threshold, n
     nearest_train               mean, median, ratio, copies, n, n_real
-    reconstruction              ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
     bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
 
 Each metric's file says what its figures mean. A figure that is not finite is written as null. Everything is computed
@@ -37,6 +38,7 @@ from paragone.metrics.base import (
     Classified,
     Conditional,
     Embedded,
+    Encoded,
     Pixels,
     Predicted,
     Reconstructed,
@@ -240,29 +242,35 @@ def measure(view: View) -> dict[str, Any]:
     return result
 
 
-def abilities(model: Model, test: Tensor, seed: int, device: torch.device) -> dict[str, Any]:
-    """Reconstruction and likelihood of real test images (N,H,W,C) uint8, for models that have them; else nothing.
+def abilities(
+    model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
+) -> dict[str, Any]:
+    """Reconstruction, rate and likelihood of real test images (N,H,W,C) uint8, for models that have them; else nothing.
 
-    Latents are drawn from (seed, batch), so the result is the same each time.
+    labels: the images' (N,), for models that take them. Latents are drawn from (seed, batch), so the result is the
+    same each time.
     """
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    given = [test, labels] if labels is not None and "label" in model.needs else [test]
     result: dict[str, Any] = {}
     if hasattr(model, "reconstruct"):
-        made = torch.from_numpy(quantise(_batched(model.reconstruct, test, seed, device)))
+        made = torch.from_numpy(quantise(_batched(model.reconstruct, given, seed, device)))
         result["reconstruction"] = {**measure(Reconstructed(test, made)), "n": len(test), "split": "test"}
+    if hasattr(model, "rate"):
+        result |= measure(Encoded(_batched(model.rate, given, seed, device)))
     if hasattr(model, "log_likelihood_bound"):
-        bound = _batched(model.log_likelihood_bound, test, seed, device)
+        bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
     return result
 
 
-def _batched(ability: Any, images: Tensor, seed: int, device: torch.device) -> Tensor:
+def _batched(ability: Any, given: list[Tensor], seed: int, device: torch.device) -> Tensor:
     parts = []
     with torch.no_grad():
-        for i, part in enumerate(images.split(BATCH)):
+        for i, (part, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
             seed_all(seed, Stream.EVALUATE, i)
             x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
-            parts.append(ability(x).cpu())
+            parts.append(ability(x, *(own.to(device) for own in labels)).cpu())
     return torch.cat(parts)
 
 

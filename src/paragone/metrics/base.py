@@ -90,4 +90,10 @@ class Bounded(NamedTuple):
     dims: int  # H W C
 
 
-View = Embedded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded
+class Encoded(NamedTuple):
+    """What a model's latents tell of real held-out images."""
+
+    rate: Tensor  # (N,z_dim) nats: KL of each latent's posterior from its prior
+
+
+View = Embedded | Encoded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded

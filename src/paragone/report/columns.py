@@ -158,7 +158,28 @@ RECONSTRUCTION = [
     ),
     Column("psnr", "PSNR", "metrics.reconstruction.psnr", "dB", "high", 1, about="of reconstructed test images"),
 ]
+MULTI_SCALE = Column(
+    "ms_ssim",
+    "MS-SSIM",
+    "metrics.reconstruction.ms_ssim",
+    "",
+    "high",
+    3,
+    about="structural similarity of reconstructed test images at several scales: two at 32 px, three at 64 px",
+)
 MEAN_SQUARE = Column("mse", "MSE", "metrics.reconstruction.mse", "", "low", 4, about="of reconstructed test images")
+RATE = [
+    Column(
+        "rate",
+        "Rate",
+        "metrics.rate.nats",
+        "nats",
+        "",
+        2,
+        about="divergence of the latents' posterior from their prior on test images: what the latents hold of an image",
+    ),
+    Column("active_latents", "Latents in use", "metrics.rate.active", "", "", 0, about="of a rate above 0.01 nats"),
+]
 BITS = Column(
     "bits_per_dimension",
     "Bound",
@@ -251,7 +272,7 @@ def cost() -> list[Column]:
 
 
 def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MEAN_SQUARE, BITS]
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, BITS]
 
 
 def compact(spaces: list[str]) -> list[Column]:

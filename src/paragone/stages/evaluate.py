@@ -51,8 +51,9 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     network, _ = checkpoint.load_model(root / where.weights)
     labels = sampling.labels(network, train, len(samples), where.seed)
     result = evaluation.evaluate(samples, reference, extractors, device, labels)
-    real = evaluation.choose(test.images, profile.samples)
-    return result | evaluation.abilities(network, real, where.seed, device)
+    real = evaluation.choose(torch.arange(len(test.images)), profile.samples)
+    known = None if test.labels is None else test.labels[real]
+    return result | evaluation.abilities(network, test.images[real], where.seed, device, known)
 
 
 def read_samples(path: Path, shape: tuple[int, ...]) -> Tensor:

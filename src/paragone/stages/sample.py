@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from paragone import checkpoint, files, hardware, paths, sampling
+from paragone import checkpoint, files, gallery, hardware, paths, sampling
 from paragone.datasets import base
 from paragone.params import Params
 
@@ -33,6 +33,9 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         images, seconds = sampling.sample(net, n, seed=seed, batch=batch, **options)
         sizes = [min(batch, n - start) for start in range(0, n, batch)]
         speed = sampling.speed(net, seconds, sizes, **options)._asdict()
+        test = base.load(root / paths.prepared(dataset), "test")
+        for name, picture in gallery.draw(net, test, seed=seed, device=device).items():
+            files.write(root / this.pictures / f"{name}.png", picture.save)
         if cond is not None:
             files.write(
                 root / this.pictures / "classes.png", sampling.class_wall(images, cond, train.spec.classes).save
