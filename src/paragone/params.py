@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 
 from paragone import registry
 from paragone.models.base import Plan
+from paragone.studies.base import Work
 
 FILE = "params.yaml"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -63,6 +64,7 @@ class Profile(_Strict):
     sample_batch: Annotated[int, Field(ge=1)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
+    studies: dict[Name, dict[str, Any]] = {}  # measurements over its runs (paragone/studies), with their options
 
     @model_validator(mode="after")
     def _no_repeats(self) -> Self:
@@ -111,6 +113,15 @@ class Params(_Strict):
         config = registry.model_class(self.model(profile, model)).Config
         checked = _checked(config, overrides, f"profiles.{profile}.models.{model}.config")
         return {key: getattr(checked, key) for key in overrides}
+
+
+    def study(self, root: Path, profile: str, name: str) -> Work:
+        """What a study of a profile works on; its options are checked."""
+        where, settings = f"profiles.{profile}.studies", self.get_profile(profile)
+        options = _pick(settings.studies, name, "study", where)
+        checked = _checked(registry.load("studies", name).Options, options, f"{where}.{name}")
+        rows = {dataset: settings.rows(dataset) for dataset in settings.datasets}
+        return Work(root, profile, rows, settings.seeds, checked)
 
 
 def _pick(mapping: Mapping[str, Any], name: str, what: str, where: str) -> Any:
@@ -178,6 +189,11 @@ def _check_names(params: Params) -> None:
             known = ", ".join(registry.names("extractors"))
             raise ParamsError(f"{FILE}: profiles.{profile_name}.spaces: no such space '{unknown[0]}'; known: {known}")
         _check_titles(profile_name, profile)
+        for name in profile.studies:
+            if name not in registry.names("studies"):
+                known = ", ".join(registry.names("studies"))
+                raise ParamsError(f"{FILE}: profiles.{profile_name}.studies: no such study '{name}'; known: {known}")
+            params.study(Path(), profile_name, name)
         for row in profile.models:
             _check_model(params, profile_name, row)
 

@@ -223,6 +223,6 @@ def _report(params: Params, profile: str) -> Stage:
     return {
         "cmd": f"paragone report {profile}",
         "deps": [*for_each_dataset, *runs, *(str(paths.study(profile, name)) for name in settings.studies)],
-        "params": _depends(["stages.report"], [f"profiles.{profile}"]),
+        "params": _depends(["stages.report", "claims"], [f"profiles.{profile}"]),
         "outs": _kept(folder / "index.html", folder / "tables", folder / "figures"),
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paragone.report import page, results, tables
+from paragone.report import claims, page, results, tables
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 SOURCES = ("src", "href", "action", "data", "poster", "srcset")
@@ -83,7 +83,7 @@ def test_every_image_says_what_it_shows(read):
     assert all(i["alt"] and str(i["src"]).startswith("data:image/png;base64,") for i in walls)
 
 
-def test_all_parts_are_there(read):
+def test_all_parts_are_there(read, project):
     text = " ".join(" ".join(read.text).split())
     for part in ("Image generators, compared on the same terms", "MNIST-5K", "FASHION-MNIST", "How to read this",
                  "Real test images (floor)", "What each column means", "Not finished",
@@ -91,7 +91,8 @@ def test_all_parts_are_there(read):
                  "Not comparable with our figures unless the protocol is the same.", "3 of 3 checks passed",
                  "mnist-5k/ddim/2", "CC BY-SA 3.0", "Runs finished"):  # fmt: skip
         assert part in text
-    assert read.count["svg"] == 6
+    measured = [j for j in claims.judge(project.found, project.params) if j.finding.effects]
+    assert read.count["svg"] == 2 * 3 + len(measured)
     assert read.count["dialog"] == 1
 
 
@@ -168,7 +169,7 @@ def test_a_project_without_runs_has_a_page(project, tmp_path):
     found = results.read(tmp_path, project.params, "quick")
     built = {d.name: tables.build(found, d) for d in found.datasets}
     reader = Reader()
-    reader.feed(page.html(found, built, {d.name: [] for d in found.datasets}))
+    reader.feed(page.html(found, built, {d.name: [] for d in found.datasets}, []))
     assert reader.open == []
     assert reader.count["table"] >= 4
     assert "0 of 48" in " ".join(reader.text)

@@ -25,7 +25,7 @@ PICTURES = {
 }
 """What models may have in their folder `pictures`: file name without suffix -> title and caption."""
 
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "paragone",
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",
@@ -68,14 +68,14 @@ def encode(plot: Plot, suffix: str) -> bytes:
     """The bytes of a figure; transparent as SVG, on white as PNG."""
     buffer = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[suffix]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         plot.figure.savefig(buffer, format=suffix, dpi=160, metadata=metadata, transparent=suffix == "svg")
     return buffer.getvalue()
 
 
 def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
     """Every figure of one data set for which something has been measured."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         yield from filter(None, [_walls(results, dataset)])
         for against in ("sampling", "training"):
             figure = scatter.draw(main, against)

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 from PIL import Image
 
-from paragone.report import figures, published, render
+from paragone.report import claims, figures, published, render, stability
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
 from paragone.report.results import DataSet, Json, Results, is_figure
@@ -21,8 +22,10 @@ WALL_BYTES = 1_200_000  # of all walls together
 _FOLDER = Path(__file__).parent
 
 
-def html(results: Results, tables: dict[str, list[Table]], plots: dict[str, list[Plot]]) -> str:
-    """The page of a profile, from the tables and figures of each data set."""
+def html(
+    results: Results, tables: dict[str, list[Table]], plots: dict[str, list[Plot]], judged: list[claims.Judged]
+) -> str:
+    """The page of a profile, from the tables and figures of each data set and the verdicts on the claims."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -32,6 +35,7 @@ def html(results: Results, tables: dict[str, list[Table]], plots: dict[str, list
         results=results,
         sections=sections,
         facts=_facts(results),
+        board=_board(judged),
         glossary=_glossary(tables),
         warning=published.WARNING,
         css=Markup((_FOLDER / "page.css").read_text()),
@@ -57,9 +61,20 @@ def _section(results: Results, dataset: DataSet, tables: list[Table], plots: lis
             "grid": _published_grid(figured),
             "protocols": figured.protocols.to_dict("records"),
         },
+        "stability": stability.grid(results, dataset),
         "validation": _validation(dataset),
         "data": _data(dataset),
         "lineage": render.lineage(results, dataset.name, dataset.title),
+    }
+
+
+def _board(judged: list[claims.Judged]) -> Json:
+    """The claims for the page: how many of each verdict, and each claim with its figure."""
+    drawn = {plot.name: _plot(plot) for plot in claims.plots(judged)}
+    return {
+        "counts": Counter(str(j.finding.verdict) for j in judged),
+        "surveys": claims.SURVEYS,
+        "claims": [{"id": j.id, **j._asdict(), "plot": drawn.get(f"claim-{j.id.lower()}")} for j in judged],
     }
 
 

@@ -9,7 +9,7 @@ from paragone import files, paths, registry
 from paragone.fingerprint import closure
 from paragone.params import Params
 
-_OWN = ("__init__", "fingerprint", "pipeline", "track")  # no pipeline stage depends on their code
+_OWN = ("__init__", "claims", "fingerprint", "pipeline", "track")  # no pipeline stage depends on their code
 
 
 def run(root: Path, params: Params) -> None:
@@ -23,7 +23,7 @@ def fingerprints() -> dict[str, Any]:
     stages = sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem not in _OWN)
     modules = {
         kind: {name: registry.module_name(kind, name) for name in registry.names(kind)}
-        for kind in ("models", "datasets", "metrics", "extractors")
+        for kind in ("models", "datasets", "metrics", "extractors", "studies", "claims")
     }
     return {
         "stages": {stage: closure(f"paragone.stages.{stage}") for stage in stages},
@@ -31,4 +31,6 @@ def fingerprints() -> dict[str, Any]:
         "datasets": {name: closure(module) for name, module in modules["datasets"].items()},
         "metrics": closure(*modules["metrics"].values()),
         "extractors": closure(*modules["extractors"].values()),
+        "studies": {name: closure(module) for name, module in modules["studies"].items()},
+        "claims": closure(*modules["claims"].values()),
     }

@@ -1,0 +1,48 @@
+"""Intervals at 95 %: of a mean over seeds, of paired ratios and differences, of a share."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """An estimate, its interval, and how many values it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def mean(values: Sequence[float]) -> Interval:
+    """Student's t-interval of a mean. Raises ValueError for fewer than two values: one seed has no interval."""
+    if len(values) < 2:
+        raise ValueError(f"{len(values)} values have no interval; it takes at least 2")
+    centre = float(np.mean(values))
+    error = float(stats.sem(values))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * error if error else 0.0
+    return Interval(centre, centre - half, centre + half, len(values))
+
+
+def difference(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """Mean of a - b, paired: a[i] and b[i] share a seed."""
+    return mean([x - y for x, y in zip(a, b, strict=True)])
+
+
+def ratio(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """Geometric mean of a / b, paired; the t-interval is of the logarithms. Raises ValueError unless all exceed 0."""
+    if min(*a, *b) <= 0:
+        raise ValueError(f"a ratio needs positive figures; there is {min(*a, *b):g}")
+    logs = mean([math.log(x / y) for x, y in zip(a, b, strict=True)])
+    return Interval(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high), logs.n)
+
+
+def share(hits: int, n: int) -> Interval:
+    """Wilson's interval of a share: of use at small n and near 0 and 1 (Wilson 1927)."""
+    found = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")
+    return Interval(hits / n, float(found.low), float(found.high), n)

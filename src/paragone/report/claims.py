@@ -1,0 +1,113 @@
+"""The surveys' sentences with their verdicts: a board, a figure a claim, and what is missing for the rest."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from paragone import files, paths, registry
+from paragone.claims.base import SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
+from paragone.params import Params
+from paragone.report import scatter
+from paragone.report.figures import STYLE, Plot
+from paragone.report.render import Grid, Line, Text
+from paragone.report.results import Results
+from paragone.report.scatter import INK, PALETTE
+
+COLOURS = {
+    Verdict.SUPPORTED: PALETTE[2],
+    Verdict.CONTRADICTED: PALETTE[1],
+    Verdict.UNCERTAIN: PALETTE[6],
+}
+KEY = "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; dotted: the size that counts."
+
+
+class Judged(NamedTuple):
+    """A claim and what the runs say of it."""
+
+    id: str  # "C03"
+    claim: Claim
+    finding: Finding
+
+
+def judge(results: Results, params: Params) -> list[Judged]:
+    """Every claim, in order, put to the test by the runs and studies of one profile. Raises ValueError (see `find`)."""
+    evidence = Evidence(results, _studies(results.root, params, results.profile))
+    judged = []
+    for name in registry.names("claims"):
+        module = registry.load("claims", name)
+        judged.append(Judged(number_of(name), module.CLAIM, find(module.CLAIM, module.judge, evidence)))
+    return judged
+
+
+def number_of(name: str) -> str:
+    """The claim's number, from its file's name."""
+    return name.partition("_")[0].upper()
+
+
+def _studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
+    written = {name: root / paths.study(profile, name) for name in params.get_profile(profile).studies}
+    return {name: files.read_json(file) for name, file in written.items() if file.exists()}
+
+
+def grid(judged: list[Judged], results: Results) -> Grid:
+    """The board: a line a claim."""
+    headers = ["Claim", "Verdict", "Sentence", "Survey", "Evidence"]
+    lines = [
+        Line("model", [
+            Text(j.id), Text(j.finding.verdict), Text(j.claim.sentence), Text(", ".join(j.claim.surveys)),
+            Text(j.finding.reason),
+        ])
+        for j in judged
+    ]  # fmt: skip
+    caption = [
+        f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
+        "Intervals are at 95 %, paired by seed; the rule of each verdict was written before its figures were looked at.",
+        *(f"{key}: {title}." for key, title in SURVEYS.items()),
+    ]
+    return Grid("The surveys' sentences, re-measured", headers, [""] * 5, [False] * 5, lines, caption)
+
+
+def rules(judged: list[Judged]) -> Grid:
+    """What is measured for each claim, and when it counts as supported."""
+    lines = [Line("model", [Text(j.id), Text(j.claim.measured), Text(j.claim.rule)]) for j in judged]
+    return Grid("How each sentence is tested", ["Claim", "Measured", "Rule"], [""] * 3, [False] * 3, lines, [])
+
+
+def plots(judged: list[Judged]) -> Iterator[Plot]:
+    """A figure for each claim that was measured: its effects with their intervals."""
+    with mpl.rc_context(STYLE):
+        for j in judged:
+            if j.finding.effects:
+                title = f"{j.id}: {j.finding.verdict}"
+                yield Plot(f"claim-{j.id.lower()}", title, f"{j.claim.sentence} {KEY}", forest(j.finding.effects))
+
+
+def forest(effects: tuple[Effect, ...]) -> Figure:
+    """Effects under each other, one axis a unit."""
+    units = list(dict.fromkeys(e.unit for e in effects))
+    groups = [[e for e in effects if e.unit == unit] for unit in units]
+    heights = [0.55 * len(group) + 0.75 for group in groups]
+    figure = Figure(figsize=(7.2, sum(heights)), layout="constrained")
+    axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
+    for ax, unit, group in zip(axes, units, groups, strict=True):
+        _panel(ax, unit, group)
+    scatter.settle(figure)
+    return figure
+
+
+def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect]) -> None:
+    factor = 100 if unit == "%" else 1
+    for y, effect in enumerate(reversed(group)):
+        colour, (value, low, high) = COLOURS[effect.verdict], (factor * v for v in effect.size[:3])
+        ax.plot([low, high], [y, y], color=colour, linewidth=2)
+        ax.plot([value], [y], "o", color=colour)
+        ax.plot([factor * effect.neutral] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle="--")
+        ax.plot([factor * effect.at_least] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")
+        ax.annotate(f"{effect.what}: {number(effect)}", (0, y + 0.34), xycoords=("axes fraction", "data"), fontsize=7.5)
+    if unit == "times" and all(e.size.low > 0 for e in group):
+        ax.set_xscale("log")
+    ax.set(yticks=[], ylim=(-0.5, len(group) - 0.2), xlabel={"times": "times (log)", "": "difference"}.get(unit, unit))
+    ax.spines["left"].set_visible(False)

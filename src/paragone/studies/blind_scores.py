@@ -1,0 +1,105 @@
+"""What scores cannot see: real test images beside a few of them repeated, and beside blurred ones.
+
+Three sets of equal size and equal classes. `real`: test images. `repeated`: a few of a class, over and over: no
+diversity, and every image real. `blurred`: the same images without their detail. Each gets the Inception Score of the
+data set's classifier, the Frechet distance, coverage, and the mean SSIM of an image to the nearest training image.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from paragone import evaluation, hardware, paths
+from paragone.datasets import base as datasets
+from paragone.extractors.base import Extractor
+from paragone.metrics.base import Statistics
+from paragone.metrics.frechet import frechet_distance
+from paragone.metrics.inception_score import inception_score
+from paragone.metrics.prdc import prdc
+from paragone.metrics.ssim import ssim
+from paragone.seeding import Stream, generator
+from paragone.studies.base import Work
+
+SPACE = "classifier"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    n: int = 500  # images a set
+    kept: int = 3  # different images a class in the repeated set
+    sigma: float = 1.5  # of the blur, pixels
+    draws: int = 5
+    searched: int = 1000  # training images among which the nearest is sought
+    compared: int = 100  # images a set whose nearest is sought
+
+
+def depends(work: Work) -> list[Path]:
+    """The real data, the classifier and the reference."""
+    return [
+        f for d in work.datasets for f in (paths.prepared(d), paths.classifier(d), paths.reference(work.profile, d))
+    ]
+
+
+def measure(work: Work) -> dict[str, Any]:
+    """{data set: {"real" | "repeated" | "blurred": [{draw, is, fd, coverage, ssim}]}}."""
+    options, device = work.options, hardware.device()
+    found: dict[str, Any] = {}
+    for dataset in work.datasets:
+        prepared = work.root / paths.prepared(dataset)
+        train, test = datasets.load(prepared, "train"), datasets.load(prepared, "test")
+        if test.labels is None:
+            continue
+        (extractor,) = evaluation.load_extractors(work.root, dataset, [SPACE]).values()
+        loaded = evaluation.load(work.root / paths.reference(work.profile, dataset), {extractor.name: extractor}, train)
+        space = loaded.spaces[extractor.name]
+        pool = evaluation.choose(train.images, options.searched)
+        rows: dict[str, list[dict[str, float]]] = {"real": [], "repeated": [], "blurred": []}
+        for draw in range(options.draws):
+            for name, images in _sets(test.images, test.labels, options, draw).items():
+                rows[name].append({"draw": draw, **_scores(images, space, extractor, pool, options, device)})
+        found[dataset] = {"space": extractor.name, "n_real": space.statistics.n, "sets": rows}
+    return {"n": options.n, "kept": options.kept, "sigma": options.sigma, "draws": options.draws, "datasets": found}
+
+
+def _sets(images: Tensor, labels: Tensor, options: Options, draw: int) -> dict[str, Tensor]:
+    order = torch.randperm(len(images), generator=generator(draw, Stream.EVALUATE))
+    classes = labels.unique()
+    a_class = options.n // len(classes)
+    real, repeated = [], []
+    for c in classes:
+        own = order[labels[order] == c]
+        real.append(own[:a_class])
+        repeated.append(own[: options.kept].repeat(-(-a_class // options.kept))[:a_class])
+    kept = images[torch.cat(real)]
+    return {"real": kept, "repeated": images[torch.cat(repeated)], "blurred": _blur(kept, options.sigma)}
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    """uint8 (N,H,W,C), without its detail."""
+    return torch.from_numpy(ndimage.gaussian_filter(images.numpy(), (0, sigma, sigma, 0)))
+
+
+def _scores(
+    images: Tensor, space: evaluation.Space, extractor: Extractor, pool: Tensor, options: Options, device: torch.device
+) -> dict[str, float]:
+    order = torch.randperm(len(images), generator=generator(0, Stream.EVALUATE))
+    images = images[order]  # the score is taken over splits, which must not be sorted by class
+    features = extractor.extract(images, device)
+    assert features.logits is not None
+    return {
+        "is": inception_score(features.logits)[0],
+        "fd": frechet_distance(space.statistics, Statistics.of(features.values)),
+        "coverage": prdc(space.subset, features.values)["coverage"],
+        "ssim": _nearest_ssim(images[: options.compared], pool),
+    }
+
+
+def _nearest_ssim(images: Tensor, pool: Tensor) -> float:
+    """Mean SSIM of images to the most alike of the pool, where alike is the smallest squared difference."""
+    a, b = (x.flatten(1).float() for x in (images, pool))
+    nearest = (b.square().sum(1) - 2 * a @ b.T).argmin(1)
+    return float(ssim(images, pool[nearest]).mean())
