@@ -8,19 +8,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from difflib import get_close_matches
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
-import psutil
 import typer
 import yaml
 from rich.console import Console
 
 from flows import graph as graphs
-from flows import locks
+from flows import locks, preparation, server
 from flows.processes import Guard, tail
+from flows.request import Request, RequestError, check
 from flows.screen import Screen
 from paragone import environment, files, paths
 
@@ -34,16 +33,28 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
-def cores() -> int:
-    """Physical cores that this process may use."""
-    physical = psutil.cpu_count(logical=False) or 1
-    return min(physical, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else physical
+class Plan(NamedTuple):
+    """What a request comes to: the graph, the stages to visit and those to run though nothing changed."""
+
+    graph: graphs.Graph
+    visits: dict[str, set[str]]
+    forced: frozenset[str]
 
 
 @app.command()
 def main(
     profile: Annotated[str, typer.Option(help="Which profile of params.yaml; its `profile:` if left out.")] = "",
-    slots: Annotated[int, typer.Option(min=0, help="Stages at once, one core each; 0: one a physical core.")] = 0,
+    datasets: Annotated[str, typer.Option(help="Only these of its data sets, as a,b.")] = "",
+    models: Annotated[str, typer.Option(help="Only these of its models, as a,b, and the parents they need.")] = "",
+    seeds: Annotated[str, typer.Option(help="Only these of its seeds, as 0,1.")] = "",
+    slots: Annotated[int, typer.Option(help="Stages at once, one core each; 0: one a physical core.")] = 0,
+    gpus: Annotated[
+        str, typer.Option(help="auto, all (at least one), none, or ids as 0,1; an id may repeat.")
+    ] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Run the chosen runs' stages again, though current.")] = False,
+    limit: Annotated[
+        float | None, typer.Option(help="Hours that a stage may take; its profile's `stage_hours`.")
+    ] = None,
 ) -> None:
     """Bring a profile up to date and print its comparison table.
 
@@ -54,7 +65,19 @@ def main(
     Each stage's output is .logs/PROFILE/STAGE.log. `dvc repro` does the same, one stage at a time.
     """
     try:
-        status = run(environment.find_root(), profile, slots or cores())
+        root = environment.find_root()
+        request = check(
+            root,
+            profile=profile,
+            datasets=_listed(datasets),
+            models=_listed(models),
+            seeds=_numbers(seeds),
+            slots=slots,
+            gpus=gpus,
+            force=force,
+            hours=limit,
+        )
+        status = run(root, request)
     except (ValueError, OSError, RuntimeError) as error:
         console.print(f"flow: {error}", style="red")
         status = 1
@@ -64,81 +87,114 @@ def main(
     raise typer.Exit(status)
 
 
-def run(root: Path, profile: str, slots: int) -> int:
-    """Bring `profile` up to date with `slots` stages at once; returns 0, or 1 if a stage failed.
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
-    Raises locks.BusyError if a flow runs already, ValueError for an unknown profile, RuntimeError if preparations fail.
+
+def _numbers(text: str) -> list[int]:
+    for name in _listed(text):
+        if not name.isdecimal():
+            raise RequestError(f"seeds: '{name}' is no whole number; give them as 0,1")
+    return [int(name) for name in _listed(text)]
+
+
+def run(root: Path, request: Request) -> int:
+    """Do what is asked as a Prefect flow and print the table; returns 0, or 1 if a stage failed.
+
+    Raises BusyError if a flow runs already, ValueError for what cannot be done, RuntimeError if preparations fail.
     """
     os.environ.update(PREFECT)
-    environment.prepare(root)
-    if str(BIN) not in os.environ["PATH"].split(os.pathsep):  # the environment is not activated
-        os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    enter(root)
+    server.check()
     began = time.monotonic()
-    profile, target = _target(root, profile)
-    with locks.only_flow(root, f"profile {profile}"):
-        for sentence in locks.restore(root):
-            console.print(sentence, style="yellow")
-        graph = _prepare(root, profile)
-        visits = graphs.plan(graph, target)
-        current = len(graphs.reach([target], graph.upstream)) - len(visits)
-        console.print(f"Profile {profile}: {len(visits)} stages to visit, {current} current, {slots} at once.")
-        failed = bool(visits) and _visit(root, profile, slots, graph, visits, target)
-        table = subprocess.run(["paragone", "table", profile], cwd=root, check=False)
+    with locks.only_flow(root, f"profile {request.profile}"):
+        plan = make_plan(root, request)
+        failed = bool(plan.visits) and _recorded(root, request, plan)
+        table = subprocess.run(["paragone", "table", request.profile], cwd=root, check=False)
     console.print(f"{'Failed' if failed else 'Done'} in {time.monotonic() - began:.0f} s.")
     return int(failed or table.returncode != 0)
 
 
-def _target(root: Path, profile: str) -> tuple[str, str]:
-    """The profile's name and the address of its last stage, unchecked: `paragone pipeline` makes the checks."""
-    values = yaml.safe_load((root / "params.yaml").read_text())
-    name = profile or values["profile"]
-    if name not in values["profiles"]:
-        near = get_close_matches(name, values["profiles"], n=1) or list(values["profiles"])
-        raise ValueError(f"params.yaml: no profile '{name}'; did you mean {' or '.join(near)}?")
-    trunk = paths.trunk(name, values["profile"])
-    return name, "report" if trunk == Path("dvc.yaml") else f"{trunk}:report"
+def enter(root: Path) -> None:
+    """Let this process and its children find the project's stores and, with no environment activated, its commands."""
+    environment.prepare(root)
+    if str(BIN) not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 
 
-def _prepare(root: Path, profile: str) -> graphs.Graph:
-    """Regenerate the pipelines and the code's fingerprints, on which the rest depends, and read the graph."""
-    logs = root / ".logs" / profile
-    steps = {
-        "pipeline": ["paragone", "pipeline"],
-        "code": ["dvc", "--wait-for-lock", "repro", "--single-item", "code"],
-    }
-    with Guard() as guard:
-        for name, command in steps.items():
-            if guard.run(command, root, logs / f"{name}.log"):
-                raise RuntimeError(f"`{name}` failed; the end of its log:\n{tail(logs / f'{name}.log')}")
-    return graphs.read(root)
+def make_plan(root: Path, request: Request) -> Plan:
+    """Regenerate what the graph is made from, read it, and see what is to be visited; the flow's lock is held."""
+    for sentence in locks.restore(root):
+        console.print(sentence, style="yellow")
+    preparation.prepare(root, root / ".logs" / request.profile)
+    graph = graphs.read(root)
+    forced = frozenset(request.runs(graph)) if request.force else frozenset()
+    targets = request.targets(graph)
+    visits = graphs.plan(graph, targets, forced)
+    current = len(graphs.reach(targets, graph.upstream)) - len(visits)
+    where = f", {len(request.gpus)} on a GPU" if request.gpus else ""
+    console.print(
+        f"Profile {request.profile}: {len(visits)} stages to visit, {current} current, {request.slots} at once{where}."
+    )
+    return Plan(graph, visits, forced)
 
 
-def _visit(
-    root: Path, profile: str, slots: int, graph: graphs.Graph, visits: Mapping[str, set[str]], target: str
-) -> bool:
-    """Run the stages under Prefect, and the report by itself where a failure keeps DVC from it; whether any failed."""
-    from flows.server import serving
+def _recorded(root: Path, request: Request, plan: Plan) -> bool:
+    """Visit the stages in a Prefect flow of their own; whether any failed. Raises RuntimeError if it broke off."""
+    with server.serving(root, root / ".logs/prefect-server.log"):
+        from prefect import flow  # Prefect reads its settings when imported
+        from prefect.states import Completed, Failed
 
-    seen = root / ".logs" / profile / "seconds.json"
+        from flows.artifacts import LOST
+
+        found: list[bool] = []
+
+        def benchmark(choices: dict[str, Any]) -> Any:
+            found.append(visit(root, request, plan))
+            return Failed(message="some stages failed") if found[0] else Completed()
+
+        try:
+            named = flow(name="benchmark", flow_run_name=request.profile)(benchmark)
+            state: Any = named(asdict(request), return_state=True)
+            reason = state.message
+        except LOST as error:
+            reason = f"Prefect's server is gone ({type(error).__name__})"
+        if not found:
+            raise RuntimeError(f"the flow broke off: {reason}; start it again to go on from here")
+    return found[0]
+
+
+def visit(root: Path, request: Request, plan: Plan) -> bool:
+    """Run the stages inside of a Prefect flow, make the report from what there is, publish both; whether any failed."""
+    from flows import artifacts
+    from flows.execution import execute, label, log_file
+
+    seen = root / ".logs" / request.profile / "seconds.json"
     seconds: dict[str, float] = json.loads(seen.read_text()) if seen.exists() else {}
-    with serving(root, root / ".logs/prefect-server.log"):
-        from flows.execution import Result, execute, label, log_file  # Prefect reads its settings when imported
-
-        with Screen(len(visits), console) as screen:
-            results = execute(root, graph, visits, screen, profile=profile, slots=slots, seconds=seconds)
-    files.write_json(seen, seconds | {stage: r.seconds for stage, r in results.items() if r.state == "ran"})
-    failures: dict[str, Result] = {stage: r for stage, r in results.items() if r.state == "FAILED"}
-    for stage, result in failures.items():
-        log = log_file(root, profile, stage).relative_to(root)
+    with Screen(len(plan.visits), console) as screen:
+        results = execute(root, plan.graph, plan.visits, screen, request, seconds=seconds, forced=plan.forced)
+    files.write_json(seen, seconds | {stage: r.seconds for stage, r in results.items() if r.state == "Ran"})
+    failures = {stage: r.message for stage, r in results.items() if r.state == "Failed"}
+    for stage, message in failures.items():
+        log = log_file(root, request.profile, stage).relative_to(root)
         console.print(f"\n{label(stage)} failed; the end of {log}:", style="bold red")
-        console.print(result.message)
-    if results[target].state == "skipped":
-        console.print("\nThe report is made from what there is; the failed runs are rows that say why.")
-        log_path = root / ".logs" / profile / "report.log"
-        with Guard() as guard:
-            if guard.run(["paragone", "report", profile], root, log_path):
-                console.print(tail(log_path), style="red")
+        console.print(message)
+    if request.report not in results or results[request.report].state == "Skipped":
+        _report(root, request.profile, bool(failures))
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    report = root / paths.report(request.profile, values["profile"])
+    artifacts.publish(root, request.profile, report, {label(s): message for s, message in failures.items()})
     return bool(failures)
+
+
+def _report(root: Path, profile: str, failed: bool) -> None:
+    """Make the report directly, where a failure or the choice of a part keeps DVC from it."""
+    why = "; the failed runs are rows that say why" if failed else ""
+    console.print(f"\nThe report is made from what there is{why}.")
+    log = root / ".logs" / profile / "report.log"
+    with Guard() as guard:
+        if guard.run(["paragone", "report", profile], root, log):
+            console.print(tail(log), style="red")
 
 
 if __name__ == "__main__":

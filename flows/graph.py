@@ -1,7 +1,7 @@
 """DVC's graph of stages: what depends on what, what has changed, and in which order to visit it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,15 +48,19 @@ def reverse(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return back
 
 
-def plan(graph: Graph, target: str) -> dict[str, set[str]]:
-    """What to visit so that `target` becomes current: the changed stages it needs and what lies between.
+def plan(graph: Graph, targets: Collection[str], forced: Collection[str] = ()) -> dict[str, set[str]]:
+    """What to visit so that `targets` become current: the changed stages they need and what lies between.
 
-    Each stage comes with those of its inputs that are visited too. Raises ValueError for a target that is no stage.
+    Each stage comes with those of its inputs that are visited too. forced: stages that count as changed.
+    Raises ValueError for a target that is no stage.
     """
-    if target not in graph.upstream:
-        raise ValueError(f"no DVC stage '{target}'; `dvc stage list --all` names them, `paragone pipeline` makes them")
-    needed = reach([target], graph.upstream)
-    visited = reach(graph.changed & needed, reverse(graph.upstream)) & needed
+    for target in targets:
+        if target not in graph.upstream:
+            raise ValueError(
+                f"no DVC stage '{target}'; `dvc stage list --all` names them, `paragone pipeline` makes them"
+            )
+    needed = reach(targets, graph.upstream)
+    visited = reach((graph.changed | set(forced)) & needed, reverse(graph.upstream)) & needed
     return {stage: graph.upstream[stage] & visited for stage in visited}
 
 

@@ -42,23 +42,45 @@ def restore(root: Path) -> list[str]:
 
     DVC's note of who reads and writes which file, cut short by a kill, would stop every later command: it goes too.
     """
-    said = []
+    copies = sorted((root / FOLDER / "dvc").rglob("dvc.lock"))
+    said = [_drop_note(root), *(_check(root, copy) for copy in copies)]
+    return [sentence for sentence in said if sentence]
+
+
+def mend(root: Path, pipeline: Path) -> list[str]:
+    """The same for one pipeline while other stages run, after its `dvc` was killed."""
+    from dvc.lock import make_lock
+    from dvc.repo import Repo
+
+    copy = root / FOLDER / "dvc" / pipeline.with_name("dvc.lock")
+    with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
+        with make_lock(str(root / ".dvc/tmp/rwlock.lock"), tmp_dir=str(root / ".dvc/tmp")):  # DVC's own, for its note
+            said = [_drop_note(root)]
+        said += [_check(root, copy)] if copy.exists() else []
+    return [sentence for sentence in said if sentence]
+
+
+def _drop_note(root: Path) -> str | None:
     note = root / ".dvc/tmp/rwlock"
-    if note.exists() and not _is_json(note):
-        note.unlink()
-        said.append(f"{note.relative_to(root)} was cut short, probably by a kill; removed")
-    for copy in sorted((root / FOLDER / "dvc").rglob("dvc.lock")):
-        lock = root / copy.relative_to(root / FOLDER / "dvc")
-        have, had = _stages(lock), _stages(copy)
-        if not lock.exists() or had is None or not lock.with_name("dvc.yaml").exists():
-            copy.unlink()  # removed on purpose: by hand, by git, or with its pipeline
-        elif have is None or had - have:
-            lost = f"lacked {len(had - have)} of {len(had)} stages" if have is not None else "was cut short"
-            _copy(copy, lock)
-            said.append(f"{lock.relative_to(root)} {lost}, probably by a kill; restored from {copy.relative_to(root)}")
-        elif have != had:
-            _copy(lock, copy)
-    return said
+    if not note.exists() or _is_json(note):
+        return None
+    note.unlink()
+    return f"{note.relative_to(root)} was cut short, probably by a kill; removed"
+
+
+def _check(root: Path, copy: Path) -> str | None:
+    """Put back the lock file that `copy` stands for if it lost something, or bring the copy up to date."""
+    lock = root / copy.relative_to(root / FOLDER / "dvc")
+    have, had = _stages(lock), _stages(copy)
+    if not lock.exists() or had is None or not lock.with_name("dvc.yaml").exists():
+        copy.unlink()  # removed on purpose: by hand, by git, or with its pipeline
+    elif have is None or had - have:
+        lost = f"lacked {len(had - have)} of {len(had)} stages" if have is not None else "was cut short"
+        _copy(copy, lock)
+        return f"{lock.relative_to(root)} {lost}, probably by a kill; restored from {copy.relative_to(root)}"
+    elif have != had:
+        _copy(lock, copy)
+    return None
 
 
 def back_up(root: Path, pipeline: Path) -> None:

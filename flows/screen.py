@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-STYLES = {"ran": "green", "cached": "cyan", "current": "dim", "FAILED": "bold red", "skipped": "yellow"}
+STYLES = {"Ran": "green", "RunCache": "cyan", "UpToDate": "dim", "Failed": "bold red", "Skipped": "yellow"}
 
 
 class Screen:
@@ -50,6 +50,11 @@ class Screen:
         if note:
             line.append(f"  {note}", style="dim")
         self.console.print(line, soft_wrap=True)
+
+    def note(self, name: str, text: str) -> None:
+        """Something worth knowing of a stage that is not over."""
+        width = 2 * len(str(self.total)) + 3
+        self.console.print(Text.assemble(" " * width, ("Again    ", "yellow"), " " * 11, name, (f"  {text}", "dim")))
 
     def _footer(self) -> RenderableType:
         now = time.monotonic()

@@ -1,7 +1,7 @@
-"""A Prefect server for the length of a flow.
+"""Prefect's server: one for the length of a flow, or the one that is there already.
 
 Prefect's own ephemeral server dies before it has recorded the last tasks; one started beforehand keeps them all.
-Its records stay in the project's .prefect, where `prefect server start` shows them later.
+Its records stay in the project's .prefect, where `make serve` shows them later.
 """
 
 import os
@@ -13,42 +13,85 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.locks import FOLDER
 from flows.processes import Guard, tail
 
 START = 120  # seconds to wait: the first start in a project creates the database
+NOTE = FOLDER / "prefect.url"  # where `make serve` says where its server is
+LOOPBACK = "127.0.0.1"
+
+
+class ServerError(ValueError):
+    """A server is not where it should be, or something else is."""
+
+
+def check() -> None:
+    """Raise ServerError if PREFECT_API_URL names a server that does not answer."""
+    url = os.environ.get("PREFECT_API_URL")
+    if url is not None and not answers(f"{url}/health"):
+        raise ServerError(
+            f"PREFECT_API_URL: no Prefect server answers at {url}; start it, or unset the variable to have one started"
+        )
+
+
+def check_free(port: int, option: str = "--port") -> None:
+    """Raise ServerError if something listens at the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except (OSError, OverflowError) as error:
+            reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+            raise ServerError(f"port {port} cannot be used ({reason}); name another with {option}") from None
 
 
 @contextmanager
 def serving(root: Path, log: Path) -> Iterator[None]:
-    """Point PREFECT_API_URL at a server: the one it names already, or one that lives as long as this context.
+    """Point PREFECT_API_URL at a server: the one it names, that of `make serve`, or one for the length of this context.
 
     Raises RuntimeError with the end of the log if the server does not start.
     """
     if "PREFECT_API_URL" in os.environ:
         yield
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with Guard() as guard:
-        os.environ["PREFECT_SERVER_UI_ENABLED"] = "false"
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        server = guard.start(command, root, log)
-        deadline = time.monotonic() + START
-        while not _answers(f"http://127.0.0.1:{port}/api/health"):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Prefect's server did not start; the end of {log}:\n{tail(log)}")
-            time.sleep(0.1)
-        os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+        os.environ["PREFECT_API_URL"] = running(root) or start(guard, root, log, free_port(), interface=False)
         try:
             yield
         finally:
             del os.environ["PREFECT_API_URL"]
 
 
-def _answers(url: str) -> bool:
+def running(root: Path) -> str | None:
+    """The URL of the server that `make serve` runs in this project; None if there is none."""
+    note = root / NOTE
+    url = note.read_text() if note.exists() else ""
+    return url if url and answers(f"{url}/health") else None
+
+
+def start(guard: Guard, root: Path, log: Path, port: int, *, interface: bool) -> str:
+    """Start a server and wait until it answers; its URL. interface: with pages for a browser."""
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    server = guard.start(command, root, log, {"PREFECT_SERVER_UI_ENABLED": str(interface).lower()})
+    url = f"http://{LOOPBACK}:{port}/api"
+    deadline = time.monotonic() + START
+    while not answers(f"{url}/health"):
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"Prefect's server did not start; the end of {log}:\n{tail(log)}")
+        time.sleep(0.1)
+    return url
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind((LOOPBACK, 0))
+        return int(free.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of the address succeeds."""
     try:
         with urllib.request.urlopen(url, timeout=1) as reply:
             return bool(reply.status == 200)
-    except OSError:
+    except (OSError, ValueError):
         return False

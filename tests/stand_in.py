@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from paragone.params import Params
-from paragone.stages import pipeline
+from paragone.stages import pipeline as generator
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,15 +98,14 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text((ROOT / name).read_text())
     (folder / "params.yaml").write_text(yaml.safe_dump(SMALL))
     (folder / "upstream").write_text("x")
-    pipeline.run(folder, Params.model_validate(SMALL))
-    every = ("ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report")
-    code = {
-        "stages": dict.fromkeys(every, 1),
-        "models": dict.fromkeys(("ddpm", "ddim", "vae"), 1),
-        "datasets": {"mnist": 1, "fashion_mnist": 1},
-        "metrics": 1,
-        "extractors": 1,
-    }
+    generator.run(folder, Params.model_validate(SMALL))
+    code: dict[str, Any] = {}
+    for key in sorted(_fingerprints(folder)):
+        *above, last = key.split(".")
+        inner = code
+        for part in above:
+            inner = inner.setdefault(part, {})
+        inner[last] = 1
     (folder / "src/paragone").mkdir(parents=True)
     (folder / "src/paragone/code").write_text(yaml.safe_dump(code))
     command = folder / "build/paragone"
@@ -118,6 +117,16 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x"):
         subprocess.run(line.split(), cwd=folder, check=True)
     return folder
+
+
+def _fingerprints(folder: Path) -> set[str]:
+    """The keys of runs/code.yaml that the pipelines depend on."""
+    keys: set[str] = set()
+    for pipeline in [folder / "dvc.yaml", *(folder / "runs").rglob("dvc.yaml")]:
+        for stage in yaml.safe_load(pipeline.read_text())["stages"].values():
+            entries = stage.get("do", stage).get("params", [])
+            keys |= {key for entry in entries if isinstance(entry, dict) for key in entry["runs/code.yaml"]}
+    return keys
 
 
 def behave(folder: Path, behaviour: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ def test_runs_all_then_nothing_and_survives_an_emptied_lock(project: Path, prefe
     first = flow(project)
     assert first.returncode == 0, first.stdout + first.stderr
     assert f"{STAGES - 1} stages to visit, 1 current, 2 at once" in first.stdout
-    assert sum(" ran " in line for line in first.stdout.splitlines()) == STAGES - 1
+    assert sum(" Ran " in line for line in first.stdout.splitlines()) == STAGES - 1
     assert "digits/ddim train@0" in first.stdout
     assert "<paragone table quick>" in first.stdout
     assert "up to date" in dvc_status(project)
@@ -108,8 +108,8 @@ def test_a_failure_costs_its_descendants_only(project: Path) -> None:
     done = flow(project)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert sum(" ran " in line for line in lines) == STAGES - 5  # all but `code`, ddim's three and the report
-    assert [line.split()[-1] for line in lines if "skipped" in line and "report" in line] == ["train@0"]
+    assert sum(" Ran " in line for line in lines) == STAGES - 5  # all but `code`, ddim's three and the report
+    assert [line.split()[-1] for line in lines if "Skipped" in line and "report" in line] == ["train@0"]
     assert "paragone: paragone train quick digits ddim --seed 0 cannot go on" in done.stdout
     assert (project / "reports/index.html").exists()  # made directly from what there is
     assert "<paragone table quick>" in done.stdout
@@ -133,7 +133,7 @@ def test_a_killed_flow_leaves_no_process_and_goes_on_later(project: Path) -> Non
     stand_in.behave(project, {})
     again = flow(project)
     assert again.returncode == 0, again.stdout + again.stderr
-    ran = [line for line in again.stdout.splitlines() if " ran " in line]
+    ran = [line for line in again.stdout.splitlines() if " Ran " in line]
     assert any("ddpm train@0" in line for line in ran)
     assert not any("ingest" in line for line in ran)
     assert "up to date" in dvc_status(project)

@@ -15,14 +15,20 @@ def graph(*changed: str) -> Graph:
 
 
 def test_visits_what_changed_and_what_lies_between_it_and_the_target() -> None:
-    assert plan(graph("a"), "report") == {"a": set(), "child": {"a"}, "report": {"child"}}
-    assert plan(graph("other"), "report") == {}
-    assert plan(graph("data", "other"), "child") == {"data": set(), "a": {"data"}, "child": {"a"}}
+    assert plan(graph("a"), ["report"]) == {"a": set(), "child": {"a"}, "report": {"child"}}
+    assert plan(graph("other"), ["report"]) == {}
+    assert plan(graph("data", "other"), ["child"]) == {"data": set(), "a": {"data"}, "child": {"a"}}
+
+
+def test_several_targets_and_stages_that_run_though_current() -> None:
+    assert plan(graph(), ["a", "b"], {"a"}) == {"a": set()}
+    assert plan(graph("data"), ["a", "b"]) == {"data": set(), "a": {"data"}, "b": {"data"}}
+    assert plan(graph(), ["b"], {"a"}) == {}
 
 
 def test_a_target_that_is_no_stage_is_named() -> None:
     with pytest.raises(ValueError, match=r"no DVC stage 'nope'; .*paragone pipeline"):
-        plan(graph(), "nope")
+        plan(graph(), ["nope"])
 
 
 def test_the_longest_chain_comes_first() -> None:

@@ -1,0 +1,96 @@
+"""What this machine can run at once: cores, and GPUs that stages take turns on."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import psutil
+
+COMPUTING = frozenset({"train", "sample", "evaluate", "classifier", "reference"})  # stages that use a GPU
+
+
+class MachineError(ValueError):
+    """The machine does not have what is asked of it."""
+
+
+def cores() -> int:
+    """Physical cores that this process may use."""
+    physical = psutil.cpu_count(logical=False) or 1
+    return min(physical, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else physical
+
+
+def gpus() -> list[str]:
+    """Ids of the GPUs that this process may use: all that nvidia-smi lists, or those of CUDA_VISIBLE_DEVICES."""
+    listed = _listed()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [index for index, _ in listed]
+    known = {name for both in listed for name in both}
+    return [name for name in visible.split(",") if name in known or (listed and name.startswith("MIG-"))]
+
+
+def _listed() -> list[tuple[str, str]]:
+    """(index, uuid) of every GPU; none where the driver's tool is missing or fails."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    asked = subprocess.run(
+        ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"], capture_output=True, text=True, check=False
+    )
+    lines = asked.stdout.splitlines() if asked.returncode == 0 else []
+    return [(index.strip(), uuid.strip()) for index, _, uuid in (line.partition(",") for line in lines)]
+
+
+def choose(wish: str) -> list[str]:
+    """The GPU ids that `auto`, `all`, `none` or a list such as `0,1,1` stands for. Raises MachineError."""
+    if wish == "none":
+        return []
+    there = gpus()
+    found = ", ".join(there) or "none"
+    if wish == "all" and not there:
+        raise MachineError("gpus: 'all' asks for at least one GPU and nvidia-smi lists none here; ask for 'auto'")
+    if wish in ("auto", "all"):
+        return there
+    ids = [name.strip() for name in wish.split(",")]
+    for name in ids:
+        if name not in there:
+            raise MachineError(f"gpus: there is no GPU '{name}' here, there is: {found}; or ask for auto, all or none")
+    return ids
+
+
+def computes(stage: str) -> bool:
+    """Whether a stage, by its address, is one that uses a GPU."""
+    name = stage.rpartition(":")[2].partition("@")[0]
+    return name in COMPUTING or name.partition("-")[0] in COMPUTING
+
+
+class Seat(NamedTuple):
+    """A place to run one stage: a core, and perhaps a GPU."""
+
+    gpu: str | None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"CUDA_VISIBLE_DEVICES": self.gpu or ""}
+
+
+class Seats:
+    """Cores, counted, and a queue of GPU ids: those who compute take both. For one thread."""
+
+    def __init__(self, slots: int, gpus: Iterable[str]) -> None:
+        self.free, self.gpus = slots, list(gpus)
+        self._shared = bool(self.gpus)
+
+    def take(self, stage: str) -> Seat | None:
+        """A seat for a stage, or None while there is none free for it."""
+        wants = self._shared and computes(stage)
+        if not self.free or (wants and not self.gpus):
+            return None
+        self.free -= 1
+        return Seat(self.gpus.pop(0) if wants else None)
+
+    def give_back(self, seat: Seat) -> None:
+        self.free += 1
+        if seat.gpu is not None:
+            self.gpus.append(seat.gpu)
