@@ -92,7 +92,7 @@ def test_all_parts_are_there(read, project):
                  "mnist-5k/ddim/2", "CC BY-SA 3.0", "Runs finished"):  # fmt: skip
         assert part in text
     measured = [j for j in claims.judge(project.found, project.params) if j.finding.effects]
-    assert read.count["svg"] == 2 * 3 + len(measured)
+    assert read.count["svg"] == 2 * 4 + len(measured)
     assert read.count["dialog"] == 1
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeGuard, cast
 
 import pandas as pd
 
-from paragone import files, paths, registry
+from paragone import files, paths, registry, stability
 from paragone.params import Params
 
 Json = dict[str, Any]
@@ -53,8 +53,13 @@ COLUMNS = {
     "metrics.spaces.*.density": "density (k = 5) in this feature space",
     "metrics.spaces.*.coverage": "coverage (k = 5) in this feature space",
     "metrics.modes.missing": "classes that the samples hardly show",
+    "metrics.rate.nats": "KL of the latents' posterior from their prior, mean over test images, nats",
     "metrics.bits_per_dimension": "bound on the negative log-likelihood of test images, bits per dimension",
     "metrics.*": "key of metrics.json (documented in paragone.evaluation)",
+    "stability.state": "healthy, unlearned, collapsed or diverged (paragone.stability)",
+    "stability.grad_*": "gradient norm of an optimiser over the training: median, 95th percentile, trend",
+    "stability.oscillation.*": "swing of an optimiser's loss around its trend, late in the training, relative",
+    "stability.*": "defined in paragone.stability",
 }
 """What a column means; the first pattern that fits."""
 
@@ -106,6 +111,7 @@ def read(root: Path, params: Params, profile: str) -> Results:
     ]
     _add_totals(rows, params, profile)
     datasets = [_dataset(root, params, profile, name) for name in chosen.datasets]
+    _add_stability(root, rows, {d.name: d.floor or {} for d in datasets})
     return Results(root, profile, chosen.about, chosen.seeds, datasets, pd.DataFrame(rows, dtype=object))
 
 
@@ -192,6 +198,21 @@ def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
             outcome = by_key[row["dataset"], model, row["seed"]]["outcome"]
             if row["outcome"] == "not run" and outcome != "finished":
                 row["reason"] = f"waits for its parent {model} ({outcome})"
+
+
+def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:
+    for row in rows:
+        floor = dict(flatten("metrics", floors[row["dataset"]]))
+        space = next(iter(floors[row["dataset"]].get("spaces", {})), "")
+        row["stability.state"] = stability.state(row, floor, space)
+        if row["outcome"] == "finished":
+            row["stability.missing_share"] = stability.missing_share(row)
+        coverage = f"metrics.spaces.{space}.coverage"
+        if is_figure(row.get(coverage)) and floor.get(coverage):
+            row["stability.coverage"] = row[coverage] / floor[coverage]  # of what real test images cover
+        curves = root / paths.Run(row["profile"], row["dataset"], row["model"], row["seed"]).curves
+        if row["outcome"] != "failed" and curves.exists():
+            row |= {f"stability.{k}": v for k, v in stability.of_curve(pd.read_csv(curves)).items()}
 
 
 def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:

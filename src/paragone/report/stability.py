@@ -1,0 +1,173 @@
+"""The stability of training over seeds: a table and a figure of one data set (the measures: paragone.stability)."""
+
+import statistics
+from collections.abc import Callable
+from typing import NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paragone import intervals
+from paragone.report import figures, scatter
+from paragone.report.figures import Plot
+from paragone.report.render import MISSING, Grid, Line, Text
+from paragone.report.results import DataSet, Results, is_figure
+from paragone.report.scatter import PALETTE
+from paragone.report.tables import FLOOR
+
+SEEDS = 2  # at least: one seed says nothing of stability
+STATES = {
+    "healthy": (PALETTE[2], "o"),
+    "unlearned": (PALETTE[4], "s"),
+    "collapsed": (PALETTE[1], "v"),
+    "diverged": (PALETTE[6], "X"),
+}
+ROLES = ("adversary", "generator")
+
+
+class Measure(NamedTuple):
+    """A column that is averaged over seeds."""
+
+    header: str
+    key: str  # column of the wide table
+    number: Callable[[float], str]
+    about: str
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
+
+
+_ABOUT = {
+    "collapsed": "share of seeds whose samples lack variety: at least a tenth of the classes missing beyond what "
+    "chance misses, or more than 10 % repeats, or precision at least half of the floor's with coverage below half",
+    "unlearned": "seeds that did not collapse, with precision below half of the floor's",
+    "diverged": "share of seeds whose loss became NaN or infinite",
+    "missing": "share of the classes missing beyond what chance misses, mean",
+    "coverage": "coverage of the samples over that of real test images, mean",
+    "grad": "gradient norm: median and 95th percentile over the training (each a median over seeds)",
+    "trend": "gradient norm of the last tenth over that of the first: far from 1 is exploding or vanishing",
+    "oscillation": "spread of the loss around a straight line over the last half, over its mean absolute value; only "
+    "rows with the same loss compare",
+}
+
+
+def grid(results: Results, dataset: DataSet) -> Grid | None:
+    """A row a model, over its seeds; None with fewer than two seeds, or while nothing has ended."""
+    runs = results.of(dataset.name)
+    if len(results.seeds) < SEEDS or "stability.state" not in runs or not runs["stability.state"].notna().any():
+        return None
+    roles = [r for r in (*ROLES, *_others(runs)) if f"stability.grad_median.{r}" in runs]
+    means = [
+        Measure("Modes missing (%)", "stability.missing_share", lambda v: f"{100 * v:.0f}", _ABOUT["missing"]),
+        Measure("Coverage (of floor)", "stability.coverage", lambda v: f"{v:.2f}", _ABOUT["coverage"]),
+    ]
+    shown = ["Seeds", "Collapsed (%)", "Unlearned", "Diverged (%)", *(m.header for m in means)]
+    abouts = ["that ended", *(_ABOUT[key] for key in ("collapsed", "unlearned", "diverged")), *(m.about for m in means)]
+    for role in roles:
+        shown += [f"{h} ({role})" for h in ("Gradient", "Gradient trend", "Oscillation")]
+        abouts += [_ABOUT[key] for key in ("grad", "trend", "oscillation")]
+    lines = []
+    for _, own in runs.groupby("model", sort=False):
+        ended = own[own["stability.state"].notna()]
+        lines.append(Line("model", [Text(str(own.iloc[0]["title"])), *_cells(ended, means, roles)]))
+    return Grid(
+        f"Stability: {dataset.title}",
+        ["Model", *shown],
+        ["", *abouts],
+        [False, *(True for _ in shown)],
+        lines,
+        [
+            "In brackets, Wilson's 95 % interval of a share.",
+            "A point of a curve is a mean over 1/200 of the training: faster swings are not seen.",
+        ],
+    )
+
+
+def _others(runs: pd.DataFrame) -> list[str]:
+    prefix = "stability.grad_median."
+    found = [c.removeprefix(prefix) for c in map(str, runs) if c.startswith(prefix)]
+    return [role for role in found if role not in ROLES]
+
+
+def _cells(ended: pd.DataFrame, means: list[Measure], roles: list[str]) -> list[Text]:
+    if ended.empty:
+        return [Text(MISSING)] * (4 + len(means) + 3 * len(roles))
+    states = list(ended["stability.state"])
+    cells = [Text(str(len(states)), value=len(states)), _share(states, "collapsed")]
+    cells += [Text(str(states.count("unlearned")), value=states.count("unlearned")), _share(states, "diverged")]
+    for measure in means:
+        values = _values(ended[ended["outcome"] == "finished"], measure.key)
+        cells.append(_number(statistics.mean(values), measure.number) if values else Text(MISSING))
+    for role in roles:
+        median, p95, trend, swing = (
+            _values(ended, f"stability.{key}.{role}")
+            for key in ("grad_median", "grad_p95", "grad_trend", "oscillation")
+        )
+        if not median:
+            cells += [Text(MISSING)] * 3
+            continue
+        middle = statistics.median(median)
+        cells.append(Text(f"{_short(middle)} / {_short(statistics.median(p95))}", value=middle))
+        cells += [_number(statistics.median(values), _short) for values in (trend, swing)]
+    return cells
+
+
+def _share(states: list[str], state: str) -> Text:
+    found = intervals.share(states.count(state), len(states))
+    low, high = 100 * found.low, 100 * found.high
+    return Text(f"{100 * found.value:.0f} [{low:.0f}, {high:.0f}]", value=found.value)
+
+
+def _number(value: float, number: Callable[[float], str]) -> Text:
+    return Text(number(value), value=value)
+
+
+def _values(runs: pd.DataFrame, key: str) -> list[float]:
+    return [float(v) for v in runs[key] if is_figure(v)] if key in runs else []
+
+
+def plot(results: Results, dataset: DataSet) -> Plot | None:
+    """A line a model: its seeds' coverage, and their gradients and oscillations where there is an adversary."""
+    runs = results.of(dataset.name)
+    if grid(results, dataset) is None:
+        return None
+    runs = runs[runs["stability.state"].notna()]
+    models = list(dict.fromkeys(runs["model"]))[::-1]  # the first on top
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure(figsize=(10.5, 1.5 + 0.28 * len(models)), layout="constrained")
+        coverage, gradient, swing = figure.subplots(1, 3, sharey=True)
+        for axes, key, label in (
+            (coverage, "stability.coverage", "coverage, of real test images'"),
+            (gradient, "stability.grad_p95.adversary", "adversary's gradient norm,\n95th percentile (log)"),
+            (swing, "stability.oscillation.generator", "oscillation of the generator's\nloss (log)"),
+        ):
+            _panel(axes, runs, models, key)
+            axes.set_xlabel(label)
+            if axes is not coverage and axes.has_data():
+                axes.set_xscale("log")
+        coverage.axvline(1, color=scatter.INK, linewidth=1, linestyle="--", label=FLOOR)
+        coverage.set_yticks(range(len(models)), [str(runs[runs["model"] == m].iloc[0]["title"]) for m in models])
+        coverage.set_ylim(-0.6, len(models) - 0.4)
+        for state, (color, marker) in STATES.items():
+            coverage.plot([], [], marker, color=color, label=state)
+        figure.legend(*coverage.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+        scatter.settle(figure)
+    caption = f"Every seed of every model; diverged runs have no coverage and stand at 0. {dataset.title}."
+    return Plot(f"stability-{dataset.name}", "Stability over seeds", caption, figure)
+
+
+def _panel(axes: Axes, runs: pd.DataFrame, models: list[str], key: str) -> None:
+    for place, model in enumerate(models):
+        own = runs[runs["model"] == model]
+        for i, run in enumerate(own.to_dict("records")):
+            value = run.get(key)
+            if not is_figure(value):
+                if key != "stability.coverage":
+                    continue
+                value = 0.0
+            color, marker = STATES[run["stability.state"]]
+            height = place + 0.5 * ((i + 0.5) / len(own) - 0.5)
+            axes.plot(value, height, marker, color=color, markersize=6, alpha=0.8, clip_on=False)
