@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 from PIL import Image
 
+from paragone.claims.base import SURVEYS
 from paragone.report import claims, figures, published, render, stability
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
@@ -19,6 +20,7 @@ from paragone.report.scatter import GRID, INK
 from paragone.report.tables import Table
 
 WALL_BYTES = 1_200_000  # of all walls together
+PICTURE_BYTES = 1_000_000  # of all pictures of what models can do besides
 _FOLDER = Path(__file__).parent
 
 
@@ -55,7 +57,7 @@ def _section(results: Results, dataset: DataSet, tables: list[Table], plots: lis
             (line.cells[0].text, line.cells[-1].text, line.cells[-1].note) for line in main.lines if line.cells[-1].note
         ],
         "walls": _walls(results, dataset, tables[0], budget),
-        "plots": [_plot(plot) for plot in plots if not plot.name.startswith("walls")],
+        "plots": [_plot(plot) for plot in plots if plot.name.partition("-")[0] not in ("walls", *figures.PICTURES)],
         "published": {
             "figures": figured.figures,
             "grid": _published_grid(figured),
@@ -73,7 +75,7 @@ def _board(judged: list[claims.Judged]) -> Json:
     drawn = {plot.name: _plot(plot) for plot in claims.plots(judged)}
     return {
         "counts": Counter(str(j.finding.verdict) for j in judged),
-        "surveys": claims.SURVEYS,
+        "surveys": SURVEYS,
         "claims": [{"id": j.id, **j._asdict(), "plot": drawn.get(f"claim-{j.id.lower()}")} for j in judged],
     }
 
@@ -106,14 +108,29 @@ def _walls(results: Results, dataset: DataSet, main: Table, budget: int) -> list
         value = None if quality is None else run.get(quality.source)
         note = f"{quality.label} {quality.number(value)}" if quality is not None and is_figure(value) else ""
         with Image.open(file) as image:
-            walls.append(_wall(run["title"], note, image, dataset, budget))
+            wall = _wall(run["title"], note, image, dataset, budget)
+        walls.append(wall | {"pictures": _pictures(results, dataset, run)})
     return walls
 
 
 def _wall(title: str, note: str, image: Image.Image, dataset: DataSet, budget: int) -> Json:
     alt = f"{title}: {dataset.title}"
     source = data_uri(image, budget)
-    return {"title": title, "note": note, "alt": alt, "source": source, "width": image.width, "height": image.height}
+    size = {"width": image.width, "height": image.height}
+    return {"title": title, "note": note, "alt": alt, "source": source, **size, "pictures": []}
+
+
+def _pictures(results: Results, dataset: DataSet, run: Json) -> list[Json]:
+    """What else the run shows, under its wall: as the wall is, a caption for a note."""
+    budget = (
+        PICTURE_BYTES // len(figures.PICTURES) // max(1, results.runs[["dataset", "model"]].drop_duplicates().shape[0])
+    )
+    shown = []
+    for name, file in figures.picture_files(results, run):
+        title, caption = figures.PICTURES[name]
+        with Image.open(file) as image:
+            shown.append(_wall(f"{run['title']}, {title.lower()}", caption, image, dataset, budget) | {"name": title})
+    return shown
 
 
 def data_uri(image: Image.Image, budget: int) -> str:
