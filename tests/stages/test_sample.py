@@ -1,0 +1,138 @@
+"""A conditional model through the stages: sampled in the shares of the classes, judged by label, shown by class."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from paragone import checkpoint, evaluation, files, paths, prepared, sampling
+from paragone.datasets import base
+from paragone.datasets.base import Loader, Part, Upstream
+from paragone.params import Params
+from paragone.stages import classifier, evaluate, reference, sample, train
+
+CGAN = {
+    "plan": {"kimg": 2, "batch": 20},
+    "config": {"network": "conv", "width": 8, "optimizer": "adam", "lr": 0.001},
+}
+PARAMS = Params.model_validate(
+    {
+        "profile": "small",
+        "datasets": {"bars": {"loader": "mnist", "source": "packaged"}},
+        "profiles": {
+            "small": {
+                "about": "Bars.",
+                "datasets": ["bars"],
+                "seeds": [0],
+                "samples": 48,
+                "sample_batch": 20,
+                "spaces": ["classifier"],
+                "models": {"cgan": CGAN},
+            }
+        },
+    }
+)
+ARGS = ("small", "bars", "cgan", 0)
+RUN = paths.Run(*ARGS)
+
+
+def bars(split: str, n: int) -> Part:
+    """Images (n,16,16,1) with a lying bar in one of four, a standing one in the others."""
+    draw = np.random.default_rng(n)
+    labels = (np.arange(n) % 4 > 0).astype(np.int64)
+    images = draw.integers(0, 40, (n, 16, 16, 1), dtype=np.uint8)
+    for image, label, at in zip(images, labels, draw.integers(0, 12, n), strict=True):
+        image[(slice(None), slice(at, at + 4)) if label else slice(at, at + 4)] += 200
+    return Part(split, images, labels, "bars", np.arange(n))
+
+
+def prepare(root: Path) -> None:
+    loader = Loader(title="Bars", licence="none", citation="none", class_names=("lying", "standing"), sources={})
+    facts = {"name": "bars", "title": "Bars", "loader": "bars", "source": "generated"}
+    upstream = Upstream((bars("train", 200), bars("test", 60)), exact=True)
+    prepared.write(root / paths.prepared("bars"), upstream, loader, 16, facts)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    prepare(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("paragone.extractors.classifier.KIMG", 2.0)
+        classifier.run(root, PARAMS, "bars")
+    reference.run(root, PARAMS, "small", "bars")
+    train.run(root, PARAMS, *ARGS)
+    sample.run(root, PARAMS, *ARGS)
+    evaluate.run(root, PARAMS, *ARGS)
+    return root
+
+
+def labels(project: Path) -> torch.Tensor:
+    """The labels that were asked for."""
+    net, _ = checkpoint.load_model(project / RUN.weights)
+    asked = sampling.labels(net, base.load(project / paths.prepared("bars"), "train"), 48, 0)
+    assert asked is not None
+    return asked
+
+
+def test_the_labels_have_the_training_splits_shares(project: Path) -> None:
+    assert torch.bincount(labels(project)).tolist() == [12, 36]
+
+
+def test_label_accuracy_is_the_classifiers_word_on_the_samples(project: Path) -> None:
+    extractor = evaluation.load_extractors(project, "bars", ["classifier"])["clf-bars"]
+    samples = torch.from_numpy(np.load(project / RUN.samples))
+    logits = extractor.extract(samples, torch.device("cpu")).logits
+    assert logits is not None
+    right = (logits.argmax(1) == labels(project)).double().mean()
+    found = files.read_json(project / RUN.metrics)["label_accuracy"]
+    assert found["rate"] == pytest.approx(float(right))
+    assert (found["n"], found["space"], len(found["classes"])) == (48, "clf-bars", 2)
+    assert files.read_json(project / RUN.headline)["label accuracy"] == found["rate"]
+
+
+def test_the_floor_is_the_classifiers_accuracy_on_real_images(project: Path) -> None:
+    floor = files.read_json(project / paths.reference("small", "bars") / "floor.json")
+    about = files.read_json(project / paths.classifier("bars") / "classifier.json")
+    assert floor["label_accuracy"]["n"] == 48
+    assert floor["label_accuracy"]["rate"] == pytest.approx(about["accuracy"], abs=0.1)
+    assert floor["label_accuracy"]["rate"] > 0.8
+
+
+def test_classes_have_a_row_each(project: Path) -> None:
+    samples, asked = np.load(project / RUN.samples), labels(project)
+    with Image.open(project / RUN.pictures / "classes.png") as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == (2 * 17 - 1, 10 * 17 - 1)
+    for row in (0, 1):
+        first = samples[(asked == row).numpy()][0, :, :, 0]
+        assert np.array_equal(pixels[row * 17 : row * 17 + 16, :16], first)
+
+
+def test_sampling_again_leaves_no_picture_of_before(project: Path) -> None:
+    stale = project / RUN.pictures / "stale.png"
+    before = {f.name: f.read_bytes() for f in (project / RUN.pictures).iterdir()}
+    stale.write_bytes(b"x")
+    sample.run(project, PARAMS, *ARGS)
+    assert {f.name: f.read_bytes() for f in (project / RUN.pictures).iterdir()} == before
+
+
+def test_a_diverged_run_has_an_empty_folder_of_pictures(project: Path) -> None:
+    run = paths.Run("small", "bars", "cgan", 1)
+    meta = checkpoint.read_metadata(project / RUN.weights) | {"outcome": "diverged", "reason": "nan"}
+    checkpoint.save(project / run.weights, checkpoint.load(project / RUN.weights)[0], meta)
+    sample.run(project, PARAMS, "small", "bars", "cgan", 1)
+    assert list((project / run.pictures).iterdir()) == []
+    assert len(np.load(project / run.samples)) == 0
+
+
+def test_a_set_without_labels_is_refused_before_training(tmp_path: Path) -> None:
+    unlabelled = Loader(title="Bars", licence="none", citation="none", class_names=(), sources={})
+    parts = tuple(part._replace(labels=None) for part in (bars("train", 40), bars("test", 20)))
+    facts = {"name": "bars", "title": "Bars", "loader": "bars", "source": "generated"}
+    prepared.write(tmp_path / paths.prepared("bars"), Upstream(parts, exact=True), unlabelled, 16, facts)
+    with pytest.raises(ValueError, match="model 'cgan' needs labels and the data set has none; choose a data set with"):
+        train.run(tmp_path, PARAMS, *ARGS)
+    assert not (tmp_path / RUN.weights).exists()
