@@ -127,6 +127,7 @@ def _part(pictures: Pictures, start: int, decoded: Decoded) -> Part:
         None,
         {name: values[rows] for name, values in pictures.attributes.items()},
         decoded.changes,
+        source=pictures.source,
     )
 
 

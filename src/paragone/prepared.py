@@ -22,6 +22,7 @@ from paragone.split_writer import SplitWriter
 
 BLOCK = 1024  # images handled at once
 JOURNAL = "decoded.jsonl"  # in the folder while it is being written
+_Writers = Mapping[tuple[str, bool], SplitWriter]  # by split, and whether of its sources
 NAMED = 3  # files left out that a warning names
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -31,7 +32,7 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
 
     dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], classes, class_names,
     channel_classes, counts by split, padding, lossy, altered, exact, warnings, skipped (files that were left out),
-    licence, citation, hashes by split, content_hash.
+    sources ("", "paired" or "unpaired") and source_counts by split, licence, citation, hashes by split, content_hash.
     Raises DatasetError if the parts do not agree with each other or the loader, or the disk is full; nothing is left
     then. A kill leaves the images that were decoded, and the same call goes on from there.
     """
@@ -70,7 +71,7 @@ def _check_space(folder: Path, parts: Iterable[Part | Pictures], resolution: int
     """Where the source tells how many images there will be, a disk that is too small is found before the work."""
     if isinstance(parts, Sequence):
         count = sum(len(part.names) for part in parts if isinstance(part, Pictures))
-        there = sum(file.stat().st_size for file in folder.rglob("images.npy"))
+        there = sum(file.stat().st_size for file in folder.rglob("*.npy"))
         needed, free = count * resolution**2 * 3, shutil.disk_usage(folder).free + there
         if needed > free:
             raise OSError(errno.ENOSPC, f"{needed:,} bytes are needed, {free:,} are free")
@@ -79,16 +80,23 @@ def _check_space(folder: Path, parts: Iterable[Part | Pictures], resolution: int
 def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, facts: Mapping[str, str]) -> None:
     names = loader.class_names if upstream.class_names is None else upstream.class_names
     with ExitStack() as stack:
-        writers = {split: stack.enter_context(SplitWriter(folder, split)) for split in SPLITS}
+        writers = {(split, False): stack.enter_context(SplitWriter(folder, split)) for split in SPLITS}
+        for split in SPLITS if upstream.sources else ():
+            writers[split, True] = stack.enter_context(SplitWriter(folder, split, "sources.npy"))
         decoder = stack.enter_context(Decoder(folder / JOURNAL))
         parts = _decoded(upstream.parts, decoder, writers, resolution)
         made = _append_all(parts, writers, resolution, len(names))
     (folder / JOURNAL).unlink(missing_ok=True)
-    table = pa.concat_tables([t for w in writers.values() for t in w.tables]).combine_chunks()
+    table = pa.concat_tables([t for split in SPLITS for t in writers[split, False].tables]).combine_chunks()
     pq.write_table(table, folder / "manifest.parquet", compression="zstd")
     altered = "; ".join([upstream.altered] * bool(upstream.altered) + sorted(made.changes))
     padding, cropped = _padding(made.size, resolution, altered)
-    hashes = {split: w.hashes() for split, w in writers.items()}
+    counts = {source: {split: w.count for (split, s), w in writers.items() if s == source} for source in (False, True)}
+    if upstream.sources == "paired" and counts[False] != counts[True]:
+        raise DatasetError(f"{counts[False]} images with {counts[True]} sources; a paired set has one for each")
+    hashes = {split: writers[split, False].hashes() for split in SPLITS}
+    for split in counts[True]:
+        hashes[split]["sources"] = writers[split, True].hashes()["images"]
     whole = {
         **facts,
         "resolution": resolution,
@@ -96,7 +104,9 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "classes": len(names),
         "class_names": list(names),
         "channel_classes": loader.channel_classes,
-        "counts": {split: w.count for split, w in writers.items()},
+        "counts": counts[False],
+        "sources": upstream.sources,
+        "source_counts": counts[True],
         "padding": padding,
         "lossy": bool(cropped or altered),
         "altered": altered,
@@ -132,31 +142,31 @@ class _Made(NamedTuple):
 
 
 def _decoded(
-    parts: Iterable[Part | Pictures], decoder: Decoder, writers: Mapping[str, SplitWriter], resolution: int
+    parts: Iterable[Part | Pictures], decoder: Decoder, writers: _Writers, resolution: int
 ) -> Iterator[Part]:
     for part in parts:
         if isinstance(part, Part):
             yield part
             continue
-        for block in decoder.parts(part, writers[part.split]):
+        for block in decoder.parts(part, writers[part.split, part.source]):
             if block.images.shape[1:3] != (resolution, resolution):
                 raise DatasetError(f"{part.path}: decoded to {block.images.shape[1:3]}, not {resolution}x{resolution}")
             yield block
 
 
-def _append_all(parts: Iterable[Part], writers: Mapping[str, SplitWriter], resolution: int, classes: int) -> _Made:
+def _append_all(parts: Iterable[Part], writers: _Writers, resolution: int, classes: int) -> _Made:
     """Append every part to its split, if it goes with the first one."""
     first: Part | None = None
     changes, skipped = set[str](), list[tuple[str, str]]()
     for part in parts:
-        first = first or part
+        first = part if first is None or first.source else first
         _check(part, first, classes)
         for start in range(0, len(part.images), BLOCK):
-            writers[part.split].append(part, slice(start, start + BLOCK), resolution)
+            writers[part.split, part.source].append(part, slice(start, start + BLOCK), resolution)
         changes |= part.changes
         skipped += part.skipped
-    if empty := [split for split, w in writers.items() if not w.count]:
-        raise DatasetError(f"the source gives no {empty[0]} images; a set needs the splits {', '.join(SPLITS)}")
+    if empty := [f"{split} {'source ' * source}images" for (split, source), w in writers.items() if not w.count]:
+        raise DatasetError(f"the source gives no {empty[0]}; a set needs the splits {', '.join(SPLITS)}")
     assert first is not None
     return _Made(first.images.shape[1:], changes, skipped)
 
@@ -169,6 +179,8 @@ def _check(part: Part, first: Part, classes: int) -> None:
             f"{where}: {part.split} images are {part.images.dtype} {part.images.shape[1:]}, "
             f"the first ones {size}; a set has one shape (H,W,C) in uint8: check that the files belong together"
         )
+    if part.source:
+        return
     labels = 0 if part.labels is None else len(part.labels)
     if labels != (len(part.images) if classes else 0):
         raise DatasetError(

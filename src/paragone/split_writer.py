@@ -47,12 +47,12 @@ def describe(images: Pixels) -> dict[str, Any]:
 class SplitWriter:
     """Appends images to <split>/images.npy, whose length is known only at the end, hashing as it goes."""
 
-    def __init__(self, folder: Path, split: str) -> None:
+    def __init__(self, folder: Path, split: str, name: str = "images.npy") -> None:
         self.split, self.count, self.tables = split, 0, list[pa.Table]()
         self._shape: tuple[int, ...] = ()
         self._pixels, self._labels = hashlib.sha256(), hashlib.sha256()
         self._attributes: dict[str, Any] = {}
-        self._path = folder / split / "images.npy"
+        self._path = folder / split / name
         self._path.parent.mkdir(exist_ok=True)
 
     def __enter__(self) -> "SplitWriter":

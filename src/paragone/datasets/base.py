@@ -5,6 +5,8 @@ be had from a function `Request -> Upstream`. Everything after that is shared: `
 size and writes, `load` below reads. The prepared folder holds
 
 - `<split>/images.npy`: uint8 (N,H,W,C), for the splits train and test;
+- `<split>/sources.npy`: uint8 (M,H,W,C), where the set has images to start from: what a model of image-to-image
+  translation is given. Paired: M = N, and source i belongs to image i. Unpaired: another collection;
 - `manifest.parquet`: one row an image (`MANIFEST`, then a column `attribute_<name>`, int64, for each attribute that
   the set has: factors it was drawn from, annotations), the splits one after the other;
 - `dataset.json`: the set as a whole (`paragone.prepared.write` lists its keys).
@@ -15,7 +17,7 @@ The bytes of each depend on the images, the labels and the facts alone.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -66,6 +68,7 @@ class Part(NamedTuple):
     attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each, the same names in every part
     changes: frozenset[str] = frozenset()  # how these pixels differ from the published ones, beside Upstream.altered
     skipped: Sequence[tuple[str, str]] = ()  # files left out since the part before: name and reason
+    source: bool = False  # these go to sources.npy, without labels, attributes and rows of the manifest
 
 
 class Pictures(NamedTuple):
@@ -83,6 +86,7 @@ class Pictures(NamedTuple):
     decode: Callable[[bytes], tuple[Pixels, frozenset[str]]]
     attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each
     tolerated: float = 0.0  # share of the files that may be damaged; these are left out, and listed
+    source: bool = False  # as of a Part
 
 
 class Statistics(NamedTuple):
@@ -102,6 +106,7 @@ class Upstream(NamedTuple):
     warnings: tuple[str, ...] = ()  # what a reader of a table must know
     altered: str = ""  # how pixels were changed since they were published (resized, JPEG); empty: not at all
     class_names: tuple[str, ...] | None = None  # where the files or the options tell them; None: the loader's
+    sources: Literal["", "paired", "unpaired"] = ""  # whether there are source parts, and how they go with the others
 
 
 class Request(NamedTuple):
@@ -138,6 +143,8 @@ class ImageSet(NamedTuple):
     images: Tensor  # (N,H,W,C) uint8
     labels: Tensor | None  # (N,) int64
     spec: Spec
+    sources: Tensor | None = None  # (M,H,W,C) uint8: what image-to-image models start from
+    paired: bool = True  # source i belongs to image i
 
 
 def load(folder: Path, split: str) -> ImageSet:
@@ -161,11 +168,16 @@ def load(folder: Path, split: str) -> ImageSet:
             f"run `paragone ingest {folder.name}` again"
         )
     labels = torch.from_numpy(table["label"].to_numpy().copy()) if facts["classes"] else None
-    return ImageSet(torch.from_numpy(images), labels, Spec((channels, height, width), facts["classes"]))
+    spec = Spec((channels, height, width), facts["classes"])
+    if not facts["sources"]:
+        return ImageSet(torch.from_numpy(images), labels, spec)
+    shape = (facts["source_counts"][split], height, width, channels)
+    sources = torch.from_numpy(read_images(folder / split / "sources.npy", shape))
+    return ImageSet(torch.from_numpy(images), labels, spec, sources, facts["sources"] == "paired")
 
 
 def read_images(file: Path, shape: tuple[int, ...]) -> Pixels:
-    """Read images.npy of the given (N,H,W,C), memory-mapped beyond `IN_MEMORY`. Raises DatasetError."""
+    """Read images.npy or sources.npy of the given (N,H,W,C), memory-mapped beyond `IN_MEMORY`. Raises DatasetError."""
     try:
         images: Pixels = np.load(file, mmap_mode="c" if np.prod(shape) > IN_MEMORY else None)
     except (OSError, ValueError, EOFError) as error:

@@ -77,7 +77,7 @@ def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
         return [schema, _own("images.npy is as dataset.json says", str(error))]
     on_disk = {split: [hashlib.sha256(image.data).hexdigest() for image in images[split]] for split in SPLITS}
     found = _expect(facts, expectations.frames(table.to_pandas(), on_disk), docs)
-    return [schema, *found, _whole(facts, table, images)]
+    return [schema, *found, _whole(folder, facts, table, images)]
 
 
 def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
@@ -96,7 +96,7 @@ def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
     return table, _own(about)
 
 
-def _whole(facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixels]) -> Check:
+def _whole(folder: Path, facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixels]) -> Check:
     """The content hash of dataset.json against the arrays, labels and attributes as they stand on disk."""
     hashes = {}
     for split, array in images.items():
@@ -113,6 +113,9 @@ def _whole(facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixel
                 if name.startswith(ATTRIBUTE)
             },
         }
+    for split, count in facts["source_counts"].items():
+        sources = read_images(folder / split / "sources.npy", (count, *hashes[split]["shape"][1:]))
+        hashes[split]["sources"] = hashlib.sha256(sources.data).hexdigest()
     found, expected = content_hash(hashes), facts["content_hash"]
     fault = "" if found == expected else f"images and labels hash to {found}, not {expected}: they were changed"
     return _own("images and labels have the content hash of dataset.json", fault)
