@@ -1,5 +1,6 @@
 """Write files so that one which exists is whole: a temporary name, a sync to disk, then a rename."""
 
+import errno
 import hashlib
 import json
 import math
@@ -7,6 +8,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what a disk, or a share of it, says when it is full
 
 
 def replace(temporary: Path, final: Path) -> None:

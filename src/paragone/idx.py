@@ -6,7 +6,6 @@ dimension as a big-endian uint32, then the values.
 
 import gzip
 import hashlib
-import shutil
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,26 +120,12 @@ def _check_labels(files: Mapping[int, Path], images: NDArray[Any], labels: NDArr
 
 
 def download(request: Request, torchvision_set: Any, published: Mapping[str, str], otherwise: str) -> Upstream:
-    """The four files by a torchvision data set's own download, kept in `request.raw` once their md5 is right.
+    """The four files from the mirrors of a torchvision data set, kept in `request.raw`, each once its md5 is right.
 
     torchvision_set: a class like torchvision.datasets.MNIST. otherwise: where else the files can be had, for the
     DatasetError that is raised when they cannot be downloaded.
     """
-    from torchvision.datasets.utils import check_integrity  # after the caller's import_torchvision
-
-    wanted = [(request.raw / name, md5) for name, md5 in torchvision_set.resources]
-    if not all(check_integrity(file, md5) for file, md5 in wanted):
-        partial = request.raw.with_name(f".{request.raw.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            folder = downloads.retry(
-                lambda: Path(torchvision_set(partial, download=True).raw_folder), torchvision_set.__name__, otherwise
-            )
-            for file, md5 in wanted:
-                if not check_integrity(folder / file.name, md5):
-                    raise DatasetError(f"{file.name}: md5: the download's is not {md5}; ingest again. {otherwise}")
-                request.raw.mkdir(parents=True, exist_ok=True)
-                (folder / file.name).replace(file)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    for name, md5 in torchvision_set.resources:
+        urls = [mirror + name for mirror in torchvision_set.mirrors]
+        downloads.fetch(urls, request.raw / name, md5, torchvision_set.__name__, otherwise)
     return local(request.raw, published, len(torchvision_set.classes))

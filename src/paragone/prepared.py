@@ -24,13 +24,12 @@ BLOCK = 1024  # images handled at once
 JOURNAL = "decoded.jsonl"  # in the folder while it is being written
 _Writers = Mapping[tuple[str, bool], SplitWriter]  # by split, and whether of its sources
 NAMED = 3  # files left out that a warning names
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, facts: Mapping[str, str]) -> None:
     """Write a prepared set at resolution x resolution as `folder`, whole or not at all.
 
-    dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], classes, class_names,
+    dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], upstream_size [H,W], classes, class_names,
     channel_classes, counts by split, padding, lossy, altered, exact, warnings, skipped (files that were left out),
     sources ("", "paired" or "unpaired") and source_counts by split, licence, citation, hashes by split, content_hash.
     Raises DatasetError if the parts do not agree with each other or the loader, or the disk is full; nothing is left
@@ -45,7 +44,7 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
             _publish(partial, folder)
         except Exception as error:
             shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in FULL:
+            if isinstance(error, OSError) and error.errno in files.FULL:
                 raise DatasetError(
                     f"{folder}: could not be written ({error.strerror}); nothing was kept, free disk space and run "
                     "again"
@@ -101,6 +100,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         **facts,
         "resolution": resolution,
         "shape": [made.size[2], resolution, resolution],
+        "upstream_size": list(made.size[:2]),
         "classes": len(names),
         "class_names": list(names),
         "channel_classes": loader.channel_classes,
