@@ -7,7 +7,7 @@ BIN := .venv/bin
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo repro test test-all lint format ui doctor bench clean-venv
+.PHONY: help demo repro serve test test-all lint format ui doctor bench clean-venv
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -41,9 +41,11 @@ format: .venv/.installed ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-ui: .venv/.installed ## open the MLflow comparison of the runs at http://127.0.0.1:5000
-	$(BIN)/paragone track $(PROFILE)
-	$(BIN)/mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlflow.db --default-artifact-root $(CURDIR)/mlartifacts --host 127.0.0.1 --port 5000
+ui: .venv/.installed ## open the MLflow comparison of the runs at http://127.0.0.1:5000 (PORT=5001 for another)
+	@exec $(BIN)/python -m flows.ui $(if $(PROFILE),--profile $(PROFILE)) $(if $(PORT),--port $(PORT))
+
+serve: .venv/.installed ## run the schedules of prefect.yaml: Prefect at http://127.0.0.1:4200 (PORT=4201 for another)
+	@exec $(BIN)/python -m flows.serve $(if $(PORT),--port $(PORT))
 
 doctor: .venv/.installed ## what this machine has, and what is missing for what
 	$(BIN)/paragone doctor

@@ -17,16 +17,23 @@ def link_log(root: Path, log: Path) -> None:
 
 def publish(root: Path, profile: str, report: Path, failures: Mapping[str, str]) -> None:
     """Publish the main table of a profile, its failures (a message by stage), and a link to its report."""
-    name = profile.replace("_", "-")  # a key is of lower case letters, digits and dashes
-    table = report / "tables/main.md"
+    table, page = report / "tables/main.md", report / "index.html"
     if table.exists():
-        _publish(create_markdown_artifact, markdown=table.read_text(), key=f"{name}-table", description="Main table")
+        publish_text(f"{profile}-table", table.read_text(), "Main table")
     lines = [f"### {stage}\n\n```\n{message}\n```" for stage, message in failures.items()]
-    text = "\n\n".join(lines) or "No stage failed."
-    _publish(create_markdown_artifact, markdown=text, key=f"{name}-failures", description="Failures")
-    if (page := report / "index.html").exists():
-        link = page.resolve().as_uri()
-        _publish(create_link_artifact, link=link, link_text=str(page.relative_to(root)), key=f"{name}-report")
+    publish_text(f"{profile}-failures", "\n\n".join(lines) or "No stage failed.", "Failures")
+    if page.exists():
+        link, text = page.resolve().as_uri(), str(page.relative_to(root))
+        _publish(create_link_artifact, link=link, link_text=text, key=_key(f"{profile}-report"))
+
+
+def publish_text(name: str, markdown: str, description: str) -> None:
+    """Publish a text under a name, which keeps its earlier versions."""
+    _publish(create_markdown_artifact, markdown=markdown, key=_key(name), description=description)
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "-")  # Prefect takes lower case letters, digits and dashes
 
 
 def _publish(create: Any, **content: str) -> None:

@@ -119,6 +119,20 @@ class Guard:
         self._pipe.flush()
 
 
+def end_with_parent() -> None:
+    """Let this process be ended once the one that started it is gone: a killed worker would leave its flow running."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(2 * reaper.GRACE)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def tail(log: Path, lines: int = 15) -> str:
     """The last lines of a log, progress bars reduced to their last state."""
     text = log.read_bytes().decode(errors="replace") if log.exists() else ""

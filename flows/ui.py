@@ -1,0 +1,68 @@
+"""`make ui`: mirror the runs into MLflow and serve its pages, until Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flows import benchmark, server
+from flows.processes import Guard, tail
+from paragone import environment
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+console = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def main(
+    profile: Annotated[
+        str, typer.Option(help="Which profile's runs to mirror first; the default one if left out.")
+    ] = "",
+    port: Annotated[int, typer.Option(help="Where MLflow listens, on this machine only.")] = 5000,
+) -> None:
+    """Mirror a profile's runs into the MLflow store and open its pages; Ctrl-C stops the server."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        show(environment.find_root(), profile, port)
+    except (ValueError, OSError, RuntimeError) as error:
+        console.print(f"ui: {error}", style="red")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        raise typer.Exit(130) from None
+
+
+def show(root: Path, profile: str, port: int) -> None:
+    """Serve until the server ends. Raises ValueError where it cannot start, RuntimeError when it ended."""
+    benchmark.enter(root)
+    server.check_free(port)
+    if subprocess.run(["paragone", "track", *([profile] if profile else [])], cwd=root, check=False).returncode:
+        raise RuntimeError("the runs could not be mirrored, for the reason above")
+    store = os.environ["MLFLOW_TRACKING_URI"]
+    if not store.startswith("sqlite:"):
+        console.print(f"The runs are at {store}, which MLFLOW_TRACKING_URI names.")
+        return
+    log, url = root / ".logs/mlflow-server.log", f"http://{server.LOOPBACK}:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--host", server.LOOPBACK]
+    command += ["--default-artifact-root", str(root / "mlartifacts"), "--port", str(port)]
+    with Guard() as guard:
+        process = guard.start(command, root, log)
+        deadline = time.monotonic() + server.START
+        while process.poll() is None and not server.answers(f"{url}/health"):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"MLflow did not start; the end of {log}:\n{tail(log)}")
+            time.sleep(0.2)
+        if process.poll() is None:
+            console.print(f"MLflow is at {url}; Ctrl-C stops it.")
+        process.wait()
+    raise RuntimeError(f"MLflow's server ended; the end of {log}:\n{tail(log)}")
+
+
+if __name__ == "__main__":
+    app()
