@@ -128,6 +128,17 @@ def test_what_was_left_is_another_file_or_all_of_it(tmp_path: Path, server: _Ser
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/.partial-file.zip").write_bytes(left)
     _fetch(tmp_path, server.url)
+    assert (tmp_path / "raw/file.zip").read_bytes() == CONTENT
+    assert _files(tmp_path) == ["file.zip"]
+
+
+def test_a_busy_server_is_asked_again_when_it_says(
+    tmp_path: Path, server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(downloads.time, "sleep", pauses.append)
+    server.script = [(503, {"Retry-After": "7"}, b""), (429, {}, b""), (500, {"Retry-After": "3600"}, b"")]
+    _fetch(tmp_path, server.url)
     assert pauses == [7, 2 * downloads.WAIT, downloads.LONGEST]
 
 
