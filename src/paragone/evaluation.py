@@ -16,6 +16,8 @@ else a model can do. Together they make metrics.json (and floor.json, where real
     nearest_train               mean, median, ratio, copies, n, n_real
     reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
     rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
+    clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
+    codebook                    perplexity, used, codes, n, split: if the model has a codebook
     bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
 
 Each metric's file says what its figures mean. A figure that is not finite is written as null. Everything is computed
@@ -36,6 +38,8 @@ from paragone.metrics import nearest
 from paragone.metrics.base import (
     Bounded,
     Classified,
+    Clustered,
+    Coded,
     Conditional,
     Embedded,
     Encoded,
@@ -245,10 +249,10 @@ def measure(view: View) -> dict[str, Any]:
 def abilities(
     model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
 ) -> dict[str, Any]:
-    """Reconstruction, rate and likelihood of real test images (N,H,W,C) uint8, for models that have them; else nothing.
+    """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
 
-    labels: the images' (N,), for models that take them. Latents are drawn from (seed, batch), so the result is the
-    same each time.
+    labels: the images' (N,), for models that take them, and to judge categories that a model found without them.
+    Latents are drawn from (seed, batch), so the result is the same each time.
     """
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     given = [test, labels] if labels is not None and "label" in model.needs else [test]
@@ -258,6 +262,11 @@ def abilities(
         result["reconstruction"] = {**measure(Reconstructed(test, made)), "n": len(test), "split": "test"}
     if hasattr(model, "rate"):
         result |= measure(Encoded(_batched(model.rate, given, seed, device)))
+    if hasattr(model, "cluster") and labels is not None:
+        clusters = _batched(model.cluster, [test], seed, device)
+        result["clustering"] = {**measure(Clustered(clusters, labels))["clustering"], "n": len(test), "split": "test"}
+    if codes := getattr(model, "codebook_size", 0):
+        result |= measure(Coded(_batched(model.codes, given, seed, device), codes))
     if hasattr(model, "log_likelihood_bound"):
         bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}

@@ -96,4 +96,18 @@ class Encoded(NamedTuple):
     rate: Tensor  # (N,z_dim) nats: KL of each latent's posterior from its prior
 
 
-View = Embedded | Encoded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded
+class Clustered(NamedTuple):
+    """Into which of its categories a model puts real held-out images, and what they are."""
+
+    clusters: Tensor  # (N,) int64
+    labels: Tensor  # (N,) int64
+
+
+class Coded(NamedTuple):
+    """The codes of real held-out images."""
+
+    indices: Tensor  # (N,h,w) int64
+    codes: int  # K
+
+
+View = Coded | Clustered | Embedded | Encoded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded

@@ -146,6 +146,16 @@ LABELS = Column(
     about="share of conditional samples that the data set's classifier takes for the class asked for, uncorrected: "
     "perfect samples score its accuracy on real images, the floor's figure",
 )
+CLUSTERS = Column(
+    "clustering",
+    "Clustering",
+    "metrics.clustering.accuracy",
+    "%",
+    "high",
+    1,
+    100,
+    about="share of test images in a category, found without labels, that stands for their class (its most frequent)",
+)
 RECONSTRUCTION = [
     Column(
         "ssim",
@@ -189,6 +199,11 @@ BITS = Column(
     2,
     about="upper bound on the negative log-likelihood of test images",
 )
+CODEBOOK = [
+    Column("perplexity", "Perplexity", "metrics.codebook.perplexity", "codes", "", 1,
+           about="of the codes of test images: how many equally frequent codes would carry as much"),
+    Column("codes_used", "Codes used", "metrics.codebook.used", "%", "high", 1, 100, about="share of the codebook"),
+]  # fmt: skip
 SAMPLES = Column("n", "Samples", "metrics.n", "n", "", 0, about="generated images that were evaluated", setting=True)
 TRAINING = [
     Column(
@@ -264,7 +279,7 @@ def main(spaces: list[str]) -> list[Column]:
 def quality(spaces: list[str]) -> list[Column]:
     """Every quality figure in every space."""
     figures = [c for s in spaces for c in (distance(s), kernel(s), *neighbours(s, named=True))]
-    return [*figures, *scores(spaces), *MODES, LABELS, SAMPLES]
+    return [*figures, *scores(spaces), *MODES, LABELS, CLUSTERS, SAMPLES]
 
 
 def cost() -> list[Column]:
@@ -272,7 +287,7 @@ def cost() -> list[Column]:
 
 
 def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, BITS]
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, *CODEBOOK, BITS]
 
 
 def compact(spaces: list[str]) -> list[Column]:

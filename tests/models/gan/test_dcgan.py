@@ -76,3 +76,9 @@ def test_the_optimisers_are_the_papers() -> None:
     for optimizer in build().optimizers().values():
         assert optimizer.defaults["lr"] == 2e-4
         assert optimizer.defaults["betas"] == (0.5, 0.999)
+
+
+def test_other_optimisers_can_stand_in_for_comparison() -> None:
+    kinds = {name: {type(o) for o in build(optimizer=name).optimizers().values()} for name in ("rmsprop", "sgd")}
+    assert kinds == {"rmsprop": {torch.optim.RMSprop}, "sgd": {torch.optim.SGD}}
+    assert build(optimizer="sgd").optimizers()["generator"].defaults["momentum"] == 0.5

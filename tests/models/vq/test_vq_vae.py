@@ -110,6 +110,16 @@ def test_it_learns_to_reconstruct() -> None:
     assert (model.reconstruct(X.round()) - X.round()).square().mean() < 0.5 * before
 
 
+def test_without_quantisation_the_loss_is_the_reconstruction_alone() -> None:
+    model = build(quantize=False)
+    (update,) = model.losses({"image": X}, 0)
+    expected = (model.decoder(model.encoder(X)) - X).square().mean() / model.cfg.data_variance
+    torch.testing.assert_close(update.loss, expected)
+    torch.testing.assert_close(model.reconstruct(X), model.decoder(model.encoder(X)).clamp(-1, 1))
+    assert model.codebook_size == 0
+    assert model.sample(3).shape == (3, *X.shape[1:])
+
+
 @pytest.mark.parametrize(
     ("shape", "config", "words"),
     [

@@ -16,10 +16,11 @@ Deviations:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 from paragone import functional
 from paragone.layers.dcgan import Discriminator, Generator, Kernel, init_weights
@@ -40,8 +41,9 @@ class DCGAN(Model):
         width: int = 128  # channels next to the image; they double as the size halves
         kernel: Kernel = 5
         lr: float = 2e-4
-        beta1: float = 0.5
-        beta2: float = 0.999
+        optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"  # the others for comparison: the paper's choice is Adam
+        beta1: float = 0.5  # sgd: its momentum
+        beta2: float = 0.999  # rmsprop: its smoothing
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
@@ -51,8 +53,7 @@ class DCGAN(Model):
         self.apply(init_weights)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
-        return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
+        return {"discriminator": _optimizer(self.D, self.cfg), "generator": _optimizer(self.G, self.cfg)}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
@@ -72,3 +73,11 @@ class DCGAN(Model):
     def decode(self, z: Tensor) -> Tensor:
         """G(z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
         return torch.tanh(self.G(z).float())
+
+
+def _optimizer(net: nn.Module, cfg: DCGAN.Config) -> Optimizer:
+    if cfg.optimizer == "rmsprop":
+        return RMSprop(net.parameters(), cfg.lr, alpha=cfg.beta2)
+    if cfg.optimizer == "sgd":
+        return SGD(net.parameters(), cfg.lr, momentum=cfg.beta1)
+    return Adam(net.parameters(), cfg.lr, (cfg.beta1, cfg.beta2), fused=True)

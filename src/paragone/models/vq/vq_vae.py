@@ -14,7 +14,8 @@ The paper leaves open, and the authors' released example (Sonnet) sets: the reco
 over the data's variance (`data_variance`; CIFAR-10's is 0.253 in [-1,1]), the codebook has 64 dimensions (a 1x1
 convolution leads to it, a 3x3 from it), the decay of the averages is 0.99. Deviations: with `restart` above 0 a code
 that the averages say is used less often than that in a batch is put on a feature of the batch (off by default;
-without it, a short training uses few codes).
+without it, a short training uses few codes). With `quantize: false` there are no codes and no prior: samples decode
+standard normal features, and only the reconstructions mean something.
 """
 
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ class VQVAE(Model):
         ema: bool = False  # appendix A.1 in place of the codebook term
         decay: float = 0.99  # gamma of appendix A.1, a step
         restart: float = 0.0  # with ema: uses a batch below which a code is restarted; 0: never
+        quantize: bool = True  # false: a plain autoencoder of the same network, to tell what quantisation costs
         lr: float = 2e-4
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
@@ -59,6 +61,7 @@ class VQVAE(Model):
         if cfg.restart and not cfg.ema:
             raise ValueError(f"restart is {cfg.restart}, but codes are restarted with ema only: set ema to true")
         self.cfg = cfg
+        self.codebook_size = cfg.codes if cfg.quantize else 0
         self.grid = (h // 2**cfg.levels, w // 2**cfg.levels)  # of codes
         self.encoder = _encoder(c, cfg)
         self.quantizer = Quantizer(cfg.codes, cfg.dim, learned=not cfg.ema)
@@ -70,6 +73,9 @@ class VQVAE(Model):
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
         x = batch["image"]
         z = self.encoder(x).float()
+        if not self.cfg.quantize:
+            yield Update("vq_vae", mse_loss(self.decoder(z).float(), x) / self.cfg.data_variance)
+            return
         straight, codes, indices = self.quantizer(z)
         reconstruction = mse_loss(self.decoder(straight).float(), x) / self.cfg.data_variance
         loss = reconstruction + self.cfg.beta * mse_loss(z, codes.detach())  # eq. 3, first and third term
@@ -89,11 +95,19 @@ class VQVAE(Model):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x (B,C,H,W) in [-1,1] through its codes and back."""
+        if not self.cfg.quantize:
+            return self.decoder(self.encoder(x)).float().clamp(-1, 1)
         return self.decode(self.encode(x))
+
+    def codes(self, x: Tensor) -> Tensor:
+        """The codes of images x, as `encode` gives them: what codebook use is measured from."""
+        return self.encode(x)
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         device = self.quantizer.codebook.device
+        if not self.cfg.quantize:
+            return self.decoder(torch.randn(n, self.cfg.dim, *self.grid, device=device)).float().clamp(-1, 1)
         return self.decode(torch.randint(self.cfg.codes, (n, *self.grid), device=device))
 
 
