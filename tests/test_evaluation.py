@@ -245,6 +245,23 @@ def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> N
     assert made["mse"] == pytest.approx(float(lost), rel=0.01)
 
 
+class Sorter(Model):
+    """Knows the bars by their width, and calls them what it likes."""
+
+    def cluster(self, x: Tensor) -> Tensor:
+        return 9 - (x[:, 0] > 0).sum((1, 2)) // 32
+
+
+def test_categories_are_judged_by_the_labels(whole: Set) -> None:
+    images, labels = whole.test.images, whole.test.labels
+    assert labels is not None
+    found = evaluation.abilities(Sorter(), images, seed=0, device=CPU, labels=labels)["clustering"]
+    assert found == {"accuracy": 1, "categories": CLASSES, "n": 120, "split": "test"}
+    mixed = evaluation.abilities(Sorter(), images, seed=0, device=CPU, labels=labels.roll(1))["clustering"]
+    assert mixed["accuracy"] < 0.6
+    assert evaluation.abilities(Sorter(), images, seed=0, device=CPU) == {}
+
+
 def test_a_model_without_abilities_has_no_such_figures(whole: Set) -> None:
     class Plain(Model):
         pass

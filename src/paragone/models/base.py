@@ -68,6 +68,7 @@ class Model(nn.Module):
     log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over 256 levels in nats: bits per dimension
     encode(x) -> z                  what stands for an image; where there is a posterior, its mean
     rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
+    cluster(x) -> (B,)              one of the categories that it found without labels: clustering accuracy
     latents(n) -> z (n,...)         draws from `latent_prior`, and
     decode(z) -> x                  their images, so that sample(n) is decode(latents(n)): interpolation, traversal
     traversals(z, steps)            of one latent (z_dim,), rows (k,steps,z_dim) that each vary one code with a meaning
