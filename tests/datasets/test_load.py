@@ -24,7 +24,7 @@ _SPLITS = {"train": slice(0, 7), "test": slice(7, 10)}
 
 
 def test_images_labels_and_spec(folder: Path) -> None:
-    images, labels, spec = load(folder, "test")
+    images, labels, spec, *_ = load(folder, "test")
     assert images.dtype == torch.uint8
     assert images.shape == (3, 4, 4, 2)
     assert images.flatten()[:4].tolist() == [224, 225, 226, 227]

@@ -20,7 +20,7 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 def test_packaged_mnist(tmp_path: Path) -> None:
     ingest.run(tmp_path, _params(loader="mnist", source="packaged", title="MNIST (5,000 packaged)"), "digits")
-    images, labels, spec = load(tmp_path / paths.prepared("digits"), "train")
+    images, labels, spec, *_ = load(tmp_path / paths.prepared("digits"), "train")
     assert images.shape == (4000, 32, 32, 1)
     assert spec == ((1, 32, 32), 10)
     assert labels is not None
