@@ -61,7 +61,7 @@ def test_folder_and_zip_give_the_same_set(tmp_path: Path) -> None:
     for name, path in (("folder", source), ("zip", _zip(source))):
         _write(tmp_path / "out" / name, _pictures(path))
     assert _bytes(tmp_path / "out/folder") == _bytes(tmp_path / "out/zip")
-    found, labels, spec = load(tmp_path / "out/zip", "train")
+    found, labels, spec, *_ = load(tmp_path / "out/zip", "train")
     assert spec == ((3, SIDE, SIDE), 2)
     assert labels is not None
     assert labels.tolist() == [i % 2 for i in range(20)]

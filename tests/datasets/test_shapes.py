@@ -44,7 +44,7 @@ def test_prepared_and_valid_with_its_factors_in_the_manifest(tmp_path: Path) -> 
     validate.run(tmp_path, params, "drawn")
     assert not files.read_json(tmp_path / paths.validation("drawn"))["warnings"]
     folder = tmp_path / paths.prepared("drawn")
-    images, labels, spec = load(folder, "test")
+    images, labels, spec, *_ = load(folder, "test")
     assert spec == ((3, 24, 24), 6)
     table = pq.read_table(folder / "manifest.parquet", filters=[("split", "=", "test")])
     values = {name: table[f"attribute_{name}"].to_numpy() for name in ("shape", *shapes.FACTORS)}

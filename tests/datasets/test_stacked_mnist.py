@@ -37,7 +37,7 @@ def test_every_channel_is_a_digit_of_its_split_and_the_label_says_which(tmp_path
         for split, s in (("train", slice(0, 80)), ("test", slice(80, 120)))
     }
     for split, count in (("train", 300), ("test", 100)):
-        stacked, label, spec = load(folder, split)
+        stacked, label, spec, *_ = load(folder, split)
         assert (spec.shape, spec.classes, len(stacked)) == ((3, 28, 28), 1000, count)
         digits = [[known[split][image[..., c].tobytes()] for c in range(3)] for image in stacked.numpy()]
         assert label is not None
