@@ -163,12 +163,13 @@ def table(
 @app.command()
 def track(
     profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+    follow: Annotated[bool, typer.Option(help="Go on, with the curves of what trains, until interrupted.")] = False,
 ) -> None:
     """Mirror every run into the MLflow store; running it again adds nothing."""
     root, params = _project()
     from paragone.stages import track as stage
 
-    stage.run(root, params, profile or params.profile)
+    stage.run(root, params, profile or params.profile, follow)
 
 
 @app.command()

@@ -13,7 +13,9 @@ _PACKAGE = Path(__file__).parent
 
 # Imported by stages, yet unable to change what they compute: the version string, where files stand (the pipelines name
 # every path themselves), records of where a result comes from, and its mirror.
-IGNORED = frozenset({"paragone", "paragone.paths", "paragone.lineage", "paragone.fingerprint", "paragone.tracking"})
+IGNORED = frozenset(
+    f"paragone{name}" for name in ("", ".paths", ".lineage", ".fingerprint", ".usage", ".tracking", ".tracked")
+)
 
 
 def closure(*modules: str, package: Path = _PACKAGE) -> str:

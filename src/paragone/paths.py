@@ -103,3 +103,8 @@ class Run:
     def failure(self) -> Path:
         """Not tracked: why the last attempt at a stage of this run failed; absent after a success."""
         return self.folder / "failure.json"
+
+    @property
+    def usage(self) -> Path:
+        """Not tracked: what the training used, by seconds."""
+        return self.folder / "usage.csv"

@@ -1,45 +1,57 @@
 """Mirror the runs of a profile into MLflow. The files are the truth: any store can be rebuilt from them.
 
-The only module that imports mlflow. One experiment a profile (`paragone/<profile>`), one MLflow run a run
-(`<data set>/<model>/<seed>`), keyed by the hash of the run's files: replaying adds nothing, and a run whose files
-changed takes the place of its earlier self.
+The only module that imports mlflow. One experiment a profile (`paragone/<profile>`) with one parent run for the
+benchmark and, under it, one run a (data set, model, seed), keyed by the hash of the run's files: replaying adds
+nothing, and a run whose files changed takes the place of its earlier self. A finished run's model is logged and
+registered, and the best of its seeds has the alias `best`. Training itself never talks to MLflow: `follow` reads the
+curve that it appends to its own file.
 """
 
-import hashlib
 import json
 import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+import tempfile
+import time
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
 
-import pandas as pd
+import mlflow
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Experiment, Metric, Param, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    RunTag,
+)
 from mlflow.exceptions import MlflowException
+from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
-from paragone import paths
+from paragone import __version__, checkpoint, paths, registry, tracked
 from paragone.params import Params
-from paragone.report.results import Json, Results, is_figure, is_missing, read
+from paragone.report import render, tables
+from paragone.report.results import Json, Results, is_figure, read
 
-KEY = "paragone.key"  # tag, written last: a run without it was cut short, and is replaced
-RUN = "paragone.run"  # tag: data set/model/seed
+KEY = "paragone.key"  # tag, written last: a run without it was cut short or still trains, and is replaced when it ends
+SEEN = "paragone.images"  # tag of a run that still trains: the images up to which its curve is there
 CHUNK = 1000  # metrics a request; MLflow takes no more
 PATIENCE = 3.0  # seconds to wait for a locked store
 QUEUE = 10.0  # seconds that a mirror waits for another one
-LONGEST = 250  # characters of a parameter
+BEST = "best"  # alias of a registered model
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a dead server must be noticed within seconds
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
-for _chatty in ("alembic", "mlflow.store.db.utils"):
+for _chatty in ("alembic", "mlflow.pyfunc", "mlflow.store.db.utils", "mlflow.store.model_registry.abstract_store"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 
@@ -69,6 +81,7 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
     try:
         with FileLock(lock, timeout=queue):  # four processes that create one database break it for good
             _open_database(store)
+            mlflow.set_tracking_uri(store)  # the registry looks for logged models there
             client = MlflowClient(tracking_uri=store)
             return _sync(client, _experiment(client, root, profile, store), results)
     except Timeout:
@@ -80,6 +93,13 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
         raise TrackingError(
             f"MLFLOW_TRACKING_URI {store}: {first}; free or start the store, then run `paragone track`"
         ) from error
+
+
+def follow(root: Path, params: Params, profile: str, every: float = 10.0) -> None:
+    """Mirror again and again, curves of running trainings included, until interrupted; a dead store is waited for."""
+    while True:
+        mirror(root, params, profile)
+        time.sleep(every)
 
 
 def _open_database(store: str) -> None:
@@ -109,127 +129,164 @@ def _experiment(client: MlflowClient, root: Path, profile: str, store: str) -> s
 
 def _sync(client: MlflowClient, experiment: str, results: Results) -> tuple[int, int]:
     present = _present(client, experiment)
+    parent = _parent(client, experiment, results, present)
     written = kept = 0
     for row in results.rows():
-        if row["outcome"] in ("not run", "unfinished"):
-            continue
-        key = _key(results, row)
         earlier = present.get(row["name"], {})
+        if row["outcome"] in ("not run", "unfinished"):
+            _live(client, experiment, results, row, parent, next((i for i, k in earlier.items() if k is None), None))
+            continue
+        key = tracked.key(results, row)
         if key in earlier.values():
             kept += 1
         else:
-            _write(client, experiment, results, row, key)
+            _write(client, experiment, results, row, key, parent)
             written += 1
         for run_id, its_key in earlier.items():
             if its_key != key:
-                client.delete_run(run_id)
+                _remove(client, run_id)
+    if written:
+        _choose_best(client, results)
+    _describe(client, parent, results, written)
     return written, kept
 
 
 def _present(client: MlflowClient, experiment: str) -> dict[str, dict[str, str | None]]:
-    """By run, the MLflow runs that stand for it and their keys (None: cut short)."""
+    """By run, the MLflow runs that stand for it and their keys (None: cut short, or still training)."""
     present: dict[str, dict[str, str | None]] = {}
     token: str | None = None
     while True:
         page = client.search_runs([experiment], max_results=1000, page_token=token)
         for run in page:
             tags = run.data.tags
-            if RUN in tags:
-                present.setdefault(tags[RUN], {})[run.info.run_id] = tags.get(KEY)
+            if tracked.RUN in tags:
+                present.setdefault(tags[tracked.RUN], {})[run.info.run_id] = tags.get(KEY)
         token = page.token
         if not token:
             return present
 
 
-def _key(results: Results, row: Json) -> str:
-    """Hash of the run's files."""
-    run = results.where(row)
-    digest = hashlib.sha256()
-    for file in (run.training, run.curves, run.sampling, run.metrics, run.wall, run.failure):
-        if (path := results.root / file).exists():
-            digest.update(f"{file.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+def _parent(client: MlflowClient, experiment: str, results: Results, present: dict[str, dict[str, str | None]]) -> str:
+    """The id of the benchmark's own run, under which the others stand."""
+    if found := present.get(results.profile):
+        return next(iter(found))
+    tags = {tracked.RUN: results.profile, "mlflow.source.name": "paragone", "mlflow.source.type": "PROJECT"}
+    return str(client.create_run(experiment, tags=tags, run_name=f"benchmark {results.profile}").info.run_id)
 
 
-def _write(client: MlflowClient, experiment: str, results: Results, row: Json, key: str) -> None:
-    start = _milliseconds(row.get("train.started"))
+def _describe(client: MlflowClient, parent: str, results: Results, written: int) -> None:
+    """Keep the parent's description: the comparison tables, and how many runs there are of each outcome."""
+    outcomes = results.runs["outcome"].value_counts().to_dict()
+    main = [render.grid(tables.build(results, dataset)[0]) for dataset in results.datasets]
+    note = f"{results.about}\n\n{render.markdown(main)}"
+    tags = {"mlflow.note.content": note} | {f"runs {outcome}": str(n) for outcome, n in sorted(outcomes.items())}
+    tags["datasets"] = ", ".join(dataset.name for dataset in results.datasets)
+    run = client.get_run(parent)
+    stale = [key for key in run.data.tags if key.startswith("runs ") and key not in tags]
+    if changed := [RunTag(k, v) for k, v in tags.items() if run.data.tags.get(k) != v]:
+        client.log_batch(parent, tags=changed)
+    for key in stale:
+        client.delete_tag(parent, key)
+    if written or run.info.status != "FINISHED":
+        client.set_terminated(parent, "FINISHED")
+
+
+def _write(client: MlflowClient, experiment: str, results: Results, row: Json, key: str, parent: str) -> None:
+    start = tracked.milliseconds(row.get("train.started"))
     seconds = row.get("train.seconds")
     end = start + int(1000 * seconds) if is_figure(seconds) else start
-    run_id = client.create_run(experiment, start_time=start, tags=_tags(row), run_name=row["name"]).info.run_id
-    figures = [Metric(k, v, end, _images(row)) for k, v in _figures(row)]
-    metrics = [*_curves(results, row, start, end), *figures]
-    client.log_batch(run_id, params=[Param(k, v) for k, v in _settings(row)])
-    for i in range(0, len(metrics), CHUNK):
-        client.log_batch(run_id, metrics=metrics[i : i + CHUNK])
-    if isinstance(data := row.get("train.data"), str):
+    tags = tracked.tags(row) | {"mlflow.parentRunId": parent}
+    run_id = client.create_run(experiment, start_time=start, tags=tags, run_name=row["name"]).info.run_id
+    client.log_batch(run_id, params=[Param(k, v) for k, v in tracked.settings(row)])
+    if digest := tracked.data_digest(results, row):
         source = json.dumps({"path": str(paths.prepared(row["dataset"]))})
-        client.log_inputs(run_id, [DatasetInput(Dataset(row["dataset"], data[:36], "local", source))])
-    wall = results.root / results.where(row).wall
-    if wall.exists():
-        client.log_artifact(run_id, str(wall))
+        data = Dataset(row["dataset"], digest, "local", source)
+        client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+    images = int(row["train.images"]) if is_figure(row.get("train.images")) else 0
+    for name, picture in tracked.pictures(results, row):
+        client.log_artifact(run_id, str(picture))
+        with Image.open(picture) as image:
+            client.log_image(run_id, image, key=name, step=images, timestamp=end, synchronous=True)
+    model = _log_model(client, experiment, run_id, results, row, key) if row["outcome"] == "finished" else None
+    figures = [Metric(k, v, end, images, model_id=model) for k, v in tracked.figures(row)]
+    curves = [Metric(p.name, p.value, p.moment, p.step) for p in tracked.curves(results, row, start, end)]
+    for metrics in (curves, figures):
+        for i in range(0, len(metrics), CHUNK):
+            client.log_batch(run_id, metrics=metrics[i : i + CHUNK])
     client.log_batch(run_id, tags=[RunTag(KEY, key)])
     client.set_terminated(run_id, "FINISHED" if row["outcome"] == "finished" else "FAILED", end)
 
 
-def _tags(row: Json) -> dict[str, str]:
-    """Lineage."""
-    branch = paths.Run(row["profile"], row["dataset"], row["model"], row["seed"]).branch
-    tags = {
-        RUN: row["name"],
-        "mlflow.source.name": "paragone",
-        "mlflow.source.type": "PROJECT",
-        "mlflow.source.git.commit": row.get("train.commit"),
-        "paragone.dirty": row.get("train.dirty"),
-        "paragone.dvc": f"{branch}/dvc.yaml:train@{row['seed']}",
-        "paragone.data": row.get("train.data"),
-        "paragone.code": row.get("train.code"),
-        "paragone.family": row["family"],
-        "paragone.outcome": row["outcome"],
-        "paragone.reason": row["reason"],
-    }
-    return {k: str(v) for k, v in tags.items() if not (is_missing(v) or v == "")}
+def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Results, row: Json, key: str) -> str | None:
+    """Log and register the run's model, as weights that paragone.reuse loads (no pickle); its id."""
+    import numpy as np
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    weights = results.root / results.where(row).weights
+    if not weights.exists():
+        return None
+    recipe = checkpoint.read_metadata(weights)["recipe"]
+    channels, height, width = recipe["shape"]
+    column = "label" if "label" in registry.model_class(recipe["model"]).needs else "n"
+    signature = ModelSignature(
+        Schema([ColSpec("long", column)]),
+        Schema([TensorSpec(np.dtype("uint8"), (-1, height, width, channels))]),
+        ParamSchema([ParamSpec("seed", "long", 0)]),
+    )
+    logged = client.create_logged_model(experiment, name="model", source_run_id=run_id, tags={KEY: key})
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.pyfunc.save_model(
+            f"{folder}/model",
+            loader_module="paragone.reuse",
+            data_path=str(weights),
+            signature=signature,
+            input_example={column: [2]},
+            pip_requirements=[f"paragone=={__version__}"],
+            mlflow_model=Model(run_id=run_id, model_id=logged.model_id),
+        )
+        client.log_model_artifacts(logged.model_id, f"{folder}/model")
+    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+    name = tracked.registered_name(row)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description=f"{row['title']} on {row['dataset']}, a version a seed")
+    client.create_model_version(name, logged.model_uri, run_id, {"seed": str(row["seed"])}, model_id=logged.model_id)
+    return str(logged.model_id)
 
 
-def _settings(row: Json) -> Iterator[tuple[str, str]]:
-    """Parameters: what was chosen, flat and short."""
-    for key in ("dataset", "model", "seed", "family", "parents"):
-        yield key, str(row[key])[:LONGEST]
-    for key, value in row.items():
-        name = key.removeprefix("train.")
-        if name.startswith(("plan.", "config.")) and not is_missing(value):
-            yield name, str(value)[:LONGEST]
-    for name in ("device", "threads", "precision", "torch"):
-        if not is_missing(value := row.get(f"train.{name}")):
-            yield name, str(value)[:LONGEST]
+def _remove(client: MlflowClient, run_id: str) -> None:
+    """Take a run that was replaced away, and its model with it."""
+    for version in client.search_model_versions(f"run_id = '{run_id}'"):
+        client.delete_model_version(version.name, version.version)
+    outputs = client.get_run(run_id).outputs
+    for model in outputs.model_outputs if outputs else []:
+        client.delete_logged_model(model.model_id)
+    client.delete_run(run_id)
 
 
-def _figures(row: Json) -> Iterator[tuple[str, float]]:
-    """Final metrics: every number that was measured, under its name in the wide table."""
-    for key, value in row.items():
-        if key.startswith(("metrics.", "sampling.")) and is_figure(value):
-            yield key, float(value)
-    for name in ("seconds", "images_per_second", "parameters", "peak_memory_mb"):
-        if is_figure(value := row.get(f"train.{name}")):
-            yield f"train.{name}", float(value)
+def _choose_best(client: MlflowClient, results: Results) -> None:
+    """Give the alias to the version of the seed with the lowest Frechet distance in the classifier's space."""
+    for name, scores in tracked.scores(results).items():
+        versions = {
+            version.tags.get("seed"): version.version for version in client.search_model_versions(f"name = '{name}'")
+        }
+        ranked = sorted((fd, seed) for seed, fd in scores.items() if str(seed) in versions)
+        if ranked:
+            client.set_registered_model_alias(name, BEST, versions[str(ranked[0][1])])
 
 
-def _curves(results: Results, row: Json, start: int, end: int) -> Iterator[Metric]:
-    """The training curves, their step being images seen."""
-    file = results.root / results.where(row).curves
-    if not file.exists():
+def _live(client: MlflowClient, experiment: str, results: Results, row: Json, parent: str, run_id: str | None) -> None:
+    """Bring the curve of a training that still runs up to date, if there is one."""
+    points = tracked.live(results, row)
+    if not points:
         return
-    curves = pd.read_csv(file)
-    last = max(float(curves["kimg"].max()), 1e-9)
-    for point in cast(list[Json], curves.to_dict("records")):
-        moment = start + int((end - start) * point["kimg"] / last)
-        for name, value in point.items():
-            if name != "kimg" and is_figure(value):
-                yield Metric(name, float(value), moment, round(1000 * point["kimg"]))
-
-
-def _images(row: Json) -> int:
-    return int(images) if is_figure(images := row.get("train.images")) else 0
-
-
-def _milliseconds(moment: Any) -> int:
-    return int(datetime.fromisoformat(moment).timestamp() * 1000) if isinstance(moment, str) and moment else 0
+    if run_id is None:
+        tags = tracked.tags(row) | {"mlflow.parentRunId": parent}
+        run_id = client.create_run(experiment, tags=tags, run_name=row["name"]).info.run_id
+    seen = int(client.get_run(run_id).data.tags.get(SEEN, -1))
+    new = [Metric(p.name, p.value, p.moment, p.step) for p in points if p.step > seen]
+    for i in range(0, len(new), CHUNK):
+        client.log_batch(run_id, metrics=new[i : i + CHUNK])
+    if new:
+        client.set_tag(run_id, SEEN, str(points[-1].step))

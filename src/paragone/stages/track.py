@@ -6,7 +6,10 @@ from paragone import tracking
 from paragone.params import Params
 
 
-def run(root: Path, params: Params, profile: str) -> None:
-    """Bring the MLflow store up to date. Raises tracking.TrackingError when it cannot be written."""
+def run(root: Path, params: Params, profile: str, follow: bool = False) -> None:
+    """Bring the MLflow store up to date, with `follow` again and again. Raises tracking.TrackingError when it cannot
+    be written."""
     written, kept = tracking.sync(root, params, profile)
     print(f"experiment paragone/{profile}: {written} runs written, {kept} already there")
+    if follow:
+        tracking.follow(root, params, profile)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from paragone import checkpoint, distributed, files, fingerprint, hardware, lineage, paths, registry
+from paragone import checkpoint, distributed, files, fingerprint, hardware, lineage, paths, registry, usage
 from paragone.datasets import base as datasets
 from paragone.models.base import Model, Plan
 from paragone.params import Params
@@ -37,7 +38,8 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     )
     hardware.be_deterministic(hardware.device())
     if diverged is None:
-        result = fit(net, data, plan, seed=seed, folder=folder)
+        with usage.recording(root / this.usage) if distributed.join().rank == 0 else nullcontext():
+            result = fit(net, data, plan, seed=seed, folder=folder)
     else:
         result = Outcome("diverged", diverged, net, 0, 0.0, "fp32", [])
     if distributed.join().rank == 0:
