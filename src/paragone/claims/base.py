@@ -123,6 +123,14 @@ class Evidence(NamedTuple):
         label, column = self.distances(dataset)[0]
         return f"{what.capitalize()} ({label.removeprefix('FD-')})", column.removesuffix("fd") + what
 
+    def with_column(self, name: str, above: str, below: str) -> "Evidence":
+        """The same with one more column: the ratio of two. Raises NotMeasuredError where either is missing."""
+        runs = self.results.runs
+        if missing := {above, below} - set(runs):
+            raise NotMeasuredError(f"nothing measured {', '.join(sorted(missing))}")
+        ratio = pd.to_numeric(runs[above]) / pd.to_numeric(runs[below])
+        return self._replace(results=self.results._replace(runs=runs.assign(**{name: ratio})))
+
     def study(self, name: str) -> Json:
         """What a study measured. Raises NotMeasuredError."""
         if name not in self.studies:
@@ -187,6 +195,13 @@ def decide_below(size: Interval, bound: float) -> Verdict:
     if size.high < bound:
         return Verdict.SUPPORTED
     return Verdict.CONTRADICTED if size.low > bound else Verdict.UNCERTAIN
+
+
+def decide_within(size: Interval, low: float, high: float) -> Verdict:
+    """Does the size lie between two bounds? Supported or contradicted where the whole interval lies in or out."""
+    if low < size.low and size.high < high:
+        return Verdict.SUPPORTED
+    return Verdict.CONTRADICTED if size.high < low or size.low > high else Verdict.UNCERTAIN
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:

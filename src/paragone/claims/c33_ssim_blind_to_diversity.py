@@ -8,8 +8,8 @@ CLAIM = Claim(
     sentence="SSIM-like scores see detail but miss diversity.",
     measured="Mean SSIM of real test images to blurred copies of themselves, taken from 1; that of a few images "
     "repeated, less that of as many different ones; and the coverage that repeating costs.",
-    rule="Supported where blurring costs at least 0.02 of SSIM and repeating less than 0.02, though it costs at least "
-    "0.2 of coverage, with the intervals over draws on that side; contradicted where they lie on the other.",
+    rule="Supported where blurring costs at least 0.02 of SSIM and repeating less than 0.02, though it costs at "
+    "least 0.2 of coverage, with the intervals over draws on that side; contradicted where they lie on the other.",
     studies=("blind_scores",),
 )
 

@@ -2,8 +2,8 @@
 
 Three sets of equal size and equal classes. `real`: test images. `repeated`: a few of a class, over and over: no
 diversity, and every image real. `blurred`: the real ones without their detail. Each gets the Inception Score of the
-data set's classifier, the Frechet distance, coverage, and the mean SSIM of its images to blurred copies of themselves, which
-is what SSIM says of a reconstruction that loses detail.
+data set's classifier, the Frechet distance, coverage, and the mean SSIM of its images to blurred copies of themselves,
+which is what SSIM says of a reconstruction that loses detail.
 """
 
 from dataclasses import dataclass
