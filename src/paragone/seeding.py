@@ -20,6 +20,7 @@ class Stream(IntEnum):
     EVALUATE = 4  # subsets and splits of an evaluation
     LABEL = 5  # the order of the labels that are sampled; counter: none
     PICTURE = 6  # latents that are shown; counter: which picture
+    SOURCE = 7  # order of the source images of an unpaired set; counter: epoch
 
 
 def mix(seed: int, stream: Stream, counter: int = 0) -> int:

@@ -41,30 +41,41 @@ class Outcome(NamedTuple):
 class Order:
     """The order of the data: epoch e is the permutation seeded from (seed, e); an incomplete last batch is dropped."""
 
-    def __init__(self, n: int, batch: int, seed: int) -> None:
+    def __init__(self, n: int, batch: int, seed: int, stream: Stream = Stream.ORDER) -> None:
         if n < batch:
             raise ValueError(f"the training set has {n} images, fewer than one batch of {batch}; lower plan.batch")
-        self.n, self.batch, self.seed = n, batch, seed
+        self.n, self.batch, self.seed, self.stream = n, batch, seed, stream
         self.epoch, self.permutation = -1, torch.empty(0, dtype=torch.int64)
 
     def __call__(self, step: int) -> Tensor:
         """The indices of the (global) batch of a step."""
         epoch, i = divmod(step, self.n // self.batch)
         if epoch != self.epoch:
-            self.permutation = torch.randperm(self.n, generator=generator(self.seed, Stream.ORDER, epoch))
+            self.permutation = torch.randperm(self.n, generator=generator(self.seed, self.stream, epoch))
             self.epoch = epoch
         return self.permutation[i * self.batch : (i + 1) * self.batch]
 
 
-def draw(data: ImageSet, index: Tensor, needs: frozenset[str], device: torch.device) -> Batch:
-    """The batch of these images: `image` (B,C,H,W) in [-1,1] as a channels-last view; `label` (B,) if needed."""
-    pixels = data.images[index.to(data.images.device)].to(device)  # (B,H,W,C) uint8
-    batch = {"image": pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)}
+def draw(
+    data: ImageSet, index: Tensor, needs: frozenset[str], device: torch.device, source_index: Tensor | None = None
+) -> Batch:
+    """The batch of these images: `image` (B,C,H,W) in [-1,1] as a channels-last view; if needed `label` (B,), and
+    `source`, like `image`: those of the same index, or of source_index in an unpaired set."""
+    batch = {"image": _scaled(data.images, index, device)}
     if "label" in needs:
         if data.labels is None:
             raise ValueError("the model needs labels and the data set has none; choose a data set with labels")
         batch["label"] = data.labels[index.to(data.labels.device)].to(device)
+    if "source" in needs:
+        if data.sources is None:
+            raise ValueError("the model needs source images and the data set has none; choose a set of pairs")
+        batch["source"] = _scaled(data.sources, index if source_index is None else source_index, device)
     return batch
+
+
+def _scaled(images: Tensor, index: Tensor, device: torch.device) -> Tensor:
+    pixels = images[index.to(images.device)].to(device)  # (B,H,W,C) uint8
+    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def fit(
@@ -120,6 +131,9 @@ class _Loop:
         model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.data = _resident(data, device)
         self.order = Order(len(data.images), plan.batch, seed)
+        self.source_order = None  # that of the images
+        if data.sources is not None and not data.paired:
+            self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)
         self.optimizers = model.optimizers()
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}
         self.ema = copy.deepcopy(model).eval().requires_grad_(False) if plan.ema_kimg else None
@@ -137,7 +151,8 @@ class _Loop:
         started = time.perf_counter()
         self._scale_learning_rates()
         seed_all(self.seed, Stream.STEP, self.step)
-        batch = draw(self.data, self.order(self.step)[self.share], self.model.needs, self.device)
+        sources = self.source_order(self.step)[self.share] if self.source_order else None
+        batch = draw(self.data, self.order(self.step)[self.share], self.model.needs, self.device, sources)
         updates = self.model.train().losses(batch, self.step)
         while (update := self._next(updates)) is not None:
             self._apply(update)
@@ -255,8 +270,10 @@ def _precision(plan: Plan, device: torch.device) -> str:
 
 def _resident(data: ImageSet, device: torch.device) -> ImageSet:
     """The set on the device where it fits in half of its free memory; on a CPU, as it is."""
-    if device.type == "cuda" and data.images.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
-        return data._replace(images=data.images.to(device))
+    size = data.images.nbytes + (0 if data.sources is None else data.sources.nbytes)
+    if device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 2:
+        sources = None if data.sources is None else data.sources.to(device)
+        return data._replace(images=data.images.to(device), sources=sources)
     return data
 
 
