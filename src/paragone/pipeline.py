@@ -55,7 +55,7 @@ def _trunk(params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
         users = [name for name in _in_order(params) if dataset in params.get_profile(name).datasets]
         if users[0] == profile:
             yield f"ingest-{dataset}", _ingest(params, dataset)
-            yield f"validate-{dataset}", _validate(dataset)
+            yield f"validate-{dataset}", _validate(params, dataset)
             if any("classifier" in params.get_profile(name).spaces for name in users):
                 yield f"classifier-{dataset}", _classifier(dataset)
         yield f"reference-{dataset}", _reference(params, profile, dataset)
@@ -84,11 +84,11 @@ def _ingest(params: Params, dataset: str) -> Stage:
     }
 
 
-def _validate(dataset: str) -> Stage:
+def _validate(params: Params, dataset: str) -> Stage:
     return {
         "cmd": f"paragone validate {dataset}",
         "deps": [str(paths.prepared(dataset))],
-        "params": _depends(["stages.validate"], []),
+        "params": _depends(["stages.validate", f"datasets.{params.get_dataset(dataset).loader}"], []),
         "outs": _kept(paths.validation(dataset)),
     }
 

@@ -29,9 +29,10 @@ NAMED = 3  # files left out that a warning names
 def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, facts: Mapping[str, str]) -> None:
     """Write a prepared set at resolution x resolution as `folder`, whole or not at all.
 
-    dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], upstream_size [H,W], classes, class_names,
-    channel_classes, counts by split, padding, lossy, altered, exact, warnings, skipped (files that were left out),
-    sources ("", "paired" or "unpaired") and source_counts by split, licence, citation, hashes by split, content_hash.
+    dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], upstream_size [H,W],
+    classes, class_names, channel_classes, counts by split, padding, lossy, altered, exact, warnings, skipped (files
+    that were left out), sources ("", "paired" or "unpaired") and source_counts by split, licence, citation, hashes
+    by split, content_hash.
     Raises DatasetError if the parts do not agree with each other or the loader, or the disk is full; nothing is left
     then. A kill leaves the images that were decoded, and the same call goes on from there.
     """
@@ -141,9 +142,7 @@ class _Made(NamedTuple):
     skipped: list[tuple[str, str]]
 
 
-def _decoded(
-    parts: Iterable[Part | Pictures], decoder: Decoder, writers: _Writers, resolution: int
-) -> Iterator[Part]:
+def _decoded(parts: Iterable[Part | Pictures], decoder: Decoder, writers: _Writers, resolution: int) -> Iterator[Part]:
     for part in parts:
         if isinstance(part, Part):
             yield part

@@ -95,7 +95,6 @@ class Statistics(NamedTuple):
     mean: tuple[float, ...]
     std: tuple[float, ...]  # over all pixels of the channel
     source: str  # where the numbers come from
-    tolerance: float = 0.01  # by which a copy may differ
 
 
 class Upstream(NamedTuple):
@@ -131,8 +130,9 @@ class Loader:
     homepage: str = ""
     known_problems: tuple[str, ...] = ()  # for its card: what a user of the set should know
     counts: Mapping[str, int] = field(default_factory=dict)  # images by split, of the whole published set
-    balanced: bool = False  # the whole published set has as many images of each class, in either split
+    class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # the same by class
     statistics: Statistics | None = None  # of the published training split, before it is padded
+    lossless: bool = False  # photographs published without loss: blocks of JPEG show a copy that is not
     attributes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by name: the values there are
     channel_classes: int = 0  # a label numbers one class a channel (10: 100 a + 10 b + c); 0: one of the whole image
 

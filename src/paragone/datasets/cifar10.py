@@ -206,8 +206,7 @@ LOADER = Loader(
     citation="Krizhevsky: Learning multiple layers of features from tiny images, 2009",
     homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     known_problems=(
-        "3.3 % of the test images have a near-duplicate among the training images (Barz and Denzler 2020, "
-        "https://arxiv.org/abs/1902.00423).",
+        "3.3 % of the test images nearly repeat a training image (Barz, Denzler 2020, https://arxiv.org/abs/1902.00423).",
         "Copies found as class folders are often JPEG: Frechet distances on them are not those of the published files.",
     ),
     counts=FULL,

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from paragone import idx
-from paragone.datasets.base import Loader, Part, Request, Upstream
+from paragone.datasets.base import Loader, Part, Request, Statistics, Upstream
 from paragone.torchvision_compat import import_torchvision
 
 MD5 = {  # of the decompressed files
@@ -59,6 +59,18 @@ LOADER = Loader(
     title="MNIST",
     licence="CC BY-SA 3.0 (Y. LeCun and C. Cortes)",
     citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998",
+    homepage="http://yann.lecun.com/exdb/mnist/",
+    known_problems=(
+        "Digits stand in the middle by their centre of mass, so 28 x 28 pixels are mostly empty.",
+        "The first 5,000 test digits are by census employees, the others by high-school students, and harder.",
+        "A few labels are contested (Northcutt et al. 2021, https://arxiv.org/abs/2103.14749: 15 of the test split's).",
+    ),
+    counts=idx.FULL,
+    class_counts={
+        "train": (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+        "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    },
+    statistics=Statistics((0.1307,), (0.3081,), "PyTorch's examples, mnist/main.py"),
     class_names=tuple("0123456789"),
     sources={"packaged": packaged, "local": local, "download": download},
 )

@@ -175,6 +175,8 @@ LOADER = Loader(
     licence="none needed: drawn by this code",
     citation="drawn by Paragone, after Matthey et al.: dSprites, 2017",
     class_names=NAMES,
+    attributes={"shape": tuple(range(len(NAMES)))} | {name: tuple(range(count)) for name, count in FACTORS.items()},
+    known_problems=("Drawn: figures on it say nothing about photographs.",),
     sources={"generated": generated},
     options=frozenset(DEFAULTS),
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from paragone import draws
 from paragone.datasets import mnist
-from paragone.datasets.base import SPLITS, DatasetError, Loader, Part, Request, Upstream
+from paragone.datasets.base import SPLITS, DatasetError, Loader, Part, Request, Statistics, Upstream
 
 CHANNELS = ("red", "green", "blue")
 DIGITS = 10
@@ -42,7 +42,7 @@ def _stacked(parts: Mapping[str, list[Part]], options: Mapping[str, int]) -> Ite
             pixels = np.concatenate([images[rows] for rows in drawn], axis=-1)  # (n,28,28,3)
             digits = dict(zip(CHANNELS, (labels[rows] for rows in drawn), strict=True))
             label = 100 * digits["red"] + 10 * digits["green"] + digits["blue"]
-            yield Part(split, pixels, label, "drawn from MNIST", index, digits)
+            yield Part(split, pixels, label, f"drawn from MNIST's {split} split", index, digits)
 
 
 LOADER = Loader(
@@ -50,6 +50,13 @@ LOADER = Loader(
     licence=mnist.LOADER.licence,
     citation="Metz, Poole, Pfau, Sohl-Dickstein: Unrolled generative adversarial networks, 2017; digits: "
     + mnist.LOADER.citation,
+    homepage=mnist.LOADER.homepage,
+    known_problems=(
+        "No files of it are published: each author draws their own images, here 100 red + 10 green + 1 blue each time.",
+        "A thousand modes need ten thousand samples and more: fewer miss some by chance.",
+        *mnist.LOADER.known_problems[2:],
+    ),
+    statistics=Statistics((0.1307,) * 3, (0.3081,) * 3, "of MNIST: PyTorch's examples, mnist/main.py"),
     class_names=tuple(f"{label:03}" for label in range(DIGITS ** len(CHANNELS))),
     sources={source: partial(stack, source) for source in mnist.LOADER.sources},
     options=frozenset(DEFAULTS),

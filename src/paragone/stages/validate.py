@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import great_expectations as gx
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,15 +17,15 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 
-from paragone import files, paths
-from paragone.datasets.base import ATTRIBUTE, MANIFEST, SPLITS, DatasetError, Pixels, read_images
+from paragone import files, inspection, paths, registry
+from paragone.datasets.base import ATTRIBUTE, MANIFEST, SPLITS, DatasetError, Loader, Pixels, read_images
+from paragone.inspection import Inspection
 from paragone.params import Params
 from paragone.prepared import content_hash
 from paragone.stages import expectations
 
 ROWS = 10  # offending rows kept in the result
 NAMED = 3  # and named in the error
-ORIGIN = ["split", "index", "label", "file", "row"]  # what names a row
 
 Check = dict[str, Any]
 
@@ -49,7 +50,9 @@ def run(root: Path, params: Params, dataset: str) -> None:
         "dataset": dataset,
         "content_hash": facts["content_hash"],
         "success": not broken,
-        "warnings": [c["about"] for c in checks if not c["success"] and c["severity"] != "critical"],
+        "warnings": [
+            f"{c['about']}: {c['observed']}" for c in checks if not c["success"] and c["severity"] != "critical"
+        ],
         "checks": checks,
     }
     files.write_json(failed if broken else result, summary)
@@ -75,9 +78,39 @@ def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
             images[split] = read_images(folder / split / "images.npy", shape)
     except DatasetError as error:
         return [schema, _own("images.npy is as dataset.json says", str(error))]
-    on_disk = {split: [hashlib.sha256(image.data).hexdigest() for image in images[split]] for split in SPLITS}
-    found = _expect(facts, expectations.frames(table.to_pandas(), on_disk), docs)
-    return [schema, *found, _whole(folder, facts, table, images)]
+    loader: Loader = registry.load("datasets", facts["loader"]).LOADER
+    inspected = {split: _inspect(table, split, image, facts["classes"]) for split, image in images.items()}
+    if gone := [n for n in loader.attributes if ATTRIBUTE + n not in table.schema.names]:
+        return [schema, _own("every attribute of the set has its column", f"{ATTRIBUTE}{gone[0]}: is missing")]
+    expected = expectations.suites(facts, loader)
+    found = _expect(facts["name"], expected, expectations.frames(table.to_pandas(), inspected, facts, loader), docs)
+    for check in found:
+        _show(check, images)
+    return [schema, *found, _whole(folder, facts, table, inspected)]
+
+
+def _inspect(table: pa.Table, split: str, images: Pixels, classes: int) -> Inspection:
+    """What the pixels say, with the labels that the manifest gives them; an image without one is of no class."""
+    rows = table.filter(pc.equal(table["split"], split))
+    labels = np.full(len(images), -1)
+    index, label = rows["index"].to_numpy(), pc.fill_null(rows["label"], -1).to_numpy()
+    inside = (index >= 0) & (index < len(images))
+    labels[index[inside]] = label[inside]
+    return inspection.inspect(images, labels, classes)
+
+
+def _show(check: Check, images: Mapping[str, Pixels]) -> None:
+    """Put thumbnails beside the rows of a failed check: of the image, and of the one that it repeats."""
+    if check["success"]:
+        return
+    for row in check["rows"]:
+        pictures = []
+        if "index" in row and 0 <= row["index"] < len(images.get(row["split"], ())):
+            pictures.append(images[row["split"]][row["index"]])
+            twins = {"twin": row["split"], "train_twin": "train"}
+            if check["column"] in twins:
+                pictures.append(images[twins[check["column"]]][row["value"]])
+        row["images"] = [inspection.thumbnail(picture) for picture in pictures]
 
 
 def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
@@ -96,16 +129,16 @@ def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
     return table, _own(about)
 
 
-def _whole(folder: Path, facts: Mapping[str, Any], table: pa.Table, images: Mapping[str, Pixels]) -> Check:
+def _whole(folder: Path, facts: Mapping[str, Any], table: pa.Table, inspected: Mapping[str, Inspection]) -> Check:
     """The content hash of dataset.json against the arrays, labels and attributes as they stand on disk."""
     hashes = {}
-    for split, array in images.items():
+    for split, pixels in inspected.items():
         rows = table.filter(pc.equal(table["split"], split))
         labels = rows["label"]
         known = labels.null_count < len(labels)
         hashes[split] = {
-            "shape": list(array.shape),
-            "images": hashlib.sha256(array.data).hexdigest(),
+            "shape": [len(pixels.sha256), *facts["shape"][1:], facts["shape"][0]],
+            "images": pixels.whole,
             "labels": hashlib.sha256(labels.to_numpy().data if known else b"").hexdigest(),
             **{
                 name: hashlib.sha256(rows[name].to_numpy().data).hexdigest()
@@ -125,20 +158,23 @@ def _own(about: str, fault: str = "") -> Check:
     return {"suite": "files", "about": about, "severity": "critical", "success": not fault, "observed": fault or None}
 
 
-def _expect(facts: Mapping[str, Any], frames: Mapping[str, Any], docs: Path) -> list[Check]:
+def _expect(dataset: str, suites: Mapping[str, Any], frames: Mapping[str, Any], docs: Path) -> list[Check]:
     """Run each suite over its rows in a context that lives in memory, and render Data Docs."""
     partial = docs.with_name(f".{docs.name}.partial")
     context = gx.get_context(mode="ephemeral", project_config=_context(partial))
-    source = context.data_sources.add_pandas(facts["name"])
+    source = context.data_sources.add_pandas(dataset)
     found = []
-    for name, expected in expectations.suites(facts).items():
+    for name, expected in suites.items():
         suite = context.suites.add(gx.ExpectationSuite(name, expectations=expected))
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("rows")
         definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
         checkpoint = gx.Checkpoint(
             name=name,
             validation_definitions=[definition],
-            result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ORIGIN},
+            result_format={
+                "result_format": "COMPLETE",
+                "unexpected_index_column_names": list(expectations.NAMES[name]),
+            },
         )
         report = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frames[name]})
         (result,) = report.run_results.values()
@@ -177,6 +213,7 @@ def _of(suite: str, result: Mapping[str, Any]) -> Check:
         "suite": suite,
         "about": config["meta"]["about"],
         "expectation": config["type"],
+        "column": config["kwargs"].get("column"),
         "severity": config["severity"],
         "success": result["success"],
         "observed": _observed(result["result"]),
@@ -185,7 +222,8 @@ def _of(suite: str, result: Mapping[str, Any]) -> Check:
         check |= {"severity": "critical", "observed": raised}
     rows, values = (result["result"].get(key) or [] for key in ("unexpected_index_list", "unexpected_list"))
     pairs = zip(rows[:ROWS], values[:ROWS], strict=True)
-    return check | {"rows": [{key: row.get(key) for key in ORIGIN} | {"value": value} for row, value in pairs]}
+    named = expectations.NAMES[suite]
+    return check | {"rows": [{key: row.get(key) for key in named} | {"value": value} for row, value in pairs]}
 
 
 def _observed(details: Mapping[str, Any]) -> Any:
@@ -207,6 +245,8 @@ def _fault(check: Check) -> str:
     """A failed check in words: what should hold, what was seen, and the first rows that offend."""
     rows = "; ".join(
         f"{row['split']} image {row['index']} (label {row['label']}, {row['file']} row {row['row']}): {row['value']}"
+        if "index" in row
+        else f"{row['split']} class {row['label']}: {row['value']}"
         for row in check.get("rows", [])[:NAMED]
     )
     return f"{check['about']}: {check['observed']}" + (f", first {rows}" if rows else "")
