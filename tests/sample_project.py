@@ -26,6 +26,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "ddim": {"config": {"steps": 25}, "parents": {"ddpm": "ddpm"}},
 }
 LOSSES = {"gan": ["d", "g"], "dcgan": ["d", "g"], "wgan_gp": ["critic", "g"], "ddim": []}
+PICTURES = {
+    "dcgan": ["interpolation", "traversal"],
+    "vae": ["interpolation", "pairs", "traversal"],
+    "vq_vae": ["pairs"],
+}
 QUALITY = dict(zip(MODELS, [31, 9, 14, 12, 18, 11, 4, 5], strict=True))  # FD-clf of the first seed
 RATE = dict(zip(MODELS, [9e4, 2e4, 2e4, 3e4, 2e4, 300, 9, 40], strict=True))  # images/s
 
@@ -133,6 +138,9 @@ def _run(root: Path, run: paths.Run) -> None:
     sampling.wall(digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)).save(
         root / run.wall
     )
+    (root / run.pictures).mkdir()
+    for name in PICTURES.get(run.model, ()):
+        sampling.wall(digits(7 + run.seed, 60), 10, 6).save(root / run.pictures / f"{name}.png")
     rate = None if diverged else RATE[run.model]
     speed = {"images_per_second": rate, "latency_ms": None if rate is None else 9e3 / rate, "latency_runs": 19,
              "n": 0 if diverged else 1000, "batch": 250, "device": "Test CPU", "threads": 1, "precision": "fp32",

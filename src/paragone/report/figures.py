@@ -22,6 +22,15 @@ from paragone.report.tables import Table
 POINTS = 200  # of a curve; more cannot be seen
 PICTURES = {
     "classes": ("Samples by class", "First samples of each class that was asked for, a row a class, not selected."),
+    "pairs": ("Reconstructions", "The first test images, each above its reconstruction."),
+    "interpolation": (
+        "Interpolation",
+        "A row a pair of draws from the latents' prior, in equal steps from one to the other.",
+    ),
+    "traversal": (
+        "Traversal",
+        "A row a latent, which goes from the 1 % to the 99 % quantile of its prior, or a code through its values.",
+    ),
 }
 """What models may have in their folder `pictures`: file name without suffix -> title and caption."""
 
@@ -105,6 +114,12 @@ def wall_files(results: Results, dataset: DataSet) -> list[tuple[Json, Path]]:
     return [(run, file) for run, file in found if file.exists()]
 
 
+def picture_files(results: Results, run: Json) -> list[tuple[str, Path]]:
+    """(name, file) of the pictures that a run has, in the order of PICTURES."""
+    folder = results.root / results.where(run).pictures
+    return [(name, file) for name in PICTURES if (file := folder / f"{name}.png").exists()]
+
+
 def _walls(results: Results, dataset: DataSet) -> Plot | None:
     real = real_wall(results, dataset)
     walls = [("Real test images", real)] if real is not None else []
@@ -115,9 +130,8 @@ def _walls(results: Results, dataset: DataSet) -> Plot | None:
 
 def _pictures(results: Results, dataset: DataSet, name: str) -> Plot | None:
     """The pictures of one kind, a panel a model that has one."""
-    runs = first_seeds(results, dataset)
-    files = [(run, results.root / results.where(run).pictures / f"{name}.png") for run in runs]
-    panels = [(_label(run), Image.open(file)) for run, file in files if file.exists()]
+    found = [(run, dict(picture_files(results, run)).get(name)) for run in first_seeds(results, dataset)]
+    panels = [(_label(run), Image.open(file)) for run, file in found if file is not None]
     title, caption = PICTURES[name]
     return Plot(f"{name}-{dataset.name}", title, f"{caption} {dataset.title}.", _panels(panels)) if panels else None
 

@@ -122,9 +122,7 @@ def _wall(title: str, note: str, image: Image.Image, dataset: DataSet, budget: i
 
 def _pictures(results: Results, dataset: DataSet, run: Json) -> list[Json]:
     """What else the run shows, under its wall: as the wall is, a caption for a note."""
-    budget = (
-        PICTURE_BYTES // len(figures.PICTURES) // max(1, results.runs[["dataset", "model"]].drop_duplicates().shape[0])
-    )
+    budget = PICTURE_BYTES // (len(figures.PICTURES) * results.runs.groupby(["dataset", "model"]).ngroups)
     shown = []
     for name, file in figures.picture_files(results, run):
         title, caption = figures.PICTURES[name]
