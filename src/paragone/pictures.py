@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Picture(NamedTuple):
     name: str  # its path in there
     label: int | None = None
     attributes: tuple[int, ...] = ()
+    source: bool = False  # what a translation starts from
 
 
 def options(request: Request, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,6 +199,7 @@ def upstream(
     attributes: Sequence[str] = (),
     warnings: Iterable[str] = (),
     published: bool = False,
+    sources: Literal["", "unpaired"] = "",
 ) -> Upstream:
     """The pictures as request and options ask for them. published: as JPEG by the set's authors, so nobody's loss."""
     return Upstream(
@@ -205,6 +207,7 @@ def upstream(
         exact=False,
         warnings=tuple(warnings),
         class_names=class_names,
+        sources=sources,
     )
 
 
@@ -214,8 +217,8 @@ def _groups(
     mode: Mode = "L" if chosen["grey"] else "RGB"
     decode = partial(square, side=side, fit=chosen["fit"], mode=mode, published=published)
     stamps = {at: names(at) for at in {p.at for p in found}}
-    ordered = sorted(found, key=lambda p: (SPLITS.index(p.split), str(p.at)))  # stable
-    for (split, at), group in groupby(ordered, key=lambda p: (p.split, p.at)):
+    ordered = sorted(found, key=lambda p: (SPLITS.index(p.split), p.source, str(p.at)))  # stable
+    for (split, source, at), group in groupby(ordered, key=lambda p: (p.split, p.source, p.at)):
         own = list(group)
         yield Pictures(
             split,
@@ -226,4 +229,5 @@ def _groups(
             decode,
             {name: np.array([p.attributes[i] for p in own]) for i, name in enumerate(attributes)},
             chosen["max_damaged"],
+            source,
         )
