@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import gdown  # noqa: F401
 import pytest
+import requests
 
 from paragone import downloads
 from paragone.datasets.base import DatasetError
@@ -21,17 +23,23 @@ ELSEWHERE = "Put it there by hand"
 
 
 class _Server(ThreadingHTTPServer):
-    """Serves CONTENT; answers with the next of `script` first, as long as there are any."""
+    """Serves its content; answers with the next of `script` first, as long as there are any."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list[Any] = []
+        self.content = CONTENT
         self.ranges = True
         self.asked: list[str] = []  # Range of each request
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/file.zip"
+
+
+QUOTA = b"""<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded</title></head><body>
+<p class="uc-error-caption">Sorry, you can't view or download this file at this time.</p>
+<p class="uc-error-subcaption">Too many users have viewed or downloaded this file recently.</p></body></html>"""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -50,13 +58,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         asked = self.headers.get("Range") if self.server.ranges else None
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if start >= len(CONTENT):
+        content = self.server.content
+        if start >= len(content):
             self.send_error(416)
             return
         self.send_response(206 if asked else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - start))
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        self.wfile.write(CONTENT[start : len(CONTENT) if step is None else start + step])  # then the connection ends
+        self.wfile.write(content[start : len(content) if step is None else start + step])  # then the connection ends
 
     def log_message(self, *_: object) -> None:
         pass
@@ -199,3 +210,77 @@ def test_a_full_disk_is_said(tmp_path: Path, server: _Server) -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=120).stderr.splitlines()[-1]
     assert said.endswith(f"DatasetError: {tmp_path}/raw: File too large; free disk space and run again")
     assert not (tmp_path / "raw/file.zip").exists()
+
+
+@pytest.fixture
+def drive(server: _Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Server:
+    """gdown as it is, but Google Drive's address leads to the server."""
+    get = requests.Session.get
+    monkeypatch.setattr(requests.Session, "get", lambda self, url, **how: get(self, server.url, **how))
+    monkeypatch.setattr(sys.modules["gdown.download"], "DEFAULT_COOKIES_FILE", str(tmp_path / "cookies.txt"))
+    monkeypatch.setattr("random.uniform", lambda *_: 0.0)  # gdown's pauses
+    return server
+
+
+def _from_drive(folder: Path, md5: str = MD5) -> None:
+    downloads.fetch_from_drive("0B7EVK8r0v71pZjFTYXZWM3FlRnM", folder / "raw/file.zip", md5, ELSEWHERE)
+
+
+ATTACHED = {"Content-Disposition": 'attachment; filename="file.zip"', "Content-Type": "application/zip"}
+
+
+def test_drive_gives_the_file_once(tmp_path: Path, drive: _Server) -> None:
+    drive.script = [(200, ATTACHED, CONTENT)]
+    _from_drive(tmp_path)
+    _from_drive(tmp_path)
+    assert (tmp_path / "raw/file.zip").read_bytes() == CONTENT
+    assert len(drive.asked) == 1
+    assert _files(tmp_path) == ["file.zip"]
+
+
+def test_drive_cuts_and_a_later_call_goes_on(tmp_path: Path, drive: _Server) -> None:
+    drive.content = CONTENT * 12  # gdown keeps whole chunks of 512 KiB
+    md5 = hashlib.md5(drive.content, usedforsecurity=False).hexdigest()
+    length = {"Content-Length": str(len(drive.content))}
+    drive.script = [(200, ATTACHED | length, drive.content[:600_000]), *[(503, {}, b"")] * 9]
+    with pytest.raises(DatasetError, match=r"file\.zip cannot be downloaded: .*Put it there by hand"):
+        _from_drive(tmp_path, md5)
+    (kept,) = _files(tmp_path)
+    assert kept.endswith(".part")
+    drive.script = [(200, ATTACHED | length, b"")]
+    drive.asked.clear()
+    _from_drive(tmp_path, md5)
+    assert drive.asked == ["", "bytes=524288-"]
+    assert (tmp_path / "raw/file.zip").read_bytes() == drive.content
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((200, {"Content-Type": "text/html"}, QUOTA), "Too many users have viewed or downloaded this file recently"),
+        ((200, {"Content-Type": "text/html"}, PAGE), "Google Drive refuses a file for a day"),
+        ((200, ATTACHED, PAGE), "the server sent a web page in its place"),
+        ((404, {"Content-Type": "text/html"}, b""), "Cannot retrieve the public link"),
+        ((200, ATTACHED, b"0123456789"), f"the server sent 10 bytes whose md5 is not {MD5}"),
+    ],
+)
+def test_drive_refuses(tmp_path: Path, drive: _Server, answer: tuple[int, dict[str, str], bytes], said: str) -> None:
+    drive.script = [answer] * 9
+    with pytest.raises(DatasetError, match=said) as error:
+        _from_drive(tmp_path)
+    assert str(error.value).startswith("file.zip cannot be downloaded: ")
+    assert str(error.value).endswith(ELSEWHERE)
+    assert "\n" not in str(error.value)
+    assert _files(tmp_path) == []
+
+
+def test_drive_without_gdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    with pytest.raises(DatasetError, match=r"needs the package gdown: pip install gdown\. Put it there by hand"):
+        _from_drive(tmp_path)
+
+
+def test_drive_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(DatasetError, match=r"file\.zip cannot be downloaded: .*Put it there by hand"):
+        _from_drive(tmp_path)

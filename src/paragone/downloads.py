@@ -27,7 +27,9 @@ LONGEST = 60.0  # seconds to wait, whatever the server asks for
 CHUNK = 1 << 18  # bytes read at a time
 PROGRESS = 1 << 20  # an attempt that brought this many bytes was not in vain
 BUSY = {408, 425, 429, 500, 502, 503, 504}  # answers that may be another one later
-DRIVE = "https://drive.google.com/uc?id="
+QUOTA = (
+    "(Google Drive refuses a file for a day once it was downloaded too often; a browser that is signed in may help.)"
+)
 T = TypeVar("T")
 
 
@@ -144,7 +146,10 @@ def md5_of(file: Path) -> str:
 
 
 def fetch_from_drive(identifier: str, file: Path, md5: str, otherwise: str) -> None:
-    """Download `file` from Google Drive by gdown, unless it is there already. Raises DatasetError, as `fetch` does."""
+    """Download `file` from Google Drive by gdown, unless it is there already; like `fetch`.
+
+    Drive asks before large files whether they are wanted, which gdown answers, and goes on where it was cut off.
+    """
     if file.is_file() and md5_of(file) == md5:
         return
     try:
@@ -154,25 +159,20 @@ def fetch_from_drive(identifier: str, file: Path, md5: str, otherwise: str) -> N
             f"{file.name} is on Google Drive, which needs the package gdown: pip install gdown. {otherwise}"
         ) from None
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".partial-{file.name}")
+    partial = file.with_name(f".partial-{file.name}")  # beside which gdown keeps what it got of it
+    failed = f"{file.name} cannot be downloaded: "
+    how = {"quiet": not sys.stderr.isatty(), "resume": True, "timeout": TIMEOUT, "retries": ATTEMPTS}
     partial.unlink(missing_ok=True)
     try:
-        quiet = not sys.stderr.isatty()
-        retry(
-            lambda: gdown.download(DRIVE + identifier, str(partial), quiet=quiet, resume=True, timeout=TIMEOUT),
-            file.name,
-            otherwise,
-        )
-        if not partial.is_file():
-            raise DatasetError(f"{file.name} cannot be downloaded: Google Drive gave nothing. {otherwise}")
+        gdown.download(id=identifier, output=str(partial), **how)
         if md5_of(partial) != md5:
-            fault = _in_place_of(partial, md5)
-            quota = ", as Google Drive does when a file was downloaded too often in a day" * ("web page" in fault)
-            raise DatasetError(f"{file.name} cannot be downloaded: {fault}{quota}. {otherwise}")
+            raise DatasetError(f"{failed}{_in_place_of(partial, md5)}. {otherwise}")
         files.replace(partial, file)
-    except gdown.exceptions.DownloadError as error:
+    except (OSError, gdown.exceptions.DownloadError) as error:
+        if isinstance(error, OSError) and error.errno in files.FULL:
+            raise DatasetError(f"{file.parent}: {error.strerror}; free disk space and run again") from None
         reason = " ".join(str(error).split())
-        raise DatasetError(f"{file.name} cannot be downloaded: Google Drive answered: {reason} {otherwise}") from None
+        raise DatasetError(f"{failed}{reason} {QUOTA} {otherwise}") from None
     finally:
         partial.unlink(missing_ok=True)
 
