@@ -272,5 +272,5 @@ def number(effect: Effect) -> str:
     """An effect's size and interval, as printed."""
     size, unit = effect.size, effect.unit
     factor = 100 if unit == "%" else 1
-    value, low, high = (f"{factor * v:.3g}" for v in (size.value, size.low, size.high))
+    value, low, high = (f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.3g}" for v in (factor * v for v in size[:3]))
     return f"{value}{' ' if unit else ''}{unit} [{low}, {high}]"

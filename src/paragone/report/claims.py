@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from paragone import files, paths, registry
 from paragone.claims.base import SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
@@ -110,8 +109,6 @@ def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect]) -> None:
         ax.annotate(f"{effect.what}: {number(effect)}", (0, y + 0.34), xycoords=("axes fraction", "data"), fontsize=7.5)
     if unit == "times" and all(e.size.low > 0 for e in group):
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 1.1, 1.2, 1.5, 2, 3, 5), numticks=9))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        scatter.plain_ticks(ax.xaxis)
     ax.set(yticks=[], ylim=(-0.5, len(group) - 0.2), xlabel={"times": "times (log)", "": "difference"}.get(unit, unit))
     ax.spines["left"].set_visible(False)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
@@ -48,11 +49,7 @@ def draw(main: Table, against: str) -> Figure | None:
     ax.set(xscale="log", yscale="log", ylabel=f"{quality.label} (log, lower is better)", xlabel=SECONDS[against])
     ax.margins(x=0.12, y=0.12)
     for axis in (ax.xaxis, ax.yaxis):
-        low, high = axis.get_view_interval()
-        subs = (1, 1.5, 2, 3, 4, 6, 8) if high < 10 * low else (1, 2, 5) if high < 500 * low else (1,)
-        axis.set_major_locator(LogLocator(subs=subs, numticks=12))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
+        plain_ticks(axis)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     _name(figure, ax, points)
     return figure
@@ -64,6 +61,15 @@ def _seconds(row: Row, against: str) -> float | None:
         return 1000 / rate.mean if rate and rate.mean > 0 else None
     seconds = row.cells.get("train_seconds_total")
     return seconds.mean if seconds and seconds.mean > 0 else None
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis, as many as its range bears."""
+    low, high = axis.get_view_interval()
+    subs = (1, 1.1, 1.2, 1.5, 2) if high < 2 * low else (1, 1.5, 2, 3, 4, 6, 8) if high < 10 * low else (1, 2, 5)
+    axis.set_major_locator(LogLocator(subs=subs if high < 500 * low else (1,), numticks=12))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
