@@ -98,10 +98,28 @@ def factors(index: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.int64]]
 
 def draw(values: Mapping[str, NDArray[np.int64]], side: int) -> Pixels:
     """The images (n,side,side,3) of these factors, edges blended over one pixel."""
+    share = np.floor(coverage(values, side) * 256 + 0.5).astype(np.int32)[..., None]  # (n,side,side,1), of 256
+    back = background(values["background"], side).astype(np.int32)
+    blend = back * (256 - share) + COLOURS[values["colour"]][:, None, None] * share
+    return ((blend + 128) >> 8).astype(np.uint8)
+
+
+def background(which: NDArray[np.int64], side: int) -> NDArray[np.int64]:
+    """The bare backgrounds of these numbers, (n,side,side,3), from 0 to 255."""
+    down = np.arange(side)[:, None]
+    top, bottom = BACKGROUNDS[which].transpose(1, 0, 2)[:, :, None]  # (n,1,3) each
+    rows = (top * (side - 1 - down) + bottom * down) // (side - 1)  # (n,side,3)
+    return np.broadcast_to(rows[:, :, None], (len(which), side, side, 3))
+
+
+def coverage(
+    values: Mapping[str, NDArray[np.int64]], side: int, least: float = RADIUS, step: float = RADIUS_STEP
+) -> Floats:
+    """The share of each pixel that the shape covers, (n,side,side) in 0 to 1, radii being least + step x scale."""
     sines = np.array([_sin_cos(TURN + TURN_STEP * k) for k in range(FACTORS["rotation"])])[values["rotation"]]
     sin, cos = (sines[:, i, None, None] for i in (0, 1))
-    radius = (RADIUS + RADIUS_STEP * values["scale"])[:, None, None] * side  # pixels
-    margin = RADIUS + RADIUS_STEP * (FACTORS["scale"] - 1)
+    radius = (least + step * values["scale"])[:, None, None] * side  # pixels
+    margin = least + step * (FACTORS["scale"] - 1)
     place = [margin + (1 - 2 * margin) * values[axis] / (PLACES - 1) for axis in ("x", "y")]
     pixel = np.arange(side) + 0.5
     dx = pixel[None, None, :] - place[0][:, None, None] * side  # (n,1,side)
@@ -111,12 +129,7 @@ def draw(values: Mapping[str, NDArray[np.int64]], side: int) -> Pixels:
     for s, distance in enumerate(DISTANCES):
         of_shape = values["shape"] == s
         cover[of_shape] = np.clip(0.5 - distance(x[of_shape], y[of_shape]) * radius[of_shape], 0, 1)
-    share = np.floor(cover * 256 + 0.5).astype(np.int32)[..., None]  # (n,side,side,1), of 256
-    down = np.arange(side)[:, None]
-    top, bottom = BACKGROUNDS[values["background"]].transpose(1, 0, 2)[:, :, None]  # (n,1,3) each
-    back = (top * (side - 1 - down) + bottom * down) // (side - 1)  # (n,side,3)
-    blend = back[:, :, None].astype(np.int32) * (256 - share) + COLOURS[values["colour"]][:, None, None] * share
-    return ((blend + 128) >> 8).astype(np.uint8)
+    return cover
 
 
 def _sin_cos(degrees: float) -> tuple[float, float]:
