@@ -11,7 +11,7 @@ from paragone import stability
 
 KIMG = np.linspace(0.5, 100, 200)
 SPACE = "clf-x"
-FLOOR = {f"metrics.spaces.{SPACE}.precision": 0.8, f"metrics.spaces.{SPACE}.coverage": 0.9}
+FLOOR = {f"metrics.spaces.{SPACE}.precision": 0.8, f"metrics.spaces.{SPACE}.recall": 0.9}
 
 
 def curve(**columns: np.ndarray) -> pd.DataFrame:
@@ -54,11 +54,11 @@ def test_rows_that_are_not_finite_and_short_curves_are_left_out() -> None:
     assert stability.of_curve(curve(grad_generator=norms).head(10)) == {}
 
 
-def run(precision: float = 0.7, coverage: float = 0.8, repeats: float = 0.01, missing: int = 0, **more: Any) -> dict:
+def run(precision: float = 0.7, recall: float = 0.8, repeats: float = 0.01, missing: int = 0, **more: Any) -> dict:
     return {
         "outcome": "finished",
         f"metrics.spaces.{SPACE}.precision": precision,
-        f"metrics.spaces.{SPACE}.coverage": coverage,
+        f"metrics.spaces.{SPACE}.recall": recall,
         "metrics.duplicates.rate": repeats,
         "metrics.modes.missing": missing,
         "metrics.modes.shares": json.dumps([0.05] * 20),
@@ -70,9 +70,10 @@ def run(precision: float = 0.7, coverage: float = 0.8, repeats: float = 0.01, mi
     ("row", "expected"),
     [
         (run(), "healthy"),
-        (run(coverage=0.44), "collapsed"),  # good images of a few kinds
-        (run(coverage=0.46), "healthy"),
-        (run(precision=0.39, coverage=0.44), "unlearned"),
+        (run(recall=0.44), "collapsed"),  # of a few kinds
+        (run(recall=0.46), "healthy"),
+        (run(precision=0.39), "unlearned"),
+        (run(precision=0.39, recall=0.44), "collapsed"),
         (run(precision=0.39, repeats=0.11), "collapsed"),
         (run(repeats=0.1), "healthy"),
         (run(missing=2), "collapsed"),

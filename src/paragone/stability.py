@@ -13,12 +13,12 @@ over 1/200 of the training, so what swings faster than that is not seen.
                   of the classes are missing (`paragone.metrics.modes`; as Srivastava et al. 2017,
                   https://arxiv.org/abs/1705.07761, count modes); or more than a tenth of the samples repeat another
                   (Arora and Zhang 2017, https://arxiv.org/abs/1706.08224, look for such; of real images 0.5 % do); or
-                  precision is at least half of the floor's, and coverage below half of the floor's (Naeem et al. 2020,
-                  https://arxiv.org/abs/2002.09797): good images of a few kinds.
-                  unlearned: neither, and precision is below half of the floor's: varied, and not like the data.
+                  recall is below half of the floor's (Kynkaanniemi et al. 2019, https://arxiv.org/abs/1904.06991).
+                  unlearned: not collapsed, and precision is below half of the floor's: varied, and not like the data.
                   healthy: none of these.
 
-The three thresholds were set before any run was looked at.
+The thresholds were set before any run was judged by them. Coverage is no part of them: it falls with poor images as
+well as with few kinds of them, so it stands beside, as a share of the floor's.
 """
 
 import json
@@ -35,7 +35,7 @@ ROLES = {"critic": "adversary", "discriminator": "adversary"}
 """Optimisers whose figures stand in one column; the others go by their own names."""
 MISSING = 0.1  # of the classes
 REPEATED = 0.1  # of the samples
-HALF = 0.5  # of the floor's precision or coverage
+HALF = 0.5  # of the floor's recall or precision
 
 
 def of_curve(curve: pd.DataFrame) -> dict[str, float]:
@@ -81,19 +81,18 @@ def oscillation(kimg: Values, loss: Values) -> float:
 def state(row: Mapping[str, Any], floor: Mapping[str, Any], space: str) -> State | None:
     """What became of a run, from its row of the wide table and the floor's figures under the same names.
 
-    space: the feature space of precision and coverage. None for a run that neither finished nor diverged, or that lacks
+    space: the feature space of precision and recall. None for a run that neither finished nor diverged, or that lacks
     the figures.
     """
     if row["outcome"] == "diverged":
         return "diverged"
-    precision, coverage = (f"metrics.spaces.{space}.{key}" for key in ("precision", "coverage"))
-    if row["outcome"] != "finished" or not {precision, coverage} <= row.keys() & floor.keys():
+    precision, recall = (f"metrics.spaces.{space}.{key}" for key in ("precision", "recall"))
+    if row["outcome"] != "finished" or not {precision, recall} <= row.keys() & floor.keys():
         return None
-    alike = row[precision] >= HALF * floor[precision]
-    narrow = alike and row[coverage] < HALF * floor[coverage]
+    narrow = row[recall] < HALF * floor[recall]
     if narrow or row["metrics.duplicates.rate"] > REPEATED or missing_share(row) >= MISSING:
         return "collapsed"
-    return "healthy" if alike else "unlearned"
+    return "healthy" if row[precision] >= HALF * floor[precision] else "unlearned"
 
 
 def missing_share(row: Mapping[str, Any]) -> float:

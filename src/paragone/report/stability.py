@@ -42,7 +42,7 @@ def _short(value: float) -> str:
 
 _ABOUT = {
     "collapsed": "share of seeds whose samples lack variety: at least a tenth of the classes missing beyond what "
-    "chance misses, or more than 10 % repeats, or precision at least half of the floor's with coverage below half",
+    "chance misses, or more than 10 % repeats, or recall below half of the floor's",
     "unlearned": "seeds that did not collapse, with precision below half of the floor's",
     "diverged": "share of seeds whose loss became NaN or infinite",
     "missing": "share of the classes missing beyond what chance misses, mean",
