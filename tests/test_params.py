@@ -140,6 +140,17 @@ def test_what_is_wrong_is_named(tmp_path, name):
     assert "\n" not in str(caught.value)
 
 
+def test_two_of_one_name_are_refused(tmp_path):
+    text = yaml.safe_dump(GOOD, sort_keys=False)
+    twice = text.replace("datasets:\n", "datasets:\n  d: {loader: mnist, source: download}\n", 1)
+    (tmp_path / "params.yaml").write_text(twice)
+    said = (
+        r"^params\.yaml: line 4: 'd' stands in line 3 already, and two of one name would overwrite each other; rename"
+    )
+    with pytest.raises(ParamsError, match=said):
+        module.load(tmp_path)
+
+
 def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(ParamsError, match="not found"):
         module.load(tmp_path)

@@ -114,7 +114,6 @@ class Params(_Strict):
         checked = _checked(config, overrides, f"profiles.{profile}.models.{model}.config")
         return {key: getattr(checked, key) for key in overrides}
 
-
     def study(self, root: Path, profile: str, name: str) -> Work:
         """What a study of a profile works on; its options are checked."""
         where, settings = f"profiles.{profile}.studies", self.get_profile(profile)
@@ -157,11 +156,27 @@ def _sentence(error: ValidationError, where: str = "") -> str:
     return f"{FILE}: {place}: {message}; it is {first['input']!r}{more}"
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that stands twice in one place, of which YAML would silently take the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if (first := lines.setdefault(str(key.value), line)) != line:
+                raise ParamsError(
+                    f"{FILE}: line {line}: '{key.value}' stands in line {first} already, and two of one name would "
+                    "overwrite each other; rename or remove one"
+                )
+        return node
+
+
 def load(root: Path) -> Params:
     """Read and check root/params.yaml, names of loaders, models and parents included. Raises ParamsError."""
     file = root / FILE
     try:
-        params = Params.model_validate(yaml.safe_load(file.read_text()))
+        params = Params.model_validate(yaml.load(file.read_text(), _Loader))
     except FileNotFoundError:
         raise ParamsError(f"{file}: not found; run from the project's folder") from None
     except yaml.YAMLError as error:
