@@ -28,7 +28,7 @@ def test_prepared_and_valid_with_every_figures_factors_whatever_the_chunks(
             == "6bf624ec65176b237fa9e787a6f792e5424fdd3a290ba941d162dafb8745e08c"
         )
     validate.run(tmp_path, params, "drawn")
-    images, labels, spec = load(folder, "test")
+    images, labels, spec = load(folder, "test")[:3]
     assert spec == ((3, 32, 32), 4)
     table = pq.read_table(folder / "manifest.parquet", filters=[("split", "=", "test")])
     values = {name: table[f"attribute_{name}"].to_numpy() for name in multi_shapes.LOADER.attributes}
