@@ -46,7 +46,7 @@ MD5 = {  # of the published files
 SIDES = (32, 64, 128)
 FULL = 202_599
 PARTITIONS = {"train": 0, "valid": 1, "test": 2}
-COUNTS = {"train": 162_770, "test": 19_962}
+COUNTS = {"train": 162_770, "test": 19_962}  # without the 19,867 of the validation partition
 LIMIT = 4 * 1024**3  # bytes that a copy of the set may take uncompressed
 ZIP = "img_align_celeba.zip"
 PICTURE = re.compile(r"(?:^|/)(\d{6}\.jpg)$")
@@ -228,4 +228,13 @@ LOADER = Loader(
     class_names=(),
     sources={"download": download, "local": local},
     options=frozenset({"crop", "label"}),
+    homepage="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+    known_problems=(
+        "Papers cut and resize it differently, and figures of different crops cannot be compared.",
+        "The 19,867 images of the validation partition are left out; some papers train on all 202,599.",
+        "The attributes are noisy, and some (Attractive, Pale_Skin) are judgements of those who labelled them.",
+        "Bounding boxes are in pixels of the photographs before they were aligned and cut.",
+    ),
+    counts=COUNTS,
+    attributes=dict.fromkeys(ATTRIBUTES, (0, 1)),
 )
