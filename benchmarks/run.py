@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = HERE / ".venv-peers"
 RESULTS = HERE / "results.json"
-COMPARISONS = ("dcgan", "vae", "ddpm", "evaluation")
+COMPARISONS = ("dcgan", "vae", "ddpm", "sngan", "evaluation")
 LIMIT = 1800  # seconds a comparison may take
 
 METHOD = """\
@@ -40,7 +40,7 @@ def _python() -> Path:
 
 def install() -> None:
     """Make .venv-peers if it is missing or was made from other requirements."""
-    sources = [HERE / "requirements.txt", ROOT / "constraints.txt"]
+    sources = [HERE / "requirements.txt", ROOT / "constraints.txt", HERE / "requirements-bare.txt"]
     wanted = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
     stamp = PEERS / ".installed"
     if stamp.exists() and stamp.read_text() == wanted:
@@ -48,7 +48,8 @@ def install() -> None:
     typer.echo(f"installing the peers into {PEERS.relative_to(ROOT)}")
     venv.create(PEERS, with_pip=True, clear=True, symlinks=True)
     pip = [str(_python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for what in (["-c", str(sources[1]), "-r", str(sources[0])], ["--no-deps", "-e", str(ROOT)]):
+    wholes = ["-c", str(sources[1]), "-r", str(sources[0])]
+    for what in (wholes, ["--no-deps", "-r", str(sources[2])], ["--no-deps", "-e", str(ROOT)]):
         if subprocess.run([*pip, *what], check=False).returncode:
             typer.echo(f"pip could not install {what[-1]} into {PEERS}; its reason is above", err=True)
             raise typer.Exit(1)
