@@ -33,6 +33,15 @@ def test_at_128_pixels_the_networks_are_those_of_table_6() -> None:
     assert [b.down for b in D.blocks] == [True] * 5 + [False]
 
 
+def test_at_64_pixels_the_networks_are_those_of_table_6_less_a_level() -> None:
+    with torch.device("meta"):
+        G, D = Generator(128, (3, 64, 64), 256), Discriminator((3, 64, 64), 128)
+    assert G.project.out_features == 4 * 4 * 1024
+    assert outs(G) == [512, 256, 128, 64]
+    assert outs(D) == [64, 128, 256, 512, 1024]
+    assert [b.down for b in D.blocks] == [True] * 4 + [False]
+
+
 @pytest.mark.parametrize("shape", [(1, 16, 16), (3, 32, 32), (3, 64, 64), (1, 128, 128)])
 def test_they_fit_the_image(shape: tuple[int, int, int]) -> None:
     assert Generator(5, shape, 8)(torch.randn(2, 5)).shape == (2, *shape)
