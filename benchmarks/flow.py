@@ -49,10 +49,10 @@ for line in open(pipeline) if os.path.exists(pipeline) else ():
         listing = False
     elif inside and listing and key.startswith("- "):
         out = key[2:].rstrip(":").replace("${{item}}", seed)
-        folder = "." not in os.path.basename(out)
+        folder, content = "." not in os.path.basename(out), "{{}}" if out.endswith(".json") else command
         os.makedirs(out if folder else os.path.dirname(out), exist_ok=True)
         for file in ("dataset.json", "x") if folder else ("",):
-            open(os.path.join(out, file) if folder else out, "w").write(command)
+            open(os.path.join(out, file) if folder else out, "w").write("{{}}" if file.endswith("json") else content)
 if not done or command == "paragone fingerprint":
     os.execv({real!r}, [{real!r}, *sys.argv[1:]])
 """

@@ -3,6 +3,7 @@
 python -m flows.benchmark --profile quick --slots 2
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -26,7 +27,9 @@ from paragone import environment, files, paths
 BIN = Path(sys.executable).parent
 PREFECT = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages' output goes to files
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_CLIENT_MAX_RETRIES": "0",  # its server is on this machine: one that does not answer is dead
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # such a server loses records, and outlives a flow that is killed
 }
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -157,11 +160,19 @@ def _recorded(root: Path, request: Request, plan: Plan) -> bool:
             named = flow(name="benchmark", flow_run_name=request.profile)(benchmark)
             state: Any = named(asdict(request), return_state=True)
             reason = state.message
-        except LOST as error:
-            reason = f"Prefect's server is gone ({type(error).__name__})"
+        except LOST:
+            reason = "Prefect's server is gone"
+            console.print(f"{reason}: its records of this flow are not complete.", style="yellow")
+            atexit.register(_leave, int(found != [False]))
         if not found:
             raise RuntimeError(f"the flow broke off: {reason}; start it again to go on from here")
     return found[0]
+
+
+def _leave(status: int) -> None:
+    """Exit at once: Prefect would try for seconds to deliver each record that it still holds."""
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def visit(root: Path, request: Request, plan: Plan) -> bool:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -233,7 +234,7 @@ def _await_records(tasks: int) -> None:
     context = get_run_context()
     this = FlowRunFilter(id=FlowRunFilterId(any_=[context.flow_run.id]))  # type: ignore[union-attr]
     deadline = time.monotonic() + RECORDED
-    with get_client(sync_client=True) as client:
+    with suppress(*artifacts.LOST), get_client(sync_client=True) as client:
         while time.monotonic() < deadline:
             found = client.read_task_runs(flow_run_filter=this)
             if sum(bool(run.state and run.state.is_final()) for run in found) >= tasks:

@@ -19,6 +19,11 @@ from flows.processes import Guard, tail
 START = 120  # seconds to wait: the first start in a project creates the database
 NOTE = FOLDER / "prefect.url"  # where `make serve` says where its server is
 LOOPBACK = "127.0.0.1"
+QUIET = {  # a server that only records: runs that schedules ask for are left to `make serve`
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+}
 
 
 class ServerError(ValueError):
@@ -72,7 +77,7 @@ def running(root: Path) -> str | None:
 def start(guard: Guard, root: Path, log: Path, port: int, *, interface: bool) -> str:
     """Start a server and wait until it answers; its URL. interface: with pages for a browser."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
-    server = guard.start(command, root, log, {"PREFECT_SERVER_UI_ENABLED": str(interface).lower()})
+    server = guard.start(command, root, log, {} if interface else QUIET)
     url = f"http://{LOOPBACK}:{port}/api"
     deadline = time.monotonic() + START
     while not answers(f"{url}/health"):
