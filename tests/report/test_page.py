@@ -183,7 +183,7 @@ def test_a_project_without_runs_has_a_page(project, tmp_path):
     found = results.read(tmp_path, project.params, "quick")
     built = {d.name: tables.build(found, d) for d in found.datasets}
     reader = Reader()
-    reader.feed(page.html(found, built, {d.name: [] for d in found.datasets}, []))
+    reader.feed(page.html(found, built, {d.name: [] for d in found.datasets}, [], []))
     assert reader.open == []
     assert reader.count["table"] >= 4
     assert "0 of 48" in " ".join(reader.text)

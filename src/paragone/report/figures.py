@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -106,6 +107,21 @@ def first_seeds(results: Results, dataset: DataSet) -> list[Json]:
     """The run of the first seed of each model that finished."""
     first = {run["model"]: run for run in reversed(results.rows(dataset.name)) if run["outcome"] == "finished"}
     return list(reversed(first.values()))
+
+
+def data_wall(results: Results, dataset: DataSet) -> Image.Image | None:
+    """A wall of training images: ten of each of the first ten classes, a class a row, or the first hundred."""
+    folder = results.root / paths.prepared(dataset.name)
+    if not (folder / "train" / "images.npy").exists():
+        return None
+    images = np.load(folder / "train" / "images.npy", mmap_mode="r")
+    classes = min(10, (dataset.about or {}).get("classes", 0))
+    if not classes:
+        return sampling.wall(images[:100])
+    rows = pd.read_parquet(folder / "manifest.parquet", columns=["split", "label"])
+    labels = rows.loc[rows["split"] == "train", "label"].to_numpy()
+    shown = np.concatenate([np.flatnonzero(labels == c)[:10] for c in range(classes)])
+    return sampling.class_wall(images[shown], torch.from_numpy(labels[shown].astype(np.int64)), classes)
 
 
 def wall_files(results: Results, dataset: DataSet) -> list[tuple[Json, Path]]:

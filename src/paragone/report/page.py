@@ -25,19 +25,24 @@ _FOLDER = Path(__file__).parent
 
 
 def html(
-    results: Results, tables: dict[str, list[Table]], plots: dict[str, list[Plot]], judged: list[claims.Judged]
+    results: Results,
+    tables: dict[str, list[Table]],
+    plots: dict[str, list[Plot]],
+    judged: list[claims.Judged],
+    named: list[Grid],
 ) -> str:
-    """The page of a profile, from the tables and figures of each data set and the verdicts on the claims."""
+    """The page of a profile: the tables and figures of each data set, the claims' verdicts, what the surveys name."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    budget = WALL_BYTES // max(1, sum(len(figures.wall_files(results, d)) + 1 for d in results.datasets))
+    budget = WALL_BYTES // max(1, sum(len(figures.wall_files(results, d)) + 2 for d in results.datasets))
     sections = [_section(results, d, tables[d.name], plots[d.name], budget) for d in results.datasets]
     return environment.get_template("page.html").render(
         results=results,
         sections=sections,
         facts=_facts(results),
         board=_board(judged),
+        named=named,
         glossary=_glossary(tables),
         warning=published.WARNING,
         css=Markup((_FOLDER / "page.css").read_text()),
@@ -66,6 +71,7 @@ def _section(results: Results, dataset: DataSet, tables: list[Table], plots: lis
         "stability": stability.grid(results, dataset),
         "validation": _validation(dataset),
         "data": _data(dataset),
+        "data_wall": _data_wall(results, dataset, budget),
         "lineage": render.lineage(results, dataset.name, dataset.title),
     }
 
@@ -196,6 +202,14 @@ def _data(dataset: DataSet) -> list[tuple[str, str]]:
         "citation": "Citation", "content_hash": "Content hash",
     }  # fmt: skip
     return [(label, _readable(about[key])) for key, label in labels.items() if about.get(key) not in (None, "", [])]
+
+
+def _data_wall(results: Results, dataset: DataSet, budget: int) -> Json | None:
+    """The training images as prepared: the first of each of ten classes a row, or the first hundred."""
+    image = figures.data_wall(results, dataset)
+    names = (dataset.about or {}).get("class_names") or []
+    note = "First training images, as prepared" + (f", a class a row: {', '.join(names[:10])}." if names else ".")
+    return None if image is None else _wall("Training images", note, image, dataset, budget)
 
 
 def _readable(value: Any) -> str:

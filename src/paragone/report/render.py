@@ -46,7 +46,7 @@ def grid(table: Table) -> Grid:
     for row in table.rows:
         if row.kind == "model" and row.heading not in (line.cells[0].text for line in lines if line.kind == "heading"):
             lines.append(Line("heading", [Text(row.heading)]))
-        figures = [_text(row.cells.get(c.key), c.number) for c in shown]
+        figures = [figure(row.cells.get(c.key), c.number) for c in shown]
         lines.append(
             Line(
                 row.kind, [Text(row.title), *figures, Text(row.seeds), outcome(row)], row.heading if row.family else ""
@@ -62,7 +62,8 @@ def grid(table: Table) -> Grid:
     )
 
 
-def _text(cell: Cell | None, number: Callable[[float], str]) -> Text:
+def figure(cell: Cell | None, number: Callable[[float], str]) -> Text:
+    """A figure as printed, with its interval if it has one; a dash for what was not measured."""
     if cell is None:
         return Text(MISSING)
     half = "" if cell.half is None else f" ± {number(cell.half)}"

@@ -226,7 +226,7 @@ def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:
         about=about,
         reference=_object(folder / "reference.json"),
         floor=_object(folder / "floor.json"),
-        validation=_object(root / paths.validation(name)),
+        validation=_object(root / paths.validation(name)) or _object(root / paths.failed_validation(name)),
     )
 
 

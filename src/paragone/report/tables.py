@@ -194,6 +194,9 @@ def _about_data(dataset: DataSet) -> str:
     size = " × ".join(str(v) for v in (about.get("shape") or [])[1:])
     made = ["made-up images"] if about.get("source") == "generated" else []
     notes = [*made, str(about.get("padding") or ""), str(about.get("altered") or ""), *(about.get("warnings") or [])]
+    checked = dataset.validation or {}
+    notes += ["failed its validation"] if checked.get("success") is False else []
+    notes += [f"validation: {warning}" for warning in checked.get("warnings") or []]
     label = "; ".join(note for note in notes if note)
     return f"{dataset.title}, {size} pixels" + (f" ({label})." if label else ".")
 

@@ -6,7 +6,19 @@ from pathlib import Path
 
 from paragone import files, paths
 from paragone.params import Params
-from paragone.report import claims, figures, latex, page, published, render, results, stability, tables, terminal
+from paragone.report import (
+    claims,
+    figures,
+    latex,
+    page,
+    published,
+    render,
+    results,
+    stability,
+    surveys,
+    tables,
+    terminal,
+)
 
 
 def run(root: Path, params: Params, profile: str) -> None:
@@ -22,10 +34,11 @@ def run(root: Path, params: Params, profile: str) -> None:
     for part in ("tables", "figures"):  # nothing of an earlier report may stand among the new
         shutil.rmtree(folder / part, ignore_errors=True)
     _write_tables(folder / "tables", found, built)
-    _write_claims(folder, found, judged)
+    named = surveys.grids(found, built, judged)
+    _write_claims(folder, found, judged, named)
     for plot in (p for group in plots.values() for p in group):
         figures.save(plot, folder / "figures")
-    files.write_text(folder / "index.html", page.html(found, built, plots, judged))
+    files.write_text(folder / "index.html", page.html(found, built, plots, judged, named))
     print_table(root, params, profile)
     print(f"report: {folder / 'index.html'}")
     from paragone import tracking  # only now: the report must stand though the store be dead
@@ -33,11 +46,13 @@ def run(root: Path, params: Params, profile: str) -> None:
     tracking.mirror(root, params, profile)
 
 
-def _write_claims(folder: Path, found: results.Results, judged: list[claims.Judged]) -> None:
+def _write_claims(folder: Path, found: results.Results, judged: list[claims.Judged], named: list[render.Grid]) -> None:
     grids = [claims.grid(judged, found), claims.rules(judged)]
     files.write_text(folder / "tables" / "claims.md", render.markdown(grids))
     files.write_text(folder / "tables" / "claims.csv", render.text_csv(grids[:1]))
     files.write_text(folder / "tables" / "claims.tex", latex.latex(grids, "claims"))
+    files.write_text(folder / "tables" / "surveys.md", render.markdown(named))
+    files.write_text(folder / "tables" / "surveys.tex", latex.latex(named, "surveys"))
     for plot in claims.plots(judged):
         figures.save(plot, folder / "figures")
 

@@ -1,0 +1,31 @@
+"""What the surveys name: every system once, every row a model, and a status that says what was measured."""
+
+from paragone import registry
+from paragone.claims.base import SURVEYS
+from paragone.report import claims, surveys, tables
+
+
+def test_every_system_is_named_once_by_surveys_that_exist_and_stands_for_a_model() -> None:
+    named = surveys.systems()
+    assert named["system"].is_unique
+    assert {key for keys in named["surveys"] for key in keys.split()} == set(SURVEYS)
+    assert set(named["row"]) - {""} <= set(registry.names("models"))
+
+
+def test_every_model_is_one_that_a_survey_names() -> None:
+    assert set(registry.names("models")) - set(surveys.systems()["row"]) <= {"vq_vae", "strided"}
+
+
+def test_each_survey_has_its_systems_with_figures_and_its_sentences(project) -> None:
+    built = {d.name: tables.build(project.found, d) for d in project.found.datasets}
+    found = surveys.grids(project.found, built, claims.judge(project.found, project.params))
+    assert len(found) == len(SURVEYS) * (len(project.found.datasets) + 1)
+    hu = next(g for g in found if g.title == "Systems that hu names: MNIST-5K")
+    by_system = {line.cells[0].text: line for line in hu.lines}
+    main = {row.model: row for row in built["mnist-5k"][0].rows}
+    assert by_system["DDPM"].cells[2].value == main["ddpm"].cells["fd_clf"].mean
+    assert by_system["DDPM"].cells[-1].text == "measured"
+    assert by_system["SNGAN"].cells[-1].text == "not in this profile"
+    assert by_system["LDM"].cells[-1].text == surveys.NO_ROW
+    sentences = next(g for g in found if g.title == "Sentences of poudel")
+    assert [line.cells[0].text for line in sentences.lines] == ["C02", "C35"]
