@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def _pictures(path: Path, tolerated: float = 0.0) -> list[Pictures]:
     ]
 
 
-def _write(folder: Path, parts: list[Pictures]) -> None:
+def _write(folder: Path, parts: Iterable[Pictures]) -> None:
     prepared.write(folder, Upstream(parts, exact=True), LOADER, SIDE, {"name": "noise"})
 
 
@@ -231,6 +232,28 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
         "out/noise: could not be written (File too large); nothing was kept, free disk space and run again"
     )
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 KiB, where this process may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting a file system is not permitted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_in_the_middle(tmp_path: Path, small_disk: Path) -> None:
+    parts = _pictures(_folder(tmp_path / "source", 60))
+    with pytest.raises(
+        DatasetError, match=r"noise: could not be written \(No space left on device\); nothing was kept"
+    ):
+        _write(small_disk / "noise", iter(parts))  # which does not tell beforehand how many there will be
+    assert list(small_disk.iterdir()) == []
+    with pytest.raises(DatasetError, match=r"noise: could not be written \(11,520 bytes are needed, 8,192 are free\)"):
+        _write(small_disk / "noise", parts)
 
 
 def test_a_disk_that_is_too_small_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
