@@ -4,10 +4,12 @@ Mirza, Osindero 2014, https://arxiv.org/abs/1411.1784: the class is an input of 
 
     eq. 2    min_G max_D  E[log D(x|y)] + E[log(1 - D(G(z|y)))]
 
-Networks and hyper-parameters are those of section 4.1 (MNIST): z uniform in the unit hypercube; z and the one-hot label
-have a hidden layer each and then a common one, in the generator of ReLUs, in the discriminator of maxout units.
+Networks and hyper-parameters are those of section 4.1 (MNIST): z is uniform; z (or x) and the one-hot label have a
+hidden layer each and then a common one, in the generator of ReLUs, in the discriminator of maxout units.
 
 Deviations:
+- z lies in [-1,1], not in the unit hypercube: the same family of functions, but from [0,1] the convolutional generator
+  learned to ignore z (one image a class on packaged MNIST).
 - The generator's loss is the non-saturating one of Goodfellow et al. 2014; it is updated on the same noise and labels
   as the discriminator. Generated images take the labels of the real batch.
 - Momentum and learning rate stay where they start (the paper raises the one from 0.5 to 0.7 and divides the other by
@@ -149,13 +151,13 @@ class CGAN(Model):
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake, y)))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        """G(z|y), z uniform in [0,1], of the classes `cond` (n,), uniformly drawn ones if None."""
+        """G(z|y), z uniform in [-1,1], of the classes `cond` (n,), uniformly drawn ones if None."""
         z = self.latents(n)
         return self.decode(z, class_labels(cond, n, self.classes, z.device))
 
     def latents(self, n: int) -> Tensor:
-        """z uniform in [0,1], (n,z_dim)."""
-        return torch.rand(n, self.cfg.z_dim, device=next(self.G.parameters()).device)
+        """z uniform in [-1,1], (n,z_dim)."""
+        return 2 * torch.rand(n, self.cfg.z_dim, device=next(self.G.parameters()).device) - 1
 
     def decode(self, z: Tensor, label: Tensor) -> Tensor:
         """G(z|y): (B,z_dim) and labels (B,) -> (B,C,H,W) in [-1,1]."""
