@@ -30,6 +30,11 @@ def validation(dataset: str) -> Path:
     return Path("reports/validation") / f"{dataset}.json"
 
 
+def failed_validation(dataset: str) -> Path:
+    """Not tracked: the result of a validation that stopped the pipeline; absent after a success."""
+    return validation(dataset).with_suffix(".failed.json")
+
+
 def trunk(profile: str, default: str) -> Path:
     """The pipeline file that holds a profile's trunk: the root's for the default profile."""
     return Path("dvc.yaml") if profile == default else Path("runs") / profile / "dvc.yaml"

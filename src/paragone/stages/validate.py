@@ -41,7 +41,7 @@ def run(root: Path, params: Params, dataset: str) -> None:
     """
     params.get_dataset(dataset)
     folder, result = root / paths.prepared(dataset), root / paths.validation(dataset)
-    failed = result.with_suffix(".failed.json")
+    failed = root / paths.failed_validation(dataset)
     result.unlink(missing_ok=True)
     facts = files.read_json(folder / "dataset.json")
     checks = _check(folder, facts, result.parent / "docs" / dataset)
