@@ -1,10 +1,8 @@
 """The command `paragone`: every stage of the pipeline by hand, and what helps around it."""
 
 import importlib
-import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paragone import environment, paths
+from paragone import environment, failures, paths
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,19 +48,15 @@ def _module(name: str) -> Any:
 
 def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> None:
     """A stage of one run: a failure is noted beside the run, where the report finds it."""
-    note = environment.find_root() / paths.Run(profile, dataset, model, seed).failure
+    run = paths.Run(profile, dataset, model, seed)
     try:
         root, params = _project()
         params.entry(profile, model)
         _module(name).run(root, params, profile, dataset, model, seed)
     except Exception as error:
-        if note.parent.parent.is_dir():
-            note.parent.mkdir(exist_ok=True)
-            reason = f"{type(error).__name__}: {error}"
-            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            note.write_text(json.dumps({"stage": name, "reason": reason, "time": moment}) + "\n")
+        failures.note(environment.find_root(), run, name, f"{type(error).__name__}: {error}")
         raise
-    note.unlink(missing_ok=True)
+    failures.clear(root, run)
 
 
 @app.command()
@@ -144,9 +138,25 @@ def evaluate(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArg
 
 
 @app.command()
+def study(profile: ProfileArgument, name: Annotated[str, typer.Argument(help="A study of the profile.")]) -> None:
+    """Measure what belongs to no single run: how scores depend on the sample count, and the like."""
+    _stage("study", profile, name)
+
+
+@app.command()
 def report(profile: ProfileArgument) -> None:
     """Write the tables, the figures and the page from whatever runs exist; failed runs become rows that say so."""
     _stage("report", profile)
+
+
+@app.command()
+def claims(
+    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for what is not measured yet.")] = False,
+) -> None:
+    """Print the surveys' sentences, each with the verdict of a profile's runs and its evidence."""
+    root, params = _project()
+    _module("claims").run(root, params, profile or params.profile, plan)
 
 
 @app.command()
