@@ -67,6 +67,11 @@ def test_one_model_stands_in_several_rows_some_on_some_data_sets(tmp_path):
     assert params.get_profile("p").rows("e") == ["dcgan", "wide"]
 
 
+def test_a_budget_multiplies_every_plans_length(tmp_path):
+    params = load(tmp_path, lambda p: profile(p).update(budget=2.5))
+    assert params.plan("p", "d", "dcgan").kimg == 2.5
+
+
 def profile(p):
     return p["profiles"]["p"]
 
@@ -97,6 +102,7 @@ BAD = {
         r"dcgan\.plan\.kimg: .*number.*'long'",
     ),
     "negative budget": (lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": -1}), "kimg is -1"),
+    "no budget": (lambda p: profile(p).update(budget=0), r"profiles\.p\.budget: .*greater than 0; it is 0"),
     "empty seeds": (lambda p: profile(p).update(seeds=[]), r"profiles\.p\.seeds: .*at least 1 item"),
     "repeated seeds": (lambda p: profile(p).update(seeds=[1, 1]), r"seeds \[1, 1\] names something twice"),
     "negative seed": (lambda p: profile(p).update(seeds=[-1]), r"seeds\.0: .*greater than or equal to 0"),

@@ -1,6 +1,7 @@
 """params.yaml: what is run. Every key is checked; a wrong one is named with its file, place, value and remedy."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -64,6 +65,8 @@ class Profile(_Strict):
     sample_batch: Annotated[int, Field(ge=1)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
+    stage_hours: Annotated[float, Field(gt=0)] | None = None  # a flow ends a stage that takes longer
+    budget: Annotated[float, Field(gt=0)] = 1.0  # multiplies the kimg of every row
     studies: dict[Name, dict[str, Any]] = {}  # measurements over its runs (paragone/studies), with their options
 
     @model_validator(mode="after")
@@ -100,11 +103,12 @@ class Params(_Strict):
         return self.entry(profile, row).model or row
 
     def plan(self, profile: str, dataset: str, model: str) -> Plan:
-        """The paper's plan with the profile's and then the data set's overrides."""
+        """The paper's plan with the profile's and then the data set's overrides, its length times the budget."""
         paper = vars(registry.model_class(self.model(profile, model)).plan)
         entry = self.entry(profile, model)
         own = entry.datasets.get(dataset, Override()).plan
-        return _checked(Plan, {**paper, **entry.plan, **own}, f"profiles.{profile}.models.{model}.plan")
+        plan: Plan = _checked(Plan, {**paper, **entry.plan, **own}, f"profiles.{profile}.models.{model}.plan")
+        return replace(plan, kimg=plan.kimg * self.get_profile(profile).budget)
 
     def config(self, profile: str, dataset: str, model: str) -> dict[str, Any]:
         """The overrides of the model's Config, checked against its fields and types."""

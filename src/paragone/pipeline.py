@@ -151,6 +151,8 @@ def _path(profile: str, dataset: str, model: str, file: str, seed: int | str = S
 
 def _train(params: Params, profile: str, dataset: str, model: str, code: list[str]) -> Stage:
     parents = sorted(set(params.entry(profile, model).parents.values()))
+    values = [f"profiles.{profile}.models.{model}"]
+    values += [f"profiles.{profile}.budget"] * (params.get_profile(profile).budget != 1)
     weights, training, curves = (_path(profile, dataset, model, f) for f in ("weights", "training", "curves"))
     return {
         "deps": [
@@ -158,7 +160,7 @@ def _train(params: Params, profile: str, dataset: str, model: str, code: list[st
             str(paths.validation(dataset)),
             *(_path(profile, dataset, parent, "weights") for parent in parents),
         ],
-        "params": _depends(["stages.train", *code], [f"profiles.{profile}.models.{model}"]),
+        "params": _depends(["stages.train", *code], values),
         "outs": [weights, *_kept(Path(training))],
         "plots": [{curves: {"cache": False, "x": "kimg", "title": f"{model} on {dataset}"}}],
     }
