@@ -17,6 +17,7 @@ from paragone import files, paths, prepared
 from paragone.datasets import mnist
 from paragone.datasets.base import MANIFEST, Part, Upstream
 from paragone.params import Dataset, Params
+from paragone.report import page, results, tables
 from paragone.stages import validate
 from paragone.stages.validate import ValidationError
 
@@ -236,3 +237,25 @@ def test_attributes_are_checked(tmp_path: Path) -> None:
     assert "have the content hash of dataset.json" in _failure(tmp_path)[0]
     pq.write_table(table.set_column(place, "attribute_angle", changed.cast(pa.string())), file)
     assert "column attribute_angle: is string, not int64" in _failure(tmp_path)[0]
+
+
+def test_report_shows_offending_images_and_carries_warnings(tmp_path: Path) -> None:
+    profile = {"about": "", "datasets": [NAME], "seeds": [0], "samples": 16, "sample_batch": 16, "spaces": ["lite0"]}
+    params = Params.model_validate(
+        {
+            "profile": "quick",
+            "datasets": {NAME: {"loader": "mnist", "source": "packaged"}},
+            "profiles": {"quick": {**profile, "models": {"gan": {}}}},
+        }
+    )
+    parts = _parts()
+    _duplicate(parts)
+    _prepare(tmp_path, parts)
+    _failure(tmp_path)
+    failed = results.read(tmp_path, params, "quick")
+    assert "failed its validation" in tables.build(failed, failed.datasets[0])[0].caption[0]
+    built = {NAME: tables.build(failed, failed.datasets[0])}
+    text = page.html(failed, built, {NAME: []}, [], [])
+    assert 'title="train image 61, label 1, train.gz row 61: 11"' in text
+    assert text.count('alt="train image 61') == 4, "the image and its twin, in the warning and in the critical check"
+    assert '<figcaption class="note">First training images, as prepared, a class a row: 0, 1, 2' in text
