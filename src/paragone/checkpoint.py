@@ -24,7 +24,14 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any])
     """Write tensors and JSON metadata to a safetensors file, atomically."""
     whole = {k: v.detach().to("cpu").clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
     text = {_KEY: json.dumps(metadata, sort_keys=True)}
-    files.write(path, lambda temporary: save_file(whole, temporary, text))
+
+    def put(temporary: Path) -> None:
+        try:
+            save_file(whole, temporary, text)
+        except SafetensorError as error:  # what it makes of a full disk
+            raise OSError(str(error).rpartition("I/O error: ")[2]) from error
+
+    files.write(path, put)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
