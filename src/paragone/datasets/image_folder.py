@@ -12,7 +12,7 @@ them, and images that stand in none have no labels. Options of params.yaml:
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from paragone import pictures
@@ -36,18 +36,19 @@ def local(request: Request) -> Upstream:
     assert request.path is not None
     chosen = pictures.options(request, DEFAULTS)
     path = pictures.unpacked(request.path, request.raw)
-    found = layout(request.path, list(pictures.names(path)), chosen)
+    names = pictures.names(path)
+    found = layout(request.path, list(names), chosen)
     here = [picture._replace(at=path) for picture in found.pictures]  # a tar was unpacked
     notes = list(found.notes)
-    if jpegs := sum(PurePosixPath(p.name).suffix.lower() in pictures.JPEG for p in found.pictures):
+    if jpegs := sum(p.name.lower().endswith(pictures.JPEG) for p in here):
         notes.append(f"{jpegs:,} images are JPEG (lossy): figures are not comparable with those on lossless copies")
-    return pictures.upstream(here, request, chosen, class_names=found.class_names, warnings=notes)
+    return pictures.upstream(here, request, chosen, class_names=found.class_names, warnings=notes, listed={path: names})
 
 
 def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any]) -> Layout:
     """The splits and classes of these files of `path`. Raises DatasetError saying what cannot be told."""
     if not names:
-        known = " ".join(sorted(pictures.SUFFIXES))
+        known = " ".join(pictures.SUFFIXES)
         raise DatasetError(f"{path}: holds no images ({known}); name the folder or archive that does")
     inner = _without_wrappers(names)
     tops = {p[0].lower(): p[0] for p in inner.values() if len(p) > 1}
@@ -70,7 +71,7 @@ def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any]) -> Layou
 
 def _without_wrappers(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The parts of each name below the folders that hold everything."""
-    inner = {name: PurePosixPath(name).parts for name in names}
+    inner = {name: tuple(name.split("/")) for name in names}
     while len({p[0] for p in inner.values()}) == 1 and all(len(p) > 1 for p in inner.values()):
         inner = {name: p[1:] for name, p in inner.items()}
     return inner
