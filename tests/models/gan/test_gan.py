@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from paragone.models.base import Spec
-from paragone.models.gan.gan import GAN, Maxout
+from paragone.models.gan.gan import GAN
 
 SPEC = Spec((1, 16, 16))
 X = torch.rand(6, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -42,14 +42,6 @@ def test_the_generator_starts_at_the_mean_image_of_the_first_batch() -> None:
         model.G[-1].weight.zero_()
         torch.testing.assert_close(model.sample(2)[1], X.mean(0))
     assert [u.optimizer for u in updates] == ["discriminator", "generator"]
-
-
-def test_maxout_takes_the_largest_piece_of_each_unit() -> None:
-    layer = Maxout(4, 5, 3)
-    x = torch.randn(2, 4)
-    pieces = x @ layer.weight.T + layer.bias  # (2,15)
-    expected = torch.stack([pieces[:, 3 * i : 3 * i + 3].max(1).values for i in range(5)], 1)
-    torch.testing.assert_close(layer(x), expected)
 
 
 def test_the_defaults_are_the_authors_networks() -> None:

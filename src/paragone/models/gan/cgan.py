@@ -31,8 +31,8 @@ from torch.optim import SGD, Adam, Optimizer
 
 from paragone import functional
 from paragone.layers import dcgan
+from paragone.layers.maxout import Maxout
 from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
-from paragone.models.gan.gan import Maxout
 
 
 class Generator(nn.Module):

@@ -28,6 +28,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import SGD, Optimizer
 
 from paragone import functional
+from paragone.layers.maxout import Maxout
 from paragone.models.base import Batch, Model, Plan, Spec, Update
 
 
@@ -36,17 +37,6 @@ def _init(module: nn.Module, irange: float) -> None:
     if isinstance(module, nn.Linear):
         nn.init.uniform_(module.weight, -irange, irange)
         nn.init.zeros_(module.bias)
-
-
-class Maxout(nn.Linear):
-    """The largest of `pieces` linear units each (Goodfellow et al. 2013): (B,c_in) -> (B,c_out)."""
-
-    def __init__(self, c_in: int, c_out: int, pieces: int) -> None:
-        super().__init__(c_in, c_out * pieces)
-        self.pieces = pieces
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).unflatten(1, (-1, self.pieces)).amax(2)
 
 
 class GAN(Model):
