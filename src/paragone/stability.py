@@ -31,15 +31,22 @@ import pandas as pd
 
 Values = npt.NDArray[np.float64]  # (rows of the curve,)
 State = Literal["healthy", "unlearned", "collapsed", "diverged"]
-ROLES = {"critic": "adversary", "discriminator": "adversary"}
-"""Optimisers whose figures stand in one column; the others go by their own names."""
+ROLES = {
+    "critic": "adversary",
+    "discriminator": "adversary",
+    "d": "adversary",
+    "generator": "generator",
+    "g": "generator",
+}
+"""The role of an optimiser by its name; any other trains the model itself."""
 MISSING = 0.1  # of the classes
 REPEATED = 0.1  # of the samples
 HALF = 0.5  # of the floor's recall or precision
 
 
 def of_curve(curve: pd.DataFrame) -> dict[str, float]:
-    """`grad_median`, `grad_p95`, `grad_trend` and `oscillation`, each with a dot and the role of the optimiser.
+    """`grad_median`, `grad_p95`, `grad_trend` and `oscillation`, each with a dot and the optimiser's role: `adversary`,
+    `generator` or `model`.
 
     curve: `kimg`, `loss/<optimiser>` and `grad/<optimiser>`, a row a stretch of the training; rows that are not finite
     are left out, and so is an optimiser with fewer than 20 others.
@@ -47,7 +54,7 @@ def of_curve(curve: pd.DataFrame) -> dict[str, float]:
     found: dict[str, float] = {}
     for column in map(str, curve):
         kind, _, optimizer = column.partition("/")
-        role = ROLES.get(optimizer, optimizer)
+        role = ROLES.get(optimizer, "model")
         own = curve[np.isfinite(curve[["kimg", column]]).all(axis=1)]
         if len(own) < 20:
             continue

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from paragone import intervals
 from paragone.report import figures, scatter
@@ -24,7 +26,7 @@ STATES = {
     "collapsed": (PALETTE[1], "v"),
     "diverged": (PALETTE[6], "X"),
 }
-ROLES = ("adversary", "generator")
+ROLES = ("adversary", "generator", "model")
 
 
 class Measure(NamedTuple):
@@ -59,7 +61,7 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
     runs = results.of(dataset.name)
     if len(results.seeds) < SEEDS or "stability.state" not in runs or not runs["stability.state"].notna().any():
         return None
-    roles = [r for r in (*ROLES, *_others(runs)) if f"stability.grad_median.{r}" in runs]
+    roles = [r for r in ROLES if f"stability.grad_median.{r}" in runs]
     means = [
         Measure("Modes missing (%)", "stability.missing_share", lambda v: f"{100 * v:.0f}", _ABOUT["missing"]),
         Measure("Coverage (of floor)", "stability.coverage", lambda v: f"{v:.2f}", _ABOUT["coverage"]),
@@ -84,12 +86,6 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
             "A point of a curve is a mean over 1/200 of the training: faster swings are not seen.",
         ],
     )
-
-
-def _others(runs: pd.DataFrame) -> list[str]:
-    prefix = "stability.grad_median."
-    found = [c.removeprefix(prefix) for c in map(str, runs) if c.startswith(prefix)]
-    return [role for role in found if role not in ROLES]
 
 
 def _cells(ended: pd.DataFrame, means: list[Measure], roles: list[str]) -> list[Text]:
@@ -130,7 +126,7 @@ def _values(runs: pd.DataFrame, key: str) -> list[float]:
 
 
 def plot(results: Results, dataset: DataSet) -> Plot | None:
-    """A line a model: its seeds' coverage, and their gradients and oscillations where there is an adversary."""
+    """A line a model: the coverage, gradient norm and oscillation of each seed. None where the table is."""
     runs = results.of(dataset.name)
     if grid(results, dataset) is None:
         return None
@@ -139,15 +135,20 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
     with mpl.rc_context(figures.STYLE):
         figure = Figure(figsize=(10.5, 1.5 + 0.28 * len(models)), layout="constrained")
         coverage, gradient, swing = figure.subplots(1, 3, sharey=True)
-        for axes, key, label in (
-            (coverage, "stability.coverage", "coverage, of real test images'"),
-            (gradient, "stability.grad_p95.adversary", "adversary's gradient norm,\n95th percentile (log)"),
-            (swing, "stability.oscillation.generator", "oscillation of the generator's\nloss (log)"),
+        _panel(coverage, runs, models, ["stability.coverage"])
+        coverage.set_xlabel("coverage, of real test images'")
+        for axes, key, roles, label in (
+            (
+                gradient,
+                "grad_p95",
+                ("adversary", "model"),
+                "gradient norm of the adversary (or the\nmodel), 95th percentile",
+            ),
+            (swing, "oscillation", ("generator", "model"), "oscillation of the loss of the\ngenerator (or the model)"),
         ):
-            _panel(axes, runs, models, key)
-            axes.set_xlabel(label)
-            if axes is not coverage and axes.has_data():
-                axes.set_xscale("log")
+            _panel(axes, runs, models, [f"stability.{key}.{role}" for role in roles])
+            axes.set_xlabel(f"{label} (log)")
+            _logarithmic(axes)
         coverage.axvline(1, color=scatter.INK, linewidth=1, linestyle="--", label=FLOOR)
         coverage.set_yticks(range(len(models)), [str(runs[runs["model"] == m].iloc[0]["title"]) for m in models])
         coverage.set_ylim(-0.6, len(models) - 0.4)
@@ -159,15 +160,24 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
     return Plot(f"stability-{dataset.name}", "Stability over seeds", caption, figure)
 
 
-def _panel(axes: Axes, runs: pd.DataFrame, models: list[str], key: str) -> None:
+def _panel(axes: Axes, runs: pd.DataFrame, models: list[str], keys: list[str]) -> None:
+    """A point a run, by the first of the keys that it has; without coverage, as of a diverged run, at 0."""
     for place, model in enumerate(models):
         own = runs[runs["model"] == model]
         for i, run in enumerate(own.to_dict("records")):
-            value = run.get(key)
-            if not is_figure(value):
-                if key != "stability.coverage":
-                    continue
-                value = 0.0
+            value = next((v for key in keys if is_figure(v := run.get(key))), None)
+            if value is None and keys != ["stability.coverage"]:
+                continue
             color, marker = STATES[run["stability.state"]]
             height = place + 0.5 * ((i + 0.5) / len(own) - 0.5)
-            axes.plot(value, height, marker, color=color, markersize=6, alpha=0.8, clip_on=False)
+            axes.plot(value or 0.0, height, marker, color=color, markersize=6, alpha=0.8, clip_on=False)
+
+
+def _logarithmic(axes: Axes) -> None:
+    values = [v for line in axes.get_lines() for v in np.atleast_1d(line.get_xdata()) if v > 0]
+    if not values:
+        return
+    axes.set(xscale="log", xlim=(min(values) / 2, max(values) * 2))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(values) < 30 * min(values) else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
