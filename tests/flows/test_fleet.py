@@ -1,0 +1,140 @@
+"""Units on workers that share nothing but a server, an origin and a DVC remote; a worker that dies; bad input."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import fleet_project
+import psutil
+import pytest
+
+from flows.processes import Guard
+
+
+def status(project: Path, target: str) -> str:
+    command = ["dvc", "status", "--with-deps", target]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.slow
+def test_two_workers_do_what_one_machine_would(tmp_path, monkeypatch):
+    project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
+    with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
+        for name in ("one", "two"):
+            fleet_project.start_worker(tmp_path, guard, name)
+        done = fleet_project.fleet(project, "--profile", "all")
+        assert done.returncode == 0, done.stdout + done.stderr
+        for unit in ("runs/all/digits/vae", "runs/all/clothes/vae"):
+            assert f"home       {unit}" in done.stdout
+            assert (project / unit / "dvc.lock").exists()
+            assert {"metrics.json", "model.safetensors"} <= {file.name for file in (project / unit / "1").iterdir()}
+        assert "up to date" in status(project, "runs/all/dvc.yaml:report")
+        assert all((tmp_path / f"{name}-home/cache").exists() for name in ("one", "two"))
+        assert "<paragone table all>" in done.stdout
+        again = fleet_project.fleet(project, "--profile", "all")
+        assert "0 units for the workers" in again.stdout
+
+
+@pytest.mark.slow
+def test_a_unit_whose_worker_is_killed_is_done_by_another_one(tmp_path, monkeypatch):
+    project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
+    fleet_project.behave(tmp_path, {"paragone sample quick digits ddpm --seed 0": 300})
+    with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
+        first = fleet_project.start_worker(tmp_path, guard, "first")
+        command = [sys.executable, "-m", "flows.fleet", "--pool", fleet_project.POOL, "--silent", "20"]
+        sent = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        deadline = time.monotonic() + 240
+        while not (tmp_path / "software/started").exists():
+            assert time.monotonic() < deadline
+            assert sent.poll() is None, sent.stdout and sent.stdout.read()
+            time.sleep(0.2)
+        os.kill(first.pid, signal.SIGKILL)
+        fleet_project.behave(tmp_path, {"paragone train quick digits ddpm --seed 0": "fail"})  # it must not run again
+        fleet_project.start_worker(tmp_path, guard, "second")
+        said, _ = sent.communicate(timeout=300)
+        assert sent.returncode == 0, said
+        assert "lost       runs/quick/digits/ddpm: no sign of life; it is sent again" in said
+        assert "sent       runs/quick/digits/ddpm (try 2)" in said
+        assert said.index("home       runs/quick/digits/ddpm") < said.index("sent       runs/quick/digits/ddim")
+        assert "up to date" in status(project, "report")
+        assert left_behind(tmp_path / "first") == []
+
+
+@pytest.mark.slow
+def test_a_stage_that_fails_on_a_worker_comes_home_as_a_failure(tmp_path, monkeypatch):
+    project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
+    fleet_project.behave(tmp_path, {"paragone evaluate quick digits ddpm --seed 0": "fail"})
+    with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
+        fleet_project.start_worker(tmp_path, guard, "one")
+        done = fleet_project.fleet(project)
+        assert done.returncode == 1
+        assert "evaluate@0 failed; the end of its log" in done.stdout
+        assert "paragone: paragone evaluate quick digits ddpm --seed 0 cannot go on" in done.stdout
+        assert "skipped    runs/quick/digits/ddim: needs runs/quick/digits/ddpm" in done.stdout
+        assert (project / "runs/quick/digits/ddpm/0/model.safetensors").exists()
+        assert (project / "reports/index.html").exists()
+
+
+def left_behind(folder: Path) -> list[int]:
+    """Processes that work in the folder or below."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(process.pid)
+    return found
+
+
+def test_bad_input_is_one_sentence_before_any_work(tmp_path, monkeypatch):
+    project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+
+    def refused(sentence: str, *options: str) -> None:
+        done = fleet_project.fleet(project, *options)
+        assert done.returncode == 1
+        assert sentence in done.stdout
+        assert done.stdout.count("\n") == 1
+        assert not (project / "dvc.lock").exists()
+
+    refused("no profile 'quikc'", "--profile", "quikc")
+    refused("PREFECT_API_URL: is not set")
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    refused("no Prefect server answers at http://127.0.0.1:9/api")
+    (project / "flows/units.py").write_text("")
+    refused("flows/units.py: has changes that are not committed")
+    fleet_project.git(project, "checkout", "-q", "flows/units.py")
+    fleet_project.git(project, "remote", "remove", "origin")
+    refused("git has no remote 'origin' for workers to clone; name one with --repository")
+    subprocess.run(["dvc", "remote", "remove", "meeting"], cwd=project, check=True)
+    refused("no DVC remote is configured", "--repository", str(tmp_path / "origin.git"))
+
+
+def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkeypatch):
+    from flows import fleet
+
+    with (
+        Guard() as guard,
+        fleet_project.serving(tmp_path, guard, monkeypatch),
+        pytest.raises(fleet.FleetError) as caught,
+    ):
+        fleet.check_pool("gpus")
+    assert str(caught.value).startswith("there is no work pool 'gpus', there is: units;")
+
+
+def test_a_worker_cannot_write_outside_of_its_unit(tmp_path):
+    from flows import parcels
+
+    def answer(texts: dict[str, str]) -> parcels.Answer:
+        return {"final": True, "done": [], "texts": texts, "failures": {}}
+
+    unit = Path("runs/quick/digits/vae")
+    for path in ("params.yaml", "runs/quick/digits/vae/../../x", "/etc/x", "runs/quick/digits/vae2/x"):
+        with pytest.raises(parcels.ParcelError, match="not of that folder; nothing was placed"):
+            parcels.place(tmp_path, unit, answer({f"{unit}/a": "1", path: "2"}))
+    with pytest.raises(parcels.ParcelError, match="lock is not whole"):
+        parcels.place(tmp_path, unit, answer({f"{unit}/a": "1", f"{unit}/dvc.lock": "schema: '2.0'"}))
+    assert list(tmp_path.iterdir()) == []

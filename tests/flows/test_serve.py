@@ -1,0 +1,155 @@
+"""`make serve` and `make ui` from nothing to a clean stop; a scheduled run is created and run."""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+import stand_in
+from flows import server
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = stand_in.build(tmp_path, monkeypatch)
+    shutil.copytree(ROOT / "flows", folder / "flows", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("PREFECT_HOME", str(folder / ".prefect"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    plans = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    plans["deployments"][0]["schedules"] = [{"interval": 15}]
+    plans["deployments"][1]["parameters"]["profile"] = "all"
+    (folder / "prefect.yaml").write_text(yaml.safe_dump(plans))
+    return folder
+
+
+def begin(project: Path, module: str, port: int) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", module, "--port", str(port)]
+    return subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def until(true: Callable[[], object], seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+
+
+def states(project: Path) -> dict[str, set[str]]:
+    """By deployment, the names of the states of its flow runs that a schedule created."""
+    found: dict[str, set[str]] = {}
+    database = project / ".prefect/prefect.db"
+    if database.exists():
+        query = ("select d.name, r.state_name from flow_run r join deployment d on d.id = r.deployment_id"
+                 " where r.auto_scheduled")  # fmt: skip
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30) as records:
+            try:
+                for name, state in records.execute(query):
+                    found.setdefault(name, set()).add(state)
+            except sqlite3.OperationalError:  # its tables are being made
+                return {}
+    return found
+
+
+def left_behind(project: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(project) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
+    serving = begin(project, "flows.serve", port := server.free_port())
+    until(lambda: {"quick-nightly", "survey-weekly", "refresh-data"} <= set(states(project)))
+    until(lambda: "Completed" in states(project)["quick-nightly"])
+    assert (project / "reports/index.html").exists()
+    with sqlite3.connect(project / ".prefect/prefect.db", timeout=30) as records:
+        kept = {key for (key,) in records.execute("select key from artifact where key is not null")}
+        zones = {data for (data,) in records.execute("select schedule from deployment_schedule")}
+    assert {"quick-failures", "quick-report"} <= kept
+    assert sum('"cron"' in zone and '"UTC"' in zone for zone in zones) == 2
+    second = begin(project, "flows.serve", server.free_port())
+    assert "runs already" in second.communicate(timeout=60)[0]
+
+    until(lambda: "Running" in states(project)["quick-nightly"])
+    serving.kill()  # amid a run: all of it ends, and the run that is left does not block the next
+    serving.wait()
+    until(lambda: not left_behind(project), 60)
+    serving = begin(project, "flows.serve", port)
+    until(lambda: "Crashed" in states(project)["quick-nightly"])
+    with sqlite3.connect(project / ".prefect/prefect.db", timeout=30) as records:
+        done = "select count(*) from flow_run where state_name = 'Completed'"
+        before = records.execute(done).fetchone()[0]
+        until(lambda: records.execute(done).fetchone()[0] > before)
+    serving.send_signal(signal.SIGINT)
+    assert "Stopped" in serving.communicate(timeout=60)[0]
+    until(lambda: not left_behind(project), 30)
+    assert not (project / server.NOTE).exists()
+
+
+@pytest.mark.slow
+def test_mlflows_pages_open_and_close(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/mlflow.db")
+    (project / "build/behaviour.yaml").write_text(yaml.safe_dump({"paragone track": 0}))
+    command = project / "build/paragone"
+    command.write_text(
+        command.read_text().replace('command == "paragone pipeline"', 'sys.argv[1] in ("pipeline", "track")')
+    )
+    port = server.free_port()
+    pages = begin(project, "flows.ui", port)
+    until(lambda: server.answers(f"http://127.0.0.1:{port}/health"), 120)
+    pages.send_signal(signal.SIGINT)
+    assert f"MLflow is at http://127.0.0.1:{port}" in pages.communicate(timeout=60)[0]
+    until(lambda: not left_behind(project), 30)
+
+
+@pytest.mark.parametrize("module", ["flows.serve", "flows.ui"])
+def test_a_port_in_use_is_one_sentence(project: Path, module: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = begin(project, module, port := taken.getsockname()[1]).communicate(timeout=120)[0]
+    assert f"port {port} cannot be used (address already in use); name another with --port" in said
+    assert "Traceback" not in said
+
+
+def test_no_server_at_the_url_is_one_sentence(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.benchmark"], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "PREFECT_API_URL: no Prefect server answers at http://127.0.0.1:9/api" in done.stdout
+    assert not (project / ".logs").exists()  # no work was started
+    assert os.environ["PREFECT_API_URL"]
+
+
+@pytest.mark.slow
+def test_a_pool_that_does_not_exist_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.processes import Guard
+    from flows.serve import check_pool, make_pool
+
+    with Guard() as guard:
+        url = server.start(guard, project, project / "server.log", server.free_port(), interface=False)
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        make_pool()
+        check_pool("paragone")
+        with pytest.raises(server.ServerError, match=r"no work pool 'paragon'; did you mean paragone\?"):
+            check_pool("paragon")
