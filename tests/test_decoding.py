@@ -280,3 +280,9 @@ def test_listing_and_its_stamps(tmp_path: Path) -> None:
     assert [before[name] == after[name] for name in before] == [True, False, True]
     with pytest.raises(archives.ArchiveError, match="holds more than the 10 bytes"):
         archives.listing(source, lambda name: True, 10)
+
+
+def test_a_worker_imports_no_torch() -> None:
+    """It would take each process more than a second."""
+    code = "import sys, paragone.workers, paragone.images; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

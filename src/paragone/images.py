@@ -52,10 +52,20 @@ def _eight_bits(image: Image.Image, mode: str) -> Image.Image:
 
 
 def load(
-    data: bytes, side: int, box: Box, mode: Literal["RGB", "L"] = "RGB", formats: tuple[str, ...] = FORMATS
+    data: bytes,
+    side: int,
+    box: Box,
+    mode: Literal["RGB", "L"] = "RGB",
+    formats: tuple[str, ...] = FORMATS,
+    size: tuple[int, int] | None = None,
 ) -> tuple[NDArray[np.uint8], frozenset[str]]:
-    """An image file as (side,side,C), of what `box` cuts out; and how that differs from the file."""
+    """An image file as (side,side,C), of what `box` cuts out; and how that differs from the file.
+
+    size: width and height that the file must have. Raises ImageError.
+    """
     image = decode(data, mode, formats)
+    if size is not None and image.size != size:
+        raise ImageError(f"is {image.width}x{image.height}, the images of this set are {size[0]}x{size[1]}")
     changes = set()
     if box != (0, 0, *image.size):
         changes.add(f"cut to {box[2] - box[0]}x{box[3] - box[1]} at ({box[0]}, {box[1]})")

@@ -61,7 +61,9 @@ def test_pixels_labels_attributes_and_facts(copy: Path, tmp_path: Path) -> None:
     assert {"attribute_lefteye_x", "attribute_bbox_width"} < set(table.columns)
     facts = files.read_json(folder / "dataset.json")
     assert facts["class_names"] == ["not Smiling", "Smiling"]
-    assert facts["altered"] == "crop centre-178 of 178x218 resized to 64x64 (bilinear, antialiased)"
+    assert facts["altered"] == (
+        "crop centre-178 of 178x218; cut to 178x178 at (0, 20); resized to 64x64 (bilinear, antialiased)"
+    )
     assert facts["padding"] == "none"
     assert not facts["exact"]
     assert facts["warnings"] == [
@@ -118,13 +120,11 @@ CUTS = {  # as the papers' code cuts them
 
 @pytest.mark.parametrize("crop", celeba.CROPS)
 def test_crops_are_those_of_the_field(copy: Path, crop: str) -> None:
-    data = (copy / "img_align_celeba/000001.jpg").read_bytes()
+    train = celeba.local(Request(copy / "none", copy, 32, {"crop": crop})).parts[0]
+    found, _ = train.decode((copy / train.names[0]).read_bytes())
     transforms = import_torchvision("torchvision.transforms")
-    with Image.open(copy / "img_align_celeba/000001.jpg") as image:
-        expected = transforms.Resize(32)(CUTS[crop](transforms, image))
-    found, changes = celeba.decode(data, 32, celeba.CROPS[crop])
-    np.testing.assert_array_equal(found, expected)
-    assert changes == {f"crop {crop} of 178x218 resized to 32x32 (bilinear, antialiased)"}
+    with Image.open(copy / train.names[0]) as image:
+        np.testing.assert_array_equal(found, transforms.Resize(32)(CUTS[crop](transforms, image)))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ FAULTS = {
     ),
     "a picture of another size": (
         lambda f: Image.new("RGB", (64, 64)).save(f / PICTURE),
-        r"own: img_align_celeba/000003\.jpg: is 64x64, CelebA's aligned images are 178x218; get the file again",
+        r"own: img_align_celeba/000003\.jpg: is 64x64, the images of this set are 178x218; get the file again",
     ),
     "a truncated picture": (
         lambda f: (f / PICTURE).write_bytes((f / PICTURE).read_bytes()[:3000]),

@@ -17,9 +17,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from paragone import archives, downloads, images
 from paragone.celeba_annotations import ANNOTATIONS, ATTRIBUTES, SIZE, read
@@ -72,7 +70,7 @@ def local(request: Request) -> Upstream:
     beside them. Raises ValueError (DatasetError, archives.ArchiveError) naming the file and what is wrong with it.
     """
     assert request.path is not None
-    box, label = _options(request)
+    crop, label = _options(request)
     path, listed, contents = _find(request.path)
     by_picture = {name.rpartition("/")[2]: name for name in listed}
     if len(by_picture) < len(listed):
@@ -85,23 +83,14 @@ def local(request: Request) -> Upstream:
             _check_rows(contents[stem][0], tables[stem], by_picture, path)
     frame = _joined(contents["list_eval_partition"][0], tables)
     notes = _notes(path, contents, len(listed))
-    how = partial(decode, side=request.resolution, box=box)
+    how = partial(images.load, side=request.resolution, box=CROPS[crop], formats=("JPEG",), size=SIZE)
     return Upstream(
         [_pictures(split, path, by_picture, listed, frame, label, how) for split in ("train", "test")],
         exact=not notes,
         warnings=tuple(notes),
+        altered=f"crop {crop} of {SIZE[0]}x{SIZE[1]}",
         class_names=() if label is None else (f"not {label}", label),
     )
-
-
-def decode(data: bytes, side: int, box: images.Box) -> tuple[NDArray[np.uint8], frozenset[str]]:
-    """A picture of CelebA. Raises images.ImageError for any other."""
-    image = images.decode(data, formats=("JPEG",))
-    if image.size != SIZE:
-        raise images.ImageError(f"is {image.width}x{image.height}, CelebA's aligned images are {SIZE[0]}x{SIZE[1]}")
-    crop = next(name for name, known in CROPS.items() if known == box)
-    changes = {f"crop {crop} of 178x218 resized to {side}x{side} (bilinear, antialiased)"}
-    return images.resize(image, side, box), frozenset(changes)
 
 
 def download(request: Request) -> Upstream:
@@ -117,8 +106,8 @@ def download(request: Request) -> Upstream:
     return local(request._replace(path=request.raw))
 
 
-def _options(request: Request) -> tuple[images.Box, str | None]:
-    """The crop's box and the label, checked. Raises DatasetError."""
+def _options(request: Request) -> tuple[str, str | None]:
+    """The names of crop and label, checked. Raises DatasetError."""
     where = "params.yaml: "
     options = {"crop": "centre-178", "label": None} | dict(request.options)
     if (crop := options["crop"]) not in CROPS:
@@ -133,7 +122,7 @@ def _options(request: Request) -> tuple[images.Box, str | None]:
         )
     if (label := options["label"]) not in (None, *ATTRIBUTES):
         raise DatasetError(f"{where}options.label: {label!r} is no attribute of CelebA; known: {', '.join(ATTRIBUTES)}")
-    return box, label
+    return crop, label
 
 
 def _find(given: Path) -> tuple[Path, dict[str, str], dict[str, tuple[str, bytes]]]:
