@@ -28,6 +28,7 @@ class Inspection(NamedTuple):
 
     sha256: list[str]  # of each image
     whole: str  # of all images in order
+    contrast: NDArray[np.int64]  # (n,) of each image, brightest minus darkest value, padding left out
     mean: Floats  # (C,) in 0 to 1, over all pixels
     std: Floats  # (C,)
     class_counts: NDArray[np.int64]  # (K,)
@@ -36,18 +37,25 @@ class Inspection(NamedTuple):
     edges: float  # jump of brightness at edges of 8 x 8 blocks over that beside them; 1 without JPEG
 
 
-def inspect(images: Pixels, labels: NDArray[np.int64], classes: int) -> Inspection:
-    """Look at images (n,H,W,C); labels (n,) outside of 0 to classes - 1 belong to no class."""
+def inspect(images: Pixels, labels: NDArray[np.int64], classes: int, size: tuple[int, int] | None = None) -> Inspection:
+    """Look at images (n,H,W,C), which are `size` (height, width) before padding.
+
+    Labels (n,) outside of 0 to classes - 1 belong to no class.
+    """
     n, height, width, channels = images.shape
+    inner = _inner((height, width), size or (height, width))
     rows, columns = (np.unique(np.arange(GRID) * size // GRID) for size in (height, width))
     area = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))[..., None] * 255.0
     hashes, whole = list[str](), hashlib.sha256()
+    contrast = np.empty(n, np.int64)
     total, squares = np.zeros(channels), np.zeros(channels)
     sums, sums2 = np.zeros((classes, area.size * channels)), np.zeros(classes)
     for start in range(0, n, BLOCK):
         block = np.ascontiguousarray(images[start : start + BLOCK])
         hashes += [hashlib.sha256(image.data).hexdigest() for image in block]
         whole.update(block.data)
+        inside = block[:, *inner].reshape(len(block), -1)
+        contrast[start : start + BLOCK] = inside.max(1).astype(int) - inside.min(1)
         cells = np.add.reduceat(np.add.reduceat(block, rows, 1, np.uint32), columns, 2)  # (b,8,8,C)
         total += cells.sum((0, 1, 2), dtype=np.uint64)
         squares += np.square(block, dtype=np.uint32).sum((0, 1, 2), dtype=np.uint64)
@@ -63,7 +71,14 @@ def inspect(images: Pixels, labels: NDArray[np.int64], classes: int) -> Inspecti
     mean = total / pixels / 255
     std = np.sqrt(np.maximum(squares / pixels / 255**2 - mean**2, 0))
     edges = _edges(images[:EDGES])
-    return Inspection(hashes, whole.hexdigest(), mean, std, counts, class_means, variance, edges)
+    return Inspection(hashes, whole.hexdigest(), contrast, mean, std, counts, class_means, variance, edges)
+
+
+def _inner(whole: tuple[int, int], own: tuple[int, int]) -> tuple[slice, slice]:
+    """Where the image itself stands, as `paragone.prepared.fit` pads it."""
+    before = [max(0, of - size) // 2 for of, size in zip(whole, own, strict=True)]
+    top, left = (slice(start, start + size) for start, size in zip(before, own, strict=True))
+    return top, left
 
 
 def _edges(images: Pixels) -> float:

@@ -102,6 +102,10 @@ def _constant(parts: dict[str, Part]) -> None:
     parts["test"].images[3] = 0
 
 
+def _white(parts: dict[str, Part]) -> None:
+    parts["train"].images[7] = 255  # constant only before the zero padding
+
+
 def _duplicate(parts: dict[str, Part]) -> None:
     parts["train"].images[61] = parts["train"].images[11]
 
@@ -122,7 +126,11 @@ def _scaled(parts: dict[str, Part]) -> None:
     ("spoil", "said"),
     [
         (_label_12, "label is in 0 to 9: 1 of 120 rows fail, first train image 17 (label 12, train.gz row 17): 12"),
-        (_constant, "no image is constant (std above 0): 1 of 120 rows fail, first test image 3 (label 3, test.gz"),
+        (_white, "one colour all over (padding left out): 1 of 120 rows fail, first train image 7 (label 7, train.gz"),
+        (
+            _constant,
+            "no image is of one colour all over (padding left out): 1 of 120 rows fail, first test image 3 (label 3, test.gz",
+        ),
         (_duplicate, "1 of 80 rows fail, first train image 61 (label 1, train.gz row 61): 11"),
         (_leak, "1 of 40 rows fail, first test image 7 (label 7, test.gz row 7): 42"),
         (_class_gone, "every class is in test: missing: [4]"),

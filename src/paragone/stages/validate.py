@@ -79,7 +79,7 @@ def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
     except DatasetError as error:
         return [schema, _own("images.npy is as dataset.json says", str(error))]
     loader: Loader = registry.load("datasets", facts["loader"]).LOADER
-    inspected = {split: _inspect(table, split, image, facts["classes"]) for split, image in images.items()}
+    inspected = {split: _inspect(table, split, image, facts) for split, image in images.items()}
     if gone := [n for n in loader.attributes if ATTRIBUTE + n not in table.schema.names]:
         return [schema, _own("every attribute of the set has its column", f"{ATTRIBUTE}{gone[0]}: is missing")]
     expected = expectations.suites(facts, loader)
@@ -89,14 +89,15 @@ def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
     return [schema, *found, _whole(folder, facts, table, inspected)]
 
 
-def _inspect(table: pa.Table, split: str, images: Pixels, classes: int) -> Inspection:
+def _inspect(table: pa.Table, split: str, images: Pixels, facts: Mapping[str, Any]) -> Inspection:
     """What the pixels say, with the labels that the manifest gives them; an image without one is of no class."""
     rows = table.filter(pc.equal(table["split"], split))
     labels = np.full(len(images), -1)
     index, label = rows["index"].to_numpy(), pc.fill_null(rows["label"], -1).to_numpy()
     inside = (index >= 0) & (index < len(images))
     labels[index[inside]] = label[inside]
-    return inspection.inspect(images, labels, classes)
+    height, width = facts.get("upstream_size", images.shape[1:3])
+    return inspection.inspect(images, labels, facts["classes"], (height, width))
 
 
 def _show(check: Check, images: Mapping[str, Pixels]) -> None:
