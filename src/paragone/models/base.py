@@ -80,7 +80,7 @@ class Model(nn.Module):
     title: ClassVar[str]  # as the field writes it, for tables: "WGAN-GP"
     paper: ClassVar[str]  # "Author et al., year"
     plan: ClassVar[Plan]  # the paper's batch, averaging and budget; params.yaml overrides
-    needs: ClassVar[frozenset[str]] = frozenset({"image"})  # batch keys it reads
+    needs: frozenset[str] = frozenset({"image"})  # batch keys it reads
     latent_prior: ClassVar[Literal["normal", "uniform"]] = "normal"  # of its latents, if any: how to walk between two
     parents: ClassVar[frozenset[str]] = frozenset()  # roles of the finished models it starts from
     Config: ClassVar[type]

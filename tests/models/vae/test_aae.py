@@ -1,4 +1,6 @@
-"""AAE: the two phases, who learns in which, and the prior."""
+"""AAE: the two phases, who learns in which, the prior, and what labels change."""
+
+import math
 
 import pytest
 import torch
@@ -7,12 +9,13 @@ from torch import nn
 from paragone.models.base import Spec
 from paragone.models.vae.aae import AAE
 
+Y = torch.tensor([0, 1, 2, 3, 3])
 X = torch.rand(5, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
 def build(shape: tuple[int, int, int] = (1, 16, 16), **config: object) -> AAE:
     torch.manual_seed(0)
-    return AAE(AAE.Config(**{"hidden": 8, "width": 4, "z_dim": 3, **config}), Spec(shape))  # type: ignore[arg-type]
+    return AAE(AAE.Config(**{"hidden": 8, "width": 4, "z_dim": 3, **config}), Spec(shape, 4))  # type: ignore[arg-type]
 
 
 def test_the_losses_are_half_the_squared_error_and_the_game_of_equation_1() -> None:
@@ -96,3 +99,54 @@ def test_the_defaults_are_the_papers() -> None:
 def test_what_cannot_be_is_refused(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must"):
         build(**{key: value})
+
+
+def test_labels_in_the_adversary_make_the_prior_a_mixture_that_it_is_told() -> None:
+    model = build(labels="adversary", prior_std=3.0)
+    torch.manual_seed(1)
+    updates = list(model.losses({"image": X, "label": Y}, 0))
+    torch.manual_seed(1)
+    code, eps, prior = model.encoder((X + 1) / 2), 3 * torch.randn(5, 3), []
+    for (a, b, c), k in zip(eps.tolist(), Y.tolist(), strict=True):  # 4 components: the neighbour is 6 sqrt(2) away
+        point = complex(6 + 0.5 * a, 2 * 6 * math.sin(math.pi / 4) / 6 * b / 3) * complex(0, 1) ** k
+        prior.append([point.real, point.imag, c])
+    real = model.D(torch.cat([torch.tensor(prior), torch.eye(4)[Y]], 1)).sigmoid()
+    fake = model.D(torch.cat([code, torch.eye(4)[Y]], 1)).sigmoid()
+    difference = model.decoder(code).sigmoid() - (X + 1) / 2
+    torch.testing.assert_close(updates[0].loss, difference.square().flatten(1).sum(1).mean() / 2)
+    torch.testing.assert_close(updates[1].loss, -(real.log().mean() + (1 - fake).log().mean()))
+    torch.testing.assert_close(updates[2].loss, -fake.log().mean())
+
+
+def test_labels_in_the_decoder_leave_prior_and_adversary_as_they_are() -> None:
+    model = build(labels="decoder")
+    torch.manual_seed(1)
+    updates = list(model.losses({"image": X, "label": Y}, 0))
+    torch.manual_seed(1)
+    code, prior = model.encoder((X + 1) / 2), 5 * torch.randn(5, 3)
+    difference = model.decoder(torch.cat([code, torch.eye(4)[Y]], 1)).sigmoid() - (X + 1) / 2
+    torch.testing.assert_close(updates[0].loss, difference.square().flatten(1).sum(1).mean() / 2)
+    expected = -(model.D(prior).sigmoid().log().mean() + (1 - model.D(code).sigmoid()).log().mean())
+    torch.testing.assert_close(updates[1].loss, expected)
+
+
+@pytest.mark.parametrize("labels", ["adversary", "decoder"])
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_labels_choose_what_is_sampled_and_the_latent_goes_both_ways(labels: str, network: str) -> None:
+    model = build((3, 32, 32), network=network, labels=labels).eval()
+    assert model.needs == {"image", "label"}
+    x, z = torch.rand(4, 3, 32, 32) * 2 - 1, model.latents(1).expand(4, -1)
+    images = model.decode(z, Y[:4])
+    assert all((a - b).abs().max() > 0 for i, a in enumerate(images) for b in images[:i])
+    torch.testing.assert_close(model.decode(model.encode(x, Y[:4]), Y[:4]), model.reconstruct(x, Y[:4]))
+    torch.manual_seed(1)
+    samples = model.sample(4, Y[:4])
+    torch.manual_seed(1)
+    torch.testing.assert_close(samples, model.decode(model.latents(4), Y[:4]))
+
+
+def test_labels_need_classes_and_a_plane() -> None:
+    with pytest.raises(ValueError, match="labels is decoder, but this data set has 0 classes"):
+        AAE(AAE.Config(labels="decoder"), Spec((1, 16, 16)))
+    with pytest.raises(ValueError, match="z_dim is 1; labels in the adversary need at least 2"):
+        build(labels="adversary", z_dim=1)

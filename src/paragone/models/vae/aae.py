@@ -13,27 +13,38 @@ paper's two phases, on one batch:
 
 The encoder belongs to two optimisers, one a phase, since the phases differ in rate and momentum.
 
+With `labels` the codes know of classes, and samples are drawn by class:
+
+    adversary        section 2.3: p(z) is a mixture with a component a class in the first two latents (figure 4: on a
+                     circle); the discriminator is told the component of a draw, the class of an image's code.
+                     `encode` and `decode` speak of the latent within its component, N(0, prior_std^2 I) in every class
+    decoder          section 4, supervised: the decoder is told the class, so the code holds the style alone
+
 Deviations:
+- The paper gives figure 4's mixture no numbers. Here component k of K stands at 2 prior_std from the centre, at the
+  angle 2 pi k / K, with half of prior_std along the radius and a sixth of the distance to its neighbour across.
 - Learning rates fall as a cosine (the paper: by 10 after 50 and after 1000 epochs).
-- No labels: neither in the adversary (section 2.3) nor for semi-supervised classification (section 5); and none of the
-  input dropout and batch normalisation that the paper uses for the latter.
+- No semi-supervised classification or clustering (sections 5 and 6), and none of the input dropout and batch
+  normalisation that the paper uses for them; every image's label is known.
 - `network: conv` is DCGAN's pair (see `paragone.layers.dcgan`, 4 x 4 kernels) of channels `width` as encoder and
   decoder, and `optimizer: adam` replaces gradient descent (its first moment decays by the momentum), where the budget
   is short or the images are large.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 from torch.optim import SGD, Adam, Optimizer
 
 from paragone import functional
 from paragone.layers import mlp
 from paragone.layers.dcgan import Discriminator, Generator
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
 
 
 def _init(module: nn.Module) -> None:
@@ -51,6 +62,7 @@ class AAE(Model):
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
+        labels: Literal["none", "adversary", "decoder"] = "none"
         network: Literal["mlp", "conv"] = "mlp"
         z_dim: int = 8
         prior_std: float = 5.0
@@ -67,18 +79,29 @@ class AAE(Model):
                 raise ValueError(f"z_dim is {self.z_dim}; it must be at least 1")
             if self.prior_std <= 0:
                 raise ValueError(f"prior_std is {self.prior_std}; it must be above 0")
+            if self.labels == "adversary" and self.z_dim < 2:
+                raise ValueError(
+                    f"z_dim is {self.z_dim}; labels in the adversary need at least 2, a plane of components"
+                )
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
-        self.cfg = cfg
+        self.cfg, self.classes = cfg, spec.classes
+        if cfg.labels != "none":
+            if spec.classes < 2:
+                raise ValueError(
+                    f"labels is {cfg.labels}, but this data set has {spec.classes} classes: choose one with labels"
+                )
+            self.needs = frozenset({"image", "label"})
+        told = {name: spec.classes * (cfg.labels == name) for name in ("adversary", "decoder")}
         hidden = [cfg.hidden] * 2
         if cfg.network == "conv":
             self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=cfg.z_dim, kernel=4)
-            self.decoder: nn.Module = Generator(cfg.z_dim, spec.shape, cfg.width, kernel=4)
+            self.decoder: nn.Module = Generator(cfg.z_dim + told["decoder"], spec.shape, cfg.width, kernel=4)
         else:
             self.encoder = mlp.encoder(spec.shape, hidden, cfg.z_dim, nn.ReLU).apply(_init)
-            self.decoder = mlp.decoder(cfg.z_dim, hidden, spec.shape, nn.ReLU).apply(_init)
-        self.D = mlp.encoder([cfg.z_dim], hidden, 1, nn.ReLU)
+            self.decoder = mlp.decoder(cfg.z_dim + told["decoder"], hidden, spec.shape, nn.ReLU).apply(_init)
+        self.D = mlp.encoder([cfg.z_dim + told["adversary"]], hidden, 1, nn.ReLU)
         if cfg.optimizer == "sgd":
             self.D.apply(_init)
 
@@ -94,30 +117,65 @@ class AAE(Model):
         return {name: SGD(p, lr, momentum, fused=True) for name, (p, lr, momentum) in phases.items()}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
-        x = batch["image"]  # (B,C,H,W)
-        error = (self.reconstruct(x) - x) / 2  # of intensities in [0,1]
+        x, y = batch["image"], batch.get("label")  # (B,C,H,W), (B,)
+        error = (self._image(self._code(x), y) - x) / 2  # of intensities in [0,1]
         yield Update("autoencoder", error.square().flatten(1).sum(1).mean() / 2)
-        z, prior = self.encode(x), self.latents(len(x))  # (B,z)
-        loss = functional.logistic_discriminator_loss(self.D(prior), self.D(z.detach()))
-        yield Update("discriminator", loss, {"code_std": z.detach().std()})
-        yield Update("generator", functional.nonsaturating_generator_loss(self.D(z)))
+        code, prior = self._code(x), self._placed(self.latents(len(x)), y)  # (B,z)
+        loss = functional.logistic_discriminator_loss(self._judged(prior, y), self._judged(code.detach(), y))
+        yield Update("discriminator", loss, {"code_std": code.detach().std()})
+        yield Update("generator", functional.nonsaturating_generator_loss(self._judged(code, y)))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """decode(z), z ~ N(0, prior_std^2 I)."""
-        return self.decode(self.latents(n))
+        if self.cfg.labels == "none":
+            return self.decode(self.latents(n))
+        y = class_labels(cond, n, self.classes, next(self.parameters()).device)
+        return self.decode(self.latents(n), y)
 
     def latents(self, n: int) -> Tensor:
         """z ~ N(0, prior_std^2 I), (n,z_dim)."""
         return self.cfg.prior_std * torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """The code: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
+    def encode(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The latent: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
+        return self._placed(self._code(x), cond, back=True)
+
+    def decode(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+        """(B,z_dim) -> (B,C,H,W) in [-1,1]."""
+        return self._image(self._placed(z, cond), cond)
+
+    def reconstruct(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
+        """decode(encode(x)): (B,C,H,W) in [-1,1] -> the same."""
+        return self._image(self._code(x), cond)
+
+    def _code(self, x: Tensor) -> Tensor:
         return self.encoder((x + 1) / 2).float()
 
-    def decode(self, z: Tensor) -> Tensor:
-        """(B,z_dim) -> (B,C,H,W) in [-1,1]."""
-        return torch.tanh(self.decoder(z).float() / 2)  # 2 sigmoid(h) - 1
+    def _image(self, code: Tensor, y: Tensor | None) -> Tensor:
+        told = code if self.cfg.labels != "decoder" else self._with_label(code, y)
+        return torch.tanh(self.decoder(told).float() / 2)  # 2 sigmoid(h) - 1
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """decode(encode(x)): (B,C,H,W) in [-1,1] -> the same."""
-        return self.decode(self.encode(x))
+    def _judged(self, code: Tensor, y: Tensor | None) -> Tensor:
+        """The discriminator's logits (B,1)."""
+        return self.D(code if self.cfg.labels != "adversary" else self._with_label(code, y))
+
+    def _with_label(self, code: Tensor, y: Tensor | None) -> Tensor:
+        assert y is not None
+        return torch.cat([code, one_hot(y, self.classes)], dim=1)
+
+    def _placed(self, z: Tensor, y: Tensor | None, *, back: bool = False) -> Tensor:
+        """Latents (B,z_dim) as codes in their classes' components (labels: adversary); the other way with `back`."""
+        if self.cfg.labels != "adversary":
+            return z
+        assert y is not None
+        angle = 2 * math.pi * y / self.classes
+        scale, shift = torch.ones_like(z[0]), torch.zeros_like(z[0])
+        scale[0], scale[1] = 0.5, 2 / 3 * math.sin(math.pi / self.classes)
+        shift[0] = 2 * self.cfg.prior_std
+        return (_turned(z, -angle) - shift) / scale if back else _turned(shift + scale * z, angle)
+
+
+def _turned(z: Tensor, angle: Tensor) -> Tensor:
+    """The first two coordinates of z (B,z_dim) turned by an angle (B,)."""
+    cos, sin, a, b = angle.cos(), angle.sin(), z[:, 0], z[:, 1]
+    return torch.cat([torch.stack([cos * a - sin * b, sin * a + cos * b], dim=1), z[:, 2:]], dim=1)
