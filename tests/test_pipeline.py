@@ -48,6 +48,21 @@ def test_the_default_profile_stands_at_the_root_and_others_use_its_data() -> Non
     assert stages("runs/all/dvc.yaml")["ingest-clothes"]["deps"] == ["upstream"]
 
 
+def test_a_set_made_from_another_brings_that_one_along() -> None:
+    """Prepared and checked before it, and nothing more; a second profile does not prepare either again."""
+    values = copy.deepcopy(SMALL)
+    values["datasets"]["pairs"] = {"loader": "paired", "source": "local", "path": "data/prepared/clothes"}
+    values["profiles"][values["profile"]]["datasets"] = ["pairs"]
+    found = stages("dvc.yaml", values)
+    assert list(found) == [
+        *("code", "ingest-clothes", "validate-clothes"),
+        *("ingest-pairs", "validate-pairs", "classifier-pairs", "reference-pairs", "report"),
+    ]
+    assert found["ingest-pairs"]["deps"] == ["data/prepared/clothes"] == found["ingest-clothes"]["outs"]
+    assert "reference-clothes" in stages("runs/all/dvc.yaml", values)
+    assert "ingest-clothes" not in stages("runs/all/dvc.yaml", values)
+
+
 def test_a_child_depends_on_its_parents_weights_of_the_same_seed_and_on_their_code() -> None:
     train = stages("runs/quick/digits/ddim/dvc.yaml")["train"]["do"]
     assert "runs/quick/digits/ddpm/${item}/model.safetensors" in train["deps"]

@@ -51,17 +51,32 @@ def _at_root(file: Path, content: dict[str, Any]) -> dict[str, Any]:
 def _trunk(params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
     if profile == params.profile:
         yield "code", {"cmd": "paragone fingerprint", "deps": ["src/paragone"], "outs": [str(paths.CODE)]}
-    for dataset in params.get_profile(profile).datasets:
-        users = [name for name in _in_order(params) if dataset in params.get_profile(name).datasets]
-        if users[0] == profile:
+    own = params.get_profile(profile).datasets
+    for dataset in _with_origins(params, own):
+        prepare = [n for n in _in_order(params) if dataset in _with_origins(params, params.get_profile(n).datasets)]
+        users = [name for name in prepare if dataset in params.get_profile(name).datasets]
+        if prepare[0] == profile:
             yield f"ingest-{dataset}", _ingest(params, dataset)
             yield f"validate-{dataset}", _validate(params, dataset)
             if any("classifier" in params.get_profile(name).spaces for name in users):
                 yield f"classifier-{dataset}", _classifier(dataset)
-        yield f"reference-{dataset}", _reference(params, profile, dataset)
+        if dataset in own:
+            yield f"reference-{dataset}", _reference(params, profile, dataset)
     for name in params.get_profile(profile).studies:
         yield f"study-{name}", _study(params, profile, name)
     yield "report", _report(params, profile)
+
+
+def _with_origins(params: Params, datasets: list[str]) -> list[str]:
+    """Data sets, each after the one that it is made from: whose prepared folder is its path."""
+    prepared = {paths.prepared(name): name for name in params.datasets}
+    found: list[str] = []
+    for dataset in datasets:
+        chain = [dataset]
+        while (origin := prepared.get(Path(params.get_dataset(chain[-1]).path or ""))) and origin not in chain:
+            chain.append(origin)
+        found += reversed(chain)
+    return list(dict.fromkeys(found))
 
 
 def _depends(code: list[str], values: list[str]) -> list[Any]:
