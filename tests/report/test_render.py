@@ -6,7 +6,9 @@ import re
 import pandas as pd
 import pytest
 
-from paragone.report import latex, render, tables
+import sample_project
+from paragone import files, paths
+from paragone.report import latex, render, results, tables
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,18 @@ def test_lineage_has_a_row_for_every_run(project):
 def test_columns_that_nothing_fills_are_left_out(built):
     table = built[0]._replace(rows=[row._replace(cells={"n": tables.Cell(9)}) for row in built[0].rows])
     assert render.grid(table).headers == ["Model", "Samples (n)", "Seeds", "Outcome"]
+
+
+def test_label_accuracy_is_a_column_where_a_model_was_asked_for_labels(tmp_path):
+    """The floor has the figure on every set with labels."""
+    params = sample_project.make(tmp_path, (0,), ("mnist-5k",))
+    floor = tmp_path / paths.reference("quick", "mnist-5k") / "floor.json"
+    runs = tmp_path / paths.Run("quick", "mnist-5k", "dcgan", 0).metrics
+    for file, shown in ((floor, False), (runs, True)):
+        files.write_json(file, {**files.read_json(file), "label_accuracy": {"rate": 0.977, "n": 1000}})
+        found = results.read(tmp_path, params, "quick")
+        grid = render.grid(tables.build(found, found.datasets[0])[0])
+        assert ("Label accuracy (%) ↑" in grid.headers) == shown
+    column = grid.headers.index("Label accuracy (%) ↑")
+    cells = {line.cells[0].text: line.cells[column].text for line in grid.lines if len(line.cells) > 1}
+    assert (cells[tables.FLOOR], cells["DCGAN"], cells["GAN"]) == ("97.7", "97.7", "–")

@@ -40,8 +40,11 @@ class Grid(NamedTuple):
 
 
 def grid(table: Table) -> Grid:
-    """Lay a table out: columns that nothing fills are left out, a heading stands above each family."""
-    shown = [c for c in table.columns if any(c.key in row.cells for row in table.rows)]
+    """Lay a table out: columns that nothing fills (or the floor alone, once a model has finished) are left out, a
+    heading stands above each family."""
+    models = [row for row in table.rows if row.kind == "model"]
+    filled = models if any(not row.outcome for row in models) else table.rows
+    shown = [c for c in table.columns if any(c.key in row.cells for row in filled)]
     lines: list[Line] = []
     for row in table.rows:
         if row.kind == "model" and row.heading not in (line.cells[0].text for line in lines if line.kind == "heading"):
