@@ -35,7 +35,7 @@ class Point(NamedTuple):
 def key(results: Results, row: Json) -> str:
     """Hash of the run's files; of the weights, which their training's other files follow from, the size alone."""
     run = results.where(row)
-    digest = hashlib.sha256(b"2")  # counts up when the same files are told otherwise
+    digest = hashlib.sha256(b"3")  # counts up when the same files are told otherwise
     shown = (path.relative_to(results.root) for _, path in pictures(results, row))
     for file in (run.training, run.curves, run.usage, run.sampling, run.metrics, run.failure, *shown):
         if (path := results.root / file).exists():
@@ -59,6 +59,7 @@ def tags(row: Json) -> dict[str, str]:
         "model": row["model"],
         "family": row["family"],
         "outcome": row["outcome"],
+        "mlflow.runType": "evaluation",  # else the page opens with the parent alone, and its charts empty
         "mlflow.source.name": "paragone",
         "mlflow.source.type": "PROJECT",
         "mlflow.source.git.commit": row.get("train.commit"),
@@ -104,12 +105,17 @@ def curves(results: Results, row: Json, start: int, end: int) -> Iterator[Point]
         moment = start + int((end - start) * point["kimg"] / last)
         for name, value in point.items():
             if name != "kimg" and is_figure(value):
-                yield Point(name, float(value), round(1000 * point["kimg"]), moment)
+                yield Point(_section(name), float(value), round(1000 * point["kimg"]), moment)
     for point in _read(results.root / run.usage):
         seconds = point["seconds"]
         for name, value in point.items():
             if name != "seconds" and is_figure(value):
                 yield Point(f"system/{name}", float(value), round(seconds), start + int(1000 * seconds))
+
+
+def _section(name: str) -> str:
+    """A curve's name: what stands before the slash is its section of the charts, which opens with the losses."""
+    return name if name.startswith("loss/") else f"more/{name.replace('/', '_')}"
 
 
 def _read(file: Path) -> list[Json]:
@@ -146,7 +152,7 @@ def live(results: Results, row: Json) -> list[Point]:
     points = [json.loads(line) for line in lines if line.endswith("\n")]  # the last may be half there
     moment = int(1000 * newest.stat().st_mtime)
     return [
-        Point(name, float(value), round(1000 * point["kimg"]), moment)
+        Point(_section(name), float(value), round(1000 * point["kimg"]), moment)
         for point in points
         for name, value in point.items()
         if name != "kimg" and is_figure(value)

@@ -121,7 +121,8 @@ def _experiment(client: MlflowClient, root: Path, profile: str, store: str) -> s
     if found is None:
         local = store.startswith("sqlite:///")
         artifacts = (root.resolve() / "mlartifacts" / profile).as_uri() if local else None
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        kind = {"mlflow.experimentKind": "custom_model_development"}  # the pages of trained models, not of chat bots
+        return str(client.create_experiment(name, artifact_location=artifacts, tags=kind))
     if found.lifecycle_stage != "active":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
