@@ -207,6 +207,15 @@ def fingerprint() -> None:
 
 
 @app.command()
+def cards() -> None:
+    """Write what is known of each data set (origin, licence, splits, problems, hashes) to data/cards/."""
+    from paragone import cards as library
+
+    for path in library.write(environment.find_root()):
+        print(path)
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine has, and what is missing for what."""
     root = environment.find_root()

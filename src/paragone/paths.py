@@ -35,6 +35,11 @@ def failed_validation(dataset: str) -> Path:
     return validation(dataset).with_suffix(".failed.json")
 
 
+def card(loader: str) -> Path:
+    """What is known of a data set, for readers: generated from its loader, and committed."""
+    return Path("data/cards") / f"{loader}.md"
+
+
 def trunk(profile: str, default: str) -> Path:
     """The pipeline file that holds a profile's trunk: the root's for the default profile."""
     return Path("dvc.yaml") if profile == default else Path("runs") / profile / "dvc.yaml"

@@ -131,6 +131,7 @@ class Loader:
     known_problems: tuple[str, ...] = ()  # for its card: what a user of the set should know
     counts: Mapping[str, int] = field(default_factory=dict)  # images by split, of the whole published set
     class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # the same by class
+    md5: Mapping[str, str] = field(default_factory=dict)  # of the published files, by name
     statistics: Statistics | None = None  # of the published training split, before it is padded
     lossless: bool = False  # photographs published without loss: blocks of JPEG show a copy that is not
     attributes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by name: the values there are

@@ -225,5 +225,6 @@ LOADER = Loader(
         "Bounding boxes are in pixels of the photographs before they were aligned and cut.",
     ),
     counts=COUNTS,
+    md5=MD5,
     attributes=dict.fromkeys(ATTRIBUTES, (0, 1)),
 )

@@ -210,6 +210,7 @@ LOADER = Loader(
         "Copies found as class folders are often JPEG: Frechet distances on them are not those of the published files.",
     ),
     counts=FULL,
+    md5=MD5 | {ARCHIVES[1]: BINARY_MD5},
     class_counts={"train": (5000,) * 10, "test": (1000,) * 10},
     statistics=Statistics((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), "over the published training split"),
     lossless=True,

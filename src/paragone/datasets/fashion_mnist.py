@@ -35,6 +35,7 @@ LOADER = Loader(
         "Files have the names of MNIST's: only their hashes tell the sets apart.",
     ),
     counts=idx.FULL,
+    md5=MD5,
     class_counts={"train": (6000,) * 10, "test": (1000,) * 10},
     statistics=Statistics((0.2860,), (0.3530,), "over the published training split"),
     class_names=(

@@ -66,6 +66,7 @@ LOADER = Loader(
         "A few labels are contested (Northcutt et al. 2021, https://arxiv.org/abs/2103.14749: 15 of the test split's).",
     ),
     counts=idx.FULL,
+    md5=MD5,
     class_counts={
         "train": (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
         "test": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
