@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from paragone import files, paths, sampling
-from paragone.report import scatter
+from paragone.report import scatter, tradeoff
 from paragone.report.results import DataSet, Json, Results
 from paragone.report.scatter import GRID, INK, PALETTE
 from paragone.report.tables import Table
@@ -93,6 +93,13 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
                 title = f"Quality against {against} time"
                 caption = f"{title}; down and left is better. {dataset.title}."
                 yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
+        swept = tradeoff.draw(results, dataset)
+        if swept is not None:
+            caption = (
+                "What the latents hold of a test image against the error of its reconstruction, a point a row of one "
+                f"model; down is better, left is less information. {dataset.title}."
+            )
+            yield Plot(f"tradeoff-{dataset.name}", "Reconstruction against KL", caption, swept)
         yield from filter(None, [_curves(results, dataset)])
         yield from filter(None, (_pictures(results, dataset, name) for name in PICTURES))
 
