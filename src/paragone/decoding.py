@@ -47,6 +47,8 @@ class Decoder:
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
 
+        self.untold: list[tuple[str, str]] = []  # files left out after the last part: of blocks without any image
+
     def __enter__(self) -> "Decoder":
         return self
 
@@ -78,6 +80,7 @@ class Decoder:
                     target.flush()  # the part has been appended by now
                     self._note(key, decoded)
                 bar.update(len(names))
+        self.untold += skipped[told:]
 
     def _ahead(self, pictures: Pictures) -> Iterator[tuple[int, str, Callable[[], Decoded]]]:
         """(start, key, result) of each block, a few blocks beyond the one in hand being decoded meanwhile."""

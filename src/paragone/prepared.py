@@ -89,6 +89,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     (folder / JOURNAL).unlink(missing_ok=True)
     table = pa.concat_tables([t for split in SPLITS for t in writers[split, False].tables]).combine_chunks()
     pq.write_table(table, folder / "manifest.parquet", compression="zstd")
+    skipped = [*made.skipped, *decoder.untold]
     altered = "; ".join([upstream.altered] * bool(upstream.altered) + sorted(made.changes))
     padding, cropped = _padding(made.size, resolution, altered)
     counts = {source: {split: w.count for (split, s), w in writers.items() if s == source} for source in (False, True)}
@@ -111,9 +112,9 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "padding": padding,
         "lossy": bool(cropped or altered),
         "altered": altered,
-        "exact": upstream.exact and not made.skipped,
-        "warnings": [*upstream.warnings, *_left_out(made.skipped)],
-        "skipped": [{"file": file, "reason": reason} for file, reason in made.skipped],
+        "exact": upstream.exact and not skipped,
+        "warnings": [*upstream.warnings, *_left_out(skipped)],
+        "skipped": [{"file": file, "reason": reason} for file, reason in skipped],
         "licence": loader.licence,
         "citation": loader.citation,
         "hashes": hashes,

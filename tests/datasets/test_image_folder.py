@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import picture_files
-from paragone import paths
+from paragone import decoding, paths
 from paragone.datasets import image_folder
 from paragone.datasets.base import load
 from paragone.params import Params
@@ -189,6 +189,15 @@ def test_damaged_files_up_to_a_share(tmp_path: Path) -> None:
     assert {s["file"] for s in facts["skipped"]} == {"cat/003.png", "dog/007.png"}
     assert all(s["reason"] for s in facts["skipped"])
     assert any("2 damaged files were left out" in note for note in facts["warnings"])
+
+
+def test_damaged_files_are_listed_where_no_image_follows_them(tmp_path: Path) -> None:
+    """They fill the last block of files that is decoded."""
+    good = image(0, 16, 16, "PNG")
+    content = {f"train/{i:03d}.png": good for i in range(decoding.BLOCK)} | {"test/0.png": good}
+    facts = _folder(tmp_path, content | {f"train/z{i}.png": b"" for i in range(5)}, max_damaged=0.05)
+    assert facts["counts"] == {"train": decoding.BLOCK, "test": 1}
+    assert [s["file"] for s in facts["skipped"]] == [f"train/z{i}.png" for i in range(5)]
 
 
 def _with(**more: bytes) -> dict[str, bytes]:
