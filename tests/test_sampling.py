@@ -26,7 +26,29 @@ class Level(Model):
         return (y / 4).view(n, 1, 1, 1).expand(n, 1, 8, 8)
 
 
+class Negative(Model):
+    """Turns its source round."""
+
+    title = "Negative"
+    needs = frozenset({"image", "source"})
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        assert cond is not None
+        return -cond
+
+
 CPU = torch.device("cpu")
+
+
+def test_source_images_of_the_test_split_are_translated_in_order():
+    levels = torch.tensor([0, 100, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 8, 8, 1)
+    test = ImageSet(torch.zeros(5, 8, 8, 1, dtype=torch.uint8), None, Spec((1, 8, 8)), levels, paired=False)
+    cond = sampling.sources(Negative(), test, 7)
+    images, _ = sampling.sample(Negative(), 7, seed=0, batch=2, device=CPU, cond=cond, progress=False)
+    assert images[:, 0, 0, 0].tolist() == [255, 155, 0, 255, 155, 0, 255]
+    assert sampling.sources(Noise(), test, 7) is None
+    with pytest.raises(ValueError, match="Negative translates images and the data set has no sources; choose a set of"):
+        sampling.sources(Negative(), test._replace(sources=None), 7)
 
 
 def labelled(*counts: int) -> ImageSet:

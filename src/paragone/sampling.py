@@ -74,6 +74,20 @@ def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
     return torch.arange(train.spec.classes).repeat_interleave(count)[order]
 
 
+def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:
+    """The source images (n,C,H,W) in [-1,1] that a run translates, None for a model that takes none: those of the test
+    split in order, from the first again where there are fewer.
+
+    Raises ValueError if the set has none.
+    """
+    if "source" not in model.needs:
+        return None
+    if test.sources is None:
+        raise ValueError(f"{model.title} translates images and the data set has no sources; choose a set of pairs")
+    chosen = test.sources[torch.arange(n) % len(test.sources)]  # (n,H,W,C) uint8
+    return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
 def _draw(
     model: Model, n: int, cond: Tensor | None, seed: int, counter: int, device: torch.device, precision: str
 ) -> tuple[Images, float]:
