@@ -82,7 +82,9 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
         [False, *(True for _ in shown)],
         lines,
         [
-            "In brackets, Wilson's 95 % interval of a share.",
+            f"Collapsed: {_ABOUT['collapsed']}; in brackets, Wilson's 95 % interval.",
+            f"Unlearned: {_ABOUT['unlearned']}. Diverged: {_ABOUT['diverged']}.",
+            f"Gradient: {_ABOUT['grad']}; trend: {_ABOUT['trend']}. Oscillation: {_ABOUT['oscillation']}.",
             "A point of a curve is a mean over 1/200 of the training: faster swings are not seen.",
         ],
     )
