@@ -233,7 +233,8 @@ def _observed(details: Mapping[str, Any]) -> Any:
         return f"{details['unexpected_count']} of {details['element_count']} rows fail"
     if "partial_missing_list" in details:
         return f"missing: {details['partial_missing_list'] or 'none'}"
-    return details.get("observed_value")
+    value = details.get("observed_value")
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _raised(info: Mapping[str, Any]) -> str:
