@@ -34,7 +34,7 @@ def sweeps(results: Results, dataset: DataSet) -> list[Sweep]:
         if len(means) >= FEWEST:
             means = means.sort_values(RATE)
             names = [str(name) for name in means.index]
-            found.append(Sweep(registry.model_class(file).title, names, list(means[RATE]), list(means[ERROR])))
+            found.append(Sweep(registry.model_class(str(file)).title, names, list(means[RATE]), list(means[ERROR])))
     return found
 
 
