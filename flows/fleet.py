@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 
 from flows import benchmark as benchmarks
@@ -49,6 +48,7 @@ class Unit:
     tries: int = 0
     sign: Any = None  # the last sign of life, and when it was seen
     heard: float = 0.0
+    done: list[str] = field(default_factory=list)  # stages that a worker finished before it was lost
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -226,7 +226,7 @@ def _send(
 
 def _post(client: Any, root: Path, graph: graphs.Graph, unit: Unit, remote: dict[str, str], deployment: Any) -> None:
     """Push what the unit needs and ask for a flow run of it."""
-    parcel, needed = parcels.pack(root, graph, unit.stages, remote)
+    parcel, needed = parcels.pack(root, graph, unit.stages, remote, unit.done)
     log = root / ".logs/fleet-push.log"
     with Guard() as guard:
         if needed and guard.run(["dvc", "--wait-for-lock", "push", *needed], root, log):
@@ -238,7 +238,8 @@ def _post(client: Any, root: Path, graph: graphs.Graph, unit: Unit, remote: dict
 
 
 def _home(client: Any, root: Path, unit: Unit, silent: float) -> bool:
-    """Whether a unit is over: its files placed, or given up. One whose worker died is marked to be sent again."""
+    """Whether a unit is over: its files placed, or given up. One whose worker died is marked to be sent again, from
+    where it was."""
     from prefect.states import Crashed
 
     run = client.read_flow_run(unit.run)
@@ -250,7 +251,10 @@ def _home(client: Any, root: Path, unit: Unit, silent: float) -> bool:
     if not run.state.is_final():
         return False
     found = _answer(client, unit.run)
-    if found is None:
+    if found is not None:
+        parcels.place(root, Path(unit.branch), found)
+        unit.done, unit.failures = found["done"], found["failures"]
+    if found is None or not found["final"]:
         reason = run.state.message or run.state.name
         if unit.tries < TRIES:
             console.print(f"lost       {unit.branch}: {reason}; it is sent again", style="yellow")
@@ -258,8 +262,6 @@ def _home(client: Any, root: Path, unit: Unit, silent: float) -> bool:
             return False
         unit.failures[unit.branch] = f"given up after {unit.tries} tries: {reason}"
         return True
-    parcels.place(root, Path(unit.branch), found)
-    unit.failures = found["failures"]
     _pull(root, unit)
     seconds = run.total_run_time.total_seconds()
     console.print(f"{'failed' if unit.failures else 'home':<10} {unit.branch}  {seconds:8.1f} s")
@@ -271,17 +273,15 @@ def _answer(client: Any, run: Any) -> parcels.Answer | None:
 
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))
     found = [a for a in client.read_artifacts(artifact_filter=mine) if a.type == "paragone-unit"]
-    return json.loads(str(found[0].data)) if found else None
+    latest = max(found, key=lambda artifact: artifact.created, default=None)
+    return json.loads(str(latest.data)) if latest else None
 
 
 def _pull(root: Path, unit: Unit) -> None:
-    """Get the outputs of the stages that are in the unit's dvc.lock, so that they are current here too."""
+    """Get the outputs of the unit's stages, so that they are current here too."""
     log = root / ".logs/fleet-pull.log"
-    lock = root / unit.branch / "dvc.lock"
-    done = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-    targets = [stage for stage in unit.stages if stage.rpartition(":")[2] in done]
     with Guard() as guard:
-        if targets and guard.run(["dvc", "--wait-for-lock", "pull", *targets], root, log):
+        if unit.done and guard.run(["dvc", "--wait-for-lock", "pull", *unit.done], root, log):
             raise RuntimeError(f"dvc pull failed; the end of its log:\n{tail(log)}")
 
 

@@ -26,13 +26,15 @@ class Parcel(TypedDict):
 
     stages: list[tuple[str, list[str]]]  # in order; each with those of its inputs that are stages of the unit
     texts: dict[str, str]  # file: content
-    pull: list[str]  # files and folders to get from the remote
+    pull: list[str]  # files, folders and stages of the unit to get from the remote
     remote: dict[str, str]  # its settings; credentials are the worker's own
 
 
 class Answer(TypedDict):
-    """What a worker hands back."""
+    """What a worker hands back, after each stage what there is so far."""
 
+    final: bool
+    done: list[str]  # stages whose outputs are in the remote
     texts: dict[str, str]  # the unit's dvc.lock, and its files that DVC does not cache
     failures: dict[str, str]  # stage: the end of its log
 
@@ -53,8 +55,13 @@ def remote_settings(root: Path) -> dict[str, str]:
     return {key: str(settings[key]) for key in SHARED if key in settings}
 
 
-def pack(root: Path, graph: Graph, unit: Iterable[str], remote: dict[str, str]) -> tuple[Parcel, list[str]]:
-    """The parcel of a unit's stages (in order), and the addresses whose outputs the remote must hold."""
+def pack(
+    root: Path, graph: Graph, unit: Iterable[str], remote: dict[str, str], done: Iterable[str] = ()
+) -> tuple[Parcel, list[str]]:
+    """The parcel of a unit's stages (in order), and the addresses whose outputs must be pushed to the remote first.
+
+    done: stages that an earlier worker finished and pushed.
+    """
     from dvc.repo import Repo, lock_repo
 
     os.chdir(root)
@@ -63,23 +70,26 @@ def pack(root: Path, graph: Graph, unit: Iterable[str], remote: dict[str, str]) 
     entries: dict[Path, set[str]] = {}
     with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
         known = {stage.addressing: stage for stage in repo.index.graph.nodes}
-    pushed = {s for s in stages if s not in graph.changed}
+    current = [s for s in stages if s not in graph.changed]
     for address in stages:
         inside = graph.upstream[address] & set(stages)
         parcel["stages"].append((address, sorted(inside)))
         wanted = {dep.fs_path for dep in known[address].deps}
         for upstream in graph.upstream[address] - inside:
-            used = [
-                o for o in known[upstream].outs if any(_within(o.fs_path, w) or _within(w, o.fs_path) for w in wanted)
-            ]
-            _add(root, parcel, used)
+            outs = known[upstream].outs
+            _add(root, parcel, [o for o in outs if any(_overlap(o.fs_path, path) for path in wanted)])
             entries.setdefault(graph.pipelines[upstream], set()).add(known[upstream].name)
-            pushed.add(upstream)
     for pipeline, names in entries.items():
         _add_lock(root, parcel, pipeline.with_name("dvc.lock"), names)
-    if stages and (own := graph.pipelines[stages[0]].with_name("dvc.lock")) and (root / own).exists():
-        parcel["texts"][str(own)] = (root / own).read_text()
-    return parcel, sorted(pushed)
+    own = answer(root, graph.pipelines[stages[0]].parent)["texts"] if stages else {}
+    parcel["texts"] |= {path: text for path, text in own.items() if not path.endswith("failure.json")}
+    parcel["pull"] += dict.fromkeys([*current, *done])
+    above = {s for stage in stages for s in graph.upstream[stage]} - set(stages)
+    return parcel, sorted({*above, *current})
+
+
+def _overlap(one: str, other: str) -> bool:
+    return _within(one, other) or _within(other, one)
 
 
 def _within(inner: str, outer: str) -> bool:
@@ -101,8 +111,15 @@ def _add_lock(root: Path, parcel: Parcel, lock: Path, names: set[str]) -> None:
     parcel["texts"][str(lock)] = yaml.safe_dump(content, sort_keys=False)
 
 
-def answer(root: Path, branch: Path, failures: dict[str, str]) -> Answer:
-    """What a worker hands back of a unit's folder."""
+def answer(
+    root: Path,
+    branch: Path,
+    *,
+    done: Iterable[str] = (),
+    failures: Mapping[str, str] | None = None,
+    final: bool = False,
+) -> Answer:
+    """What there is to hand back of a unit's folder."""
     pipeline = yaml.safe_load((root / branch / "dvc.yaml").read_text())["stages"]
     texts = {}
     for seed, body in ((seed, stage["do"]) for stage in pipeline.values() for seed in stage["foreach"]):
@@ -114,7 +131,7 @@ def answer(root: Path, branch: Path, failures: dict[str, str]) -> Answer:
             texts[str(note)] = (root / note).read_text()
     if (root / branch / "dvc.lock").exists():
         texts[str(branch / "dvc.lock")] = (root / branch / "dvc.lock").read_text()
-    return Answer(texts=texts, failures=failures)
+    return Answer(final=final, done=list(done), texts=texts, failures=dict(failures or {}))
 
 
 def _kept(stage: Mapping[str, Any], seed: str) -> list[str]:

@@ -1,8 +1,10 @@
 """A unit of a benchmark on a worker: one (data set, model) folder, which has its own dvc.lock, so nothing is merged.
 
 A work pool's worker clones the code at a commit and starts `unit` in that clone. It gets what the unit needs from DVC's
-remote, runs the unit's stages one after the other, pushes each at once, and hands dvc.lock and the small files back as
-an artifact of its flow run. `python -m flows.fleet` sends units out and takes them home.
+remote, runs the unit's stages one after the other, and after each one pushes it and hands dvc.lock and the small files
+back as an artifact of its flow run. `python -m flows.fleet` sends units out and takes them home; where a worker dies,
+the next one goes on from the last artifact. (DVC's run cache would do, but it leaves stages out that have files it does
+not cache.)
 
 PARAGONE_HOME (default ~/.cache/paragone) is the machine's own: DVC's cache and the checkpoints of trainings that were
 interrupted, so that a unit which comes back to a machine goes on there. Credentials of the remote are the machine's.
@@ -47,12 +49,17 @@ def unit(branch: str, parcel: dict[str, Any]) -> State:
     end_with_parent()
     _settle(root)
     this = get_run_context().flow_run.id  # type: ignore[union-attr]
-    with _alive(this), Guard() as guard:
-        failures = work(root, parcels.Parcel(**parcel), guard)  # type: ignore[typeddict-item]
-    found = parcels.answer(root, Path(branch), failures)
-    with get_client(sync_client=True) as client:
+    packed = parcels.Parcel(**parcel)  # type: ignore[typeddict-item]
+    with _alive(this), Guard() as guard, get_client(sync_client=True) as client:
+        unpack(root, packed, guard)
+        found = parcels.answer(root, Path(branch))
+        for done, failures in work(root, packed["stages"], guard):
+            found = parcels.answer(root, Path(branch), done=done, failures=failures)
+            client.create_artifact(ArtifactCreate(type=KIND, data=json.dumps(found), flow_run_id=this))
+        found["final"] = True
         client.create_artifact(ArtifactCreate(type=KIND, data=json.dumps(found), flow_run_id=this))
-    return Failed(message=f"failed: {', '.join(failures)}") if failures else Completed()
+    failed = found["failures"]
+    return Failed(message=f"failed: {', '.join(failed)}") if failed else Completed()
 
 
 def _settle(root: Path) -> None:
@@ -69,13 +76,10 @@ def _settle(root: Path) -> None:
     subprocess.run(["dvc", "cache", "dir", "--local", str(home / "cache")], cwd=root, check=True, capture_output=True)
 
 
-def work(root: Path, parcel: Any, guard: Any) -> dict[str, str]:
-    """Unpack, pull, run and push; the failed stages, each with the end of its log. Raises RuntimeError if the remote
-    does not answer."""
+def unpack(root: Path, parcel: Any, guard: Any) -> None:
+    """Write and pull what the unit needs. Raises RuntimeError if the remote does not give it."""
     from flows.parcels import REMOTE
-    from flows.processes import tail
 
-    log = root / ".logs/units"
     for path, text in parcel["texts"].items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
@@ -83,23 +87,37 @@ def work(root: Path, parcel: Any, guard: Any) -> dict[str, str]:
     subprocess.run(["dvc", "remote", "add", "-q", "--local", "-d", REMOTE, settings.pop("url")], cwd=root, check=True)
     for name, value in settings.items():
         subprocess.run(["dvc", "remote", "modify", "--local", REMOTE, name, value], cwd=root, check=True)
+    if parcel["pull"]:
+        _transfer(root, guard, "pull", *parcel["pull"])
 
-    def dvc(name: str, *arguments: str) -> int:
-        return int(guard.run(["dvc", *arguments], root, log / f"{name}.log"))
 
-    if parcel["pull"] and dvc("pull", "pull", "--run-cache", *parcel["pull"]):
-        raise RuntimeError(f"dvc pull failed; the end of its log:\n{tail(log / 'pull.log')}")
+def work(root: Path, stages: list[tuple[str, list[str]]], guard: Any) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Run and push the stages; after each, the stages that are done, and those that failed with the end of their log.
+
+    What needs a failed stage is left out. Raises RuntimeError if the remote does not take what was made.
+    """
+    from flows.processes import tail
+
+    done: list[str] = []
     failures: dict[str, str] = {}
-    lost: set[str] = set()
-    for number, (stage, inputs) in enumerate(parcel["stages"]):
-        if lost & set(inputs):
-            lost.add(stage)
-        elif dvc(f"stage{number}", "--wait-for-lock", "repro", "--pull", "--single-item", stage):
-            lost.add(stage)
-            failures[stage] = tail(log / f"stage{number}.log")
-        elif dvc("push", "push", "--run-cache", stage):
-            raise RuntimeError(f"dvc push failed; the end of its log:\n{tail(log / 'push.log')}")
-    return failures
+    for number, (stage, inputs) in enumerate(stages):
+        if not set(inputs) <= set(done):
+            continue
+        log = root / ".logs/units" / f"{number}.log"
+        if guard.run(["dvc", "--wait-for-lock", "repro", "--single-item", stage], root, log):
+            failures[stage] = tail(log)
+        else:
+            _transfer(root, guard, "push", stage)
+            done.append(stage)
+        yield done, failures
+
+
+def _transfer(root: Path, guard: Any, verb: str, *targets: str) -> None:
+    from flows.processes import tail
+
+    log = root / ".logs/units" / f"{verb}.log"
+    if guard.run(["dvc", "--wait-for-lock", verb, *targets], root, log):
+        raise RuntimeError(f"dvc {verb} failed; the end of its log:\n{tail(log)}")
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def test_a_run_holds_parameters_curves_figures_lineage_and_the_wall(mirrored):
     assert {a.path for a in client.list_artifacts(run.info.run_id)} == {"images", "wall.png"} | pictures
     assert list((root / "mlartifacts/quick").rglob("wall.png"))
     images = [a.path for a in client.list_artifacts(run.info.run_id, "images")]
-    assert any(path.startswith("images/wall+step+100000+") for path in images), images  # the charts' name: at these images
+    assert any(path.startswith("images/wall+step+100000+") for path in images), images  # as charts want it
     assert run.inputs.dataset_inputs[0].dataset.name == "fashion-mnist"
 
 

@@ -4,9 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
@@ -19,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 POOL = "units"
 
 
-def build(folder: Path, remote: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def build(
+    folder: Path, remote: str, monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str] = MappingProxyType({})
+) -> Path:
     """The project in folder/project; its origin in folder/origin.git. What stands in for `paragone` is software that
     every machine has: it lies in folder/software, with its behaviour."""
     project = folder / "project"
@@ -38,6 +41,8 @@ def build(folder: Path, remote: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(folder, "init", "-q", "--bare", "origin.git")
     git(project, "remote", "add", "origin", str(folder / "origin.git"))
     subprocess.run(["dvc", "remote", "add", "-q", "-d", "meeting", remote], cwd=project, check=True)
+    for name, value in settings.items():
+        subprocess.run(["dvc", "remote", "modify", "-q", "meeting", name, value], cwd=project, check=True)
     git(project, "add", ".")
     git(project, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "flows")
     git(project, "push", "-q", "origin", "HEAD")
@@ -70,6 +75,12 @@ def start_worker(folder: Path, guard: Guard, name: str) -> "subprocess.Popen[byt
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", name, "--limit", "1"]
     home = {"PARAGONE_HOME": str(folder / f"{name}-home"), "PREFECT_HOME": str(folder / f"{name}-prefect")}
     return guard.start(command, folder / name, folder / f"{name}.log", home | {"PREFECT_WORKER_QUERY_SECONDS": "1"})
+
+
+def start(project: Path, *options: str) -> "subprocess.Popen[str]":
+    """A fleet that goes on in the background; its output line by line."""
+    command = [sys.executable, "-u", "-m", "flows.fleet", "--pool", POOL, *options]
+    return subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def fleet(project: Path, *options: str) -> "subprocess.CompletedProcess[str]":

@@ -2,16 +2,19 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
+import boto3
 import fleet_project
 import psutil
 import pytest
 
+from flows import server
 from flows.processes import Guard
 
 
@@ -45,13 +48,13 @@ def test_a_unit_whose_worker_is_killed_is_done_by_another_one(tmp_path, monkeypa
     fleet_project.behave(tmp_path, {"paragone sample quick digits ddpm --seed 0": 300})
     with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
         first = fleet_project.start_worker(tmp_path, guard, "first")
-        command = [sys.executable, "-m", "flows.fleet", "--pool", fleet_project.POOL, "--silent", "20"]
-        sent = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        sent = fleet_project.start(project, "--silent", "20")
         deadline = time.monotonic() + 240
         while not (tmp_path / "software/started").exists():
             assert time.monotonic() < deadline
             assert sent.poll() is None, sent.stdout and sent.stdout.read()
             time.sleep(0.2)
+        assert len(left_behind(tmp_path)) == 1
         os.kill(first.pid, signal.SIGKILL)
         fleet_project.behave(tmp_path, {"paragone train quick digits ddpm --seed 0": "fail"})  # it must not run again
         fleet_project.start_worker(tmp_path, guard, "second")
@@ -61,7 +64,7 @@ def test_a_unit_whose_worker_is_killed_is_done_by_another_one(tmp_path, monkeypa
         assert "sent       runs/quick/digits/ddpm (try 2)" in said
         assert said.index("home       runs/quick/digits/ddpm") < said.index("sent       runs/quick/digits/ddim")
         assert "up to date" in status(project, "report")
-        assert left_behind(tmp_path / "first") == []
+        assert left_behind(tmp_path) == []
 
 
 @pytest.mark.slow
@@ -79,13 +82,14 @@ def test_a_stage_that_fails_on_a_worker_comes_home_as_a_failure(tmp_path, monkey
         assert (project / "reports/index.html").exists()
 
 
-def left_behind(folder: Path) -> list[int]:
-    """Processes that work in the folder or below."""
+def left_behind(folder: Path) -> list[str]:
+    """The stages of the project that still run, on whatever worker."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if Path(process.cwd()).is_relative_to(folder):
-                found.append(process.pid)
+            command = " ".join(process.cmdline())
+            if f"{folder}/software/paragone" in command:
+                found.append(command)
     return found
 
 
@@ -138,3 +142,29 @@ def test_a_worker_cannot_write_outside_of_its_unit(tmp_path):
     with pytest.raises(parcels.ParcelError, match="lock is not whole"):
         parcels.place(tmp_path, unit, answer({f"{unit}/a": "1", f"{unit}/dvc.lock": "schema: '2.0'"}))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_workers_meet_in_an_s3_bucket(tmp_path, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with Guard() as guard:
+        guard.start([sys.executable, "-m", "moto.server", "-p", str(port)], tmp_path, tmp_path / "s3.log")
+        deadline = time.monotonic() + 60
+        while not server.answers(f"{url}/moto-api/"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        boto3.client("s3", endpoint_url=url).create_bucket(Bucket="meeting")
+        project = fleet_project.build(tmp_path, "s3://meeting/dvc", monkeypatch, {"endpointurl": url})
+        with fleet_project.serving(tmp_path, guard, monkeypatch):
+            for name in ("one", "two"):
+                fleet_project.start_worker(tmp_path, guard, name)
+            done = fleet_project.fleet(project, "--profile", "all")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "up to date" in status(project, "runs/all/dvc.yaml:report")
+        assert boto3.client("s3", endpoint_url=url).list_objects_v2(Bucket="meeting")["KeyCount"] > 10
