@@ -35,14 +35,23 @@ from paragone.layers.maxout import Maxout
 from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
 
 
+def _init(irange: float, *layers: nn.Linear) -> None:
+    """Weights uniform in [-irange, irange], biases 0, as in `gan.py`."""
+    for layer in layers:
+        nn.init.uniform_(layer.weight, -irange, irange)
+        nn.init.zeros_(layer.bias)
+
+
 class Generator(nn.Module):
     """z (B,z_dim) and y (B,K) one-hot -> (B,pixels) before the tanh."""
 
-    def __init__(self, z_dim: int, classes: int, pixels: int, hidden: tuple[int, int, int], dropout: float) -> None:
+    def __init__(self, cfg: "CGAN.Config", classes: int, pixels: int) -> None:
         super().__init__()
-        self.z, self.y = nn.Linear(z_dim, hidden[0]), nn.Linear(classes, hidden[1])
+        hidden = cfg.hidden
+        self.z, self.y = nn.Linear(cfg.z_dim, hidden[0]), nn.Linear(classes, hidden[1])
         self.joint, self.out = nn.Linear(hidden[0] + hidden[1], hidden[2]), nn.Linear(hidden[2], pixels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(cfg.dropout)
+        _init(cfg.irange, self.z, self.y, self.joint, self.out)
         self.mean = nn.Parameter(torch.full((pixels,), 0.5))  # the mean image in [0,1], which the output starts from
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
@@ -54,11 +63,13 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """x (B,C,H,W) and y (B,K) one-hot -> (B,1) logits."""
 
-    def __init__(self, pixels: int, classes: int, units: tuple[int, int, int], dropout: float) -> None:
+    def __init__(self, cfg: "CGAN.Config", classes: int, pixels: int) -> None:
         super().__init__()
+        units = cfg.units
         self.x, self.y = Maxout(pixels, units[0], 5), Maxout(classes, units[1], 5)
         self.joint, self.out = Maxout(units[0] + units[1], units[2], 4), nn.Linear(units[2], 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(cfg.dropout)
+        _init(0.005, self.x, self.joint, self.out)  # so narrow a layer of the label would be overlooked
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         x = (x.flatten(1) + 1) / 2  # the paper's images are in [0,1]
@@ -104,6 +115,7 @@ class CGAN(Model):
         hidden: tuple[int, int, int] = (200, 1000, 1200)  # generator: for z, for y, for both
         units: tuple[int, int, int] = (240, 50, 240)  # discriminator: for x, for y, for both
         dropout: float = 0.5
+        irange: float = 0.05  # mlp: the generator's weights start within it; narrower layers need more
         width: int = 64  # conv: channels next to the image
         optimizer: Literal["sgd", "adam"] = "sgd"
         lr: float = 0.1
@@ -121,8 +133,8 @@ class CGAN(Model):
         super().__init__()
         self.cfg, self.shape, self.classes, pixels = cfg, spec.shape, spec.classes, prod(spec.shape)
         if cfg.network == "mlp":
-            self.G: nn.Module = Generator(cfg.z_dim, spec.classes, pixels, cfg.hidden, cfg.dropout)
-            self.D: nn.Module = Discriminator(pixels, spec.classes, cfg.units, cfg.dropout)
+            self.G: nn.Module = Generator(cfg, spec.classes, pixels)
+            self.D: nn.Module = Discriminator(cfg, spec.classes, pixels)
         else:
             self.G = ConvGenerator(cfg.z_dim, spec.classes, spec.shape, cfg.width)
             self.D = ConvDiscriminator(spec.shape, spec.classes, cfg.width)
@@ -134,10 +146,11 @@ class CGAN(Model):
         if isinstance(self.G, Generator):
             made["start"] = SGD([self.G.mean], self.G.mean.numel() / 2)  # one step of this length ends at the minimum
         for name, net in nets.items():
+            weights = [p for key, p in net.named_parameters() if key != "mean"]
             if cfg.optimizer == "sgd":
-                made[name] = SGD(net.parameters(), cfg.lr, cfg.momentum, fused=True)
+                made[name] = SGD(weights, cfg.lr, cfg.momentum, fused=True)
             else:
-                made[name] = Adam(net.parameters(), cfg.lr, (cfg.momentum, 0.999), fused=True)
+                made[name] = Adam(weights, cfg.lr, (cfg.momentum, 0.999), fused=True)
         return made
 
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
