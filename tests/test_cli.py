@@ -1,11 +1,14 @@
 """The command line: one sentence and exit code 1 for bad input, a note beside a run that failed."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report", "track", "pipeline"]
 
@@ -44,24 +47,27 @@ def test_bad_input_is_one_sentence(project, args, message):
     assert done.stderr.count("\n") == 1
 
 
-def test_torchrun_trains_one_model_with_two_processes(project):
+def test_a_row_can_ask_for_two_processes(project):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["profiles"]["smoke"]["models"]["vae"]["processes"] = 2
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    assert paragone("pipeline", cwd=project).returncode == 0
+    stages = yaml.safe_load((project / "runs/smoke/mnist-5k/vae/dvc.yaml").read_text())["stages"]
+    assert stages["sample"]["do"]["cmd"].startswith("paragone sample")
+    command = stages["train"]["do"]["cmd"].replace("${item}", "0")
+    assert command.startswith("torchrun --standalone --nproc-per-node 2 -m paragone train smoke mnist-5k vae")
     assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "paragone",
-    ]
-    stage = ["train", "smoke", "mnist-5k", "vae"]
-    done = subprocess.run([*launcher, *stage], cwd=project, capture_output=True, text=True, timeout=120, check=False)
+    there = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command.split(), cwd=project, env=os.environ | there, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
-    two = (project / "runs/smoke/mnist-5k/vae/0/curves.csv").read_text().splitlines()
-    assert paragone(*stage, cwd=project).returncode == 0
-    one = (project / "runs/smoke/mnist-5k/vae/0/curves.csv").read_text().splitlines()
+    run = project / "runs/smoke/mnist-5k/vae/0"
+    assert json.loads((run / "train.json").read_text())["processes"] == 2
+    two = (run / "curves.csv").read_text().splitlines()
+    assert paragone("train", "smoke", "mnist-5k", "vae", cwd=project).returncode == 0
+    assert json.loads((run / "train.json").read_text())["processes"] == 1
+    one = (run / "curves.csv").read_text().splitlines()
     assert len(one) == len(two) > 3
     assert one[0] == two[0]
 

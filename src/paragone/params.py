@@ -53,6 +53,7 @@ class Entry(_Strict):
     parents: dict[str, str] = {}  # role: row of the same profile, data set and seed
     datasets: dict[Name, Override] = {}  # what a data set changes
     only: list[Name] = []  # data sets of the profile that the row runs on; all of them if empty
+    processes: Annotated[int, Field(ge=1)] = 1  # that train it side by side (torchrun), one a GPU of one machine
 
 
 class Profile(_Strict):

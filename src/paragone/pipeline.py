@@ -145,8 +145,13 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
         "sample": _sample(profile, dataset, model, code),
         "evaluate": _evaluate(params, profile, dataset, model, code),
     }
+    processes = params.entry(profile, model).processes
+    launcher = f"torchrun --standalone --nproc-per-node {processes} -m " if processes > 1 else ""
     return {
-        name: {"foreach": [*seeds], "do": {"cmd": f"paragone {name} {arguments}", **stage}}
+        name: {
+            "foreach": [*seeds],
+            "do": {"cmd": f"{launcher * (name == 'train')}paragone {name} {arguments}", **stage},
+        }
         for name, stage in stages.items()
     }
 

@@ -60,7 +60,8 @@ def _parents(root: Path, params: Params, this: paths.Run) -> tuple[dict[str, Mod
 def _facts(
     root: Path, params: Params, this: paths.Run, plan: Plan, config: dict[str, Any], recipe: dict[str, Any]
 ) -> dict[str, Any]:
-    """All that decides the weights: code, plan, config, data, seed and parents. Its digest names the checkpoint."""
+    """All that decides the weights: code, plan, config, data, seed, parents, and the number of processes, on which
+    batch-norm statistics depend. Its digest names the checkpoint."""
     parents = params.entry(this.profile, this.model).parents
     return {
         "code": fingerprint.closure("paragone.stages.train", *_modules(recipe)),
@@ -68,6 +69,7 @@ def _facts(
         "config": config,
         "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["content_hash"],
         "seed": this.seed,
+        "processes": distributed.join().size,
         "parents": {
             role: files.sha256(root / paths.Run(this.profile, this.dataset, parent, this.seed).weights)
             for role, parent in parents.items()
