@@ -69,7 +69,7 @@ class Discriminator(nn.Module):
         self.x, self.y = Maxout(pixels, units[0], 5), Maxout(classes, units[1], 5)
         self.joint, self.out = Maxout(units[0] + units[1], units[2], 4), nn.Linear(units[2], 1)
         self.dropout = nn.Dropout(cfg.dropout)
-        _init(0.005, self.x, self.joint, self.out)  # so narrow a layer of the label would be overlooked
+        _init(0.005, self.x, self.joint, self.out)  # y keeps torch's wider start
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         x = (x.flatten(1) + 1) / 2  # the paper's images are in [0,1]
