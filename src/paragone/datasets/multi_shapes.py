@@ -79,7 +79,7 @@ def _apart(index: Integers, k: int, values: dict[str, Integers], seed: int) -> I
 
 def draw(values: dict[str, Integers], side: int) -> tuple[Pixels, dict[str, Integers]]:
     """The images (n,side,side,3) of these factors, and how many per cent of each figure is hidden by later ones."""
-    images = shapes.background(values["background"], side).astype(np.int32)  # (n,side,side,3)
+    images = shapes.background(values["background"], side)  # (n,side,side,3)
     seen: list[NDArray[np.float64]] = []
     whole: list[NDArray[np.float64]] = []
     for k in range(COUNTS[-1]):
@@ -89,7 +89,8 @@ def draw(values: dict[str, Integers], side: int) -> tuple[Pixels, dict[str, Inte
         cover[there] = shapes.coverage({n: v[there] for n, v in own.items()}, side, RADIUS, RADIUS_STEP)
         share = np.floor(cover * 256 + 0.5).astype(np.int32)  # of 256
         colour = shapes.COLOURS[own["colour"]][:, None, None]
-        images = (images * (256 - share[..., None]) + colour * share[..., None] + 128) >> 8
+        mixed = images * (256 - share[..., None]) + colour * share[..., None] + 128
+        images = mixed.astype(np.int64) >> 8
         seen = [before * (256 - share) / 256 for before in seen] + [share.astype(float)]
         whole.append(share.sum((1, 2)).astype(float))
     hidden = {
