@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_a_model_of_labels_draws_the_classes_that_are_asked_for(project, tmp_pat
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda f: [file.unlink() for file in f.iterdir()] and f.rmdir(), "no such run"),
+        (shutil.rmtree, "no such run"),
         (
             lambda f: (f / "failure.json").write_text('{"stage": "train", "reason": "OSError: full"}'),
             "its stage train failed (OSError: full); run it again",
