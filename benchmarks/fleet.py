@@ -42,5 +42,8 @@ def measure(workers: int, seconds: float) -> float:
 
 if __name__ == "__main__":
     length = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
-    one, two = measure(1, length), measure(2, length)
-    print(f"one worker {one:.0f} s, two workers {two:.0f} s, ratio {one / two:.2f}; the trainings alone: 2.00")
+    walls = []
+    for count in (1, 2):
+        walls.append(measure(count, length))
+        print(f"{count} worker{'s' * (count > 1)}: {walls[-1]:.0f} s", flush=True)
+    print(f"ratio {walls[0] / walls[1]:.2f}; the trainings alone: 2.00")
