@@ -93,7 +93,7 @@ def run_stage(
     state = "Ran" if "Running stage" in said else "RunCache" if "is cached" in said else "UpToDate"
     if state != "UpToDate":
         locks.back_up(root, pipeline)
-        _clear(root, stage)
+    _clear(root, stage)  # also where DVC finds it current: a kill may have come after the work was done
     return Result(state, seconds)
 
 
@@ -108,7 +108,7 @@ def _note(root: Path, stage: str, since: float, reason: str) -> None:
 
 
 def _clear(root: Path, stage: str) -> None:
-    """Remove the note of an earlier failure of this stage, which DVC's cache made good without running it."""
+    """Remove the note of an earlier failure of this stage, which DVC made good without running it."""
     if (found := run_of(stage)) is None or not (root / found[0].failure).exists():
         return
     if files.read_json(root / found[0].failure).get("stage") == found[1]:
