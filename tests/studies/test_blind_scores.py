@@ -1,6 +1,5 @@
 """The study of what scores cannot see, on images small enough to know the answer."""
 
-
 import numpy as np
 import pytest
 
