@@ -17,6 +17,8 @@ import pytest
 from flows import server
 from flows.processes import Guard
 
+ROOT = Path(__file__).parents[2]
+
 
 def status(project: Path, target: str) -> str:
     command = ["dvc", "status", "--with-deps", target]
@@ -118,15 +120,10 @@ def test_bad_input_is_one_sentence_before_any_work(tmp_path, monkeypatch):
 
 
 def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkeypatch):
-    from flows import fleet
-
-    with (
-        Guard() as guard,
-        fleet_project.serving(tmp_path, guard, monkeypatch),
-        pytest.raises(fleet.FleetError) as caught,
-    ):
-        fleet.check_pool("gpus")
-    assert str(caught.value).startswith("there is no work pool 'gpus', there is: units;")
+    check = "from flows import fleet; fleet.check_pool('gpus')"  # a process of its own: Prefect reads its settings once
+    with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
+        done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "there is no work pool 'gpus', there is: units;" in done.stderr
 
 
 def test_a_worker_cannot_write_outside_of_its_unit(tmp_path):

@@ -24,13 +24,15 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path, capsys, monkeypatch):
     first = hashes(tmp_path / "reports")
     kinds = ("main", "quality", "cost", "reconstruction")
     expected = {f"tables/{kind}.{suffix}" for kind in (*kinds, "lineage") for suffix in ("md", "csv", "tex")}
-    plots = ("walls", "quality-sampling", "quality-training", "curves")
+    plots = ("walls", "quality-sampling", "quality-training", "curves", "pairs", "interpolation", "traversal")
     expected |= {f"figures/{plot}-mnist-5k.{suffix}" for plot in plots for suffix in ("png", "svg")}
     expected |= {
         "index.html",
         "tables/published.md",
         "tables/runs.parquet",
         "tables/runs.md",
+        *(f"tables/claims.{suffix}" for suffix in ("md", "csv", "tex")),
+        *(f"tables/surveys.{suffix}" for suffix in ("md", "tex")),
         "validation/mnist-5k.json",
     }
     assert set(first) == expected

@@ -129,7 +129,7 @@ def _scaled(parts: dict[str, Part]) -> None:
         (_white, "one colour all over (padding left out): 1 of 120 rows fail, first train image 7 (label 7, train.gz"),
         (
             _constant,
-            "no image is of one colour all over (padding left out): 1 of 120 rows fail, first test image 3 (label 3, test.gz",
+            "no image is of one colour all over (padding left out): 1 of 120 rows fail, first test image 3 (label 3,",
         ),
         (_duplicate, "1 of 80 rows fail, first train image 61 (label 1, train.gz row 61): 11"),
         (_leak, "1 of 40 rows fail, first test image 7 (label 7, test.gz row 7): 42"),

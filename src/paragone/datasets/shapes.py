@@ -20,7 +20,7 @@ from paragone.datasets.base import DatasetError, Loader, Part, Pixels, Request, 
 
 Floats = NDArray[np.float64]
 NAMES = ("ellipse", "square", "triangle", "star", "cross", "heart")
-COLOURS = np.array(  # RGB
+COLOURS: NDArray[np.int32] = np.array(  # RGB
     [
         (225, 60, 60),
         (245, 150, 40),
@@ -30,7 +30,8 @@ COLOURS = np.array(  # RGB
         (65, 105, 225),
         (160, 90, 210),
         (240, 120, 180),
-    ]
+    ],
+    np.int32,
 )
 BACKGROUNDS = np.array(  # RGB at the top and at the bottom of the image
     [
@@ -100,8 +101,9 @@ def draw(values: Mapping[str, NDArray[np.int64]], side: int) -> Pixels:
     """The images (n,side,side,3) of these factors, edges blended over one pixel."""
     share = np.floor(coverage(values, side) * 256 + 0.5).astype(np.int32)[..., None]  # (n,side,side,1), of 256
     back = background(values["background"], side).astype(np.int32)
-    blend = back * (256 - share) + COLOURS[values["colour"]][:, None, None] * share
-    return ((blend + 128) >> 8).astype(np.uint8)
+    blend: NDArray[np.int32] = back * (256 - share) + COLOURS[values["colour"]][:, None, None] * share
+    pixels: Pixels = ((blend + 128) >> 8).astype(np.uint8)
+    return pixels
 
 
 def background(which: NDArray[np.int64], side: int) -> NDArray[np.int64]:
