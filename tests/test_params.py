@@ -67,6 +67,17 @@ def test_one_model_stands_in_several_rows_some_on_some_data_sets(tmp_path):
     assert params.get_profile("p").rows("e") == ["dcgan", "wide"]
 
 
+def test_a_data_set_can_have_some_rows_only(tmp_path):
+    def change(p):
+        p["datasets"]["e"] = {"loader": "shapes", "source": "generated"}
+        profile(p)["datasets"] = ["d", "e"]
+        profile(p)["models"]["vae"] = {}
+        profile(p)["only"] = {"e": ["vae"]}
+
+    chosen = load(tmp_path, change).get_profile("p")
+    assert (chosen.rows("d"), chosen.rows("e")) == (["dcgan", "vae"], ["vae"])
+
+
 def test_a_budget_multiplies_every_plans_length(tmp_path):
     params = load(tmp_path, lambda p: profile(p).update(budget=2.5))
     assert params.plan("p", "d", "dcgan").kimg == 2.5
@@ -102,6 +113,15 @@ BAD = {
         r"dcgan\.plan\.kimg: .*number.*'long'",
     ),
     "negative budget": (lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": -1}), "kimg is -1"),
+    "some rows on a data set that the profile lacks": (
+        lambda p: profile(p).update(only={"e": ["dcgan"]}),
+        r"profiles\.p\.only\.e: is not a data set of the profile; known: d",
+    ),
+    "some rows that are not there": (
+        lambda p: profile(p).update(only={"d": ["vae"]}),
+        r"profiles\.p\.only\.d: no such row 'vae'; known: dcgan",
+    ),
+    "no rows on a data set": (lambda p: profile(p).update(only={"d": []}), r"profiles\.p\.only\.d: names no row"),
     "no budget": (lambda p: profile(p).update(budget=0), r"profiles\.p\.budget: .*greater than 0; it is 0"),
     "empty seeds": (lambda p: profile(p).update(seeds=[]), r"profiles\.p\.seeds: .*at least 1 item"),
     "repeated seeds": (lambda p: profile(p).update(seeds=[1, 1]), r"seeds \[1, 1\] names something twice"),

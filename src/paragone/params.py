@@ -67,6 +67,7 @@ class Profile(_Strict):
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
     stage_hours: Annotated[float, Field(gt=0)] | None = None  # a flow ends a stage that takes longer
+    only: dict[Name, list[Name]] = {}  # data set: the rows that run on it; all of them where none are named
     budget: Annotated[float, Field(gt=0)] = 1.0  # multiplies the kimg of every row
     studies: dict[Name, dict[str, Any]] = {}  # measurements over its runs (paragone/studies), with their options
 
@@ -80,7 +81,8 @@ class Profile(_Strict):
 
     def rows(self, dataset: str) -> list[str]:
         """The rows that run on a data set, in order."""
-        return [name for name, entry in self.models.items() if not entry.only or dataset in entry.only]
+        named = self.only.get(dataset, list(self.models))
+        return [row for row, entry in self.models.items() if row in named and (not entry.only or dataset in entry.only)]
 
 
 class Params(_Strict):
@@ -202,20 +204,32 @@ def _check_names(params: Params) -> None:
             raise ParamsError(
                 f"{FILE}: datasets.{name}.path: source 'local' needs a path, and no other source takes one"
             )
-    for profile_name, profile in params.profiles.items():
+    for name, profile in params.profiles.items():
         for dataset_name in profile.datasets:
             params.get_dataset(dataset_name)
-        if unknown := sorted(set(profile.spaces) - set(registry.names("extractors"))):
-            known = ", ".join(registry.names("extractors"))
-            raise ParamsError(f"{FILE}: profiles.{profile_name}.spaces: no such space '{unknown[0]}'; known: {known}")
-        _check_titles(profile_name, profile)
-        for name in profile.studies:
-            if name not in registry.names("studies"):
-                known = ", ".join(registry.names("studies"))
-                raise ParamsError(f"{FILE}: profiles.{profile_name}.studies: no such study '{name}'; known: {known}")
-            params.study(Path(), profile_name, name)
+        for kind, given in (("extractors", profile.spaces), ("studies", profile.studies)):
+            if unknown := sorted(set(given) - set(registry.names(kind))):
+                what, key = {"extractors": ("space", "spaces"), "studies": ("study", "studies")}[kind]
+                known = ", ".join(registry.names(kind))
+                raise ParamsError(f"{FILE}: profiles.{name}.{key}: no such {what} '{unknown[0]}'; known: {known}")
+        _check_titles(name, profile)
+        _check_only(name, profile)
+        for study in profile.studies:
+            params.study(Path(), name, study)
         for row in profile.models:
-            _check_model(params, profile_name, row)
+            _check_model(params, name, row)
+
+
+def _check_only(name: str, profile: Profile) -> None:
+    """Which rows run on a data set is said of data sets and rows that the profile has."""
+    for dataset, rows in profile.only.items():
+        where = f"{FILE}: profiles.{name}.only.{dataset}"
+        if dataset not in profile.datasets:
+            raise ParamsError(f"{where}: is not a data set of the profile; known: {', '.join(profile.datasets)}")
+        if unknown := [row for row in rows if row not in profile.models]:
+            raise ParamsError(f"{where}: no such row '{unknown[0]}'; known: {', '.join(profile.models)}")
+        if not rows:
+            raise ParamsError(f"{where}: names no row; name some, or drop the data set from the profile")
 
 
 def _check_titles(name: str, profile: Profile) -> None:
@@ -237,10 +251,12 @@ def _check_model(params: Params, profile: str, row: str) -> None:
         near = get_close_matches(model, registry.names("models"), n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(registry.names('models'))}"
         raise ParamsError(f"{FILE}: {where}: no such model '{model}'; {hint}")
-    for dataset in [*entry.only, *entry.datasets]:
+    for dataset in entry.only:
         if dataset not in settings.datasets:
             known = ", ".join(settings.datasets)
             raise ParamsError(f"{FILE}: {where}: '{dataset}' is not a data set of profile '{profile}'; known: {known}")
+    for dataset in entry.datasets:  # of this profile or of one that takes its rows over
+        params.get_dataset(dataset)
     _check_parents(params, profile, row)
     for dataset in settings.datasets:
         params.plan(profile, dataset, row)
