@@ -1,7 +1,7 @@
 """The contract between a survey's sentence and the measurement that tests it.
 
 A claim's file holds the sentence in our words, where it stands, what is measured, and the rule of the verdict, all
-written before looking at a figure; and
+stated before the runs that decide it; and
 
     def judge(evidence: Evidence) -> list[Effect]
 
