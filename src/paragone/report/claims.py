@@ -64,7 +64,8 @@ def grid(judged: list[Judged], results: Results) -> Grid:
     ]  # fmt: skip
     caption = [
         f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
-        "Intervals are at 95 %, paired by seed or, of studies, over draws; each rule was stated before the runs that decide it.",
+        "Intervals are at 95 %, paired by seed or, of studies, over draws.",
+        "Each rule was stated before the runs that decide it.",
         *(f"{key}: {title}." for key, title in SURVEYS.items()),
     ]
     return Grid("The surveys' sentences, re-measured", headers, [""] * 5, [False] * 5, lines, caption)
