@@ -143,7 +143,8 @@ def _run(root: Path, run: paths.Run) -> None:
         sampling.wall(digits(7 + run.seed, 60), 10, 6).save(root / run.pictures / f"{name}.png")
     rate = None if diverged else RATE[run.model]
     speed = {"images_per_second": rate, "latency_ms": None if rate is None else 9e3 / rate, "latency_runs": 19,
-             "n": 0 if diverged else 1000, "batch": 250, "device": "Test CPU", "threads": 1, "precision": "fp32",
+             "n": 0 if diverged else 1000, "batch": 250, "device": "Test CPU", "threads": 1, "clock": "cpu",
+             "precision": "fp32",
              "parameters": 2_500_000}  # fmt: skip
     put(root / run.sampling, speed)
     good = metrics(run.dataset, QUALITY[run.model] * (1 + second), run.seed, run.model)
@@ -158,7 +159,8 @@ def _training(run: paths.Run, outcome: str, reason: str | None) -> dict[str, Any
         "family": registry.family(run.model), "images": 100_000 * trained, "kimg": 100.0 * trained, "batch": 64,
         "steps": 1562 * trained, "seconds": (60.0 + run.seed + len(run.model)) * trained,
         "images_per_second": 1600.0 if trained else None, "parameters": 1_200_000 * trained, "peak_memory_mb": 512.5,
-        "device": "Test CPU", "cpu": "Test CPU", "threads": 1, "precision": "fp32", "torch": "2.13.0", "ema_kimg": 5.0,
+        "device": "Test CPU", "cpu": "Test CPU", "threads": 1, "clock": "cpu",
+        "precision": "fp32", "torch": "2.13.0", "ema_kimg": 5.0,
         "commit": "c0ffee" + "0" * 34, "dirty": False, "code": "e" * 64, "data": "d" * 64, "seed": run.seed,
         "plan": {"kimg": 100.0 * trained, "batch": 64, "decay": "none"}, "config": MODELS[run.model].get("config", {}),
         "parents": dict.fromkeys(MODELS[run.model].get("parents", {}), "f" * 64), "started": "2026-01-02T03:04:05Z",

@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import time
 from functools import cache
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def peak_memory_mb(where: torch.device) -> float:
     if where.type == "cuda":
         return torch.cuda.max_memory_allocated(where) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def clock_name(where: torch.device) -> str:
+    """Which clock `seconds` reads: "cpu" for one thread on a CPU, "wall" for anything else."""
+    return "cpu" if where.type == "cpu" and torch.get_num_threads() == 1 else "wall"
+
+
+def seconds(where: torch.device) -> float:
+    """A clock for work on this device. For one thread on a CPU it is the process's CPU time: what that thread would
+    take on a quiet machine, whatever else runs beside it."""
+    return time.process_time() if clock_name(where) == "cpu" else time.perf_counter()
 
 
 def synchronize(where: torch.device) -> None:

@@ -1,7 +1,6 @@
 """Draw samples from a finished model, with the classes of the data where it takes them; show them, and time it."""
 
 import statistics
-import time
 from typing import NamedTuple
 
 import numpy as np
@@ -93,11 +92,11 @@ def _draw(
 ) -> tuple[Images, float]:
     seed_all(seed, Stream.SAMPLE, counter)
     hardware.synchronize(device)
-    started = time.perf_counter()
+    started = hardware.seconds(device)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         x = model.sample(n, cond)
     pixels = quantise(x)  # on the device, so that what is timed ends with the images in memory
-    return pixels, time.perf_counter() - started
+    return pixels, hardware.seconds(device) - started
 
 
 def quantise(x: Tensor) -> Images:

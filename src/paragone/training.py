@@ -33,7 +33,7 @@ class Outcome(NamedTuple):
     reason: str | None
     model: Model
     steps: int
-    seconds: float  # of training, over all resumptions, without set-up and checkpoints
+    seconds: float  # of training by `hardware.seconds`, over all resumptions, without set-up and checkpoints
     precision: str
     curve: list[dict[str, float]]  # rows: kimg, loss/<optimiser>, grad/<optimiser>, the model's own logs
 
@@ -148,7 +148,7 @@ class _Loop:
 
     def advance(self) -> dict[str, float] | None:
         """One step; the curve's new row if one is due."""
-        started = time.perf_counter()
+        started = hardware.seconds(self.device)
         self._scale_learning_rates()
         seed_all(self.seed, Stream.STEP, self.step)
         sources = self.source_order(self.step)[self.share] if self.source_order else None
@@ -160,7 +160,7 @@ class _Loop:
         if self.ema is not None:
             self._average(self.ema)
         row = self._row() if self.step % self.every == 0 or self.step == self.plan.steps else None
-        self.seconds += time.perf_counter() - started
+        self.seconds += hardware.seconds(self.device) - started
         return row
 
     def _next(self, updates: Iterator[Update]) -> Update | None:

@@ -239,4 +239,7 @@ def _about_hardware(runs: pd.DataFrame) -> str:
         f"{r['train.precision']}, torch {r['train.torch']}"
         for _, r in seen.iterrows()
     ]
-    return f"Hardware: {'; '.join(parts) or 'nothing has been trained yet'}."
+    clocks = set(runs["train.clock"].dropna()) if "train.clock" in runs else set()
+    timed = {"cpu": " Seconds are CPU time, one thread.", "wall": " Seconds are wall time."}
+    said = timed[clocks.pop()] if len(clocks) == 1 else ""
+    return f"Hardware: {'; '.join(parts) or 'nothing has been trained yet'}.{said}"

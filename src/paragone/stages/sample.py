@@ -52,6 +52,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         "batch": batch,
         "device": hardware.device_name(device),
         "threads": torch.get_num_threads(),
+        "clock": hardware.clock_name(device),
         "precision": meta["precision"],
         "parameters": sum(p.numel() for p in net.parameters()),
     }

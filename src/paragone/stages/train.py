@@ -116,6 +116,7 @@ def _write(
             "batch": facts["plan"]["batch"],
             "ema_kimg": facts["plan"]["ema_kimg"],
             "seconds": round(result.seconds, 3),
+            "clock": hardware.clock_name(device),
             "images_per_second": round(images / result.seconds, 2) if result.seconds else None,
             "parameters": sum(p.numel() for k, p in result.model.named_parameters() if not k.startswith("frozen.")),
             "peak_memory_mb": round(hardware.peak_memory_mb(device), 1),
