@@ -4,6 +4,12 @@ https://arxiv.org/abs/2010.02502. A sampler for a finished DDPM (the parent `ddp
 trains nothing. eta = 0 is deterministic given the first noise, eta = 1 over all the steps is DDPM's ancestral sampler
 with the posterior's variance.
 
+    eq. 12    x_{t-1} = sqrt(alpha_{t-1}) x_hat_0 + sqrt(1 - alpha_{t-1} - sigma_t^2) eps_theta(x_t) + sigma_t eps_t
+              x_hat_0 = (x_t - sqrt(1 - alpha_t) eps_theta(x_t)) / sqrt(alpha_t); its alpha is DDPM's alpha_bar
+    eq. 16    sigma_t = eta sqrt((1 - alpha_{t-1}) / (1 - alpha_t)) sqrt(1 - alpha_t / alpha_{t-1})
+
+Here t - 1 is the step that the sub-sequence visits after t.
+
 Implemented: the update (eq. 12), its noise (eq. 16), the sub-sequences "linear" and "quadratic" (appendix D.2).
 
 Deviations: x_0 is clipped to [-1,1] at each step, as DDPM's sampler does, and epsilon reckoned from it. Both

@@ -4,6 +4,14 @@ https://arxiv.org/abs/2006.11239. A Markov chain q adds noise to an image in T s
 them, trained on the noise it should have seen (L_simple, eq. 14). In the code a step t of the paper is t - 1.
 What it shares with its successors is in `paragone.layers.diffusion`.
 
+    eq. 4          q(x_t|x_0) = N(x_t; sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I)
+    eq. 6, 7       q(x_{t-1}|x_t,x_0) = N(x_{t-1}; mu~_t(x_t,x_0), beta~_t I)
+                   mu~_t = (sqrt(alpha_bar_{t-1}) beta_t x_0 + sqrt(alpha_t) (1 - alpha_bar_{t-1}) x_t)
+                           / (1 - alpha_bar_t)
+                   beta~_t = (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t) beta_t
+    eq. 14         L_simple = E[||eps - eps_theta(x_t, t)||^2], x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps
+    algorithm 2    x_{t-1} = mu~_t(x_t, x_hat_0) + sigma_t z, z ~ N(0, I); x_hat_0 follows from eps_theta by eq. 4
+
 Implemented: the forward process in closed form (eq. 4), its posterior (eq. 6, 7), L_simple (eq. 14), ancestral
 sampling (Algorithm 2) with x_0 clipped to [-1,1] as in the authors' code, the variational bound (eq. 5) with the
 discretised Gaussian decoder (eq. 13), and both fixed variances of section 3.2. "large" is beta_t with the first

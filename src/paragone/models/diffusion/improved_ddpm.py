@@ -3,6 +3,12 @@
 https://arxiv.org/abs/2102.09672. A DDPM whose network says the variance of each reverse step as well, as a place
 between the two that bound it, so that good likelihoods and few sampling steps come from one model.
 
+    eq. 15    Sigma_theta(x_t, t) = exp(v log beta_t + (1 - v) log beta~_t)
+    eq. 16    L_hybrid = L_simple + lambda L_vlb
+    eq. 17    alpha_bar_t = f(t) / f(0), f(t) = cos^2((t/T + s) / (1 + s) pi/2)
+    eq. 18    L_vlb = E_{t~p_t}[L_t / p_t], p_t in proportion to sqrt(E[L_t^2])
+    eq. 19    beta_{S_t} = 1 - alpha_bar_{S_t} / alpha_bar_{S_{t-1}} of the steps S that a strided sampler visits
+
 Implemented: the variance between beta~_t and beta_t (eq. 15), L_hybrid (eq. 16) with the gradient of L_vlb kept from
 the mean, the cosine schedule (eq. 17), L_vlb alone under importance sampling (eq. 18), sampling by a strided subset of
 the steps (section 4, eq. 19; `sampling_steps`), the variational bound, and the paper's U-Net: attention of 4 heads at

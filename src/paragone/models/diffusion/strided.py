@@ -4,6 +4,9 @@ https://arxiv.org/abs/2102.09672, section 4. The parent (`ddpm`) visits K evenly
 the last among them; beta and beta~ of the shorter process follow from alpha_bar there (eq. 19), and so do fixed
 variances and the bounds of learned ones. It trains nothing: one training serves every K.
 
+    eq. 19    beta_{S_t} = 1 - alpha_bar_{S_t} / alpha_bar_{S_{t-1}}
+              beta~_{S_t} = (1 - alpha_bar_{S_{t-1}}) / (1 - alpha_bar_{S_t}) beta_{S_t}
+
 Deviations: none known. The noise is that of the ancestral sampler, with x_0 clipped to [-1,1] at each step.
 """
 

@@ -2,6 +2,10 @@
 
 Radford, Metz, Chintala 2015, https://arxiv.org/abs/1511.06434: the architecture rules of section 3 (see
 `paragone.layers.dcgan`), the hyper-parameters of section 4, the non-saturating loss of Goodfellow et al. 2014.
+
+    Goodfellow, eq. 1        D maximises E[log D(x)] + E[log(1 - D(G(z)))]
+    Goodfellow, section 3    G maximises E[log D(G(z))], z uniform in [-1,1]
+
 Batch normalisation policy: the discriminator sees a batch of real images and a batch of generated ones apart, each
 normalised by its own statistics; samples are drawn with the running statistics.
 

@@ -3,7 +3,8 @@
 Miyato, Kataoka, Koyama, Yoshida 2018, https://arxiv.org/abs/1802.05957.
 
     eq. 8, alg. 1   W_SN = W / sigma(W) in every layer of the discriminator, sigma by one power iteration an evaluation
-    eq. 16, 17      the hinge loss
+    eq. 16          L_D = E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))], the hinge loss
+    eq. 17          L_G = -E[D(G(z))]
 
 Networks, init and hyper-parameters: the residual ones of appendix B.4 (see `paragone.layers.resnet`) with the authors'
 settings for CIFAR-10: 50,000 generator updates, one after each 5 of the discriminator, the learning rate falling to 0.

@@ -3,7 +3,7 @@
 Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", ICLR,
 https://openreview.net/forum?id=Sy2fzU9gl.
 
-    eq. 4     F(x) = E_q(z|x)[log p(x|z)] - beta KL(q(z|x) || p(z)), p(z) = N(0, I), one z a training image
+    eq. 4     F(x) = E_{q(z|x)}[log p(x|z)] - beta KL(q(z|x) || p(z)), p(z) = N(0, I), one z a training image
     table 1   2D Shapes, the defaults here: two layers of 1200 ReLU units in the encoder, three of 1200 tanh units in
               the decoder, 10 latents, Bernoulli likelihood, Adagrad with a learning rate of 0.01; beta = 4 (figure 7)
 

@@ -2,8 +2,10 @@
 
 Neural Discrete Representation Learning. Aaron van den Oord, Oriol Vinyals, Koray Kavukcuoglu, 2017,
 https://arxiv.org/abs/1711.00937, section 3.3: once the VQ-VAE (the parent `vq_vae`) is trained, fit an autoregressive
-distribution over its codes in raster order, p(z) = prod_j p(z_j | z_1..z_{j-1}), by maximum likelihood; draw codes
-from it, one after another, and decode them.
+distribution over its codes in raster order by maximum likelihood; draw codes from it, one after another, and decode
+them.
+
+    section 3.3    p(z) = prod_j p(z_j|z_1..z_{j-1})
 
 Deviations: the autoregressive network is a causal transformer (layers/transformer.py) in place of the paper's gated
 PixelCNN; the paper names no size, optimiser or budget for its prior, so these are ours, as are dropout and weight

@@ -2,6 +2,9 @@
 
 https://arxiv.org/abs/1711.00937. An autoencoder whose latent is a grid of codes out of a learned codebook.
 
+    eq. 1, 2    z_q(x) = e_k, k = argmin_j ||z_e(x) - e_j||_2
+    eq. 3       L = -log p(x|z_q(x)) + ||sg[z_e(x)] - e||^2 + beta ||z_e(x) - sg[e]||^2, sg[] without a gradient
+
 Implemented: nearest-code quantisation (eq. 1, 2) with the straight-through gradient (section 3.2), the loss (eq. 3:
 reconstruction, codebook, beta = 0.25 times commitment), the codebook by exponential moving averages (appendix A.1,
 `ema: true`), and the network of section 4.1: strided 4x4 convolutions, two residual blocks (ReLU, 3x3, ReLU, 1x1),
