@@ -1,7 +1,7 @@
 """A small project folder as the stages leave it, made without running them: for the tests of report and tracking.
 
-Two data sets, eight models, three seeds. On the second data set wgan_gp diverges (seed 1 alone on the first), vq_vae
-crashes, so its child vq_prior never ran, and nothing of ddpm and ddim is there yet.
+Two data sets, eight models, three seeds, two studies. On the second data set wgan_gp diverges (seed 1 alone on the
+first), vq_vae crashes, so its child vq_prior never ran, and nothing of ddpm and ddim is there yet.
 """
 
 import json
@@ -50,6 +50,7 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), datasets: tuple[str, ..
                     "sample_batch": 250,
                     "spaces": ["classifier", "lite0"],
                     "models": MODELS,
+                    "studies": {"sample_size": {"row": "dcgan"}, "blind_scores": {}},
                 }
             },
         }
@@ -59,6 +60,8 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), datasets: tuple[str, ..
         for model in MODELS:
             for seed in seeds:
                 _run(root, paths.Run("quick", dataset, model, seed))
+    put(root / paths.study("quick", "sample_size"), _sample_size(datasets, seeds))
+    put(root / paths.study("quick", "blind_scores"), _blind_scores(datasets))
     return params
 
 
@@ -80,8 +83,11 @@ def digits(seed: int, n: int = 100) -> np.ndarray[Any, Any]:
 def _data(root: Path, dataset: str) -> None:
     loader, source = DATASETS[dataset]
     folder = root / paths.prepared(dataset)
-    (folder / "test").mkdir(parents=True)
-    np.save(folder / "test/images.npy", digits(99))
+    for split, seed in (("train", 98), ("test", 99)):
+        (folder / split).mkdir(parents=True)
+        np.save(folder / split / "images.npy", digits(seed))
+    manifest = {"split": ["train"] * 100 + ["test"] * 100, "label": [i % 10 for i in range(200)]}
+    pd.DataFrame(manifest).to_parquet(folder / "manifest.parquet")
     facts = {"name": dataset, "title": dataset.upper(), "loader": loader, "source": source, "shape": [1, 32, 32],
              "classes": 10, "class_names": list("0123456789"), "counts": {"train": 4000, "test": 1000},
              "padding": "zero-padded from 28x28 to 32x32", "lossy": False, "exact": source == "local",
@@ -117,6 +123,40 @@ def metrics(dataset: str, fd: float, seed: int, model: str = "") -> dict[str, An
     if model in ("vae", "ddpm"):
         found |= {"bits_per_dimension": 1.4 + value / 100}
     return found
+
+
+def _sample_size(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> dict[str, Any]:
+    """As `paragone.studies.sample_size` leaves it: distances that fall as a + b / n."""
+    limits = {"row": 8.0, "real": 0.1}
+    figures = {
+        images: [
+            {"n": n, "draw": draw, "fd": limit + 400 / n + 0.05 * draw, "kid": limit / 1e3 + draw / 1e4}
+            for n in (50, 200, 800)
+            for draw in range(3)
+        ]
+        for images, limit in limits.items()
+    }
+    available = {"row": 3000, "real": 1000}
+    found = {
+        d: {"space": f"clf-{d}", "n_real": 4000, "available": available, "figures": figures, "limit": limits}
+        for d in datasets
+    }
+    return {"row": "dcgan", "seeds": list(seeds), "datasets": found}
+
+
+def _blind_scores(datasets: tuple[str, ...]) -> dict[str, Any]:
+    """As `paragone.studies.blind_scores` leaves it."""
+    scores = {
+        "real": {"is": 9.5, "fd": 1.2, "coverage": 0.8, "ssim": 0.85},
+        "repeated": {"is": 9.4, "fd": 30.0, "coverage": 0.1, "ssim": 0.851},
+        "blurred": {"is": 7.0, "fd": 25.0, "coverage": 0.5, "ssim": 0.99},
+    }
+    sets = {
+        name: [{"draw": draw, **{k: v * (1 + 0.002 * draw) for k, v in own.items()}} for draw in range(3)]
+        for name, own in scores.items()
+    }
+    found = {d: {"space": f"clf-{d}", "n_real": 4000, "sets": sets} for d in datasets}
+    return {"n": 500, "kept": 3, "sigma": 1.5, "draws": 3, "datasets": found}
 
 
 def _run(root: Path, run: paths.Run) -> None:

@@ -91,7 +91,7 @@ def test_code_yaml_has_a_key_for_all_that_a_pipeline_can_depend_on(tmp_path: Pat
     values = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     stage.run(tmp_path, params.Params.model_validate(values))
     written = yaml.safe_load((tmp_path / paths.CODE).read_text())
-    assert set(written) == {"stages", "models", "datasets", "metrics", "extractors", "studies", "claims"}
+    assert set(written) == {"stages", "models", "datasets", "metrics", "extractors", "studies", "claims", "report"}
     assert set(written["models"]) == set(registry.names("models"))
     assert set(written["datasets"]) == set(registry.names("datasets"))
     assert {"train", "sample"} <= set(written["stages"])

@@ -85,9 +85,10 @@ def test_only_evaluations_in_the_classifiers_space_wait_for_the_classifier() -> 
     assert stages("runs/all/digits/vae/dvc.yaml")["evaluate"]["foreach"] == [0, 1]
 
 
-def test_a_profile_named_as_a_folder_of_the_report_is_refused() -> None:
-    values = {**SMALL, "profile": "tables", "profiles": {"tables": SMALL["profiles"]["quick"]}}
-    with pytest.raises(ParamsError, match=r"profiles\.tables.*otherwise"):
+@pytest.mark.parametrize("name", ["tables", "site"])
+def test_a_profile_named_as_a_folder_of_the_report_is_refused(name: str) -> None:
+    values = {**SMALL, "profile": name, "profiles": {name: SMALL["profiles"]["quick"]}}
+    with pytest.raises(ParamsError, match=rf"profiles\.{name}.*otherwise"):
         generate(Params.model_validate(values))
 
 

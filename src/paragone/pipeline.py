@@ -16,7 +16,7 @@ from paragone.params import FILE, Params, ParamsError
 
 HEADER = "# Generated from params.yaml by `paragone pipeline`; edit that file and run it again.\n"
 SEED = "${item}"  # DVC puts each seed in its place
-TAKEN = ("classifier", "figures", "tables", "validation")  # folders beside those that a profile's name makes
+TAKEN = ("classifier", "figures", "site", "tables", "validation")  # folders beside those that a profile's name makes
 Stage = dict[str, Any]
 
 
@@ -245,6 +245,6 @@ def _report(params: Params, profile: str) -> Stage:
     return {
         "cmd": f"paragone report {profile}",
         "deps": [*for_each_dataset, *runs, *(str(paths.study(profile, name)) for name in settings.studies)],
-        "params": _depends(["stages.report", "claims"], [f"profiles.{profile}"]),
-        "outs": _kept(folder / "index.html", folder / "tables", folder / "figures"),
+        "params": _depends(["stages.report", "claims", "report"], [f"profiles.{profile}"]),
+        "outs": _kept(*(folder / part for part in ("index.html", "tables", "figures", "site"))),
     }

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import sample_project
-from paragone import registry
+from paragone import paths, registry
 from paragone.claims import base
 from paragone.claims.base import Claim, Evidence, NotMeasuredError, Verdict, combine, decide, decide_below
 from paragone.intervals import Interval
@@ -124,5 +124,8 @@ def test_the_sample_project_is_judged_end_to_end(tmp_path: Path) -> None:
     judged = {j.id: j.finding for j in claims.judge(results.read(tmp_path, params, "quick"), params)}
     assert judged["C03"].verdict is SUPPORTED  # 31 against 9
     assert judged["C20"].verdict is SUPPORTED  # 2e4 against 9 images/s
+    assert judged["C31"].effects[0].repeats == "draws"
+    (tmp_path / paths.study("quick", "sample_size")).unlink()
+    judged = {j.id: j.finding for j in claims.judge(results.read(tmp_path, params, "quick"), params)}
     assert judged["C31"].reason == "study 'sample_size' of profile quick has not run"
     assert judged["C04"].verdict is Verdict.UNMEASURED

@@ -8,8 +8,9 @@ import pytest
 import sample_project
 from paragone.params import Params
 from paragone.report import results
+from paragone.report.pages.base import Report
 from paragone.report.results import Results
-from paragone.stages import report
+from paragone.stages import report as stage
 
 
 class Project(NamedTuple):
@@ -20,16 +21,20 @@ class Project(NamedTuple):
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two data sets, three seeds, and every outcome; not to be changed by a test."""
+    """Two data sets, three seeds, every outcome, both studies; not to be changed by a test."""
     root = tmp_path_factory.mktemp("project")
     params = sample_project.make(root)
     return Project(root, params, results.read(root, params, "quick"))
 
 
 @pytest.fixture(scope="session")
-def report_folder(project: Project) -> Path:
+def report(project: Project) -> Report:
+    """All that its report shows."""
+    return stage.gather(project.root, project.params, "quick")
+
+
+@pytest.fixture(scope="session")
+def report_folder(project: Project, report: Report) -> Path:
     """The written report."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project.root}/mlflow.db")
-        report.run(project.root, project.params, "quick")
+    stage.write(report, project.root / "reports")
     return project.root / "reports"

@@ -17,7 +17,8 @@ from paragone import files, paths, prepared
 from paragone.datasets import mnist
 from paragone.datasets.base import MANIFEST, Part, Upstream
 from paragone.params import Dataset, Params
-from paragone.report import page, results, tables
+from paragone.report import results, site, tables
+from paragone.report.pages.base import Report
 from paragone.stages import validate
 from paragone.stages.validate import ValidationError
 
@@ -263,7 +264,8 @@ def test_report_shows_offending_images_and_carries_warnings(tmp_path: Path) -> N
     failed = results.read(tmp_path, params, "quick")
     assert "failed its validation" in tables.build(failed, failed.datasets[0])[0].caption[0]
     built = {NAME: tables.build(failed, failed.datasets[0])}
-    text = page.html(failed, built, {NAME: []}, [], [])
+    site.write(Report(failed, built, {NAME: []}, [], {}, {}, []), tmp_path)
+    text = (tmp_path / f"site/data/{NAME}.html").read_text()
     assert 'title="train image 61, label 1, train.gz row 61: 11"' in text
     assert text.count('alt="train image 61') == 4, "the image and its twin, in the warning and in the critical check"
     assert '<figcaption class="note">First training images, as prepared, a class a row: 0, 1, 2' in text

@@ -34,7 +34,7 @@ class Judged(NamedTuple):
 
 def judge(results: Results, params: Params) -> list[Judged]:
     """Every claim, in order, put to the test by the runs and studies of one profile. Raises ValueError (see `find`)."""
-    evidence = Evidence(results, _studies(results.root, params, results.profile))
+    evidence = Evidence(results, studies(results.root, params, results.profile))
     judged = []
     for name in registry.names("claims"):
         module = registry.load("claims", name)
@@ -47,7 +47,8 @@ def number_of(name: str) -> str:
     return name.partition("_")[0].upper()
 
 
-def _studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
+def studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
+    """What each study of the profile that has run measured. Raises ValueError for a file that is not whole."""
     written = {name: root / paths.study(profile, name) for name in params.get_profile(profile).studies}
     return {name: files.read_json(file) for name, file in written.items() if file.exists()}
 

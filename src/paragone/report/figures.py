@@ -184,13 +184,27 @@ def _panels(walls: Sequence[tuple[str, Image.Image]]) -> Figure:
 
 
 def _curves(results: Results, dataset: DataSet) -> Plot | None:
-    trained = [(run, curve) for run in results.rows(dataset.name) if (curve := _curve(results, run)) is not None]
+    figure = curves(results, results.rows(dataset.name))
+    caption = (
+        "Training losses by thousands of images seen; one line a loss and seed. "
+        f"Losses of different models are not comparable. {dataset.title}."
+    )
+    if figure is None:
+        return None
+    scatter.settle(figure)
+    return Plot(f"curves-{dataset.name}", "Training curves", caption, figure)
+
+
+def curves(results: Results, runs: Sequence[Json]) -> Figure | None:
+    """The losses of runs, a panel a model; None if none of them trained anything."""
+    trained = [(run, curve) for run in runs if (curve := _curve(results, run)) is not None]
     models = list(dict.fromkeys(run["model"] for run, _ in trained))
     if not models:
         return None
     across = min(3, len(models))
     down = -(-len(models) // across)
-    figure = Figure(figsize=(3.5 * across, 2.6 * down), layout="constrained")
+    size = (6.4, 3.4) if len(models) == 1 else (3.5 * across, 2.6 * down)
+    figure = Figure(figsize=size, layout="constrained")
     axes = list(figure.subplots(down, across, squeeze=False).ravel())
     for ax in axes[len(models) :]:
         ax.remove()
@@ -198,12 +212,7 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
         own = [(run, curve) for run, curve in trained if run["model"] == model]
         _curve_panel(ax, own)
         ax.set_title(own[0][0]["title"], fontsize=11, loc="left")
-    caption = (
-        "Training losses by thousands of images seen; one line a loss and seed. "
-        f"Losses of different models are not comparable. {dataset.title}."
-    )
-    scatter.settle(figure)
-    return Plot(f"curves-{dataset.name}", "Training curves", caption, figure)
+    return figure
 
 
 def _curve(results: Results, run: Json) -> pd.DataFrame | None:

@@ -1,11 +1,12 @@
 """Stage `code`: write runs/code.yaml, the fingerprints that the other stages depend on key by key."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from paragone import files, paths, registry
+from paragone import files, paths, registry, report
 from paragone.fingerprint import closure
 from paragone.params import Params
 
@@ -19,11 +20,11 @@ def run(root: Path, params: Params) -> None:
 
 
 def fingerprints() -> dict[str, Any]:
-    """{stages: {train: hash}, models: {dcgan: hash}, datasets: {mnist: hash}, metrics: hash, extractors: hash}."""
+    """{stages: {train: hash}, models: {dcgan: hash}, datasets: {mnist: hash}, metrics: hash, report: hash, ...}."""
     stages = sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem not in _OWN)
     modules = {
         kind: {name: registry.module_name(kind, name) for name in registry.names(kind)}
-        for kind in ("models", "datasets", "metrics", "extractors", "studies", "claims")
+        for kind in ("models", "datasets", "metrics", "extractors", "studies", "claims", "report/studies")
     }
     return {
         "stages": {stage: closure(f"paragone.stages.{stage}") for stage in stages},
@@ -33,4 +34,14 @@ def fingerprints() -> dict[str, Any]:
         "extractors": closure(*modules["extractors"].values()),
         "studies": {name: closure(module) for name, module in modules["studies"].items()},
         "claims": closure(*modules["claims"].values()),
+        "report": _report(closure(*modules["report/studies"].values())),
     }
+
+
+def _report(figures: str) -> str:
+    """What the report uses and does not import: the studies' figures, and files that are no Python."""
+    digest = hashlib.sha256(figures.encode())
+    folder = Path(report.__file__).parent
+    for file in sorted(f for f in folder.rglob("*") if f.suffix in (".html", ".css", ".js", ".csv")):
+        digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,6 +1,5 @@
-"""Stage `report`: tables, figures and the page of a profile, from whatever its runs have left."""
+"""Stage `report`: tables, figures and the site of a profile, from whatever its runs have left."""
 
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,35 +9,27 @@ from paragone.report import (
     claims,
     figures,
     latex,
-    page,
     published,
     render,
     results,
+    site,
     stability,
+    survey_pages,
     surveys,
     tables,
     terminal,
 )
+from paragone.report.pages.base import Report
+from paragone.report.studies import base as studies
 
 
 def run(root: Path, params: Params, profile: str) -> None:
-    """Write index.html, tables/ and figures/ in the profile's report folder, then mirror the runs into MLflow.
+    """Write index.html, tables/, figures/ and site/ in the profile's report folder, then mirror the runs into MLflow.
 
     A model that failed, diverged or never ran is a row that says so. Raises ValueError for a file that is not whole.
     """
-    found = results.read(root, params, profile)
-    built = {d.name: tables.build(found, d) for d in found.datasets}
-    plots = {d.name: _plots(found, d, built[d.name][0]) for d in found.datasets}
-    judged = claims.judge(found, params)
     folder = root / paths.report(profile, params.profile)
-    for part in ("tables", "figures"):  # nothing of an earlier report may stand among the new
-        shutil.rmtree(folder / part, ignore_errors=True)
-    _write_tables(folder / "tables", found, built)
-    named = surveys.grids(found, built, judged)
-    _write_claims(folder, found, judged, named)
-    for plot in (p for group in plots.values() for p in group):
-        figures.save(plot, folder / "figures")
-    files.write_text(folder / "index.html", page.html(found, built, plots, judged, named))
+    write(gather(root, params, profile), folder)
     print_table(root, params, profile)
     print(f"report: {folder / 'index.html'}")
     from paragone import tracking  # only now: the report must stand though the store be dead
@@ -46,20 +37,43 @@ def run(root: Path, params: Params, profile: str) -> None:
     tracking.mirror(root, params, profile)
 
 
-def _write_claims(folder: Path, found: results.Results, judged: list[claims.Judged], named: list[render.Grid]) -> None:
-    grids = [claims.grid(judged, found), claims.rules(judged)]
-    files.write_text(folder / "tables" / "claims.md", render.markdown(grids))
-    files.write_text(folder / "tables" / "claims.csv", render.text_csv(grids[:1]))
-    files.write_text(folder / "tables" / "claims.tex", latex.latex(grids, "claims"))
-    files.write_text(folder / "tables" / "surveys.md", render.markdown(named))
-    files.write_text(folder / "tables" / "surveys.tex", latex.latex(named, "surveys"))
-    for plot in claims.plots(judged):
-        figures.save(plot, folder / "figures")
+def gather(root: Path, params: Params, profile: str) -> Report:
+    """All that the report of a profile shows."""
+    found = results.read(root, params, profile)
+    built = {d.name: tables.build(found, d) for d in found.datasets}
+    judged = claims.judge(found, params)
+    return Report(
+        results=found,
+        tables=built,
+        plots={d.name: _of_dataset(found, d, built[d.name][0]) for d in found.datasets},
+        judged=judged,
+        claims={plot.name.removeprefix("claim-").upper(): plot for plot in claims.plots(judged)},
+        studies=studies.draw(claims.studies(root, params, profile), found),
+        surveys=survey_pages.pages(found, built, judged),
+    )
 
 
-def _plots(found: results.Results, dataset: results.DataSet, main: tables.Table) -> list[figures.Plot]:
+def write(report: Report, folder: Path) -> None:
+    """Write a report into `folder`, whole or not at all."""
+    with site.replacing(folder) as new:
+        _write_tables(new / "tables", report)
+        _write_claims(new / "tables", report)
+        (new / "figures").mkdir()
+        for plot in _plots(report):
+            figures.save(plot, new / "figures")
+        site.write(report, new)
+
+
+def _of_dataset(found: results.Results, dataset: results.DataSet, main: tables.Table) -> list[figures.Plot]:
     steady = stability.plot(found, dataset)
     return [*figures.draw(found, dataset, main), *([steady] if steady is not None else [])]
+
+
+def _plots(report: Report) -> list[figures.Plot]:
+    """Every figure, once."""
+    of_surveys = [plot for page in report.surveys for section in page.sections for plot in section.plots]
+    groups = (*report.plots.values(), report.claims.values(), *report.studies.values(), of_surveys)
+    return list({plot.name: plot for group in groups for plot in group}.values())
 
 
 def print_table(root: Path, params: Params, profile: str) -> None:
@@ -67,7 +81,19 @@ def print_table(root: Path, params: Params, profile: str) -> None:
     terminal.print_table(results.read(root, params, profile))
 
 
-def _write_tables(folder: Path, found: results.Results, built: dict[str, list[tables.Table]]) -> None:
+def _write_claims(folder: Path, report: Report) -> None:
+    found, judged = report.results, report.judged
+    grids = [claims.grid(judged, found), claims.rules(judged)]
+    files.write_text(folder / "claims.md", render.markdown(grids))
+    files.write_text(folder / "claims.csv", render.text_csv(grids[:1]))
+    files.write_text(folder / "claims.tex", latex.latex(grids, "claims"))
+    named = surveys.grids(found, dict(report.tables), judged)
+    files.write_text(folder / "surveys.md", render.markdown(named))
+    files.write_text(folder / "surveys.tex", latex.latex(named, "surveys"))
+
+
+def _write_tables(folder: Path, report: Report) -> None:
+    found, built = report.results, report.tables
     names = list(dict.fromkeys(table.name for group in built.values() for table in group))
     for name in names:
         group = [t for own in built.values() for t in own if t.name == name]

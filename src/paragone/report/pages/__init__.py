@@ -1,0 +1,1 @@
+"""The pages of the report: one file a kind of page."""

@@ -1,0 +1,120 @@
+"""The surveys' sentences: the board of the start page, and a page each."""
+
+from collections import Counter
+
+from paragone.claims.base import SURVEYS, Effect, Verdict, number
+from paragone.report.claims import Judged
+from paragone.report.pages import base
+from paragone.report.pages.base import Site
+from paragone.report.render import Grid, Line, Text
+from paragone.report.results import Json
+
+SHOWN = 3  # effects of a claim on the board; its page has all
+
+
+def write(site: Site) -> None:
+    """Write a page a claim."""
+    judged = site.report.judged
+    for i, j in enumerate(judged):
+        path = base.claim_page(j.id)
+        plots = [site.report.claims[j.id]] if j.id in site.report.claims else []
+        plots += [plot for study in j.claim.studies for plot in site.report.studies.get(study, [])]
+        site.page(
+            path,
+            "claim.html",
+            claim=_entry(site, j),
+            measured=j.claim.measured,
+            rule=j.claim.rule,
+            reason=j.finding.reason,
+            surveys=[(base.survey_page(s), SURVEYS[s]) for s in j.claim.surveys],
+            effects=_effects(j.finding.effects) if j.finding.effects else None,
+            plots=[site.plot(plot) for plot in plots],
+            rows=_rows(site, j),
+            studies=[(s, s in site.report.studies) for s in j.claim.studies],
+            beside=beside([(k.id, base.claim_page(k.id)) for k in judged], i),
+        )
+
+
+def beside(pages: list[tuple[str, str]], i: int) -> list[tuple[str, str, str]]:
+    """The pages before and after one of a list: (relation, title, path)."""
+    found = [("prev", *pages[i - 1])] if i else []
+    return [*found, *([("next", *pages[i + 1])] if i + 1 < len(pages) else [])]
+
+
+def board(site: Site) -> Json:
+    """How many claims have each verdict, and every claim in brief."""
+    judged = site.report.judged
+    counts = Counter(j.finding.verdict for j in judged)
+    return {
+        "counts": [(str(v), slug(v), counts[v]) for v in Verdict if counts[v]],
+        "total": len(judged),
+        "claims": [_entry(site, j) for j in judged],
+    }
+
+
+def of_model(site: Site, row: str) -> list[Json]:
+    """The claims that a row takes part in."""
+    return [_entry(site, j) for j in site.report.judged if row in j.claim.rows]
+
+
+def of_study(site: Site, study: str) -> list[Json]:
+    """The claims that rest on a study."""
+    return [_entry(site, j) for j in site.report.judged if study in j.claim.studies]
+
+
+def slug(verdict: Verdict) -> str:
+    """A verdict as a class of the style sheet."""
+    return verdict.name.lower()
+
+
+def _entry(site: Site, j: Judged) -> Json:
+    effects = j.finding.effects
+    return {
+        "id": j.id,
+        "page": base.claim_page(j.id),
+        "sentence": j.claim.sentence,
+        "verdict": str(j.finding.verdict),
+        "slug": slug(j.finding.verdict),
+        "surveys": j.claim.surveys,
+        "effects": [(number(e), e.what, slug(e.verdict)) for e in effects[:SHOWN]],
+        "more": max(0, len(effects) - SHOWN),
+        "datasets": _datasets(site, effects),
+        "repeats": ", ".join(dict.fromkeys(f"{e.size.n} {e.repeats}" for e in effects)),
+        "reason": j.finding.reason,
+        "plot": site.plot(site.report.claims[j.id]) if j.id in site.report.claims else None,
+    }
+
+
+def _datasets(site: Site, effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
+    """Title and page of the data sets that the effects name; of titles that hold one another, the longest."""
+    datasets = site.report.results.datasets
+    named = {}
+    for effect in effects:
+        within = [d for d in datasets if d.title in effect.what]
+        if within:
+            longest = max(within, key=lambda d: len(d.title))
+            named[longest.title] = base.data_page(longest.name)
+    return list(named.items())
+
+
+def _rows(site: Site, j: Judged) -> list[tuple[str, str]]:
+    """(title, page) of the rows that a claim needs; no page where the profile has no such row."""
+    runs = site.report.results.runs
+    titles = dict(zip(runs["model"], runs["title"], strict=True))
+    return [(str(titles.get(row, row)), base.model_page(row) if row in titles else "") for row in j.claim.rows]
+
+
+def _effects(effects: tuple[Effect, ...]) -> Grid:
+    """Every effect with its interval, what would be no effect, what would count, and its verdict."""
+    headers = ["Effect", "Size", "No effect", "Counts from", "n", "Verdict"]
+    lines = []
+    for e in effects:
+        factor = 100 if e.unit == "%" else 1
+        bounds = [Text(f"{factor * v:g}", value=v) for v in (e.neutral, e.at_least)]
+        n = Text(f"{e.size.n} {e.repeats}")
+        lines.append(
+            Line("model", [Text(e.what), Text(number(e), value=e.size.value), *bounds, n, Text(str(e.verdict))])
+        )
+    abouts = ["", "estimate, with its interval at 95 %", "the size that means no effect",
+              "the size or the bound that the rule names", "what the interval is over", ""]  # fmt: skip
+    return Grid("Effects", headers, abouts, [h in ("Size", "No effect", "Counts from") for h in headers], lines, [])

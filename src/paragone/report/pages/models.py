@@ -1,0 +1,193 @@
+"""A page a model (a row of the profile): what it is, and on each data set its samples, curves, figures and lineage."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib as mpl
+
+from paragone import registry
+from paragone.report import figures, notation, render, stability
+from paragone.report.figures import Plot
+from paragone.report.pages import base, claims, pictures
+from paragone.report.pages.base import Site
+from paragone.report.pages.claims import beside
+from paragone.report.render import MISSING, Grid, Line, Text
+from paragone.report.results import DataSet, Json, is_figure, is_missing
+from paragone.report.tables import Row, Table
+
+LINEAGE = {
+    "Outcome": "outcome", "Why": "reason", "MLflow run": "name", "Started": "train.started", "Commit": "train.commit",
+    "Uncommitted changes": "train.dirty", "Code": "train.code", "Data": "train.data", "Parents": "parents",
+    "Device": "train.device", "CPU": "train.cpu", "Threads": "train.threads", "Processes": "train.processes",
+    "Precision": "train.precision", "torch": "train.torch", "Images seen": "train.images", "Updates": "train.steps",
+    "Training, s": "train.seconds", "Sampled on": "sampling.device",
+}  # fmt: skip
+"""Label -> column of the wide table."""
+
+
+def write(site: Site) -> None:
+    """Write a page a row, in the tables' order."""
+    rows = {row.model: row for d in site.report.results.datasets for row in _rows(site, d)}
+    listed = [(row.title, base.model_page(model)) for model, row in rows.items()]
+    for i, row in enumerate(rows.values()):
+        runs = [run for run in site.report.results.rows() if run["model"] == row.model]
+        cls = registry.model_class(runs[0]["file"])
+        about = notation.read(registry.load("models", runs[0]["file"]).__doc__ or "")
+        datasets = [d for d in site.report.results.datasets if any(run["dataset"] == d.name for run in runs)]
+        site.page(
+            base.model_page(row.model),
+            "model.html",
+            row=row,
+            file=runs[0]["file"],
+            paper=cls.paper,
+            about=about,
+            parents=_related(site, runs),
+            sections=[_section(site, d, row.model, [r for r in runs if r["dataset"] == d.name]) for d in datasets],
+            claims=claims.of_model(site, row.model),
+            beside=beside(listed, i),
+        )
+
+
+def _rows(site: Site, dataset: DataSet) -> list[Row]:
+    return [row for row in site.report.tables[dataset.name][0].rows if row.kind == "model"]
+
+
+def _related(site: Site, runs: list[Json]) -> list[tuple[str, str, str]]:
+    """(relation, title, page) of the rows that a row starts from, and of those that start from it."""
+    model, everyone = runs[0]["model"], site.report.results.runs
+    titles = dict(zip(everyone["model"], everyone["title"], strict=True))
+    above = [part.partition("=")[2] for part in str(runs[0]["parents"]).split(", ") if part]
+    by_row = everyone.drop_duplicates("model")
+    below = [
+        row["model"]
+        for row in by_row.to_dict("records")
+        if model in [part.partition("=")[2] for part in str(row["parents"]).split(", ")]
+    ]
+    found = [("Starts from", parent) for parent in above] + [("Is the start of", child) for child in below]
+    return [(relation, str(titles[row]), base.model_page(row)) for relation, row in found]
+
+
+def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json:
+    results = site.report.results
+    walls = [(run, file) for run in runs if (file := results.root / results.where(run).wall).exists()]
+    walls = [(run, file) for run, file in walls if run["outcome"] in ("finished", "diverged")]
+    first = next((run for run in runs if run["outcome"] == "finished"), None)
+    (row,) = [row for row in _rows(site, dataset) if row.model == model]
+    return {
+        "name": dataset.name,
+        "title": dataset.title,
+        "page": base.data_page(dataset.name),
+        "outcome": row,
+        "real": pictures.real(site, dataset),
+        "walls": [(run["seed"], run["outcome"], pictures.wall(site, dataset, run, file)) for run, file in walls],
+        "pictures": [] if first is None else pictures.others(site, dataset, first),
+        "curves": [site.plot(plot) for plot in _curves(site, dataset, model, runs)],
+        "figures": figures_of(site.report.tables[dataset.name], model, stability.grid(results, dataset), row.title),
+        "settings": settings(runs, f"Settings that differ from the paper's: {dataset.title}"),
+        "lineage": lineage(runs, results.profile, dataset.title),
+    }
+
+
+def _curves(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Iterator[Plot]:
+    with mpl.rc_context(figures.STYLE):
+        figure = figures.curves(site.report.results, runs)
+    if figure is not None:
+        caption = f"Training losses by thousands of images seen, a line a loss and seed. {dataset.title}."
+        yield Plot(f"curves-{dataset.name}-{model}", "Training curves", caption, figure)
+
+
+def figures_of(tables: list[Table], model: str, steady: Grid | None, title: str) -> Grid:
+    """A row's figures in every table, a line a figure: with its interval, the floor's, its rank, and what it measures.
+
+    The main table's stand in the others, which say more.
+    """
+    lines, seen = [], set()
+    for table in tables[1:]:
+        floor = next((row for row in table.rows if row.kind == "floor"), None)
+        own = next((row for row in table.rows if row.model == model), None)
+        shown = [c for c in table.columns if own is not None and c.key in own.cells and c.source not in seen]
+        if shown and own is not None:
+            lines.append(Line("heading", [Text(table.title.partition(":")[0])]))
+        for c in shown:
+            seen.add(c.source)
+            assert own is not None
+            real = floor.cells.get(c.key) if floor is not None else None
+            cells = [render.figure(own.cells[c.key], c.number), render.figure(real, c.number)]
+            lines.append(
+                Line("model", [Text(c.header), *cells, Text(_rank(table, c.key, c.better, own)), Text(c.about)])
+            )
+    lines += _steady(steady, title)
+    headers = ["Figure", title, "Floor", "Rank", "What it measures"]
+    numeric = [False, True, True, True, False]
+    return Grid(f"Figures of {title}", headers, [""] * 5, numeric, lines, tables[0].caption)
+
+
+def _rank(table: Table, key: str, better: str, own: Row) -> str:
+    """The place of a row among the models that finished, by the mean: "3 of 20"; equal means share the better place."""
+    means = [row.cells[key].mean for row in table.rows if row.kind == "model" and not row.outcome and key in row.cells]
+    if not better or own.outcome or len(means) < 2:
+        return ""
+    mine = own.cells[key].mean
+    ahead = sum(mean < mine if better == "low" else mean > mine for mean in means)
+    return f"{ahead + 1} of {len(means)}"
+
+
+def _steady(steady: Grid | None, title: str) -> list[Line]:
+    if steady is None:
+        return []
+    (own,) = [line for line in steady.lines if line.cells[0].text == title]
+    shown = zip(steady.headers[1:], own.cells[1:], steady.abouts[1:], strict=True)
+    lines = [
+        Line("model", [Text(header), cell, Text(MISSING), Text(""), Text(about)])
+        for header, cell, about in shown
+        if cell.text != MISSING
+    ]
+    return [Line("heading", [Text("Stability over seeds")]), *lines]
+
+
+def settings(runs: list[Json], title: str) -> Grid | None:
+    """What the runs' configs and plans say other than the paper's; None while nothing is trained."""
+    trained = next((run for run in runs if not is_missing(run.get("train.kimg"))), None)
+    if trained is None:
+        return None
+    cls = registry.model_class(trained["file"])
+    papers = {
+        "config": {f.name: f.default for f in dataclasses.fields(cls.Config)},
+        "plan": dataclasses.asdict(cls.plan),
+    }
+    lines = []
+    for part, paper in papers.items():
+        for key, default in paper.items():
+            ours = trained.get(f"train.{part}.{key}")
+            if not is_missing(ours) and _plain(ours) != _plain(default):
+                lines.append(Line("model", [Text(key), Text(_plain(default)), Text(_plain(ours)), Text(part)]))
+    return Grid(title, ["Setting", "Paper's", "Here", "Of the"], [""] * 4, [False] * 4, lines, [])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = json.dumps(value)
+    if is_figure(value):
+        return f"{int(value):,}" if value == int(value) else f"{value:g}"
+    return render.plain(value)
+
+
+def lineage(runs: list[Json], profile: str, title: str) -> Grid:
+    """Where the figures come from: a column a seed."""
+    lines = []
+    for label, source in LINEAGE.items():
+        values = [_short(label, run.get(source)) for run in runs]
+        if any(value != MISSING for value in values):
+            lines.append(Line("model", [Text(label), *map(Text, values)]))
+    headers = ["Fact", *(f"Seed {run['seed']}" for run in runs)]
+    caption = [
+        f"MLflow experiment: paragone/{profile}.",
+        "Hashes are cut to 12 characters; tables/runs.parquet has them whole.",
+    ]
+    return Grid(f"Lineage: {title}", headers, [""] * len(headers), [False] * len(headers), lines, caption)
+
+
+def _short(label: str, value: object) -> str:
+    return render.plain(value)[:12] if label in ("Commit", "Code", "Data") else _plain(value)

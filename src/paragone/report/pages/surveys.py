@@ -1,0 +1,32 @@
+"""A page a survey, as `paragone.report.survey_pages` lays it out."""
+
+from paragone.report.pages import base
+from paragone.report.pages.base import Site
+from paragone.report.pages.claims import beside
+
+
+def write(site: Site) -> None:
+    """Write every survey's page."""
+    pages = site.report.surveys
+    listed = [(page.title, base.survey_page(page.survey)) for page in pages]
+    for i, page in enumerate(pages):
+        sections = [
+            {
+                "title": section.title,
+                "text": section.text,
+                "grids": section.grids,
+                "plots": [site.plot(plot) for plot in section.plots],
+                "pictures": [
+                    site.picture(f"{page.survey}-{number}-{k}", p.image, p.title, p.caption)
+                    for k, p in enumerate(section.pictures)
+                ],
+            }
+            for number, section in enumerate(page.sections)
+        ]
+        site.page(
+            base.survey_page(page.survey),
+            "survey.html",
+            survey=page,
+            sections=sections,
+            beside=beside(listed, i),
+        )

@@ -1,0 +1,37 @@
+"""The contract of a study's figures, and what they share.
+
+report/studies/<name>.py draws what the study <name> measured; a study without such a file has no figures. It holds
+
+    def plots(found: Json, results: Results) -> list[Plot]    # found: what is in runs/<profile>/studies/<name>.json
+
+Figures are drawn under `figures.STYLE`; a plot's name is a file name, and begins with the study's.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+import matplotlib as mpl
+
+from paragone import registry
+from paragone.report import figures
+from paragone.report.figures import Plot
+from paragone.report.results import Json, Results
+
+KIND = "report/studies"
+
+
+def draw(found: Mapping[str, Json], results: Results) -> dict[str, list[Plot]]:
+    """The figures of each study that has run, in the profile's order."""
+    with mpl.rc_context(figures.STYLE):
+        return {name: _plots(name, content, results) for name, content in found.items()}
+
+
+def _plots(name: str, content: Json, results: Results) -> list[Plot]:
+    if name not in registry.names(KIND):
+        return []
+    return cast(list[Plot], registry.load(KIND, name).plots(content, results))
+
+
+def title(results: Results, dataset: str) -> str:
+    """The title of a data set."""
+    return next(d.title for d in results.datasets if d.name == dataset)

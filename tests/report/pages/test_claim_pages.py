@@ -1,0 +1,58 @@
+"""The board and the sentences' pages: effects with their data sets, figures, and why something is not measured."""
+
+import pytest
+
+from page_reader import read
+from paragone.claims.base import Effect, Verdict
+from paragone.intervals import Interval
+from paragone.report.pages import claims
+from paragone.report.pages.base import Site
+
+
+@pytest.fixture
+def board(report, tmp_path):
+    return claims.board(Site(tmp_path, report))
+
+
+def test_a_measured_claim_has_its_effects_data_sets_and_figure(board, report_folder):
+    c03 = board["claims"][2]
+    assert c03["id"] == "C03"
+    assert c03["effects"][0] == ("3.44 times [3.44, 3.44]", "FD-clf of GAN over that of DCGAN, MNIST-5K", "supported")
+    assert c03["more"] == 1
+    assert [title for title, _ in c03["datasets"]] == ["MNIST-5K", "FASHION-MNIST"]
+    assert c03["repeats"] == "3 seeds"
+    assert (report_folder / c03["plot"].path).exists()
+
+
+def test_counts_add_up(board):
+    assert sum(n for _, _, n in board["counts"]) == board["total"] == 35
+
+
+def test_a_title_within_another_is_not_named(report, tmp_path):
+    longer = report.results.datasets[0]._replace(name="long", title="MNIST-5K, half")
+    found = report.results._replace(datasets=[*report.results.datasets, longer])
+    effect = Effect("FD of a over b, MNIST-5K, half", "", Interval(1, 1, 1, 3), 0, 0, Verdict.SUPPORTED)
+    site = Site(tmp_path, report._replace(results=found))
+    assert claims._datasets(site, (effect,)) == [("MNIST-5K, half", "site/data/long.html")]
+
+
+def test_a_page_has_every_effect_and_what_it_rests_on(report_folder):
+    page = read(report_folder / "site/claims/c03.html")
+    assert page.words.count("times [") == 4
+    assert {"../../site/models/gan.html", "../../site/models/dcgan.html"} <= {a for _, a in page.addresses}
+
+
+def test_a_claim_of_a_study_shows_the_studys_figures(report_folder):
+    page = read(report_folder / "site/claims/c31.html")
+    assert [i["src"] for i in page.images if i.get("src")] == [
+        f"../../site/figures/{name}.svg" for name in ("claim-c31", "sample_size-mnist-5k", "sample_size-fashion-mnist")
+    ]
+    assert ("a", "../../site/studies.html#study-sample_size") in page.addresses
+
+
+def test_one_that_is_not_measured_says_why(report_folder):
+    page = read(report_folder / "site/claims/c06.html")
+    assert "not yet measured" in page.words
+    assert "profile quick has no row 'wgan'" in page.words
+    assert "wgan (not in this profile)" in page.words
+    assert page.count["table"] == 0
