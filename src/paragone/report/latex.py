@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from paragone.report.render import Grid, Line
 
+NEEDS = "% needs \\usepackage{booktabs,graphicx}"
+WRAP, WIDEST = 40, 10  # characters of a column that does not wrap; centimetres of one that does
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -21,7 +23,10 @@ _SPECIAL = {
     "↑": r"$\uparrow$",
     "±": r"$\pm$",
     "×": r"$\times$",
+    "²": r"$^2$",
     "³": r"$^3$",
+    "½": r"$^{1/2}$",
+    "√": r"$\surd$",
     "–": "--",
     "·": r"$\cdot$",
 }
@@ -34,13 +39,35 @@ def escape(text: str) -> str:
 
 def latex(grids: Iterable[Grid], label: str) -> str:
     """The tables as floats; the document needs the packages booktabs and graphicx, and utf8 input."""
-    parts = ["% needs \\usepackage{booktabs,graphicx}"]
-    parts += [_float(g, f"tab:{label}" + (f"-{i}" if i else "")) for i, g in enumerate(grids)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([NEEDS, *floats(grids, label)]) + "\n"
+
+
+def floats(grids: Iterable[Grid], label: str) -> list[str]:
+    """The tables, a float each."""
+    return [_float(g, f"tab:{label}" + (f"-{i}" if i else "")) for i, g in enumerate(grids)]
+
+
+def figure(caption: str, name: str, width: float) -> str:
+    """A picture of the report's folder figures/, as a share of the text's width."""
+    return rf"""\begin{{figure}}
+\centering
+\includegraphics[width={width}\textwidth]{{../figures/{name}.png}}
+\caption{{{escape(caption)}}}
+\end{{figure}}"""
+
+
+def _align(g: Grid) -> str:
+    """Figures to the right, text to the left; a column of sentences wraps."""
+    longest = [max([len(line.cells[i].text) for line in g.lines if i < len(line.cells)], default=0)
+               for i in range(len(g.headers))]  # fmt: skip
+    return "".join(
+        "r" if numeric else "l" if n <= WRAP else f"p{{{min(4 + n / 50, WIDEST):.1f}cm}}"
+        for n, numeric in zip(longest, g.numeric, strict=True)
+    )
 
 
 def _float(g: Grid, label: str) -> str:
-    align = "".join("r" if numeric else "l" for numeric in g.numeric)
+    align = _align(g)
     body = "\n".join(_line(line, len(g.headers), first=i == 0) for i, line in enumerate(g.lines))
     return rf"""\begin{{table*}}
 \centering

@@ -135,15 +135,15 @@ def _settings(run: Json) -> str:
     return ", ".join(parts) or MISSING
 
 
-def markdown(grids: Iterable[Grid]) -> str:
-    """Tables as GitHub's Markdown, each with its caption."""
+def markdown(grids: Iterable[Grid], level: int = 2) -> str:
+    """Tables as GitHub's Markdown, each with its caption, under headings of a level."""
     parts = []
     for g in grids:
         rule = ["---:" if numeric else "---" for numeric in g.numeric]
         rows = [g.headers, rule, *([_markdown_cell(line, t) for t in line.cells] for line in g.lines)]
         padded = [row + [""] * (len(g.headers) - len(row)) for row in rows]
         body = "\n".join(f"| {' | '.join(row)} |" for row in padded)
-        parts.append(f"## {g.title}\n\n{body}\n\n{' '.join(g.caption)}\n")
+        parts.append(f"{'#' * level} {g.title}\n\n{body}\n\n{' '.join(g.caption)}\n")
     return "\n".join(parts)
 
 

@@ -1,52 +1,67 @@
-"""A page for each survey: its own tables and figures, filled with measurements."""
+"""A page for each survey: its own tables and figures, filled with measurements; as Markdown and LaTeX too."""
 
-from typing import NamedTuple
+from functools import partial
+from pathlib import Path
 
-from PIL import Image
-
-from paragone.claims.base import SURVEYS
-from paragone.report import surveys
+from paragone import files
+from paragone.report import figures, render, survey_base, survey_hu, survey_li, survey_poudel, survey_zhao
+from paragone.report import latex as tex
 from paragone.report.claims import Judged
-from paragone.report.figures import Plot
-from paragone.report.render import Grid
 from paragone.report.results import Results
+from paragone.report.survey_base import Picture, Section, SurveyPage
 from paragone.report.tables import Table
 
-
-class Picture(NamedTuple):
-    """A wall of samples, or the like."""
-
-    title: str
-    caption: str
-    image: Image.Image
-
-
-class Section(NamedTuple):
-    """A part of a page: paragraphs, then tables, figures and pictures."""
-
-    title: str
-    text: list[str]
-    grids: list[Grid]
-    plots: list[Plot]
-    pictures: list[Picture]
-
-
-class SurveyPage(NamedTuple):
-    """What one survey says, beside what was measured."""
-
-    survey: str  # key of SURVEYS
-    title: str  # author, title
-    lead: str  # one sentence: what the page holds
-    sections: list[Section]
+__all__ = ["Picture", "Section", "SurveyPage", "latex", "markdown", "pages", "write"]
 
 
 def pages(results: Results, tables: dict[str, list[Table]], judged: list[Judged]) -> list[SurveyPage]:
-    """A page a survey, in the order of SURVEYS."""
-    grids = surveys.grids(results, tables, judged)
-    lead = "Every system and sentence that the survey names, with our figures."
-    return [
-        SurveyPage(
-            key, title, lead, [Section(g.title, [], [g], [], []) for g in grids if f" {key}" in f" {g.title}".lower()]
-        )
-        for key, title in SURVEYS.items()
-    ]
+    """A page a survey, in the order of SURVEYS. Raises ValueError naming a study's file that is not whole."""
+    sources = survey_base.gather(results, tables, judged)
+    return [survey.page(sources) for survey in (survey_li, survey_hu, survey_zhao, survey_poudel)]
+
+
+def write(folder: Path, found: list[SurveyPage]) -> None:
+    """Write tables/survey-<key>.md and .tex into a report's folder, and their figures and pictures into figures/."""
+    for page in found:
+        files.write_text(folder / "tables" / f"survey-{page.survey}.md", markdown(page))
+        files.write_text(folder / "tables" / f"survey-{page.survey}.tex", latex(page))
+        for section in page.sections:
+            for plot in section.plots:
+                figures.save(plot, folder / "figures")
+        for name, picture in _pictures(page).items():
+            files.write(folder / "figures" / f"{name}.png", partial(picture.image.save, format="png"))
+
+
+def _pictures(page: SurveyPage) -> dict[str, Picture]:
+    """A page's pictures by the names of their files."""
+    found = [picture for section in page.sections for picture in section.pictures]
+    return {f"survey-{page.survey}-{i}": picture for i, picture in enumerate(found, 1)}
+
+
+def markdown(page: SurveyPage) -> str:
+    """A page in GitHub's Markdown, as it stands in tables/ beside figures/."""
+    parts = [f"# {page.title}", page.lead]
+    names = iter(_pictures(page))
+    for section in page.sections:
+        parts += [f"## {section.title}", *section.text]
+        parts += [_image(p.title, p.caption, next(names)) for p in section.pictures]
+        parts += [_image(p.title, p.caption, p.name) for p in section.plots]
+        if section.grids:
+            parts.append(render.markdown(section.grids, level=3).rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _image(title: str, caption: str, name: str) -> str:
+    return f"![{title}](../figures/{name}.png)\n\n*{title}. {caption}*"
+
+
+def latex(page: SurveyPage) -> str:
+    """A page in LaTeX, for a document that has the packages booktabs and graphicx and stands beside figures/."""
+    parts = [tex.NEEDS, rf"\section*{{{tex.escape(page.title)}}}", tex.escape(page.lead)]
+    names = iter(_pictures(page))
+    for i, section in enumerate(page.sections, 1):
+        parts += [rf"\subsection*{{{tex.escape(section.title)}}}", *map(tex.escape, section.text)]
+        parts += [tex.figure(f"{p.title}. {p.caption}", next(names), 0.24) for p in section.pictures]
+        parts += [tex.figure(f"{p.title}. {p.caption}", p.name, 0.6) for p in section.plots]
+        parts += tex.floats(section.grids, f"survey-{page.survey}-{i}")
+    return "\n\n".join(parts) + "\n"

@@ -14,6 +14,7 @@ from paragone.report.results import DataSet, Json, Results, flatten, is_figure
 
 FLOOR = "Real test images (floor)"
 CONFIDENCE = 0.95
+BEST = "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete."
 
 
 class Cell(NamedTuple):
@@ -182,7 +183,7 @@ def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]
         _about_reference(dataset, runs),
         _about_spaces(dataset, spaces),
         _about_seeds(results),
-        "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete.",
+        BEST,
         _about_hardware(runs),
     ]
 

@@ -1,0 +1,57 @@
+"""R. Poudel's page: the advantages and disadvantages of VAE, GAN and both together, as a checklist with verdicts.
+
+survey_poudel.csv holds the items, whose each is, and the claims and figures that test it.
+"""
+
+from paragone.claims.base import SURVEYS
+from paragone.report import survey_base
+from paragone.report.render import Grid, Line, Text
+from paragone.report.results import Json
+from paragone.report.survey_base import Sources, SurveyPage, section
+
+WHOSE = (
+    "Whose: survey, the survey names it; implied, it follows from what the survey says of combinations; li, another "
+    "survey's sentence on a system that this one names; textbook, a general point, added for completeness."
+)
+
+
+def page(sources: Sources) -> SurveyPage:
+    """The checklist, and everything else that the survey names."""
+    return SurveyPage(
+        "poudel",
+        SURVEYS["poudel"],
+        "Advantages and disadvantages of VAE, GAN and their combinations as a checklist: what tests each, the verdict, "
+        "and the figures.",
+        [section("Checklist", WHOSE, grids=[_checklist(sources)]), survey_base.lists("poudel", sources)],
+    )
+
+
+def _checklist(sources: Sources) -> Grid:
+    lines: list[Line] = []
+    of = ""
+    items = survey_base.read("survey_poudel.csv")
+    for item in items:
+        if item["of"] != of:
+            of = item["of"]
+            lines.append(Line("heading", [Text(of)]))
+        lines.append(Line("model", [*map(Text, _cells(item, sources))]))
+    models = dict.fromkeys(token.partition(":")[0] for item in items for token in item["figures"].split())
+    budgets = [f"{m.dataset.title}: {seen}" for m in sources.measured for seen in m.budgets(models)]
+    sharp = [sources.about_sharpness(m.dataset.name) for m in sources.measured]
+    return Grid(
+        "Advantages and disadvantages, tested",
+        ["Side", "Item", "Whose", "Verdict", "Figures", "Evidence"],
+        ["", "", "who says so", "of the claim that tests it", "mean over seeds", ""],
+        [False] * 6,
+        lines,
+        [*sources.protocol(), *dict.fromkeys(sharp), *budgets],
+    )
+
+
+def _cells(item: Json, sources: Sources) -> list[str]:
+    figures = survey_base.figures(item["figures"].split(), sources)
+    verdict, evidence = "no claim tests it: figures alone", ""
+    if item["claims"]:
+        id_, judged, evidence = survey_base.judgement(item["claims"], sources)
+        verdict = f"{id_}: {judged}"
+    return [item["side"], item["item"], item["source"], verdict, figures, evidence]

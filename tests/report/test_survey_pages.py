@@ -1,0 +1,200 @@
+"""The surveys' pages: a cell is a figure or says why there is none; Markdown and LaTeX are whole."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from paragone import registry
+from paragone.claims.base import SURVEYS
+from paragone.report import claims, survey_base, survey_pages, surveys, tables
+from paragone.report.render import Grid
+from paragone.report.survey_pages import SurveyPage
+
+
+@pytest.fixture(scope="module")
+def built(project):
+    return {d.name: tables.build(project.found, d) for d in project.found.datasets}
+
+
+@pytest.fixture(scope="module")
+def pages(project, built) -> dict[str, SurveyPage]:
+    found = survey_pages.pages(project.found, built, claims.judge(project.found, project.params))
+    return {page.survey: page for page in found}
+
+
+def grid(page: SurveyPage, title: str) -> Grid:
+    (found,) = (g for section in page.sections for g in section.grids if g.title == title)
+    return found
+
+
+def rows(found: Grid, by: int = 0) -> dict[str, dict[str, str]]:
+    """The cells of each line under its headers, by one of its cells."""
+    lines = [line.cells for line in found.lines if line.kind != "heading"]
+    return {cells[by].text: dict(zip(found.headers, (c.text for c in cells), strict=True)) for cells in lines}
+
+
+def test_there_is_a_page_a_survey_in_order_and_every_table_is_rectangular(pages):
+    assert list(pages) == list(SURVEYS)
+    for page in pages.values():
+        for found in (g for section in page.sections for g in section.grids):
+            assert found.lines, found.title
+            assert len(found.headers) == len(found.abouts) == len(found.numeric)
+            assert {len(line.cells) for line in found.lines if line.kind != "heading"} == {len(found.headers)}
+            assert all(cell.text for line in found.lines for cell in line.cells[:1])
+
+
+def test_what_the_files_name_exists():
+    ids = {claims.number_of(name) for name in registry.names("claims")}
+    systems = set(surveys.systems()["system"])
+    models, asked = survey_base.read("survey_hu_models.csv"), survey_base.read("survey_poudel.csv")
+    challenges = survey_base.read("survey_hu_challenges.csv")
+    assert {row["system"] for row in models} <= systems
+    named = [row["claim"] for row in models] + [c for row in challenges + asked for c in row["claims"].split()]
+    assert {token.split(":")[0] for token in named} <= ids
+
+
+def test_every_key_of_the_files_is_a_column(project, built):
+    sources = survey_base.gather(project.found, built, [])
+    known = set(sources.measured[0].columns) | {survey_base.STATE, survey_base.DISTANCE}
+    keys = [row["key"] for row in survey_base.read("survey_hu_challenges.csv") if row["key"]]
+    for name in ("survey_hu_models.csv", "survey_poudel.csv"):
+        keys += [t.rpartition(":")[2] for row in survey_base.read(name) for t in row["figures"].split()]
+    assert set(keys) <= known
+
+
+def test_lis_figures_have_the_tables_numbers_and_the_walls(pages, built):
+    found = rows(grid(pages["li"], "GAN beside VAE: MNIST-5K"))
+    assert list(found) == [tables.FLOOR, "GAN", "DCGAN", "VAE"]
+    cell = next(r for r in built["mnist-5k"][0].rows if r.model == "vae").cells["fd_clf"]
+    assert found["VAE"]["FD-clf ↓"] == f"{cell.mean:.2f} ± {cell.half:.2f}"
+    assert found["VAE"]["Seeds"] == "3/3"
+    pictures = pages["li"].sections[0].pictures
+    assert [p.title for p in pictures] == ["Real test images", "GAN, seed 0", "DCGAN, seed 0", "VAE, seed 0"]
+    assert {p.image.size for p in pictures} == {(10 * 33 - 1, 5 * 33 - 1)}
+
+
+def test_a_figure_whose_data_set_is_not_there_says_why(pages):
+    for cells in rows(grid(pages["li"], "GAN beside VAE: CelebA")).values():
+        assert cells["Status"].startswith("not measured here: profile quick has MNIST-5K, FASHION-MNIST alone")
+
+
+def test_lis_data_sets_say_what_can_be_had_and_what_is_here(pages):
+    found = rows(grid(pages["li"], "Data sets of the survey"))
+    assert len(found) == 9
+    assert found["MNIST"]["In this profile"].startswith("yes: MNIST-5K, 32 × 32 pixels")
+    assert "5,000 of the 70,000 images" in found["MNIST"]["In this profile"]
+    assert "23 of 24 runs finished" in found["MNIST"]["In this profile"]
+    assert found["CelebA"]["In this profile"] == "no"
+    assert "withdrawn by its authors" in found["Tiny Images (withdrawn)"]["Licence"]
+
+
+def test_hus_models_stand_beside_the_surveys_numbers(pages):
+    found = rows(grid(pages["hu"], "Each model's strength and limit, as the survey sees them and as measured here"), 1)
+    slow = found["draws far more slowly than a GAN"]
+    assert slow["Its number"] == "about 1000 times"
+    assert slow["Our figures"].startswith("MNIST-5K: Latency of DDPM 1,000.0 ± 0.0 ms; Sampling of DDPM 9 ± 0 images/s")
+    assert "FASHION-MNIST: no Latency of DDPM (not run)" in slow["Our figures"]
+    assert found["draws an image in milliseconds"]["Verdict"] == "C15: supported"
+    crash = found['its samples collapse often ("crash rate")']
+    assert crash["Verdict"] == "C15: not yet measured"  # the claim's other half is
+    assert "DCGAN collapsed or diverged in 0 of 3 runs (0 to 56 %)" in crash["Our figures"]
+    assert found["loses fine detail"]["Our figures"] == "not measured: no row yet"
+    assert found["schedule and learned variance help"]["Our figures"] == (
+        "Improved DDPM not measured: not in this profile"
+    )
+
+
+def test_hus_challenges_span_each_family(pages):
+    found = rows(grid(pages["hu"], "Challenges by family: MNIST-5K"), 1)
+    state = found["runs that collapsed or diverged, with Wilson's 95 % interval"]
+    assert state["Adversarial"] == "5 of 9 runs (27 to 81 %)"  # GAN collapsed, one seed of WGAN-GP diverged
+    assert found["peak memory (MB)"]["Diffusion"] == "512 ± 0 (all 2 rows)"
+    found = rows(grid(pages["hu"], "Challenges by family: FASHION-MNIST"), 1)
+    speed = found["images/s at the profile's batch"]
+    assert speed["Adversarial"] == "20,000 ± 0 (DCGAN) to 90,000 ± 0 (GAN)"  # WGAN-GP diverged: no samples
+    assert speed["Vector-quantised"] == "not measured: failed, not run"
+    assert speed["Diffusion"] == "not measured: not run"
+    assert found["share of codes in use (%)"]["Adversarial"] == "does not apply: has no codebook"
+    assert found["energy"]["Diffusion"] == "not measured: no reading of power is taken"
+
+
+def test_zhaos_chain_says_which_links_have_no_row(pages):
+    found = rows(grid(pages["zhao"], "The chain: MNIST-5K"))
+    assert list(found) == ["DCGAN", "ProGAN", "StyleGAN"]
+    assert (found["DCGAN"]["Status"], found["DCGAN"]["Better than before?"]) == ("measured", "C03: supported")
+    absent = registry.names("models")
+    for system in ("ProGAN", "StyleGAN"):
+        assert found[system]["Status"] == ("not in this profile" if system.lower() in absent else "no row yet")
+        assert found[system]["FD-clf ↓"] == "–"
+
+
+def test_studies_that_have_not_run_are_named(pages):
+    texts = {section.title: " ".join(section.text) for section in pages["zhao"].sections}
+    for title, study in (
+        ("FID, worked", "worked_scores"),
+        ("IS, worked", "worked_scores"),
+        ("How many samples FID needs", "sample_size"),
+        ("What IS and SSIM cannot see", "blind_scores"),
+    ):
+        assert f"the study `{study}` has not run in profile quick" in texts[title]
+    assert "study `sharpness` has not run" in " ".join(grid(pages["li"], "GAN beside VAE: MNIST-5K").caption)
+
+
+def test_poudels_items_have_a_verdict_or_say_that_figures_stand_alone(pages):
+    found = rows(grid(pages["poudel"], "Advantages and disadvantages, tested"), 1)
+    structure = found["captures the structure of the data's distribution better than a GAN"]
+    assert structure["Verdict"] == "C02: contradicted"
+    assert structure["Figures"].startswith("MNIST-5K: Coverage of VAE 0.710 ± 0.017; Coverage of DCGAN 0.745 ± 0.012")
+    assert found["has no encoder and no likelihood"]["Figures"] == (
+        "MNIST-5K: no PSNR of DCGAN; no Bound of DCGAN; FASHION-MNIST: no PSNR of DCGAN; no Bound of DCGAN"
+    )
+    avb = found["AVB: better images than a VAE and better coverage than a GAN"]
+    assert "AVB not measured" in avb["Figures"]
+
+
+def test_tables_of_runs_state_their_protocol(pages):
+    for title, survey in (
+        ("GAN beside VAE: MNIST-5K", "li"),
+        ("Challenges by family: MNIST-5K", "hu"),
+        ("The chain: MNIST-5K", "zhao"),
+        ("Advantages and disadvantages, tested", "poudel"),
+    ):
+        caption = " ".join(grid(pages[survey], title).caption)
+        for part in ("1,000 samples a run against 4,000 real images (the train split)", "clf-mnist-5k", "3 seeds",
+                     "Test CPU", "5,000 of the 70,000 images"):  # fmt: skip
+            assert part in caption, title
+
+
+def test_markdown_and_latex_are_written_whole(pages, tmp_path: Path):
+    survey_pages.write(tmp_path, list(pages.values()))
+    for key, page in pages.items():
+        text = (tmp_path / "tables" / f"survey-{key}.md").read_text()
+        blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.M)
+        assert len(blocks) == sum(len(section.grids) for section in page.sections)
+        for block in blocks:
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+        for name in re.findall(r"\.\./figures/([\w-]+\.png)", text):
+            Image.open(tmp_path / "figures" / name).verify()
+        check_latex((tmp_path / "tables" / f"survey-{key}.tex").read_text())
+
+
+def check_latex(text: str) -> None:
+    """Braces and environments close in order, tables have a cell a column, and every character can be set."""
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    open_: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end){(\w+\*?)}", text):
+        if kind == "begin":
+            open_.append(name)
+        else:
+            assert open_.pop() == name
+    assert open_ == []
+    for align, body in re.findall(r"\\begin{tabular}{(.*?)}\n(.*?)\\end{tabular}", text, flags=re.S):
+        width = len(re.sub(r"{[\d.]+cm}", "", align))
+        for line in body.splitlines():
+            if line.endswith(r"\\") and "multicolumn" not in line:
+                assert len(re.findall(r"(?<!\\)&", line)) == width - 1
+    labels = re.findall(r"\\label{(.*?)}", text)
+    assert len(labels) == len(set(labels))
+    assert not {c for c in text if ord(c) > 0xFF or ord(c) in (0xB2, 0xB3, 0xB1, 0xD7, 0xBD)}
