@@ -133,7 +133,7 @@ def test_the_studies_of_the_scores_stand_with_intervals_over_draws(zhao: SurveyP
     first = next(line for line in sizes.lines if line.kind == "model")
     cell = tables.interval([f["fd"] for f in drawn["figures"]["real"] if f["n"] == 12])
     assert [c.text for c in first.cells][:2] == ["12", f"{cell.mean:,.2f} ± {cell.half:.2f}"]
-    assert "48 VAE, 60 real" in " ".join(sizes.caption)
+    assert "60 real, 48 VAE" in " ".join(sizes.caption)
     section = next(s for s in zhao.sections if s.title == "How many samples FID needs")
     assert [plot.name for plot in section.plots] == ["survey-zhao-sizes-squares"]
     sets = grid(zhao, "Three sets of real images")

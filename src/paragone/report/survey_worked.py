@@ -17,7 +17,7 @@ STUDY = "worked_scores"
 CLASSES = 10  # columns of the score's table; the most probable, where a classifier has more
 TOLERANCE = 1e-6  # relative, of two ways to the same value
 FID = (
-    "FID = |m_r - m_g|² + tr(S_r + S_g - 2 (S_r S_g)^½), with mean m and covariance S of the features of real (r) and "
+    "FID = |m_r - m_g|² + tr(S_r + S_g - 2 √(S_r S_g)), with mean m and covariance S of the features of real (r) and "
     "generated (g) images (Heusel et al. 2017, equation 6). In other features than the Inception network's, the "
     "distance has another name."
 )
@@ -62,7 +62,6 @@ def _about(m: Measured, own: Json) -> list[str]:
     return [
         f"{_title(m, own)}, seed {own['seed']} (the first that left samples).",
         f"{own['n']:,} samples, {own['n_real']:,} real images, features of {own['space']} ({own['dims']} dimensions).",
-        *m.protocol,
         *m.budgets([own["row"]]),
     ]
 
@@ -96,7 +95,12 @@ def _plane(m: Measured, own: Json) -> Grid:
         ("Generated covariance", "S_g", f"({n(d)}, {n(e)}; {n(e)}, {n(f)})", None),
         ("Distance of means", "|m_r - m_g|²", f"({n(rx - gx)})² + ({n(ry - gy)})²", means),
         ("Traces", "tr S_r + tr S_g", f"{n(a)} + {n(c)} + {n(d)} + {n(f)}", a + c + d + f),
-        ("Trace of the product", "tr(S_r S_g)", f"{n(a)} × {n(d)} + 2 × {n(b)} × {n(e)} + {n(c)} × {n(f)}", product),
+        (
+            "Trace of the product",
+            "tr(S_r S_g)",
+            f"{n(a)} × {n(d)} + 2 × ({n(b)}) × ({n(e)}) + {n(c)} × {n(f)}",
+            product,
+        ),
         ("Determinants", "det S_r × det S_g", f"{n(a * c - b * b)} × {n(d * f - e * e)}", dets),
         ("Trace of the root", "√(tr(S_r S_g) + 2 √(det S_r × det S_g))", f"√({n(product)} + 2 √{n(dets)})", root),
         ("Distance", "means + traces - 2 × root", f"{n(means)} + {n(a + c + d + f)} - 2 × {n(root)}", total),
@@ -106,6 +110,7 @@ def _plane(m: Measured, own: Json) -> Grid:
         "Features projected on the first two principal components of the real ones, the origin at the real mean.",
         f"The two hold {100 * plane['share']:.0f} % of the real features' variance.",
         *_about(m, own),
+        m.protocol[0],
     ]
     return _steps(f"By hand, in a plane: {m.dataset.title}", steps, caption)
 
@@ -126,12 +131,13 @@ def _terms(m: Measured, own: Json, sources: Sources) -> Grid:
         ("Distance of means", "|m_r - m_g|²", "", f["means"]),
         ("Real trace", "tr S_r", "", f["trace_real"]),
         ("Generated trace", "tr S_g", "", f["trace_fake"]),
-        ("Trace of the root", "tr (S_r S_g)^½: sum of the roots of the product's eigenvalues", "", f["trace_root"]),
+        ("Trace of the root", "tr √(S_r S_g): sum of the roots of the product's eigenvalues", "", f["trace_root"]),
         (f"Distance ({fd_label(own['space'])})", "means + traces - 2 × root", shown, total),
         _check("the metric, of the same features", total, f["metric"]),
         *_against_run(f"metrics.spaces.{own['space']}.fd", total, m, own, sources),
     ]
-    return _steps(f"In all {own['dims']} dimensions: {m.dataset.title}", steps, _about(m, own))
+    caption = [*_about(m, own), *m.protocol]
+    return _steps(f"In all {own['dims']} dimensions: {m.dataset.title}", steps, caption)
 
 
 def _against_run(
@@ -174,6 +180,7 @@ def _few(m: Measured, own: Json) -> Grid:
         *([f"The {CLASSES} most probable of {len(order):,} classes."] if len(order) > CLASSES else []),
         "So few samples cannot score above their number, nor above the number of classes.",
         *_about(m, own),
+        m.protocol[0],
     ]
     headers = ["", *(f"{names[c]}" for c in shown), "KL"]
     numeric = [False, *(True for _ in shown), True]
@@ -197,6 +204,7 @@ def _parts(m: Measured, own: Json, sources: Sources) -> Grid:
         f"The samples in random order, in {len(kl)} equal parts, as the evaluation takes them.",
         "p(y) is each part's own.",
         *_about(m, own),
+        *m.protocol,
     ]
     return _steps(f"All samples: {m.dataset.title}", steps, caption)
 

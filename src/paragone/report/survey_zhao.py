@@ -162,9 +162,9 @@ def _blind(sources: Sources) -> Section:
 def _blind_grid(m: Measured, study: Json) -> Grid:
     own = study["datasets"][m.dataset.name]
     lines = []
-    for name, figured in own["sets"].items():
-        cells = [_mean([f[key] for f in figured], digits) for key, (_, digits) in SCORES.items()]
-        lines.append(Line("model", [Text(f"{name.capitalize()}: {SETS[name]}"), *cells]))
+    for name, about in SETS.items():
+        cells = [_mean([f[key] for f in own["sets"][name]], digits) for key, (_, digits) in SCORES.items()]
+        lines.append(Line("model", [Text(f"{name.capitalize()}: {about}"), *cells]))
     caption = [
         f"Mean ± half-width of the 95 % t-interval over {study['draws']} draws of {study['n']:,} images a set.",
         f"Against {own['n_real']:,} real images, in {own['space']}.",
