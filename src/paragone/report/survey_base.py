@@ -189,12 +189,13 @@ def verdict_grid(title: str, ids: Sequence[str], sources: Sources) -> Grid:
 
 def judgement(token: str, sources: Sources) -> tuple[str, Verdict, str]:
     """(claim's id, verdict, evidence) of "C03", or of a part of a claim: of the effects whose name has some words and
-    lacks others ("C35:AAE:!Coverage")."""
-    id_, *words = token.split(":")
+    lacks others ("C35:AAE:!coverage"), in whatever case."""
+    id_, *words = token.lower().split(":")
+    id_ = id_.upper()
     finding = sources.judged[id_].finding
     if not words or not finding.effects:
         return id_, finding.verdict, finding.reason
-    kept = [e for e in finding.effects if all((w.lstrip("!") in e.what) != w.startswith("!") for w in words)]
+    kept = [e for e in finding.effects if all((w.lstrip("!") in e.what.lower()) != w.startswith("!") for w in words)]
     if not kept:
         return id_, Verdict.UNMEASURED, f"{id_} does not measure this part of the sentence"
     return id_, claims.combine([e.verdict for e in kept]), claims.sentence(kept)

@@ -45,18 +45,18 @@ def _models(sources: Sources) -> Grid:
     lines: list[Line] = []
     shown = [rows[said["system"]] for said in survey_base.read("survey_hu_models.csv")]
     for said in survey_base.read("survey_hu_models.csv"):
-        if not lines or said["system"] not in (line.cells[0].text for line in lines if line.kind == "heading"):
+        if Text(said["system"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
             lines.append(Line("heading", [Text(said["system"])]))
         id_, verdict, evidence = survey_base.judgement(said["claim"], sources)
         ours = _ours(rows[said["system"]], said["figures"].split(), sources)
-        cells = [said["side"], said["statement"], said["number"], f"{id_}: {verdict}", ours, evidence]
+        cells = [said["statement"], said["side"], said["number"], id_, verdict, ours, evidence]
         lines.append(Line("model", [*map(Text, cells)]))
     budgets = [f"{m.dataset.title}: {seen}" for m in sources.measured for seen in m.budgets(dict.fromkeys(shown))]
     return Grid(
         "Each model's strength and limit, as the survey sees them and as measured here",
-        ["Side", "The survey says", "Its number", "Verdict", "Our figures", "Evidence"],
-        ["", "", "from other data, sizes and hardware", "of the claim that tests it", "mean over seeds", ""],
-        [False] * 6,
+        ["The survey says", "Side", "Its number", "Claim", "Verdict", "Our figures", "Evidence"],
+        ["", "", "from other data, sizes and hardware", "that tests it", "", "mean over seeds", ""],
+        [False] * 7,
         lines,
         [*sources.protocol(), *budgets],
     )
@@ -80,12 +80,14 @@ def _challenges(m: Measured, sources: Sources) -> Grid:
         cells = [_cell(said, rows, m, sources) for rows in families.values()]
         verdicts = [survey_base.judgement(token, sources)[:2] for token in said["claims"].split()]
         verdict = "; ".join(f"{id_}: {found}" for id_, found in verdicts)
-        lines.append(Line("model", [*map(Text, [said["challenge"], said["measure"], *cells, verdict or MISSING])]))
+        if Text(said["challenge"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
+            lines.append(Line("heading", [Text(said["challenge"])]))
+        lines.append(Line("model", [*map(Text, [said["measure"], *cells, verdict or MISSING])]))
     return Grid(
         f"Challenges by family: {m.dataset.title}",
-        ["Challenge", "Measure", *(columns.FAMILIES[f] for f in FAMILIES), "Verdicts"],
-        ["", "", *("row with the lowest mean, row with the highest" for _ in FAMILIES), "of the claims on it"],
-        [False] * (len(FAMILIES) + 3),
+        ["Measure", *(columns.FAMILIES[f] for f in FAMILIES), "Verdicts"],
+        ["", *("row with the lowest mean, row with the highest" for _ in FAMILIES), "of the claims on it"],
+        [False] * (len(FAMILIES) + 2),
         lines,
         [*m.protocol, sources.about_sharpness(m.dataset.name), *_members(families), *m.budgets(m.rows)],
     )

@@ -40,8 +40,8 @@ def _checklist(sources: Sources) -> Grid:
     sharp = [sources.about_sharpness(m.dataset.name) for m in sources.measured]
     return Grid(
         "Advantages and disadvantages, tested",
-        ["Side", "Item", "Whose", "Verdict", "Figures", "Evidence"],
-        ["", "", "who says so", "of the claim that tests it", "mean over seeds", ""],
+        ["Item", "Side", "Whose", "Tested", "Figures", "Evidence"],
+        ["", "", "who says so", "the verdict of the claim that tests it", "mean over seeds", ""],
         [False] * 6,
         lines,
         [*sources.protocol(), *dict.fromkeys(sharp), *budgets],
@@ -50,8 +50,8 @@ def _checklist(sources: Sources) -> Grid:
 
 def _cells(item: Json, sources: Sources) -> list[str]:
     figures = survey_base.figures(item["figures"].split(), sources)
-    verdict, evidence = "no claim tests it: figures alone", ""
+    tested, evidence = "no claim: figures alone", ""
     if item["claims"]:
         id_, judged, evidence = survey_base.judgement(item["claims"], sources)
-        verdict = f"{id_}: {judged}"
-    return [item["side"], item["item"], item["source"], verdict, figures, evidence]
+        tested = f"{judged} ({id_})"
+    return [item["item"], item["side"], item["source"], tested, figures, evidence]
