@@ -24,7 +24,8 @@ def test_each_survey_has_its_systems_with_figures_and_its_sentences(project) -> 
     by_system = {line.cells[0].text: line for line in hu.lines}
     main = {row.model: row for row in built["mnist-5k"][0].rows}
     assert by_system["DDPM"].cells[2].value == main["ddpm"].cells["fd_clf"].mean
-    assert by_system["DDPM"].cells[-1].text == "measured"
+    assert [cell.text for cell in by_system["DDPM"].cells[-2:]] == ["3/3", "measured"]
+    assert by_system["DDPM"].cells[hu.headers.index("Budget (kimg)")].value == main["ddpm"].cells["kimg"].mean
     assert by_system["SNGAN"].cells[-1].text == "not in this profile"
     assert by_system["LDM"].cells[-1].text == surveys.NO_ROW
     sentences = next(g for g in found if g.title == "Sentences of poudel")

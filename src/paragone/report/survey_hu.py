@@ -54,7 +54,7 @@ def _models(sources: Sources) -> Grid:
     budgets = [f"{m.dataset.title}: {seen}" for m in sources.measured for seen in m.budgets(dict.fromkeys(shown))]
     return Grid(
         "Each model's strength and limit, as the survey sees them and as measured here",
-        ["The survey says", "Side", "Its number", "Claim", "Verdict", "Our figures", "Evidence"],
+        ["The survey says", "Side", "Its number (another protocol)", "Claim", "Verdict", "Our figures", "Evidence"],
         ["", "", "from other data, sizes and hardware", "that tests it", "", "mean over seeds", ""],
         [False] * 7,
         lines,
