@@ -89,7 +89,7 @@ class Measured(NamedTuple):
     def budgets(self, models: Iterable[str]) -> list[str]:
         """What each row saw of the data in training, in one sentence, if any row was trained."""
         seen = [self.rows[m] for m in models if m in self.rows and "kimg" in self.rows[m].cells]
-        each = ", ".join(f"{row.title} {row.cells['kimg'].mean:g}" for row in seen)
+        each = ", ".join(f"{row.title} {self.figure(row, 'kimg').text}" for row in seen)
         return [f"Images seen in training, in thousands, parents' left out: {each}."] if each else []
 
 

@@ -104,7 +104,7 @@ def _cell(said: Json, rows: list[Row], m: Measured, sources: Sources) -> str:
     if not key:
         return f"not measured: {absent}"
     if not rows:
-        return "not measured: no row of this family in the profile"
+        return "not measured: no row in this profile"
     if key == STATE:
         return survey_base.ends(sources, m.dataset.name, [r.model for r in rows]) or f"not measured: {absent}"
     return _span(m, key, (r for r in rows if key in r.cells)) or _why_not(rows, absent)

@@ -13,6 +13,9 @@ WHOSE = (
     "Whose: survey, the survey names it; implied, it follows from what the survey says of combinations; li, another "
     "survey's sentence on a system that this one names; textbook, a general point, added for completeness."
 )
+BOUND = (
+    "A bound in bits per dimension needs a likelihood over grey levels: rows with a Bernoulli likelihood state none."
+)
 
 
 def page(sources: Sources) -> SurveyPage:
@@ -44,7 +47,7 @@ def _checklist(sources: Sources) -> Grid:
         ["", "", "who says so", "the verdict of the claim that tests it", "mean over seeds", ""],
         [False] * 6,
         lines,
-        [*sources.protocol(), *dict.fromkeys(sharp), *budgets],
+        [BOUND, *sources.protocol(), *dict.fromkeys(sharp), *budgets],
     )
 
 

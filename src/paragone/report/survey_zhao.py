@@ -137,7 +137,7 @@ def _size_plot(m: Measured, own: Json, row: str) -> Plot:
         ax.set(xscale="log", yscale="log", xlabel="images (log)", ylabel=f"{fd_label(own['space'])} (log)")
         for axis in (ax.xaxis, ax.yaxis):
             scatter.plain_ticks(axis)
-        ax.legend()
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
         scatter.settle(figure)
     caption = (
         "Dots: subsets; lines: their means; dashed: extrapolated to endless images, where that is above 0. "
