@@ -25,10 +25,11 @@ from paragone.report.results import Results, is_figure
 Json = dict[str, Any]
 SEEDS = 3  # at least; no verdict from one seed
 PROTOCOL = ("metrics.n", "metrics.n_real", "metrics.reference_split", "train.data")
+PAPER = "@paper"  # after a row's name: at its paper's number of steps
 HARDWARE = ("sampling.device", "sampling.threads", "sampling.precision", "sampling.batch")
 
 
-Unit = Literal["times", "", "%", "dB", "ms", "bits/dim"]
+Unit = Literal["times", "", "%", "dB", "ms", "nats", "bits/dim"]
 
 
 class Verdict(StrEnum):
@@ -136,6 +137,26 @@ class Evidence(NamedTuple):
         if name not in self.studies:
             raise NotMeasuredError(f"study '{name}' of profile {self.results.profile} has not run")
         return self.studies[name]
+
+    def timed(self, *rows: str) -> list[tuple[str, list[Json]]]:
+        """(data set, each row as the study `sampling_time` timed it) of the data sets on which all of them run.
+
+        A row "ddpm@paper" is DDPM's at its paper's number of steps. Raises NotMeasuredError.
+        """
+        study, found = self.study("sampling_time"), []
+        for dataset in self.datasets(*(row.removesuffix(PAPER) for row in rows)):
+            if dataset not in study["datasets"]:
+                continue
+            own = study["datasets"][dataset]
+            there = {**own["rows"], **{f"{row}{PAPER}": timed for row, timed in own["paper"].items()}}
+            for row in rows:
+                if row not in there:
+                    why = own["left_out"].get(row.removesuffix(PAPER), "the study's options leave it out")
+                    raise NotMeasuredError(f"{dataset}: study 'sampling_time' did not time '{row}': {why}")
+            found.append((dataset, [{**there[row], "clock": study["clock"], "n": study["batch"]} for row in rows]))
+        if not found:
+            raise NotMeasuredError(f"study 'sampling_time' timed no data set on which {', '.join(rows)} run")
+        return found
 
     def figures(self, dataset: str, rows: Sequence[str], column: str, seeds: int = SEEDS) -> list[list[float]]:
         """A column's figures of each row, seed by seed, from the seeds that all rows finished under one protocol.
@@ -246,6 +267,14 @@ def value(evidence: Evidence, dataset: str, column: str, label: str, row: str, u
     size = intervals.mean(figures)
     what = f"{label} of {evidence.name(row)}, {evidence.title(dataset)}"
     return Effect(what, unit, size, bound, bound, decide_below(size, bound))
+
+
+def slower(slow: Json, fast: Json, images: Literal["first", "batch"]) -> Interval:
+    """How many times longer one row of the study `sampling_time` takes than another to draw its first image, or a
+    batch; paired by rounds."""
+    pairs = zip(slow[images], fast[images], strict=False)  # a slow row has fewer rounds
+    a, b = zip(*((x[slow["clock"]], y[slow["clock"]]) for x, y in pairs), strict=True)
+    return intervals.ratio(a, b)
 
 
 def find(claim: Claim, judge: Callable[[Evidence], list[Effect]], evidence: Evidence) -> Finding:
