@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,6 +20,7 @@ from paragone.models.gan.lsgan import LSGAN
 from paragone.models.gan.wgan import WGAN
 from paragone.models.gan.wgan_gp import WGANGP
 from paragone.params import ParamsError
+from paragone.report import gradients as report
 from paragone.seeding import Stream, seed_all
 from paragone.stages import study, train
 from paragone.studies import gradients
@@ -49,7 +51,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(project: Path) -> dict[str, Any]:
     study.run(project, params(), "small", "gradients")
-    return files.read_json(project / paths.study("small", "gradients"))["datasets"]["squares"]
+    return read(project)["datasets"]["squares"]
+
+
+def read(project: Path) -> dict[str, Any]:
+    return files.read_json(project / paths.study("small", "gradients"))
 
 
 @pytest.mark.parametrize(
@@ -161,6 +167,20 @@ def test_depth_is_the_number_of_hidden_layers_on_both_sides(project: Path, found
             assert run["outcome"] == "finished"
             assert math.isfinite(run["bound"])
             assert run["kl"] >= 0
+
+
+def test_the_figure_has_a_line_a_loss_and_a_network(project: Path, found: dict[str, Any]) -> None:
+    drawn = report.plot({"gradients": read(project)})
+    assert drawn is not None
+    losses, reach, bound = drawn.figure.axes
+    assert losses.get_title(loc="left") == found["title"] == "Squares"
+    assert [line.get_label() for line in losses.get_lines()] == list(report.LOSSES.values())
+    middle = np.median([curve["norm"] for curve in found["losses"]["clipping"]], 0)
+    assert losses.get_lines()[3].get_ydata() == pytest.approx(middle)
+    assert [line.get_label() for line in reach.get_lines()] == list(report.NETWORKS.values())
+    runs = [run for run in found["depth"]["relu"] if run["depth"] == 8]
+    assert bound.get_lines()[2].get_ydata()[-1] == pytest.approx(np.median([run["bound"] for run in runs]))
+    assert report.plot({}) is None
 
 
 def test_small_weights_make_a_deep_networks_gradient_vanish_and_hes_do_not(found: dict[str, Any]) -> None:

@@ -110,7 +110,8 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{hardware, protocol, datasets: {data set: {shape, rows: {row: ...}, paper: {row: ...}, left_out: {row: why}}}}.
+    """{hardware, protocol, datasets: {data set: {title, shape, rows: {row: ...}, paper: {row: ...}, left_out:
+    {row: why}}}}.
 
     A row holds `first` and `batch`, lists of {wall, cpu, draws} in seconds, one a round, and `ratio`: of both to the
     baseline's. `paper` holds the rows at their paper's number of steps.
@@ -174,8 +175,9 @@ def _time(work: Work, dataset: str, device: torch.device, clock: Clock) -> dict[
                 sampler.batch.append(sampler.round(options.batch, options.draws, share))
     baseline = rows[options.baseline]
     told = [{row: _told(s, baseline, clock) for row, s in group.items()} for group in (rows, paper)]
-    shape = files.read_json(work.root / paths.prepared(dataset) / "dataset.json")["shape"]
-    return {"shape": shape, "rows": told[0], "paper": told[1], "left_out": left_out}
+    data = files.read_json(work.root / paths.prepared(dataset) / "dataset.json")
+    kept = {key: data[key] for key in ("title", "shape")}
+    return {**kept, "rows": told[0], "paper": told[1], "left_out": left_out}
 
 
 def _load(work: Work, dataset: str, device: torch.device) -> tuple[dict[str, Sampler], dict[str, str]]:
@@ -208,7 +210,11 @@ def _sampler(
 
     net = net.eval().requires_grad_(False)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    about |= {"family": registry.family(about["model"]), "parameters": sum(p.numel() for p in net.parameters())}
+    about |= {
+        "title": net.title,
+        "family": registry.family(about["model"]),
+        "parameters": sum(p.numel() for p in net.parameters()),
+    }
     return Sampler(about, net, cond, precision, device)
 
 
