@@ -28,9 +28,9 @@ from paragone.studies.gradients import GAMES, Options
 
 SPEC = Spec((1, 16, 16))
 X = torch.rand(8, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-MODELS: dict[str, Any] = {"vae": squares.VAE, "dcgan": {"plan": {"kimg": 0.2}, "config": {"width": 4}}}
+MODELS: dict[str, Any] = {"vae": squares.VAE, "dcgan": {"plan": {"kimg": 0.2}, "config": {"width": 4, "lr": 2e-3}}}
 OPTIONS: dict[str, Any] = {
-    "steps": 40, "every": 2, "batch": 16, "lr": 2e-3, "probe": 32, "hidden": 16, "z_dim": 4, "depths": [1, 8],
+    "steps": 40, "every": 2, "batch": 16, "probe": 32, "hidden": 16, "z_dim": 4, "depths": [1, 8],
     "vae_kimg": 0.1, "vae_batch": 20,
 }  # fmt: skip
 

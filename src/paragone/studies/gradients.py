@@ -5,10 +5,11 @@ fixed and a discriminator trained from scratch, while the gradient that the gene
 latents. Under the minimax loss it vanishes as the discriminator gets better (theorem 2.4), under the non-saturating one
 it grows and swings (theorem 2.6). Here for both of these, least squares, and the Wasserstein losses with clipping and
 with the gradient penalty. The generator is that of a finished DCGAN of the profile, the discriminator DCGAN's of the
-same width and kernel. The data, the noise and the optimiser (DCGAN's Adam) are the same for all, so the loss alone
+same width and kernel. The data, the noise and the optimiser (that row's Adam) are the same for all, so the loss alone
 differs, but for what belongs to it: under the penalty the discriminator has no batch normalisation and starts from
 PyTorch's default weights, as WGAN-GP's does. Batch normalisation uses the batch's own statistics throughout, as in
-training. `auc` is the share of pairs of a real test image and a generated one that the discriminator orders rightly.
+training; everything is in float32. `auc` is the share of pairs of a real test image and a generated one that the
+discriminator orders rightly.
 
 Depth. The VAE of Kingma and Welling 2013 with 1 to 16 hidden layers in the encoder and as many in the decoder: the norm
 of the loss's gradient by each layer's weights, before and after a short training by `paragone.training.fit`, and the
@@ -48,18 +49,17 @@ IMAGE = frozenset({"image"})
 class Options:
     row: str = "dcgan"  # of DCGAN: whose generators are held fixed
     datasets: tuple[str, ...] = ()  # all that the row runs on if none are named
-    steps: int = 400  # of each discriminator
-    every: int = 10  # steps between two measurements
+    steps: int = 300  # of each discriminator
+    every: int = 15  # steps between two measurements
     batch: int = 32
-    lr: float = 2e-4  # section 4 of DCGAN's paper
     clip: float = 0.01  # c of WGAN's paper
     penalty: float = 10.0  # lambda of WGAN-GP's paper
-    probe: int = 128  # images and latents that gradients are measured on
+    probe: int = 64  # images and latents that gradients are measured on
     networks: tuple[Network, ...] = ("tanh", "glorot", "relu")
     depths: tuple[int, ...] = (1, 2, 4, 8, 16)  # hidden layers of the encoder, and of the decoder
     hidden: int = 128  # units a layer
     z_dim: int = 20
-    vae_kimg: float = 30.0
+    vae_kimg: float = 20.0
     vae_batch: int = 100
     vae_lr: float = 1e-3
     tested: int = 2000  # test images, at most, that a VAE's bound is the mean over
@@ -68,7 +68,6 @@ class Options:
         for name in (
             "every",
             "batch",
-            "lr",
             "clip",
             "probe",
             "hidden",
@@ -204,7 +203,7 @@ def play(
 ) -> list[Point]:
     """Train a fresh discriminator against the fixed generator of `net`; the points on the way."""
     critic = discriminator(game, net, train, seed).to(device)
-    optimizer = Adam(critic.parameters(), options.lr, (0.5, 0.999), fused=True)
+    optimizer = Adam(critic.parameters(), net.cfg.lr, (net.cfg.beta1, net.cfg.beta2), fused=True)
     seed_all(seed, Stream.EVALUATE)
     z = net.latents(options.probe)
     real = draw(test, torch.arange(options.probe) % len(test.images), IMAGE, device)["image"]
