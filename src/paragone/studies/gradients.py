@@ -65,20 +65,9 @@ class Options:
     tested: int = 2000  # test images, at most, that a VAE's bound is the mean over
 
     def __post_init__(self) -> None:
-        for name in (
-            "every",
-            "batch",
-            "clip",
-            "probe",
-            "hidden",
-            "z_dim",
-            "vae_kimg",
-            "vae_batch",
-            "vae_lr",
-            "tested",
-        ):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name, value in vars(self).items():
+            if isinstance(value, int | float) and value <= 0:
+                raise ValueError(f"{name} is {value}; it must be above 0")
         if self.steps < 20 * self.every:
             raise ValueError(f"steps is {self.steps}; 20 measurements, one every {self.every}, need {20 * self.every}")
         if len(self.depths) < 2 or min(self.depths) < 1 or list(self.depths) != sorted(set(self.depths)):
