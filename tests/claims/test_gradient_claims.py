@@ -28,6 +28,11 @@ def losses(**late: float) -> dict[str, Any]:
     return {name: [curve(seed, rate * (1 + 0.05 * seed)) for seed in range(3)] for name, rate in rates.items()}
 
 
+def ages(**trained: float) -> dict[str, Any]:
+    """The untrained generator's curves are `losses()`; the trained one's differ in what is given."""
+    return {"untrained": losses(), "trained": losses(**trained)}
+
+
 def vae(seed: int, depth: int, reach: float, bound: float) -> dict[str, Any]:
     before = np.geomspace(3 * reach, 3, 2 * depth + 2).tolist()
     return {"seed": seed, "depth": depth, "outcome": "finished", "before": before, "bound": bound + 0.1 * seed}
@@ -57,7 +62,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> results.Results:
 
 def judged(runs: results.Results, name: str, **found: Any) -> Finding:
     module = registry.load("claims", name)
-    study = {"datasets": {"mnist-5k": {"losses": losses(), "depth": {"relu": depths()}, "left_out": {}} | found}}
+    study = {"datasets": {"mnist-5k": {"losses": ages(), "depth": {"relu": depths()}, "left_out": {}} | found}}
     return find(module.CLAIM, module.judge, Evidence(runs, {"gradients": study}))
 
 
@@ -71,28 +76,30 @@ def test_fall_and_growth_are_of_tenths_without_the_first_point() -> None:
 
 def test_the_losses_are_compared_seed_by_seed(runs: results.Results) -> None:
     finding = judged(runs, "c05_penalty_and_least_squares")
-    fall_ls, fall_gp, growth_ls, growth_gp = finding.effects[:4]
+    fall_ls, fall_gp, _, _, growth_ls, growth_gp, _, _ = finding.effects[:8]
     by_hand = [[c05.fall(curve(s, r * (1 + 0.05 * s))["norm"][1:]) for s in range(3)] for r in (1e-4, 1e-2)]
     expected = math.prod(a / b for a, b in zip(*by_hand, strict=True)) ** (1 / 3)
     assert fall_ls.size.value == pytest.approx(expected)
     assert 50 < fall_ls.size.value < 100  # a power of 1e-2 over 36 to 39 fortieths of the steps
     assert fall_gp.size.value > 1000
     assert growth_gp.size.value == pytest.approx(20 ** (32 / 40), rel=0.05)
-    assert [e.verdict for e in finding.effects[:4]] == [Verdict.SUPPORTED] * 4
-    assert "minimax loss over least squares" in fall_ls.what
+    assert [e.verdict for e in finding.effects[:8]] == [Verdict.SUPPORTED] * 8
+    assert "Fall of the untrained generator's gradient, the minimax loss over least squares" in fall_ls.what
     assert "non-saturating loss over the gradient penalty" in growth_gp.what
     assert growth_ls.size.n == 3
 
 
 def test_an_equal_fall_contradicts(runs: results.Results) -> None:
-    finding = judged(runs, "c05_penalty_and_least_squares", losses=losses(least_squares=1e-4))
-    assert finding.effects[0].verdict is Verdict.CONTRADICTED
-    assert finding.effects[0].size.value == pytest.approx(1)
+    finding = judged(runs, "c05_penalty_and_least_squares", losses=ages(least_squares=1e-4))
+    assert "trained generator's" in finding.effects[2].what
+    assert finding.effects[2].verdict is Verdict.CONTRADICTED
+    assert finding.effects[2].size.value == pytest.approx(1)
+    assert finding.effects[0].verdict is Verdict.SUPPORTED
 
 
 def test_a_gradient_of_zero_counts_as_the_smallest_number(runs: results.Results) -> None:
-    gone = losses()
-    for own in gone["minimax"]:
+    gone = ages()
+    for own in gone["untrained"]["minimax"]:
         own["norm"][-6:] = [0.0] * 6
     finding = judged(runs, "c05_penalty_and_least_squares", losses=gone)
     assert finding.effects[0].verdict is Verdict.SUPPORTED
@@ -100,10 +107,10 @@ def test_a_gradient_of_zero_counts_as_the_smallest_number(runs: results.Results)
 
 
 def test_too_few_generators_are_no_verdict(runs: results.Results) -> None:
-    few = {name: own[:2] for name, own in losses().items()}
+    few = ages() | {"trained": {name: own[:2] for name, own in losses().items()}}
     finding = judged(runs, "c05_penalty_and_least_squares", losses=few, left_out={"2": "diverged: loss became nan"})
     assert finding.verdict is Verdict.UNMEASURED
-    assert "has 2 generators of at least 3 (seed 2 diverged: loss became nan)" in finding.reason
+    assert "has 2 trained generators of at least 3 (seed 2 diverged: loss became nan)" in finding.reason
 
 
 def test_depth_is_judged_by_gradient_bound_and_capacity(runs: results.Results) -> None:

@@ -122,8 +122,8 @@ def test_the_auc_counts_the_pairs_in_order() -> None:
 
 
 def test_the_discriminator_learns_and_the_minimax_gradient_falls(found: dict[str, Any]) -> None:
-    curves = found["losses"]
-    assert {len(c) for c in curves.values()} == {2}
+    assert {len(c) for curves in found["losses"].values() for c in curves.values()} == {2}
+    curves = found["losses"]["trained"]
     for curve in curves["minimax"]:
         assert curve["step"] == list(range(0, 41, 2))
         assert curve["auc"][-1] > 0.9
@@ -172,10 +172,11 @@ def test_depth_is_the_number_of_hidden_layers_on_both_sides(project: Path, found
 def test_the_figure_has_a_line_a_loss_and_a_network(project: Path, found: dict[str, Any]) -> None:
     drawn = report.plot({"gradients": read(project)})
     assert drawn is not None
-    losses, reach, bound = drawn.figure.axes
-    assert losses.get_title(loc="left") == found["title"] == "Squares"
+    untrained, losses, reach, bound = drawn.figure.axes
+    assert losses.get_title(loc="left") == "Trained generator, Squares"
+    assert untrained.get_title(loc="left") == "Untrained generator, Squares"
     assert [line.get_label() for line in losses.get_lines()] == list(report.LOSSES.values())
-    middle = np.median([curve["norm"] for curve in found["losses"]["clipping"]], 0)
+    middle = np.median([curve["norm"] for curve in found["losses"]["trained"]["clipping"]], 0)
     assert losses.get_lines()[3].get_ydata() == pytest.approx(middle)
     assert [line.get_label() for line in reach.get_lines()] == list(report.NETWORKS.values())
     runs = [run for run in found["depth"]["relu"] if run["depth"] == 8]

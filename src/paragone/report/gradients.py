@@ -24,43 +24,46 @@ NETWORKS = {"tanh": "tanh, N(0, 0.01)", "glorot": "tanh, Glorot", "relu": "ReLU,
 
 
 def plot(studies: Mapping[str, Json]) -> Plot | None:
-    """A row of panels a data set: the generator's gradient under each loss as a new discriminator learns, what reaches
-    a VAE's first layer by its depth, and the bound that it reaches. None if the study has not run."""
+    """Four panels a data set: the gradient of an untrained and of a trained generator under each loss as a new
+    discriminator learns, what reaches a VAE's first layer by its depth, and the bound that it reaches. None if the
+    study has not run."""
     study = studies.get("gradients")
     if study is None:
         return None
     found = study["datasets"]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 3.6 * len(found) + 0.4), layout="constrained")
-        for (losses, reach, bound), own in zip(
-            figure.subplots(len(found), 3, squeeze=False), found.values(), strict=True
-        ):
-            losses.set_title(own["title"], fontsize=11, loc="left")
-            _losses(losses, own["losses"])
-            _depth(reach, own["depth"], _reach)
-            reach.set(yscale="log", ylabel="first layer's gradient over the last's (log)")
-            _depth(bound, own["depth"], _bound)
-            bound.set_ylabel("bound on test images (nats)")
+        figure = Figure(figsize=(9, 6.6 * len(found)), layout="constrained")
+        panels = figure.subplots(2 * len(found), 2, squeeze=False)
+        for own, upper, lower in zip(found.values(), panels[::2], panels[1::2], strict=True):
+            for ax, age in zip(upper, ("untrained", "trained"), strict=True):
+                _losses(ax, own["losses"][age])
+                ax.set_title(f"{age.capitalize()} generator, {own['title']}", fontsize=11, loc="left")
+            _depth(lower[0], own["depth"], _reach)
+            lower[0].set(yscale="log", ylabel="first layer's gradient over the last's (log)")
+            _depth(lower[1], own["depth"], _bound)
+            lower[1].set_ylabel("bound on test images (nats)")
+            lower[0].set_title(f"VAEs by depth, {own['title']}", fontsize=11, loc="left")
         scatter.settle(figure)
     caption = (
-        "Left: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator. "
-        "Middle: how much of the gradient reaches a VAE's first layer before training. Right: the bound on test images "
-        f"after {study['vae_kimg']:g} thousand images; higher is better. Lines: medians over the seeds "
-        f"{', '.join(map(str, study['seeds']))}; bands: their range."
+        "Above: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
+        "before and after its training. Below left: how much of the gradient reaches a VAE's first layer before "
+        f"training; right: the bound on test images after {study['vae_kimg']:g} thousand images, higher is better. "
+        f"Lines: medians over the seeds {', '.join(map(str, study['seeds']))}; bands: their range."
     )
     return Plot("gradients", "Gradients by loss and by depth", caption, figure)
 
 
 def _losses(ax: Axes, losses: Mapping[str, Sequence[Json]]) -> None:
     for i, (name, label) in enumerate(LOSSES.items()):
-        if not losses[name]:
+        if not losses[name]:  # no generator of the profile finished
             continue
         steps = losses[name][0]["step"]
         norms = np.maximum([curve["norm"] for curve in losses[name]], SMALLEST)  # (seeds, points)
         ax.plot(steps, np.median(norms, 0), color=PALETTE[i], linewidth=1.4, label=label)
         ax.fill_between(steps, norms.min(0), norms.max(0), color=PALETTE[i], alpha=0.15, linewidth=0)
     ax.set(yscale="log", xlabel="steps of the discriminator", ylabel="norm of the generator's gradient (log)")
-    ax.legend(fontsize=8)
+    if ax.get_lines():
+        ax.legend(fontsize=8)
 
 
 def _reach(run: Json) -> float:

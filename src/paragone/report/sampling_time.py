@@ -30,6 +30,7 @@ def plot(studies: Mapping[str, Json]) -> Plot | None:
     study = studies.get("sampling_time")
     if study is None:
         return None
+    baseline = next(iter(study["datasets"].values()))["rows"][study["baseline"]]["title"]
     panels = [(found["title"], lines(found)) for found in study["datasets"].values()]
     heights = [0.26 * len(own) + 0.7 for _, own in panels]
     with mpl.rc_context(STYLE):
@@ -38,12 +39,12 @@ def plot(studies: Mapping[str, Json]) -> Plot | None:
         for ax, (title, own) in zip(axes, panels, strict=True):
             _panel(ax, own)
             ax.set_title(title, fontsize=11, loc="left")
-        axes[-1].set_xlabel(f"{CLOCKS[study['clock']]} over that of {study['baseline']} (log)")
+        axes[-1].set_xlabel(f"{CLOCKS[study['clock']]} over that of {baseline} (log)")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
         scatter.settle(figure)
     caption = (
         "Time to draw the first image, and a batch of "
-        f"{study['batch']}, over that of row {study['baseline']} (dashed); in brackets the passes through the network "
+        f"{study['batch']}, over that of {baseline} (dashed); in brackets the passes through the network "
         f"that an image takes. Rows in turn in one process, 95 % intervals over rounds: {study['device']}, "
         f"{study['threads']} thread{'s' * (study['threads'] > 1)}."
     )

@@ -1,15 +1,16 @@
 """Vanishing and exploding gradients: a generator's under five losses, and a VAE's by its depth.
 
-Losses. Arjovsky and Bottou 2017, https://arxiv.org/abs/1701.04862, section 2 and figure 2: a trained generator is held
-fixed and a discriminator trained from scratch, while the gradient that the generator would get is measured on fixed
-latents. Under the minimax loss it vanishes as the discriminator gets better (theorem 2.4), under the non-saturating one
-it grows and swings (theorem 2.6). Here for both of these, least squares, and the Wasserstein losses with clipping and
-with the gradient penalty. The generator is that of a finished DCGAN of the profile, the discriminator DCGAN's of the
-same width and kernel. The data, the noise and the optimiser (that row's Adam) are the same for all, so the loss alone
-differs, but for what belongs to it: under the penalty the discriminator has no batch normalisation and starts from
-PyTorch's default weights, as WGAN-GP's does. Batch normalisation uses the batch's own statistics throughout, as in
-training; everything is in float32. `auc` is the share of pairs of a real test image and a generated one that the
-discriminator orders rightly.
+Losses. Arjovsky and Bottou 2017, https://arxiv.org/abs/1701.04862, section 2 and figure 2: a generator is held fixed
+and a discriminator trained from scratch, while the gradient that the generator would get is measured on fixed latents.
+Under the minimax loss it vanishes as the discriminator gets better (theorem 2.4), under the non-saturating one it grows
+and swings (theorem 2.6). Here for both of these, least squares, and the Wasserstein losses with clipping and with the
+gradient penalty, against two generators: a finished DCGAN's of the profile, which a short training tells from the data
+with errors, and the same before its training, which it tells with none: there a GAN starts (Goodfellow et al. 2014,
+section 3). The discriminator is DCGAN's of the same width and kernel. The data, the noise and the optimiser (that row's
+Adam) are the same for all, so the loss alone differs, but for what belongs to it: under the penalty the discriminator
+has no batch normalisation and starts from PyTorch's default weights, as WGAN-GP's does. Batch normalisation uses the
+batch's own statistics throughout, as in training; everything is in float32. `auc` is the share of pairs of a real test
+image and a generated one that the discriminator orders rightly.
 
 Depth. The VAE of Kingma and Welling 2013 with 1 to 16 hidden layers in the encoder and as many in the decoder: the norm
 of the loss's gradient by each layer's weights, before and after a short training by `paragone.training.fit`, and the
@@ -47,10 +48,10 @@ IMAGE = frozenset({"image"})
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    row: str = "dcgan"  # of DCGAN: whose generators are held fixed
+    row: str = "dcgan"  # of DCGAN: whose generators are held fixed, before and after their training
     datasets: tuple[str, ...] = ()  # all that the row runs on if none are named
     steps: int = 300  # of each discriminator
-    every: int = 15  # steps between two measurements
+    every: int = 10  # steps between two measurements
     batch: int = 32
     clip: float = 0.01  # c of WGAN's paper
     penalty: float = 10.0  # lambda of WGAN-GP's paper
@@ -59,9 +60,9 @@ class Options:
     depths: tuple[int, ...] = (1, 2, 4, 8, 16)  # hidden layers of the encoder, and of the decoder
     hidden: int = 128  # units a layer
     z_dim: int = 20
-    vae_kimg: float = 20.0
-    vae_batch: int = 100
-    vae_lr: float = 1e-3
+    vae_kimg: float = 30.0
+    vae_batch: int = 32  # smaller than the paper's 100, with a higher rate: more, longer steps
+    vae_lr: float = 2e-3
     tested: int = 2000  # test images, at most, that a VAE's bound is the mean over
 
     def __post_init__(self) -> None:
@@ -121,10 +122,11 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{protocol, datasets: {data set: {"title", "losses": {loss: [{seed, step: [], norm: [], auc: []}]},
+    """{protocol, datasets: {data set: {"title", "losses": {generator: {loss: [{seed, step: [], norm: [], auc: []}]}},
     "depth": {network: [{seed, depth, outcome, before: [], after: [], bound, kl, mse}]}, "left_out": {seed: why}}}}.
 
-    before, after: gradient norms of the layers' weights, from the encoder's first to the decoder's last.
+    generator: "untrained" or "trained". before, after: gradient norms of the layers' weights, from the encoder's first
+    to the decoder's last.
     """
     options, device = work.options, hardware.device()
     found: dict[str, Any] = {}
@@ -154,29 +156,39 @@ def _datasets(work: Work) -> list[str]:
     return list(work.options.datasets) or known
 
 
+Curves = dict[str, dict[str, list[dict[str, Any]]]]  # generator: {loss: [a curve a seed]}
+
+
 def _losses(
     work: Work, dataset: str, train: ImageSet, test: ImageSet, device: torch.device
-) -> tuple[dict[str, list[dict[str, Any]]], dict[str, str]]:
-    """The curves of every loss, seed by seed, and the seeds without a generator."""
-    curves: dict[str, list[dict[str, Any]]] = {name: [] for game in GAMES for name in game.generators}
+) -> tuple[Curves, dict[str, str]]:
+    """The curves of every generator and loss, seed by seed, and the seeds without a trained generator."""
+    losses = [name for game in GAMES for name in game.generators]
+    curves: Curves = {age: {name: [] for name in losses} for age in ("untrained", "trained")}
     left_out: dict[str, str] = {}
     for run in work.runs(work.options.row):
         if run.dataset != dataset:
             continue
-        net, meta = checkpoint.load_model(work.root / run.weights)
-        if not isinstance(net, DCGAN):
+        trained, meta = checkpoint.load_model(work.root / run.weights)
+        if not isinstance(trained, DCGAN):
             where = f"params.yaml: profiles.{work.profile}.studies.gradients.row"
-            raise ValueError(f"{where}: '{run.model}' is a {net.title}; name a row of DCGAN")
+            raise ValueError(f"{where}: '{run.model}' is a {trained.title}; name a row of DCGAN")
+        seed_all(run.seed, Stream.INIT)
+        nets = {"untrained": DCGAN(trained.cfg, train.spec), "trained": trained}
         if meta["outcome"] != "finished":
             left_out[str(run.seed)] = f"{meta['outcome']}: {meta['reason']}"
-            continue
-        net.to(device).G.train().requires_grad_(True)
-        for game in GAMES:
-            points = play(game, net, train, test, work.options, run.seed, device)
-            for name in game.generators:
-                curve = {"step": [p.step for p in points], "norm": [p.norms[name] for p in points]}
-                curves[name].append({"seed": run.seed, **curve, "auc": [p.auc for p in points]})
+            del nets["trained"]
+        for age, net in nets.items():
+            net.to(device).G.train().requires_grad_(True)
+            for game in GAMES:
+                points = play(game, net, train, test, work.options, run.seed, device)
+                for name in game.generators:
+                    curves[age][name].append({"seed": run.seed, **_curve(points, name)})
     return curves, left_out
+
+
+def _curve(points: list["Point"], loss: str) -> dict[str, list[float]]:
+    return {"step": [p.step for p in points], "norm": [p.norms[loss] for p in points], "auc": [p.auc for p in points]}
 
 
 class Point(NamedTuple):
