@@ -13,12 +13,12 @@ CLAIM = Claim(
     surveys=("li",),
     sentence="Gradient penalty and LSGAN reduce vanishing or exploding gradients and make training converge.",
     measured="A DCGAN's generator is held fixed, before its training and after it, and a new discriminator trained "
-    "against it (Arjovsky and Bottou 2017, figure 2). Vanishing: how far the norm of the generator's gradient falls, "
-    "its largest over the median of the last tenth of the steps, under the minimax loss over that under least squares "
-    "and the gradient penalty. Exploding: how much it grows, the median of the last tenth over that of the second, under "
-    "the non-saturating loss over that under the same two. And in the training of both networks: peakedness of the "
-    "generator's gradient norm (its 95th percentile over its median) of DCGAN, whose loss is the non-saturating one, "
-    "over that of WGAN-GP and of LSGAN.",
+    "against it (Arjovsky and Bottou 2017, figure 2). Vanishing: how far the norm of the generator's gradient "
+    "falls, its largest over the median of the last tenth of the steps, under the minimax loss over that under "
+    "least squares and the gradient penalty. Exploding: how much it grows, the median of the last tenth over that "
+    "of the second, under the non-saturating loss over that under the same two. And in the training of both "
+    "networks: peakedness of the generator's gradient norm (its 95th percentile over its median) of DCGAN, whose "
+    "loss is the non-saturating one, over that of WGAN-GP and of LSGAN.",
     rule="Supported where the original loss's fall and growth are at least 3 times the other's, its peakedness at "
     "least 1.1 times, and the interval over seeds lies above 1; contradicted where it lies below 3, or 1.1.",
     rows=("dcgan", "wgan_gp", "lsgan"),
