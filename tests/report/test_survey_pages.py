@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from paragone import registry
-from paragone.claims.base import SURVEYS, Verdict
+from paragone.claims.base import SURVEYS, Effect, Finding, Verdict
+from paragone.intervals import Interval
 from paragone.report import claims, survey_base, survey_pages, surveys, tables
 from paragone.report.render import Grid
 from paragone.report.survey_pages import SurveyPage
@@ -97,7 +98,7 @@ def test_hus_models_stand_beside_the_surveys_numbers(pages):
     assert slow["Its number (another protocol)"] == "about 1000 times"
     assert slow["Our figures"].startswith("MNIST-5K: Latency of DDPM 1,000.0 ± 0.0 ms; Sampling of DDPM 9 ± 0 images/s")
     assert "FASHION-MNIST: no Latency of DDPM (not run)" in slow["Our figures"]
-    assert found["draws an image in milliseconds"]["Verdict"] == "supported"
+    assert (slow["Claim"], slow["Verdict"]) == ("C20", "not yet measured")
     crash = found['its samples collapse often ("crash rate")']
     assert crash["Verdict"] == "not yet measured"  # the claim's other half is
     assert "DCGAN collapsed or diverged in 0 of 3 runs (0 to 56 %)" in crash["Our figures"]
@@ -131,8 +132,12 @@ def test_zhaos_chain_says_which_links_have_no_row(pages):
         assert found[system]["FD-clf ↓"] == "–"
 
 
-def test_studies_that_have_not_run_are_named(pages):
-    texts = {section.title: " ".join(section.text) for section in pages["zhao"].sections}
+def test_studies_that_have_not_run_are_named(project, built, tmp_path: Path):
+    elsewhere = project.found._replace(root=tmp_path)  # where no file of a study is
+    found = {
+        page.survey: page for page in survey_pages.pages(elsewhere, built, claims.judge(elsewhere, project.params))
+    }
+    texts = {section.title: " ".join(section.text) for section in found["zhao"].sections}
     for title, study in (
         ("FID, worked", "worked_scores"),
         ("IS, worked", "worked_scores"),
@@ -140,7 +145,29 @@ def test_studies_that_have_not_run_are_named(pages):
         ("What IS and SSIM cannot see", "blind_scores"),
     ):
         assert f"the study `{study}` has not run in profile quick" in texts[title]
-    assert "study `sharpness` has not run" in " ".join(grid(pages["li"], "GAN beside VAE: MNIST-5K").caption)
+    assert "study `sharpness` has not run" in " ".join(grid(found["li"], "GAN beside VAE: MNIST-5K").caption)
+
+
+def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
+    def effect(what: str, verdict: Verdict) -> Effect:
+        return Effect(what, "times", Interval(1.0, 0.9, 1.1, 3), 1.0, 1.1, verdict)
+
+    effects = (
+        effect("FD-clf of VAE over that of AAE, MNIST", Verdict.SUPPORTED),
+        effect("Coverage (clf) of AAE less that of DCGAN, MNIST", Verdict.CONTRADICTED),
+    )
+    whole = Finding(Verdict.MIXED, "both", effects)
+    judged = [j._replace(finding=whole) if j.id == "C35" else j for j in claims.judge(project.found, project.params)]
+    sources = survey_base.gather(project.found, built, judged)
+    assert survey_base.judgement("C35", sources) == ("C35", Verdict.MIXED, "both")
+    assert survey_base.judgement("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
+    id_, verdict, evidence = survey_base.judgement("C35:AAE:coverage", sources)
+    assert (id_, verdict) == ("C35", Verdict.CONTRADICTED)
+    assert evidence.startswith("Coverage (clf) of AAE less that of DCGAN, MNIST: 1 times [0.9, 1.1]")
+    assert survey_base.judgement("C35:AVB", sources)[1:] == (
+        Verdict.UNMEASURED,
+        "C35 does not measure this part of the sentence",
+    )
 
 
 def test_poudels_items_have_a_verdict_or_say_that_figures_stand_alone(pages):

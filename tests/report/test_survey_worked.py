@@ -13,6 +13,7 @@ from paragone import files, paths
 from paragone.metrics.base import Statistics
 from paragone.report import claims, results, survey_base, survey_pages, survey_worked, tables
 from paragone.report.render import Grid
+from paragone.report.studies import base as studies
 from paragone.report.survey_pages import SurveyPage
 from paragone.stages import study
 from paragone.studies import worked_scores
@@ -135,7 +136,7 @@ def test_the_studies_of_the_scores_stand_with_intervals_over_draws(zhao: SurveyP
     assert [c.text for c in first.cells][:2] == ["12", f"{cell.mean:,.2f} ± {cell.half:.2f}"]
     assert "60 real, 48 VAE" in " ".join(sizes.caption)
     section = next(s for s in zhao.sections if s.title == "How many samples FID needs")
-    assert [plot.name for plot in section.plots] == ["survey-zhao-sizes-squares"]
+    assert [plot.name for plot in section.plots] == ["sample_size-squares"]
     sets = grid(zhao, "Three sets of real images")
     assert [line.cells[0].text.partition(":")[0] for line in sets.lines] == ["Real", "Repeated", "Blurred"]
     assert all("±" in c.text for line in sets.lines for c in line.cells[1:])
@@ -159,3 +160,18 @@ def test_a_study_cut_short_is_named(project: Path, tmp_path: Path) -> None:
     file.write_text('{"row": "va')
     with pytest.raises(ValueError, match=r"worked_scores\.json: not JSON .*; delete it and run its stage again"):
         survey_base.gather(found._replace(root=tmp_path), {d.name: tables.build(found, d) for d in found.datasets}, [])
+
+
+def test_the_studies_have_figures_of_what_they_measured(project: Path) -> None:
+    found = results.read(project, squares.params(), "small")
+    written = {name: files.read_json(project / paths.study("small", name)) for name in ("sharpness", "worked_scores")}
+    (sharp,), (worked,) = studies.draw(written, found).values()
+    own = written["sharpness"]["datasets"]["squares"]
+    dots = sharp.figure.axes[0].get_lines()[0]
+    assert dots.get_xdata()[0] == pytest.approx(own["rows"]["vae"][0]["sharpness"] / own["real"]["sharpness"])
+    plane = written["worked_scores"]["datasets"]["squares"]["plane"]
+    ellipses = worked.figure.axes[0].patches
+    assert len(ellipses) == 4
+    spread = np.sqrt(np.linalg.eigvalsh(np.array(plane["fake"]["cov"])))
+    assert sorted([ellipses[2].width, ellipses[2].height]) == pytest.approx(list(2 * spread))
+    assert ellipses[2].center == pytest.approx(plane["fake"]["mean"])

@@ -16,6 +16,7 @@ from paragone.report.columns import Column
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
 from paragone.report.results import DataSet, Json, Results
+from paragone.report.studies.base import draw
 from paragone.report.tables import Row, Table
 
 SHARPNESS = Column(
@@ -109,12 +110,20 @@ class Sources(NamedTuple):
         """The profile's data sets that a loader made."""
         return [m for m in self.measured if m.dataset.loader == loader]
 
+    def plots(self, study: str, of: Iterable[Measured]) -> list[Plot]:
+        """The figures of a study of some data sets, if it has run."""
+        found = {name: content for name, content in self.studies.items() if name == study}
+        names = {f"{study}-{m.dataset.name}" for m in of}
+        return [plot for plots in draw(found, self.results).values() for plot in plots if plot.name in names]
+
     def about_sharpness(self, dataset: str) -> str:
         """What the sharpness of a data set's rows was measured from, or why it was not."""
         found = self.studies.get("sharpness", {}).get("datasets", {}).get(dataset)
         if found is None:
             return f"Sharpness: {self.no_study('sharpness')[0].lower()}{self.no_study('sharpness')[1:]}"
         counts = {f["n"] for own in found["rows"].values() for f in own}
+        if not counts:
+            return "Sharpness: no run of the study's rows left samples."
         n = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
         return f"Sharpness: the first {n} samples of a run beside {found['real']['n']:,} real test images."
 

@@ -51,7 +51,8 @@ def _figure(number: int, name: str, loader: str, sources: Sources) -> Section:
     if not found:
         return section(title, text, grids=[_absent(name, loader, sources.results)])
     pictures = [picture for m in found for picture in _walls(sources.results, m)]
-    return section(title, text, grids=[_beside(m, sources) for m in found], pictures=pictures)
+    plots = sources.plots("sharpness", found)
+    return section(title, text, grids=[_beside(m, sources) for m in found], plots=plots, pictures=pictures)
 
 
 def _beside(m: Measured, sources: Sources) -> Grid:

@@ -34,7 +34,7 @@ def fid(sources: Sources) -> Section:
     if not found:
         return section(title, FID, sources.no_study(STUDY))
     grids = [grid for m, own in found for grid in (_plane(m, own), _terms(m, own, sources))]
-    return section(title, FID, grids=grids)
+    return section(title, FID, grids=grids, plots=sources.plots(STUDY, sources.measured))
 
 
 def score(sources: Sources) -> Section:

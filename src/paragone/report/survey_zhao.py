@@ -1,16 +1,10 @@
 """Y. Zhao's page: the chain from DCGAN to StyleGAN, both scores worked, and what the scores cannot see."""
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
-
 from paragone.claims.base import SURVEYS
-from paragone.report import figures, scatter, survey_base, survey_worked, surveys, tables
+from paragone.report import survey_base, survey_worked, surveys, tables
 from paragone.report.columns import fd_label
-from paragone.report.figures import Plot
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.results import Json
-from paragone.report.scatter import PALETTE
 from paragone.report.survey_base import Measured, Section, Sources, SurveyPage, section
 
 CHAIN = {
@@ -86,7 +80,7 @@ def _sizes(sources: Sources) -> Section:
         title,
         text,
         grids=[_size_grid(m, own, names[m.dataset.name]) for m, own in found],
-        plots=[_size_plot(m, own, names[m.dataset.name]) for m, own in found],
+        plots=sources.plots(SIZES, sources.measured),
     )
 
 
@@ -123,29 +117,6 @@ def _mean(values: list[float], digits: int) -> Text:
     return Text(f"{cell.mean:,.{digits}f}{half}", value=cell.mean)
 
 
-def _size_plot(m: Measured, own: Json, row: str) -> Plot:
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        ax = figure.subplots()
-        for colour, (images, figured) in zip(PALETTE, own["figures"].items(), strict=False):
-            sizes = sorted({f["n"] for f in figured})
-            means = [float(np.mean([f["fd"] for f in figured if f["n"] == n])) for n in sizes]
-            ax.plot([f["n"] for f in figured], [f["fd"] for f in figured], "o", color=colour, alpha=0.4, markersize=4)
-            ax.plot(sizes, means, color=colour, label="real test images" if images == "real" else row)
-            if own["limit"][images] > 0:
-                ax.axhline(own["limit"][images], color=colour, linewidth=1, linestyle="--")
-        ax.set(xscale="log", yscale="log", xlabel="images (log)", ylabel=f"{fd_label(own['space'])} (log)")
-        for axis in (ax.xaxis, ax.yaxis):
-            scatter.plain_ticks(axis)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-        scatter.settle(figure)
-    caption = (
-        "Dots: subsets; lines: their means; dashed: extrapolated to endless images, where that is above 0. "
-        f"{m.dataset.title}."
-    )
-    return Plot(f"survey-zhao-sizes-{m.dataset.name}", "Distance by number of images", caption, figure)
-
-
 def _blind(sources: Sources) -> Section:
     title = "What IS and SSIM cannot see"
     text = (
@@ -156,7 +127,7 @@ def _blind(sources: Sources) -> Section:
     if study is None:
         return section(title, text, sources.no_study(BLIND))
     here = [m for m in sources.measured if m.dataset.name in study["datasets"]]
-    return section(title, text, grids=[_blind_grid(m, study) for m in here])
+    return section(title, text, grids=[_blind_grid(m, study) for m in here], plots=sources.plots(BLIND, here))
 
 
 def _blind_grid(m: Measured, study: Json) -> Grid:
