@@ -144,8 +144,8 @@ def test_studies_that_have_not_run_are_named(project, built, tmp_path: Path):
         ("How many samples FID needs", "sample_size"),
         ("What IS and SSIM cannot see", "blind_scores"),
     ):
-        assert f"the study `{study}` has not run in profile quick" in texts[title]
-    assert "study `sharpness` has not run" in " ".join(grid(found["li"], "GAN beside VAE: MNIST-5K").caption)
+        assert f"the study '{study}' has not run in profile quick" in texts[title]
+    assert "study 'sharpness' has not run" in " ".join(grid(found["li"], "GAN beside VAE: MNIST-5K").caption)
 
 
 def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
@@ -199,12 +199,14 @@ def test_markdown_and_latex_are_written_whole(pages, tmp_path: Path):
     survey_pages.write(tmp_path, list(pages.values()))
     for key, page in pages.items():
         text = (tmp_path / "tables" / f"survey-{key}.md").read_text()
+        plots = {plot.name for section in page.sections for plot in section.plots}
         blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.M)
         assert len(blocks) == sum(len(section.grids) for section in page.sections)
         for block in blocks:
             assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
         for name in re.findall(r"\.\./figures/([\w-]+\.png)", text):
-            Image.open(tmp_path / "figures" / name).verify()
+            if name.removesuffix(".png") not in plots:  # those the report saves
+                Image.open(tmp_path / "figures" / name).verify()
         check_latex((tmp_path / "tables" / f"survey-{key}.tex").read_text())
 
 

@@ -25,7 +25,7 @@ SHARPNESS = Column(
     "",
     "of real",
     digits=2,
-    about="variance of the Laplacian over that of real test images (study `sharpness`): below 1 is blurred, far above "
+    about="variance of the Laplacian over that of real test images (study 'sharpness'): below 1 is blurred, far above "
     "1 is noise",
 )
 STATE = "state"  # stands for a column in the CSV files: how many runs collapsed or diverged
@@ -130,7 +130,7 @@ class Sources(NamedTuple):
     def no_study(self, name: str) -> str:
         """Why there is no figure of a study."""
         return (
-            f"Not measured: the study `{name}` has not run in profile {self.results.profile}; name it under "
+            f"Not measured: the study '{name}' has not run in profile {self.results.profile}; name it under "
             f"profiles.{self.results.profile}.studies in params.yaml, and run the profile."
         )
 

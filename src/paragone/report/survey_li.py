@@ -11,7 +11,7 @@ from paragone.report.results import Results
 from paragone.report.survey_base import Measured, Picture, Section, Sources, SurveyPage, section
 
 BESIDE = ("gan", "dcgan", "vae")  # the survey shows a GAN and a VAE; DCGAN has convolutions, as most profiles' VAE has
-KEYS = ("precision", "recall", "density", "coverage", "missing_modes", "sharpness", "kimg")  # beside the distances
+KEYS = ("sharpness", "coverage", "density", "recall", "precision", "missing_modes", "kimg")  # beside the distances
 CLAIMS = ("C01", "C02", "C03")
 ACROSS, DOWN = 10, 5  # samples of a wall that are shown; the runs' own walls are as wide
 TABLE_1 = ("caltech101", "pascal_voc", "tiny_images", "caltech256", "imagenet", "coco")
@@ -87,7 +87,7 @@ def _absent(name: str, loader: str, results: Results) -> Grid:
     has = ", ".join(d.title for d in results.datasets)
     why = (
         f"not measured here: profile {results.profile} has {has} alone; add a data set of params.yaml with the loader "
-        f"`{loader}` to its `datasets`, and run it"
+        f"'{loader}' to its data sets, and run it"
     )
     lines = [Line("model", [Text(registry.model_class(model).title), Text(why)]) for model in BESIDE]
     return Grid(f"GAN beside VAE: {name}", ["Model", "Status"], [""] * 2, [False] * 2, lines, [])

@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from paragone import files
-from paragone.report import figures, render, survey_base, survey_hu, survey_li, survey_poudel, survey_zhao
 from paragone.report import latex as tex
+from paragone.report import render, survey_base, survey_hu, survey_li, survey_poudel, survey_zhao
 from paragone.report.claims import Judged
 from paragone.report.results import Results
 from paragone.report.survey_base import Picture, Section, SurveyPage
@@ -21,13 +21,11 @@ def pages(results: Results, tables: dict[str, list[Table]], judged: list[Judged]
 
 
 def write(folder: Path, found: list[SurveyPage]) -> None:
-    """Write tables/survey-<key>.md and .tex into a report's folder, and their figures and pictures into figures/."""
+    """Write tables/survey-<key>.md and .tex into a report's folder, and their pictures into figures/, where the report
+    itself saves the plots."""
     for page in found:
         files.write_text(folder / "tables" / f"survey-{page.survey}.md", markdown(page))
         files.write_text(folder / "tables" / f"survey-{page.survey}.tex", latex(page))
-        for section in page.sections:
-            for plot in section.plots:
-                figures.save(plot, folder / "figures")
         for name, picture in _pictures(page).items():
             files.write(folder / "figures" / f"{name}.png", partial(picture.image.save, format="png"))
 
