@@ -21,8 +21,12 @@ def built(project):
 
 @pytest.fixture(scope="module")
 def pages(project, built) -> dict[str, SurveyPage]:
-    found = survey_pages.pages(project.found, built, claims.judge(project.found, project.params))
-    return {page.survey: page for page in found}
+    return _pages(project.found, built, project.params)
+
+
+def _pages(found, built, params) -> dict[str, SurveyPage]:
+    judged, studies = claims.judge(found, params), claims.studies(found.root, params, found.profile)
+    return {page.survey: page for page in survey_pages.pages(found, built, judged, studies)}
 
 
 def grid(page: SurveyPage, title: str) -> Grid:
@@ -58,7 +62,7 @@ def test_what_the_files_name_exists():
 
 
 def test_every_key_of_the_files_is_a_column(project, built):
-    sources = survey_base.gather(project.found, built, [])
+    sources = survey_base.gather(project.found, built, [], {})
     known = set(sources.measured[0].columns) | {survey_base.STATE, survey_base.DISTANCE}
     keys = [row["key"] for row in survey_base.read("survey_hu_challenges.csv") if row["key"]]
     for name in ("survey_hu_models.csv", "survey_poudel.csv"):
@@ -134,9 +138,7 @@ def test_zhaos_chain_says_which_links_have_no_row(pages):
 
 def test_studies_that_have_not_run_are_named(project, built, tmp_path: Path):
     elsewhere = project.found._replace(root=tmp_path)  # where no file of a study is
-    found = {
-        page.survey: page for page in survey_pages.pages(elsewhere, built, claims.judge(elsewhere, project.params))
-    }
+    found = _pages(elsewhere, built, project.params)
     texts = {section.title: " ".join(section.text) for section in found["zhao"].sections}
     for title, study in (
         ("FID, worked", "worked_scores"),
@@ -158,7 +160,7 @@ def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
     )
     whole = Finding(Verdict.MIXED, "both", effects)
     judged = [j._replace(finding=whole) if j.id == "C35" else j for j in claims.judge(project.found, project.params)]
-    sources = survey_base.gather(project.found, built, judged)
+    sources = survey_base.gather(project.found, built, judged, {})
     assert survey_base.judgement("C35", sources) == ("C35", Verdict.MIXED, "both")
     assert survey_base.judgement("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
     id_, verdict, evidence = survey_base.judgement("C35:AAE:coverage", sources)

@@ -39,7 +39,8 @@ def build(root: Path) -> dict[str, SurveyPage]:
     params = squares.params(studies=STUDIES)
     found = results.read(root, params, "small")
     built = {d.name: tables.build(found, d) for d in found.datasets}
-    return {page.survey: page for page in survey_pages.pages(found, built, claims.judge(found, params))}
+    judged, studies = claims.judge(found, params), claims.studies(root, params, "small")
+    return {page.survey: page for page in survey_pages.pages(found, built, judged, studies)}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,8 @@ def test_another_value_than_the_metrics_is_said(project: Path, tmp_path: Path) -
     runs = found.runs.copy()
     runs["metrics.spaces.clf-squares.fd"] = runs["metrics.spaces.clf-squares.fd"] * 1.5
     changed = found._replace(runs=runs)
-    sources = survey_base.gather(changed, {d.name: tables.build(changed, d) for d in found.datasets}, [])
+    studies = claims.studies(project, squares.params(studies=STUDIES), "small")
+    sources = survey_base.gather(changed, {d.name: tables.build(changed, d) for d in found.datasets}, [], studies)
     terms = next(g for g in survey_worked.fid(sources).grids if g.title.startswith("In all"))
     assert terms.lines[-2].cells[2].text == "equal"
     assert terms.lines[-1].cells[2].text.startswith("differs by ")
@@ -153,13 +155,12 @@ def test_sharpness_stands_beside_the_other_figures_without_an_interval_from_one_
     assert "Sharpness: the first 48 samples of a run beside 60 real test images." in found.caption
 
 
-def test_a_study_cut_short_is_named(project: Path, tmp_path: Path) -> None:
-    found = results.read(project, squares.params(), "small")
+def test_a_study_cut_short_is_named(tmp_path: Path) -> None:
     file = tmp_path / paths.study("small", "worked_scores")
     file.parent.mkdir(parents=True)
     file.write_text('{"row": "va')
     with pytest.raises(ValueError, match=r"worked_scores\.json: not JSON .*; delete it and run its stage again"):
-        survey_base.gather(found._replace(root=tmp_path), {d.name: tables.build(found, d) for d in found.datasets}, [])
+        claims.studies(tmp_path, squares.params(studies=STUDIES), "small")
 
 
 def test_the_studies_have_figures_of_what_they_measured(project: Path) -> None:

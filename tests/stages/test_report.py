@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import sample_project
+from paragone.claims.base import SURVEYS
 from paragone.stages import report, track
 from paragone.tracking import TrackingError
 
@@ -38,7 +39,8 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path, capsys, monkeypatch):
         "tables/runs.parquet",
         "tables/runs.md",
         *(f"tables/claims.{suffix}" for suffix in ("md", "csv", "tex")),
-        *(f"tables/surveys.{suffix}" for suffix in ("md", "tex")),
+        *(f"tables/survey-{key}.{suffix}" for key in SURVEYS for suffix in ("md", "tex")),
+        *(f"figures/survey-li-{i}.png" for i in range(1, 5)),
         "validation/mnist-5k.json",
     }
     assert {name for name in first if not name.startswith("site/")} == expected

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import pandas as pd
 from PIL import Image
 
-from paragone import files, intervals, paths, registry
+from paragone import intervals, registry
 from paragone.claims import base as claims
 from paragone.claims.base import Verdict
 from paragone.report import render, surveys, tables
@@ -141,10 +141,10 @@ def read(name: str) -> list[Json]:
     return cast(list[Json], found.to_dict("records"))
 
 
-def gather(results: Results, built: dict[str, list[Table]], judged: Sequence[Judged]) -> Sources:
-    """Everything that a page may draw on. Raises ValueError naming a study's file that is not whole."""
-    written = {name: results.root / paths.study(results.profile, name) for name in registry.names("studies")}
-    studies = {name: files.read_json(file) for name, file in written.items() if file.exists()}
+def gather(
+    results: Results, built: dict[str, list[Table]], judged: Sequence[Judged], studies: dict[str, Json]
+) -> Sources:
+    """Everything that a page may draw on. studies: what those of the profile measured, by name."""
     sharp = studies.get("sharpness", {}).get("datasets", {})
     measured = [_measured(d, built[d.name], sharp.get(d.name)) for d in results.datasets]
     return Sources(results, measured, {j.id: j for j in judged}, studies)

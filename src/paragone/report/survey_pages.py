@@ -7,16 +7,18 @@ from paragone import files
 from paragone.report import latex as tex
 from paragone.report import render, survey_base, survey_hu, survey_li, survey_poudel, survey_zhao
 from paragone.report.claims import Judged
-from paragone.report.results import Results
+from paragone.report.results import Json, Results
 from paragone.report.survey_base import Picture, Section, SurveyPage
 from paragone.report.tables import Table
 
 __all__ = ["Picture", "Section", "SurveyPage", "latex", "markdown", "pages", "write"]
 
 
-def pages(results: Results, tables: dict[str, list[Table]], judged: list[Judged]) -> list[SurveyPage]:
-    """A page a survey, in the order of SURVEYS. Raises ValueError naming a study's file that is not whole."""
-    sources = survey_base.gather(results, tables, judged)
+def pages(
+    results: Results, tables: dict[str, list[Table]], judged: list[Judged], studies: dict[str, Json]
+) -> list[SurveyPage]:
+    """A page a survey, in the order of SURVEYS. studies: what those of the profile measured, by name."""
+    sources = survey_base.gather(results, tables, judged, studies)
     return [survey.page(sources) for survey in (survey_li, survey_hu, survey_zhao, survey_poudel)]
 
 

@@ -15,7 +15,6 @@ from paragone.report import (
     site,
     stability,
     survey_pages,
-    surveys,
     tables,
     terminal,
 )
@@ -41,15 +40,15 @@ def gather(root: Path, params: Params, profile: str) -> Report:
     """All that the report of a profile shows."""
     found = results.read(root, params, profile)
     built = {d.name: tables.build(found, d) for d in found.datasets}
-    judged = claims.judge(found, params)
+    judged, measured = claims.judge(found, params), claims.studies(root, params, profile)
     return Report(
         results=found,
         tables=built,
         plots={d.name: _of_dataset(found, d, built[d.name][0]) for d in found.datasets},
         judged=judged,
         claims={plot.name.removeprefix("claim-").upper(): plot for plot in claims.plots(judged)},
-        studies=studies.draw(claims.studies(root, params, profile), found),
-        surveys=survey_pages.pages(found, built, judged),
+        studies=studies.draw(measured, found),
+        surveys=survey_pages.pages(found, built, judged, measured),
     )
 
 
@@ -61,6 +60,7 @@ def write(report: Report, folder: Path) -> None:
         (new / "figures").mkdir()
         for plot in _plots(report):
             figures.save(plot, new / "figures")
+        survey_pages.write(new, report.surveys)
         site.write(report, new)
 
 
@@ -87,9 +87,6 @@ def _write_claims(folder: Path, report: Report) -> None:
     files.write_text(folder / "claims.md", render.markdown(grids))
     files.write_text(folder / "claims.csv", render.text_csv(grids[:1]))
     files.write_text(folder / "claims.tex", latex.latex(grids, "claims"))
-    named = surveys.grids(found, dict(report.tables), judged)
-    files.write_text(folder / "surveys.md", render.markdown(named))
-    files.write_text(folder / "surveys.tex", latex.latex(named, "surveys"))
 
 
 def _write_tables(folder: Path, report: Report) -> None:
