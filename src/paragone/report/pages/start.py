@@ -12,7 +12,7 @@ from paragone.report.tables import Row, Table
 THUMB = 5  # images a side
 FILES = {
     "main": "main table", "quality": "quality", "cost": "cost", "reconstruction": "reconstruction",
-    "stability": "stability", "claims": "sentences", "surveys": "what surveys name", "published": "published figures",
+    "stability": "stability", "claims": "sentences", "published": "published figures",
     "lineage": "lineage", "runs": "every run",
 }  # fmt: skip
 """File in tables/, without suffix -> what it holds."""
@@ -109,6 +109,6 @@ def _downloads(site: Site) -> list[tuple[str, list[tuple[str, str]]]]:
     kinds = {".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX", ".parquet": "Parquet"}
     return [
         (what, [(kinds[f.suffix], f"tables/{f.name}") for f in there if f.stem == name])
-        for name, what in FILES.items()
+        for name, what in (FILES | {f"survey-{p.survey}": p.title for p in site.report.surveys}).items()
         if any(f.stem == name for f in there)
     ]

@@ -1,5 +1,6 @@
 """A page a survey, as `paragone.report.survey_pages` lays it out."""
 
+from paragone.report import notation
 from paragone.report.pages import base
 from paragone.report.pages.base import Site
 from paragone.report.pages.claims import beside
@@ -13,7 +14,7 @@ def write(site: Site) -> None:
         sections = [
             {
                 "title": section.title,
-                "text": section.text,
+                "text": [notation.inline(paragraph) for paragraph in section.text],
                 "grids": section.grids,
                 "plots": [site.plot(plot) for plot in section.plots],
                 "pictures": [
