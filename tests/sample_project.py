@@ -111,6 +111,8 @@ def metrics(dataset: str, fd: float, seed: int, model: str = "") -> dict[str, An
         f"clf-{dataset}": {"hash": "a" * 64, "fd": value, "kid": value / 2e4, **near},
         "lite0-64": {"hash": "b" * 64, "fd": 12 * value + 60, "kid": value / 1e3, **near},
     }
+    for space in spaces.values():
+        space |= {"fd_se": space["fd"] / 20, "kid_se": 1e-4}
     found = {
         "outcome": "finished", "reason": None, "n": 1000, "n_real": 4000, "reference_split": "train", "spaces": spaces,
         "is": {"mean": 9.5 - value / 20, "std": 0.1, "splits": 10, "n": 1000},

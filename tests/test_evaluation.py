@@ -73,6 +73,8 @@ def test_every_figure_says_of_how_many_images_and_in_which_space(whole: Set) -> 
     assert (space["n"], space["n_real"], space["n_subset"]) == (100, 400, 400)
     assert space["hash"] == whole.extractors["clf-bars"].hash
     assert space["distance"] == "FD-clf"
+    assert 0 < space["fd_se"] < space["fd"]
+    assert 0 < space["kid_se"] < 0.1
     for key in ("is", "modes"):
         assert (result[key]["n"], result[key]["space"]) == (100, "clf-bars")
     assert result["duplicates"]["n"] == result["nearest_train"]["n"] == 100

@@ -7,7 +7,8 @@ else a model can do. Together they make metrics.json (and floor.json, where real
     n, n_real, reference_split  images measured, reference images, and their split ("train")
     spaces.<space>              hash, distance (what tables call fd: "FD-clf", "FD-Lite0", "FID"), n, n_real (for fd),
                                 n_subset (real images for the others), fd, kid, precision, recall, density, coverage;
-                                is (mean, std, splits, n) in the Inception space
+                                fd_se and kid_se, standard errors over samples, the reference held fixed; is (mean, std,
+                                splits, n) in the Inception space
     is                          mean, std, splits, n, space: from the data set's classifier, if its space is present
     modes                       shares (of the classes, in order), missing (count), ideal, tv, counted, kl, n, space: as
                                 `is`

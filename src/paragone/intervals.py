@@ -29,6 +29,12 @@ def mean(values: Sequence[float]) -> Interval:
     return Interval(centre, centre - half, centre + half, len(values))
 
 
+def normal(value: float, error: float, n: int = 1) -> Interval:
+    """The interval of an estimate with a standard error, from n images or the like: many enough for a normal one."""
+    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * error
+    return Interval(value, value - half, value + half, n)
+
+
 def difference(a: Sequence[float], b: Sequence[float]) -> Interval:
     """Mean of a - b, paired: a[i] and b[i] share a seed."""
     return mean([x - y for x, y in zip(a, b, strict=True)])

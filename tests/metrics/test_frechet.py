@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from paragone.metrics.base import Embedded, Statistics
-from paragone.metrics.frechet import compute, frechet_distance
+from paragone.metrics.frechet import compute, frechet_distance, influence, standard_error
 
 
 def features(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
@@ -87,3 +87,61 @@ def test_grows_when_a_class_is_missing() -> None:
     whole = compute(Embedded(real, x[:1000], rest))["fd"]
     without = compute(Embedded(real, x[:1000], rest[label[1000:] != 4]))["fd"]
     assert without > 2 * whole
+
+
+def weighted(x: torch.Tensor, w: torch.Tensor) -> Statistics:
+    """Statistics of weighted features: mean and covariance with weights that sum to n."""
+    n = len(x)
+    mean = (w @ x) / n
+    centred = x - mean
+    return Statistics(n, mean, (centred * w[:, None]).T @ centred / (n - 1))
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 12), (30, 40)])
+def test_the_influence_is_the_derivative_in_the_images_weights(n: int, d: int) -> None:
+    real, x = Statistics.of(features(500, d, 1)), features(n, d, 2, 1.3).double()
+    step, found = 1e-4, []
+    for i in range(8):
+        towards = torch.full((n,), -1 / n, dtype=torch.float64)
+        towards[i] += 1  # more of this image, less of all
+        up, down = (frechet_distance(real, weighted(x, 1 + s * towards)) for s in (step, -step))
+        found.append(n * (up - down) / (2 * step))
+    expected = influence(real, x)
+    assert torch.tensor(found) == pytest.approx((expected - expected.mean())[:8], rel=5e-3, abs=5e-3)
+
+
+def test_one_and_the_same_distance_has_no_error_where_images_do_not_differ() -> None:
+    real = Statistics.of(features(100, 5, 1))
+    assert standard_error(real, torch.ones(20, 5)) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_error_shrinks_with_the_root_of_the_number() -> None:
+    real = Statistics.of(features(2000, 10, 1))
+    few, many = (standard_error(real, features(n, 10, 2, 3.0)) for n in (500, 8000))
+    assert few / many == pytest.approx(4, rel=0.2)
+
+
+def gaussian(n: int, scale: torch.Tensor, seed: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    return 0.3 + torch.randn(n, len(scale), generator=draw, dtype=torch.float64) * scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "d", "decay", "least", "most"),
+    [(1000, 4, 0.0, 0.92, 0.98), (300, 64, 1.0, 0.92, 1), (100, 150, 1.0, 0.95, 1)],
+)
+def test_the_interval_over_samples_covers_the_mean_distance(
+    n: int, d: int, decay: float, least: float, most: float
+) -> None:
+    """The distance between Gaussians is known in closed form, and for few dimensions n images are free of bias; for
+    many, what is covered is the mean of n images. Where there are more dimensions than images, intervals are wide."""
+    scale = torch.arange(1, d + 1, dtype=torch.float64) ** (-decay / 2)
+    real = Statistics(10**6, torch.zeros(d, dtype=torch.float64), torch.diag(scale**2))
+    draws = [gaussian(n, 1.2 * scale, seed) for seed in range(300)]
+    values = torch.tensor([frechet_distance(real, Statistics.of(x)) for x in draws])
+    truth = 0.3**2 * d + 0.2**2 * float((scale**2).sum())
+    centre = truth if d == 4 else float(values.mean())
+    errors = torch.tensor([standard_error(real, x) for x in draws])
+    covered = float(((values - centre).abs() < 1.96 * errors).double().mean())
+    assert least <= covered <= most

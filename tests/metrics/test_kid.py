@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import kernel_poly, mmd2
 
-from paragone.metrics.kid import kernel_distance
+from paragone.metrics.kid import kernel_distance, standard_error
 
 
 def features(n: int, seed: int, d: int = 32) -> torch.Tensor:
@@ -46,3 +46,41 @@ def test_is_unbiased() -> None:
     bias = (features(2000, 999).square().mean() + 1) ** 3 / 10  # of the diagonals, had they been left in
     assert abs(values.mean()) < 4 * error
     assert error < bias / 20
+
+
+def naive_variance(y: torch.Tensor, x: torch.Tensor) -> float:
+    """The unbiased estimate, by going through every four different images."""
+    n = len(y)
+
+    def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (a.double() @ b.double().T / y.shape[1] + 1) ** 3
+
+    near = kernel(x, y).mean(0)
+    h = kernel(y, y) - near[:, None] - near
+    pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
+    mean = sum(h[i, j] for i, j in pairs) / len(pairs)
+    apart = [h[i, j] * h[k, m] for i, j in pairs for k, m in pairs if not {i, j} & {k, m}]
+    return float(mean**2 - sum(apart) / len(apart))
+
+
+@pytest.mark.parametrize("block", [3, 100])
+def test_the_error_is_that_of_a_naive_sum(block: int) -> None:
+    x, y = features(40, 1), 2 * features(9, 2)
+    assert standard_error(x, y, block) ** 2 == pytest.approx(naive_variance(y, x), rel=1e-4)
+
+
+def test_the_error_is_never_below_what_pairs_contribute() -> None:
+    """Of images that are as good as real ones the estimate of the variance is now and then negative."""
+    found = [standard_error(features(200, 0), features(30, seed)) for seed in range(1, 60)]
+    assert min(found) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [1.0, 1.3])
+def test_the_interval_over_samples_covers_the_mean(scale: float) -> None:
+    x = features(300, 1)
+    sets = [scale * features(100, seed) for seed in range(2, 602)]
+    values = torch.tensor([kernel_distance(x, y) for y in sets])
+    errors = torch.tensor([standard_error(x, y) for y in sets])
+    covered = float(((values - values.mean()).abs() < 1.96 * errors).double().mean())
+    assert covered == pytest.approx(0.95, abs=0.03)

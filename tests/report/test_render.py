@@ -3,6 +3,7 @@
 import io
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,6 +24,7 @@ def test_markdown_has_a_cell_for_every_header(built):
     for block in blocks:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
     assert "| **4.20 ± 0.50** |" in text
+    assert "| Real test images (floor) | 0.80 ± 0.08† |" in text
     assert "*Vector-quantised*" in text
     assert "| FD-clf ↓ |" in text
     assert "failed: train: RuntimeError: <codebook> is empty & lost" in text
@@ -35,6 +37,11 @@ def test_csv_holds_the_numbers(built):
     cell = next(r for r in built[0].rows if r.model == "ddpm").cells["fd_clf"]
     assert row["fd_clf"] == pytest.approx(cell.mean)
     assert row["fd_clf_ci95"] == pytest.approx(cell.half)
+    assert np.isnan(row["fd_clf_ci95_samples"])  # three seeds: their interval, and no other
+    floor = frame[(frame["dataset"] == "mnist-5k") & (frame["model"] == "floor")].iloc[0]
+    assert np.isnan(floor["fd_clf_ci95"])
+    assert floor["fd_clf_ci95_samples"] == pytest.approx(1.96 * 0.8 / 20, rel=1e-3)
+    assert "coverage_ci95_samples" not in frame
     assert list(frame[frame["model"] == "floor"]["title"]) == [tables.FLOOR] * 2
     assert set(frame["outcome"].dropna()) == {"finished", "1 of 3 diverged", "diverged", "failed", "not run"}
 
@@ -51,7 +58,7 @@ def test_latex_is_booktabs_with_a_cell_for_every_column(built):
     assert text.count("{") == text.count("}")
     assert r"\textbf{4.20 $\pm$ 0.50}" in text
     assert r"\textless{}codebook\textgreater{} is empty \& lost" in text
-    assert not re.search(r"[↓↑±×³–]", text)
+    assert not re.search(r"[↓↑±×³–†]", text)
 
 
 def test_latex_escapes_what_it_must():

@@ -27,8 +27,24 @@ def test_one_seed_has_no_interval(tmp_path):
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
     found = results.read(tmp_path, params, "quick")
     table = tables.build(found, found.datasets[0])[0]
-    assert all(cell.half is None for row in table.rows for cell in row.cells.values())
-    assert "no interval" in " ".join(table.caption)
+    halves = {key for row in table.rows for key, cell in row.cells.items() if cell.half is not None}
+    assert halves == {"fd_clf", "fd_lite0", "kid_clf"}
+    assert "no interval over seeds" in " ".join(table.caption)
+
+
+def test_where_seeds_give_no_interval_samples_do_and_it_says_so(tmp_path, project):
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
+    found = results.read(tmp_path, params, "quick")
+    table = tables.build(found, found.datasets[0])[0]
+    cell = {row.model: row for row in table.rows}["ddpm"].cells["fd_clf"]
+    assert (cell.mean, cell.over) == (4, "samples")
+    assert cell.half == pytest.approx(stats.norm.ppf(0.975) * 4 / 20)
+    assert "† 95% interval over samples, not over seeds" in table.caption[-1]
+    three, rows = main(project)
+    assert rows["ddpm"].cells["fd_clf"].over == "seeds"
+    assert rows[""].cells["fd_clf"].over == "samples"  # the floor is one set, whatever the seeds
+    assert "†" in three.caption[-1]
+    assert "†" not in " ".join(tables.build(project.found, project.found.datasets[0])[2].caption)  # cost has none
 
 
 def test_equal_values_have_an_interval_of_exactly_zero():

@@ -27,6 +27,7 @@ class Column(NamedTuple):
     scale: float = 1.0  # what the file's value is multiplied by
     about: str = ""  # for the page: what it measures
     setting: bool = False  # chosen rather than measured: no interval
+    error: str = ""  # column of the wide table with its standard error over samples, where it has one
 
     @property
     def header(self) -> str:
@@ -54,14 +55,16 @@ def fd_label(space: str) -> str:
 def distance(space: str) -> Column:
     short = space_short(space)
     about = f"Fréchet distance between Gaussians fitted to real and generated features ({space})"
-    return Column(f"fd_{short.lower()}", fd_label(space), f"metrics.spaces.{space}.fd", "", "low", 2, about=about)
+    source = f"metrics.spaces.{space}.fd"
+    return Column(f"fd_{short.lower()}", fd_label(space), source, "", "low", 2, about=about, error=f"{source}_se")
 
 
 def kernel(space: str) -> Column:
     short = space_short(space)
     label = "KID" if space == "inception-2015" else f"KID-{short}"
     about = f"unbiased kernel distance between real and generated features ({space}); the headline at small n"
-    return Column(f"kid_{short.lower()}", label, f"metrics.spaces.{space}.kid", "×10³", "low", 2, 1000, about)
+    source = f"metrics.spaces.{space}.kid"
+    return Column(f"kid_{short.lower()}", label, source, "×10³", "low", 2, 1000, about, error=f"{source}_se")
 
 
 _NEIGHBOURS = {

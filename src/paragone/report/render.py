@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from paragone.report.results import Json, Results, is_figure, is_missing
-from paragone.report.tables import Cell, Row, Table
+from paragone.report.tables import OVER_SAMPLES, Cell, Row, Table
 
 MISSING = "–"
 
@@ -69,7 +69,7 @@ def figure(cell: Cell | None, number: Callable[[float], str]) -> Text:
     """A figure as printed, with its interval if it has one; a dash for what was not measured."""
     if cell is None:
         return Text(MISSING)
-    half = "" if cell.half is None else f" ± {number(cell.half)}"
+    half = "" if cell.half is None else f" ± {number(cell.half)}{OVER_SAMPLES * (cell.over == 'samples')}"
     return Text(number(cell.mean) + half, cell.best, cell.mean)
 
 
@@ -153,7 +153,10 @@ def _markdown_cell(line: Line, cell: Text) -> str:
 
 
 def csv(tables: Iterable[Table]) -> str:
-    """Figures as numbers: `<key>` is the mean over seeds, `<key>_ci95` the half-width of its interval."""
+    """Figures as numbers: `<key>` is the mean over seeds, `<key>_ci95` the half-width of its interval over them.
+
+    `<key>_ci95_samples` is that over samples, of what has an error but a single seed.
+    """
     records = []
     for table in tables:
         for row in table.rows:
@@ -166,7 +169,9 @@ def csv(tables: Iterable[Table]) -> str:
             for column in table.columns:
                 cell = row.cells.get(column.key)
                 record[column.key] = cell.mean if cell else None
-                record[f"{column.key}_ci95"] = cell.half if cell else None
+                record[f"{column.key}_ci95"] = cell.half if cell and cell.over == "seeds" else None
+                if column.error:
+                    record[f"{column.key}_ci95_samples"] = cell.half if cell and cell.over == "samples" else None
             outcome = "" if row.kind == "floor" else row.outcome or "finished"
             records.append(record | {"seeds": row.seeds, "outcome": outcome, "reason": row.reason})
     return pd.DataFrame(records).to_csv(index=False, float_format="%.10g")

@@ -75,7 +75,8 @@ def plain_ticks(axis: Axis) -> None:
 def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
     color, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
     x, y = [p.seconds for p in points], [p.quality.mean for p in points]
-    ax.errorbar(x, y, [p.quality.half or 0 for p in points], fmt="none", ecolor=color, elinewidth=1.2, capsize=3)
+    bars = [p.quality.half or 0 if p.quality.over == "seeds" else 0 for p in points]
+    ax.errorbar(x, y, bars, fmt="none", ecolor=color, elinewidth=1.2, capsize=3)
     ax.plot(x, y, marker, color=color, markersize=8, label=family)
 
 

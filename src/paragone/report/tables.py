@@ -8,21 +8,27 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from scipy import stats
 
+from paragone import intervals
 from paragone.report import columns
 from paragone.report.columns import Column
 from paragone.report.results import DataSet, Json, Results, flatten, is_figure
 
 FLOOR = "Real test images (floor)"
-CONFIDENCE = 0.95
+CONFIDENCE = intervals.CONFIDENCE
+OVER_SAMPLES = "†"  # marks an interval that is over samples
 BEST = "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete."
 
 
 class Cell(NamedTuple):
-    """Mean over seeds and the half-width of its interval (None with fewer than two seeds)."""
+    """Mean over seeds and the half-width of its interval: over seeds, or where there is one alone, over its samples.
+
+    None where neither can be given. A cell says which, and so does whatever prints it: the two do not compare.
+    """
 
     mean: float
     half: float | None = None
     best: bool = False
+    over: Literal["seeds", "samples"] = "seeds"
 
 
 class Row(NamedTuple):
@@ -53,6 +59,14 @@ class Table(NamedTuple):
     caption: list[str]  # sentences
 
 
+def single(row: Json, column: Column) -> Cell:
+    """The figure of one set of images, with its interval over samples where its standard error is known."""
+    value, error = row[column.source] * column.scale, row.get(column.error)
+    if not is_figure(error):
+        return Cell(value)
+    return Cell(value, intervals.normal(value, error * column.scale).high - value, over="samples")
+
+
 def interval(values: list[float]) -> Cell:
     """Mean and t-interval (95 %) over seeds; no interval from a single seed."""
     n, mean = len(values), statistics.mean(values)
@@ -81,10 +95,12 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
         "reconstruction": ("Reconstruction and likelihood", columns.reconstruction()),
     }
     caption = describe(results, dataset, spaces)
-    return [
-        Table(name, f"{title}: {dataset.title}", dataset.name, shown, _rows(results, dataset, shown, name), caption)
-        for name, (title, shown) in kinds.items()
-    ]
+    found = []
+    for name, (title, shown) in kinds.items():
+        rows = _rows(results, dataset, shown, name)
+        noted = [*caption, *_about_samples(rows)]
+        found.append(Table(name, f"{title}: {dataset.title}", dataset.name, shown, rows, noted))
+    return found
 
 
 def compact(results: Results, dataset: DataSet) -> Table:
@@ -93,8 +109,9 @@ def compact(results: Results, dataset: DataSet) -> Table:
     shown = columns.compact(spaces)
     runs = results.of(dataset.name)
     seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)}."
-    caption = [_about_reference(dataset, runs), seeds, _about_hardware(runs)]
-    return Table("compact", dataset.title, dataset.name, shown, _rows(results, dataset, shown, "compact"), caption)
+    rows = _rows(results, dataset, shown, "compact")
+    caption = [_about_reference(dataset, runs), seeds, *_about_samples(rows), _about_hardware(runs)]
+    return Table("compact", dataset.title, dataset.name, shown, rows, caption)
 
 
 def _rows(results: Results, dataset: DataSet, shown: list[Column], name: str) -> list[Row]:
@@ -113,7 +130,7 @@ def _floor(floor: Json | None, shown: list[Column]) -> Row | None:
     if floor is None:
         return None
     flat = dict(flatten("metrics", floor))
-    cells = {c.key: Cell(flat[c.source] * c.scale) for c in shown if is_figure(flat.get(c.source))}
+    cells = {c.key: single(flat, c) for c in shown if is_figure(flat.get(c.source))}
     return Row("floor", "", "", FLOOR, cells, "", "", "")
 
 
@@ -123,9 +140,12 @@ def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
     for column in shown:
         if column.source in group:
             kept = finished if len(finished) else _cost_only(group, column)
-            values = [float(v) * column.scale for v in kept[column.source] if is_figure(v)]
-            if values:
-                cells[column.key] = Cell(statistics.mean(values)) if column.setting else interval(values)
+            measured = [row for row in kept.to_dict("records") if is_figure(row[column.source])]
+            values = [float(row[column.source]) * column.scale for row in measured]
+            if values and column.setting:
+                cells[column.key] = Cell(statistics.mean(values))
+            elif values:
+                cells[column.key] = interval(values) if len(values) > 1 else single(measured[0], column)
     first = group.iloc[0]
     outcome, reason = _outcome(group)
     return Row(
@@ -226,8 +246,16 @@ def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:
 def _about_seeds(results: Results) -> str:
     n = len(results.seeds)
     if n == 1:
-        return f"One seed ({results.seeds[0]}): no interval can be given, so small differences mean nothing."
+        return f"One seed ({results.seeds[0]}): no interval over seeds can be given, so small differences mean nothing."
     return f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished)."
+
+
+def _about_samples(rows: list[Row]) -> list[str]:
+    """What the mark of an interval over samples means, if any cell bears it."""
+    if not any(c.over == "samples" and c.half is not None for row in rows for c in row.cells.values()):
+        return []
+    meaning = "where as many other images of the same source would fall, against the same reference; seeds add to it"
+    return [f"{OVER_SAMPLES} {CONFIDENCE:.0%} interval over samples, not over seeds: {meaning}."]
 
 
 def _about_hardware(runs: pd.DataFrame) -> str:
