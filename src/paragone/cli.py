@@ -151,12 +151,27 @@ def report(profile: ProfileArgument) -> None:
 
 @app.command()
 def claims(
-    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; claims-quick if left out.")] = "",
     plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for what is not measured yet.")] = False,
+    table: Annotated[str, typer.Option(help="Judge by this saved table of runs (runs.parquet) instead.")] = "",
+    studies: Annotated[str, typer.Option(help="With --table: the folder of the studies' JSON files.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a claim.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line an effect.")] = False,
 ) -> None:
-    """Print the surveys' sentences, each with the verdict of a profile's runs and its evidence."""
-    root, params = _project()
-    _module("claims").run(root, params, profile or params.profile, plan)
+    """Print the surveys' sentences, each with the verdict of a profile's runs and its evidence.
+
+    paragone claims --table reports/classic/tables/runs.parquet --studies runs/classic/studies
+    """
+    if as_json and as_csv:
+        raise ValueError("--json and --csv: give one of them")
+    form = "json" if as_json else "csv" if as_csv else "table"
+    if not table and not studies:
+        _stage("claims", profile, plan, form)
+    elif profile or plan or not table:
+        raise ValueError("--table and --studies judge by files alone: leave PROFILE and --plan out, and give --table")
+    else:
+        environment.prepare(Path.cwd())
+        _module("claims").run_table(Path(table), Path(studies) if studies else None, form)
 
 
 @app.command()

@@ -48,6 +48,15 @@ def ratio(a: Sequence[float], b: Sequence[float]) -> Interval:
     return Interval(math.exp(logs.value), math.exp(logs.low), math.exp(logs.high), logs.n)
 
 
+def share_difference(a: tuple[int, int], b: tuple[int, int]) -> Interval:
+    """The share of a less that of b, each (hits, n): Newcombe's interval from Wilson's (Newcombe 1998, method 10)."""
+    p, q = share(*a), share(*b)
+    value = p.value - q.value
+    low = value - math.hypot(p.value - p.low, q.high - q.value)
+    high = value + math.hypot(p.high - p.value, q.value - q.low)
+    return Interval(value, low, high, p.n + q.n)
+
+
 def share(hits: int, n: int) -> Interval:
     """Wilson's interval of a share: of use at small n and near 0 and 1 (Wilson 1927)."""
     found = stats.binomtest(hits, n).proportion_ci(CONFIDENCE, method="wilson")

@@ -14,6 +14,9 @@ over 1/200 of the training, so what swings faster than that is not seen.
                   https://arxiv.org/abs/1705.07761, count modes); or more than a tenth of the samples repeat another
                   (Arora and Zhang 2017, https://arxiv.org/abs/1706.08224, look for such; of real images 0.5 % do); or
                   recall is below half of the floor's (Kynkaanniemi et al. 2019, https://arxiv.org/abs/1904.06991).
+                  Of as many classes as samples the first errs on the side of health: of 1,000 classes, 1,000 samples
+                  must lack about three in ten (in simulations; or two in ten and the rest drawn unevenly) before they
+                  miss a tenth more than chance does. `paragone.studies.mode_coverage` draws more.
                   unlearned: not collapsed, and precision is below half of the floor's: varied, and not like the data.
                   healthy: none of these.
 

@@ -2,9 +2,6 @@
 
 import json
 
-import pandas as pd
-import pytest
-
 import sample_project
 from paragone import paths
 from paragone.report import results
@@ -57,42 +54,3 @@ def test_training_time_of_a_child_includes_its_parents(project):
     assert child["train_seconds_total"] == child["train.seconds"] + parent["train.seconds"]
     assert rows["mnist-5k/ddim/0"]["train_seconds_total"] == rows["mnist-5k/ddpm/0"]["train.seconds"]
     assert results.is_missing(rows["fashion-mnist/vq_prior/0"]["train_seconds_total"])
-
-
-def test_the_wide_table_survives_parquet(project, tmp_path):
-    wide = results.as_table(project.found.runs)
-    wide.to_parquet(tmp_path / "runs.parquet", index=False)
-    again = pd.read_parquet(tmp_path / "runs.parquet")
-    assert list(again.columns) == list(project.found.runs.columns)
-    assert again["metrics.spaces.lite0-64.fd"].dtype == "float64"
-    first = again.set_index("name").loc["mnist-5k/dcgan/0"]
-    assert (first["train.config.width"], json.loads(first["metrics.modes.shares"])) == (32, [0.1] * 10)
-
-
-def test_values_of_several_types_become_json(project):
-    mixed = pd.DataFrame({"x": [1, "a", None]}, dtype=object)
-    assert list(results.as_table(mixed)["x"][:2]) == ["1", '"a"']
-
-
-def test_every_column_is_described(project):
-    text = results.describe(project.found.runs)
-    for column in project.found.runs.columns:
-        assert f"| `{column}` | " in text
-    assert "Frechet distance" in text
-
-
-def test_a_broken_file_is_named(tmp_path):
-    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
-    file = tmp_path / paths.Run("quick", "mnist-5k", "vae", 0).metrics
-    file.write_text('{"outcome": "fini')
-    with pytest.raises(ValueError, match=r"vae/0/metrics.json: not JSON .* delete it and run its stage again"):
-        results.read(tmp_path, params, "quick")
-    file.write_text("[]")
-    with pytest.raises(ValueError, match=r"vae/0/metrics.json: holds list, not an object"):
-        results.read(tmp_path, params, "quick")
-
-
-def test_an_empty_project_reads_as_runs_that_have_not_run(project, tmp_path):
-    found = results.read(tmp_path, project.params, "quick")
-    assert set(found.runs["outcome"]) == {"not run"}
-    assert found.datasets[0].floor is None

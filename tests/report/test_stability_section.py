@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from paragone.report import figures, results, stability
+from paragone.report import figures, stability, wide
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,6 @@ def test_the_figure_shows_every_seed_and_is_the_same_each_time(project, data):
 
 
 def test_the_wide_table_holds_and_explains_the_measures(project):
-    text = results.describe(project.found.runs)
+    text = wide.describe(project.found.runs)
     assert "`stability.grad_p95.adversary` | gradient norm" in text
     assert "`stability.state` | healthy" in text

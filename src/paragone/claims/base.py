@@ -75,6 +75,7 @@ class Effect(NamedTuple):
     at_least: float  # the size that counts
     verdict: Verdict
     repeats: str = "seeds"  # what the interval is over
+    note: str = ""  # what it leaves out, such as seeds that diverged
 
 
 class Finding(NamedTuple):
@@ -161,7 +162,8 @@ class Evidence(NamedTuple):
     def figures(self, dataset: str, rows: Sequence[str], column: str, seeds: int = SEEDS) -> list[list[float]]:
         """A column's figures of each row, seed by seed, from the seeds that all rows finished under one protocol.
 
-        Raises NotMeasuredError naming the row and what it lacks.
+        A diverged run has no figure and counts as one seed less, except in a column of `stability.`: what it tells is
+        what such a column measures. Raises NotMeasuredError naming the row and what it lacks.
         """
         runs = self.results.of(dataset)
         if column not in runs:
@@ -175,16 +177,41 @@ class Evidence(NamedTuple):
 
     @staticmethod
     def _row(runs: pd.DataFrame, dataset: str, row: str, column: str) -> dict[int, float]:
-        own = runs[(runs["model"] == row) & (runs["outcome"] == "finished")]
+        ended = ("finished", "diverged") if column.startswith("stability.") else ("finished",)
+        own = runs[(runs["model"] == row) & runs["outcome"].isin(ended)]
         return {int(s): float(v) for s, v in zip(own["seed"], own[column], strict=True) if is_figure(v)}
 
     @staticmethod
     def _one_protocol(runs: pd.DataFrame, dataset: str, rows: Sequence[str], keys: Sequence[str]) -> None:
         own = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
         hashes = [c for c in map(str, own) if c.startswith("metrics.spaces.") and c.endswith(".hash")]
+        for key in keys:
+            if key not in own or own[key].isna().any():
+                raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {key}")
         for key in [*keys, *hashes]:
-            if key in own and (kinds := own[key].dropna().unique()).size > 1:
+            if (kinds := own[key].dropna().unique()).size > 1:
                 raise NotMeasuredError(f"{dataset}: {', '.join(rows)} differ in {key} ({', '.join(map(str, kinds))})")
+
+    def left_out(self, dataset: str, *rows: str) -> str:
+        """Which of the rows' runs did not finish, for the note of an effect; "" if all did."""
+        runs = self.results.of(dataset)
+        parts = []
+        for row in rows:
+            own = runs.loc[runs["model"] == row, "outcome"]
+            lost = own[own != "finished"].value_counts(sort=False)
+            parts += [f"{self.name(row)}: {n} of {len(own)} {outcome}" for outcome, n in lost.items()]
+        return ", ".join(parts)
+
+    def require_equal(self, dataset: str, rows: Sequence[str], column: str, what: str) -> None:
+        """Raise NotMeasuredError unless all finished runs of the rows have one and the same figure in a column."""
+        runs = self.results.of(dataset)
+        own = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
+        if column not in own or own[column].isna().any():
+            raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {column}")
+        if own[column].nunique() > 1:
+            each = own.groupby("model", sort=False)[column].unique()
+            said = ", ".join(f"{row} {' and '.join(f'{v:,}' for v in values)}" for row, values in each.items())
+            raise NotMeasuredError(f"{dataset}: {what} differ: {said}")
 
 
 def _too_few(runs: pd.DataFrame, dataset: str, rows: Sequence[str], column: str, found: int, seeds: int) -> str:
@@ -240,7 +267,8 @@ def times(
     a, b = evidence.figures(dataset, (larger, smaller), column)
     size = intervals.ratio(a, b)
     what = f"{label} of {evidence.name(larger)} over that of {evidence.name(smaller)}, {evidence.title(dataset)}"
-    return Effect(what, "times", size, 1.0, at_least, decide(size, 1.0, at_least))
+    note = evidence.left_out(dataset, larger, smaller)
+    return Effect(what, "times", size, 1.0, at_least, decide(size, 1.0, at_least), note=note)
 
 
 def points(
@@ -250,7 +278,8 @@ def points(
     a, b = evidence.figures(dataset, (larger, smaller), column)
     size = intervals.difference(a, b)
     what = f"{label} of {evidence.name(larger)} less that of {evidence.name(smaller)}, {evidence.title(dataset)}"
-    return Effect(what, "", size, 0.0, at_least, decide(size, 0.0, at_least))
+    note = evidence.left_out(dataset, larger, smaller)
+    return Effect(what, "", size, 0.0, at_least, decide(size, 0.0, at_least), note=note)
 
 
 def below(evidence: Evidence, dataset: str, column: str, label: str, of: str, over: str, bound: float) -> Effect:
@@ -258,7 +287,8 @@ def below(evidence: Evidence, dataset: str, column: str, label: str, of: str, ov
     a, b = evidence.figures(dataset, (of, over), column)
     size = intervals.ratio(a, b)
     what = f"{label} of {evidence.name(of)} over that of {evidence.name(over)}, {evidence.title(dataset)}"
-    return Effect(what, "times", size, 1.0, bound, decide_below(size, bound))
+    note = evidence.left_out(dataset, of, over)
+    return Effect(what, "times", size, 1.0, bound, decide_below(size, bound), note=note)
 
 
 def value(evidence: Evidence, dataset: str, column: str, label: str, row: str, unit: Unit, bound: float) -> Effect:
@@ -266,7 +296,8 @@ def value(evidence: Evidence, dataset: str, column: str, label: str, row: str, u
     (figures,) = evidence.figures(dataset, (row,), column)
     size = intervals.mean(figures)
     what = f"{label} of {evidence.name(row)}, {evidence.title(dataset)}"
-    return Effect(what, unit, size, bound, bound, decide_below(size, bound))
+    note = evidence.left_out(dataset, row)
+    return Effect(what, unit, size, bound, bound, decide_below(size, bound), note=note)
 
 
 def slower(slow: Json, fast: Json, images: Literal["first", "batch"]) -> Interval:
@@ -294,7 +325,9 @@ def find(claim: Claim, judge: Callable[[Evidence], list[Effect]], evidence: Evid
 
 def sentence(effects: Sequence[Effect]) -> str:
     """The effects in words, with their intervals."""
-    return "; ".join(f"{e.what}: {number(e)} ({e.verdict}, {e.size.n} {e.repeats})" for e in effects)
+    notes = [f"; {e.note}" if e.note else "" for e in effects]
+    said = (f"{e.what}: {number(e)} ({e.verdict}, {e.size.n} {e.repeats}" for e in effects)
+    return "; ".join(f"{effect}{note})" for effect, note in zip(said, notes, strict=True))
 
 
 def number(effect: Effect) -> str:

@@ -1,19 +1,20 @@
 """The surveys' sentences with their verdicts: a board, a figure a claim, and what is missing for the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from paragone import files, paths, registry
-from paragone.claims.base import SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
+from paragone.claims.base import PROTOCOL, SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
 from paragone.params import Params
-from paragone.report import scatter
+from paragone.report import scatter, wide
 from paragone.report.figures import STYLE, Plot
 from paragone.report.render import Grid, Line, Text
-from paragone.report.results import Results
+from paragone.report.results import Results, of_table
 from paragone.report.scatter import INK, PALETTE
 
 COLOURS = {
@@ -33,8 +34,16 @@ class Judged(NamedTuple):
 
 
 def judge(results: Results, params: Params) -> list[Judged]:
-    """Every claim, in order, put to the test by the runs and studies of one profile. Raises ValueError (see `find`)."""
-    evidence = Evidence(results, studies(results.root, params, results.profile))
+    """Every claim put to the test by what one profile has left so far: `judge_table` of its wide table and studies."""
+    return judge_table(wide.as_table(results.runs), studies(results.root, params, results.profile))
+
+
+def judge_table(table: pd.DataFrame, measured: Mapping[str, Json]) -> list[Judged]:
+    """Every claim, in order, put to the test by a wide table of runs and what studies measured, and by nothing else.
+
+    Raises wide.TableError for a table that cannot be judged: the sentence names the column and the remedy.
+    """
+    evidence = Evidence(of_table(table), measured)
     judged = []
     for name in registry.names("claims"):
         module = registry.load("claims", name)
@@ -51,6 +60,57 @@ def studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
     """What each study of the profile that has run measured. Raises ValueError for a file that is not whole."""
     written = {name: root / paths.study(profile, name) for name in params.get_profile(profile).studies}
     return {name: files.read_json(file) for name, file in written.items() if file.exists()}
+
+
+def judge_file(path: Path, folder: Path | None) -> tuple[Results, list[Judged]]:
+    """The results and verdicts of a saved table (runs.parquet) and of the studies' files (<name>.json) in a folder.
+
+    Raises ValueError: as `judge_table`; and for runs of one data set under several protocols, or that name none.
+    """
+    table = wide.read(path)
+    finished = table[table["outcome"] == "finished"]
+    for key in PROTOCOL:
+        if key not in table or finished[key].isna().any():
+            raise wide.TableError(
+                f"{path}: column '{key}' is missing or empty, so the protocol is not known; write the table anew with "
+                "`paragone report`"
+            )
+        for dataset, own in finished.groupby("dataset", sort=False):
+            if (kinds := own[key].unique()).size > 1:
+                raise wide.TableError(
+                    f"{path}: column '{key}' has {' and '.join(map(str, kinds))} for {dataset}: figures under two "
+                    "protocols do not compare; keep the runs of one"
+                )
+    if folder is not None and not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; studies stand in runs/<profile>/studies")
+    measured = {} if folder is None else {f.stem: files.read_json(f) for f in sorted(folder.glob("*.json"))}
+    return of_table(table), judge_table(table, measured)
+
+
+def records(judged: list[Judged]) -> list[Json]:
+    """The verdicts for machines: a record a claim, with its effects."""
+    return [
+        {
+            "claim": j.id,
+            "verdict": str(j.finding.verdict),
+            "sentence": j.claim.sentence,
+            "surveys": list(j.claim.surveys),
+            "reason": j.finding.reason,
+            "effects": [e._asdict() | {"size": e.size._asdict()} for e in j.finding.effects],
+        }
+        for j in judged
+    ]
+
+
+def effects_csv(judged: list[Judged]) -> str:
+    """The same as CSV, a line an effect; a claim without one has a line of its own."""
+    lines = []
+    for record in records(judged):
+        about = {key: record[key] for key in ("claim", "verdict", "sentence", "reason")}
+        for effect in record["effects"] or [{"size": {}, "verdict": None}]:
+            own = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
+            lines.append(about | own | effect["size"] | {"effect_verdict": effect["verdict"]})
+    return pd.DataFrame(lines).to_csv(index=False, float_format="%.10g")
 
 
 def grid(judged: list[Judged], results: Results) -> Grid:

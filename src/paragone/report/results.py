@@ -1,13 +1,11 @@
 """Read every run of a profile into one wide table: a row a run, flat column names, nothing left out.
 
-Columns are the keys of a run's files, joined by dots under the file's name: `train.seconds`, `sampling.latency_ms`,
-`metrics.spaces.clf-mnist-5k.fd`. `COLUMNS` says what the known ones mean; `describe` documents the whole table.
+Columns are the keys of a run's files, joined by dots under the file's name; `paragone.report.wide` says what they mean.
 """
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard, cast
 
@@ -15,55 +13,9 @@ import pandas as pd
 
 from paragone import files, paths, registry, stability
 from paragone.params import Params
+from paragone.report import wide
 
 Json = dict[str, Any]
-
-COLUMNS = {
-    "name": "data set/model/seed; also the name of its MLflow run",
-    "title": "the model's name as the field writes it",
-    "model": "the row's name in params.yaml",
-    "file": "the model that the row runs: the name of its file",
-    "family": "family of generators: the folder of the model's file",
-    "outcome": "finished, diverged, failed (a stage crashed), unfinished or not run",
-    "reason": "why the outcome is not `finished`",
-    "parents": "models of the same data set and seed that it starts from, as role=model",
-    "train_seconds_total": "seconds of training, those of its parents included",
-    "train.seconds": "seconds of training itself by the clock of `train.clock`, without set-up and checkpoints",
-    "train.clock": "cpu: CPU time of the process (one thread on a CPU); wall: wall time",
-    "train.images": "images drawn from the training set",
-    "train.kimg": "budget in thousands of images",
-    "train.images_per_second": "training throughput",
-    "train.parameters": "parameters of the model",
-    "train.peak_memory_mb": "peak memory of training, MB",
-    "train.commit": "git commit of the code",
-    "train.dirty": "whether tracked files differed from that commit",
-    "train.code": "fingerprint of the code that the training used",
-    "train.data": "content hash of the prepared data",
-    "train.plan.*": "training plan (paragone.models.base.Plan)",
-    "train.config.*": "the model's Config",
-    "train.*": "key of train.json",
-    "sampling.images_per_second": "sampling throughput at the batch of `sampling.batch`, images/s",
-    "sampling.clock": "as train.clock",
-    "sampling.latency_ms": "time to draw one image, ms, median",
-    "sampling.*": "key of sampling.json",
-    "metrics.n": "generated images that were evaluated",
-    "metrics.n_real": "real images in the reference",
-    "metrics.spaces.*.fd": "Frechet distance in this feature space",
-    "metrics.spaces.*.kid": "kernel distance (KID) in this feature space",
-    "metrics.spaces.*.precision": "precision (k = 5) in this feature space",
-    "metrics.spaces.*.recall": "recall (k = 5) in this feature space",
-    "metrics.spaces.*.density": "density (k = 5) in this feature space",
-    "metrics.spaces.*.coverage": "coverage (k = 5) in this feature space",
-    "metrics.modes.missing": "classes that the samples hardly show",
-    "metrics.rate.nats": "KL of the latents' posterior from their prior, mean over test images, nats",
-    "metrics.bits_per_dimension": "bound on the negative log-likelihood of test images, bits per dimension",
-    "metrics.*": "key of metrics.json (documented in paragone.evaluation)",
-    "stability.state": "healthy, unlearned, collapsed or diverged (paragone.stability)",
-    "stability.grad_*": "gradient norm of an optimiser over the training: median, 95th percentile, trend",
-    "stability.oscillation.*": "swing of an optimiser's loss around its trend, late in the training, relative",
-    "stability.*": "defined in paragone.stability",
-}
-"""What a column means; the first pattern that fits."""
 
 
 class DataSet(NamedTuple):
@@ -113,8 +65,20 @@ def read(root: Path, params: Params, profile: str) -> Results:
     ]
     _add_totals(rows, params, profile)
     datasets = [_dataset(root, params, profile, name) for name in chosen.datasets]
+    _add_floors(rows, datasets)
     _add_stability(root, rows, {d.name: d.floor or {} for d in datasets})
     return Results(root, profile, chosen.about, chosen.seeds, datasets, pd.DataFrame(rows, dtype=object))
+
+
+def of_table(table: pd.DataFrame) -> Results:
+    """The results of a wide table alone, as `wide.read` gives it: all that a claim is judged by. No files stand behind
+    it. Raises wide.TableError for one that `wide.check` refuses."""
+    wide.check(table)
+    runs = wide.plain(table)
+    titles = dict(zip(runs["dataset"], runs["dataset_title"], strict=True))
+    datasets = [DataSet(name, title, "", None, None, None, None) for name, title in titles.items()]
+    profile = str(runs["profile"].iloc[0]) if len(runs) else ""
+    return Results(Path(), profile, "", sorted(set(runs["seed"])), datasets, runs)
 
 
 def _object(file: Path) -> Json | None:
@@ -202,6 +166,15 @@ def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
                 row["reason"] = f"waits for its parent {model} ({outcome})"
 
 
+def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
+    """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to judge a run by."""
+    by_name = {d.name: d for d in datasets}
+    for row in rows:
+        own = by_name[row["dataset"]]
+        row["dataset_title"] = own.title
+        row |= {k: v for k, v in flatten(wide.FLOOR.rstrip("."), own.floor or {}) if is_figure(v)}
+
+
 def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:
     for row in rows:
         floor = dict(flatten("metrics", floors[row["dataset"]]))
@@ -230,33 +203,3 @@ def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:
         floor=_object(folder / "floor.json"),
         validation=_object(root / paths.validation(name)) or _object(root / paths.failed_validation(name)),
     )
-
-
-def as_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with one type a column, fit for parquet: where a key's values have several types, they are JSON text."""
-    table = runs.copy()
-    for column in table:
-        kinds = {type(v) for v in table[column].dropna()}
-        if kinds == {int}:
-            table[column] = table[column].astype("Int64")
-        elif kinds == {int, float} or kinds == {float}:
-            table[column] = table[column].astype("float64")
-        elif len(kinds) > 1:
-            table[column] = table[column].map(lambda v: None if pd.isna(v) else json.dumps(v))
-    return table
-
-
-def describe(runs: pd.DataFrame) -> str:
-    """The wide table's columns and their meaning, in Markdown."""
-    lines = [
-        "# Columns of runs.parquet",
-        "",
-        "One row a run (data set, model, seed).",
-        "",
-        "| column | meaning |",
-        "|---|---|",
-    ]
-    for column in runs.columns:
-        meaning = next((about for pattern, about in COLUMNS.items() if fnmatch(str(column), pattern)), "of params.yaml")
-        lines.append(f"| `{column}` | {meaning} |")
-    return "\n".join(lines) + "\n"

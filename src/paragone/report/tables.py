@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections import Counter
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import pandas as pd
 from scipy import stats
@@ -140,7 +140,7 @@ def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
     for column in shown:
         if column.source in group:
             kept = finished if len(finished) else _cost_only(group, column)
-            measured = [row for row in kept.to_dict("records") if is_figure(row[column.source])]
+            measured = [row for row in cast(list[Json], kept.to_dict("records")) if is_figure(row[column.source])]
             values = [float(row[column.source]) * column.scale for row in measured]
             if values and column.setting:
                 cells[column.key] = Cell(statistics.mean(values))

@@ -17,6 +17,7 @@ from paragone.report import (
     survey_pages,
     tables,
     terminal,
+    wide,
 )
 from paragone.report.pages.base import Report
 from paragone.report.studies import base as studies
@@ -108,6 +109,6 @@ def _write_tables(folder: Path, report: Report) -> None:
     files.write_text(folder / "lineage.tex", latex.latex(lineage, "lineage"))
     shown = [published.markdown(d.title, p) for d in found.datasets if len((p := published.load(d.loader)).figures)]
     files.write_text(folder / "published.md", "\n".join(shown) or "Nothing was published on these data sets.\n")
-    wide = results.as_table(found.runs)
-    files.write(folder / "runs.parquet", partial(wide.to_parquet, index=False))
-    files.write_text(folder / "runs.md", results.describe(wide))
+    runs = wide.as_table(found.runs)
+    files.write(folder / "runs.parquet", partial(wide.write, runs))
+    files.write_text(folder / "runs.md", wide.describe(runs))

@@ -1,0 +1,82 @@
+"""Verdicts from a saved table: the same as from the files, for machines too, and what is refused."""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from paragone.claims.base import PROTOCOL
+from paragone.report import claims, wide
+from paragone.report.claims import Judged
+
+
+@pytest.fixture(scope="module")
+def judged(project) -> list[Judged]:
+    return claims.judge(project.found, project.params)
+
+
+@pytest.fixture
+def saved(project, tmp_path: Path) -> Path:
+    wide.write(wide.as_table(project.found.runs), tmp_path / "runs.parquet")
+    return tmp_path / "runs.parquet"
+
+
+def change(saved: Path, **columns: object) -> None:
+    table = wide.read(saved)
+    gans = (table["model"] == "gan") & (table["seed"] == 1)
+    for column, value in columns.items():
+        table.loc[gans, column.replace("__", ".")] = value
+    wide.write(table, saved)
+
+
+def test_a_saved_table_gives_the_verdicts_of_the_files(saved, judged):
+    found, again = claims.judge_file(saved, None)
+    assert again == judged
+    assert found.profile == "quick"
+    assert {j.finding.verdict for j in again} > {"supported", "not yet measured"}
+
+
+def test_studies_are_read_beside_it(saved, tmp_path):
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    sets = {
+        name: [{"is": 9.0, "fd": fd, "ssim": 0.5, "coverage": 0.5}] * 3 for name, fd in (("real", 1), ("repeated", 9))
+    }
+    (folder / "blind_scores.json").write_text(json.dumps({"datasets": {"mnist-5k": {"sets": sets}}}))
+    by_id = {j.id: j.finding for j in claims.judge_file(saved, folder)[1]}
+    assert by_id["C32"].verdict == "supported"
+    with pytest.raises(ValueError, match=r"none: no such folder; studies stand in runs/<profile>/studies"):
+        claims.judge_file(saved, tmp_path / "none")
+
+
+def test_mixed_protocols_are_refused(saved):
+    change(saved, metrics__n=500)
+    with pytest.raises(ValueError, match=r"column 'metrics\.n' has 1000 and 500 for mnist-5k.*keep the runs of one"):
+        claims.judge_file(saved, None)
+
+
+@pytest.mark.parametrize("key", PROTOCOL)
+def test_a_table_that_does_not_say_its_protocol_is_refused(saved, key):
+    wide.write(wide.read(saved).drop(columns=key), saved)
+    with pytest.raises(ValueError, match=f"column '{key}' is missing or empty, so the protocol is not known; write"):
+        claims.judge_file(saved, None)
+
+
+def test_a_protocol_that_is_empty_for_one_run_is_refused(saved):
+    change(saved, train__data=None)
+    with pytest.raises(ValueError, match=r"column 'train\.data' is missing or empty"):
+        claims.judge_file(saved, None)
+
+
+def test_machines_get_every_effect(judged):
+    effects = [e for j in judged for e in j.finding.effects]
+    assert json.loads(json.dumps(claims.records(judged)))[2]["claim"] == "C03"
+    frame = pd.read_csv(io.StringIO(claims.effects_csv(judged)))
+    assert frame["value"].notna().sum() == len(effects)
+    assert set(frame["claim"]) == {j.id for j in judged}
+    first = frame[frame["claim"] == "C03"].iloc[0]
+    size = next(j for j in judged if j.id == "C03").finding.effects[0].size
+    assert [first["value"], first["low"], first["high"], first["n"]] == pytest.approx(list(size))
+    assert (first["verdict"], first["effect_verdict"], first["unit"]) == ("supported", "supported", "times")
