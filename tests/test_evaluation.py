@@ -16,6 +16,7 @@ from paragone.datasets.base import ImageSet
 from paragone.extractors import classifier
 from paragone.extractors.base import Extractor
 from paragone.models.base import Batch, Model, Spec, Update
+from paragone.report import results, wide
 
 CPU = torch.device("cpu")
 CLASSES = 4
@@ -78,6 +79,15 @@ def test_every_figure_says_of_how_many_images_and_in_which_space(whole: Set) -> 
     for key in ("is", "modes"):
         assert (result[key]["n"], result[key]["space"]) == (100, "clf-bars")
     assert result["duplicates"]["n"] == result["nearest_train"]["n"] == 100
+
+
+def test_every_figure_is_a_known_column_of_the_wide_table(whole: Set) -> None:
+    measured = evaluation.evaluate(bars(100, 2).images, whole.reference, whole.extractors, CPU, bars(100, 2).labels)
+    for model in (Mirror(), Sorter(), Codes()):
+        measured |= evaluation.abilities(model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels)
+    assert {"rate", "clustering", "codebook", "label_accuracy", "reconstruction"} <= set(measured)
+    for column, _ in results.flatten("metrics", measured):
+        assert wide.meaning(column) is not None, f"{column}: describe it in paragone.report.wide.COLUMNS"
 
 
 def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:
@@ -252,6 +262,15 @@ class Sorter(Model):
 
     def cluster(self, x: Tensor) -> Tensor:
         return 9 - (x[:, 0] > 0).sum((1, 2)) // 32
+
+
+class Codes(Model):
+    """Codes an image by how light it is."""
+
+    codebook_size = 8
+
+    def codes(self, x: Tensor) -> Tensor:
+        return ((x.mean((1, 2, 3)) + 1) * 4).long().clamp(0, 7).view(-1, 1, 1)
 
 
 def test_categories_are_judged_by_the_labels(whole: Set) -> None:

@@ -43,6 +43,19 @@ def test_a_share_of_none_still_has_an_upper_end() -> None:
     assert found.high == pytest.approx(0.5615, abs=1e-3)  # Wilson: z^2 / (n + z^2)
 
 
+def test_the_interval_of_a_difference_of_shares_is_newcombes() -> None:
+    """Newcombe 1998, table II, the example 56/70 - 48/80 by method 10."""
+    found = intervals.share_difference((56, 70), (48, 80))
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    back = intervals.share_difference((48, 80), (56, 70))
+    assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_the_interval_of_an_estimate_with_an_error_is_normal() -> None:
+    assert intervals.normal(5, 1)[:3] == pytest.approx((5, 5 - 1.959964, 5 + 1.959964))
+
+
 def test_the_interval_covers_the_truth_about_95_times_in_100() -> None:
     draw = np.random.default_rng(0)
     inside = [i.low <= 1 <= i.high for i in (intervals.mean(draw.normal(1, 2, 4)) for _ in range(2000))]

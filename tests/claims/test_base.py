@@ -1,5 +1,6 @@
 """Verdicts: the rule, how several combine, and that nothing missing or mixed ever gets one."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -89,6 +90,59 @@ def test_mixed_protocols_are_no_evidence(evidence: Evidence, column: str, value:
     mixed = changed(evidence, evidence.results.runs["name"] == "mnist-5k/gan/1", column, value)
     with pytest.raises(NotMeasuredError, match=f"gan, dcgan differ in {column}"):
         mixed.figures("mnist-5k", ("gan", "dcgan"), "metrics.spaces.clf-mnist-5k.fd")
+
+
+@pytest.mark.parametrize("column", ["metrics.n", "metrics.n_real", "metrics.reference_split", "train.data"])
+def test_a_run_that_does_not_say_its_protocol_is_no_evidence(evidence: Evidence, column: str) -> None:
+    silent = changed(evidence, evidence.results.runs["name"] == "mnist-5k/gan/1", column, None)
+    with pytest.raises(NotMeasuredError, match=f"some run of gan, dcgan does not say its {column}"):
+        silent.figures("mnist-5k", ("gan", "dcgan"), "metrics.spaces.clf-mnist-5k.fd")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "sentence"),
+    [
+        ("failed", "train: MemoryError", r"'gan' finished 2 seeds of at least 3 \(seed 1 failed: train: MemoryError\)"),
+        ("not run", "its training has not run yet", r"seed 1 not run: its training has not run yet"),
+        ("unfinished", "trained, not sampled yet", r"seed 1 unfinished: trained, not sampled yet"),
+        ("diverged", "loss/d became nan", r"seed 1 diverged: loss/d became nan"),
+    ],
+)
+def test_runs_that_are_missing_make_no_verdict_and_the_reason_is_theirs(
+    evidence: Evidence, outcome: str, reason: str, sentence: str
+) -> None:
+    one = evidence.results.runs["name"] == "mnist-5k/gan/1"
+    without = changed(changed(evidence, one, "outcome", outcome), one, "reason", reason)
+    module = registry.load("claims", "c03_dcgan_over_gan")
+    finding = base.find(module.CLAIM, module.judge, without)
+    assert finding.verdict is Verdict.UNMEASURED
+    assert re.search(sentence, finding.reason)
+    assert not finding.effects
+
+
+def test_seeds_that_diverged_beside_three_that_finished_are_told(tmp_path: Path) -> None:
+    params = sample_project.make(tmp_path, seeds=(0, 1, 2, 3), datasets=("mnist-5k",))
+    found = Evidence(results.read(tmp_path, params, "quick"), {})
+    effect = base.times(found, "mnist-5k", "metrics.spaces.clf-mnist-5k.fd", "FD-clf", "wgan_gp", "dcgan", 1.1)
+    assert effect.size.n == 3  # seed 1 diverged
+    assert effect.note == "WGAN-GP: 1 of 4 diverged"
+    assert base.sentence([effect]).endswith("(supported, 3 seeds; WGAN-GP: 1 of 4 diverged)")
+    whole = base.times(found, "mnist-5k", "metrics.spaces.clf-mnist-5k.fd", "FD-clf", "gan", "dcgan", 1.1)
+    assert whole.note == ""
+
+
+def test_the_stability_of_a_run_that_diverged_counts(evidence: Evidence) -> None:
+    """Its curve is measured until then, and says more than those of runs that went well."""
+    column = "stability.grad_p95.adversary"
+    (figures,) = evidence.figures("mnist-5k", ("wgan_gp",), column)
+    assert len(figures) == 3
+
+
+def test_unequal_budgets_are_named(evidence: Evidence) -> None:
+    evidence.require_equal("mnist-5k", ("gan", "dcgan"), "train.images", "training images")
+    other = changed(evidence, evidence.results.runs["model"] == "gan", "train.images", 80_000)
+    with pytest.raises(NotMeasuredError, match="training images differ: gan 80,000, dcgan 100,000"):
+        other.require_equal("mnist-5k", ("gan", "dcgan"), "train.images", "training images")
 
 
 def test_times_on_different_hardware_are_no_evidence(evidence: Evidence) -> None:

@@ -46,7 +46,7 @@ def measure(work: Work) -> dict[str, Any]:
     The figures: missing classes, their share, how many chance alone misses (ideal), counted, kl, n (see
     `paragone.metrics.modes`). A run that diverged has none.
     """
-    options, device = work.options, hardware.device()
+    options, runs, device = work.options, _runs(work), hardware.device()
     prepared = work.root / paths.prepared(options.dataset)
     train, test = datasets.load(prepared, "train"), datasets.load(prepared, "test")
     if train.labels is None:
@@ -55,7 +55,7 @@ def measure(work: Work) -> dict[str, Any]:
         )
     (extractor,) = evaluation.load_extractors(work.root, options.dataset, [SPACE]).values()
     found: dict[str, Any] = {row: [] for row in options.rows}
-    for run in _runs(work):
+    for run in runs:
         net, meta = checkpoint.load_model(work.root / run.weights)
         about = {"seed": run.seed, "outcome": meta["outcome"], "reason": meta["reason"]}
         if meta["outcome"] == "finished":
