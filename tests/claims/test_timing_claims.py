@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import sample_project
-from paragone import registry
+from paragone import intervals, registry
 from paragone.claims.base import Evidence, Finding, Verdict, find
 from paragone.report import results
 
@@ -33,20 +33,32 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> results.Results:
     return results.read(root, params, "quick")
 
 
-def judged(runs: results.Results, name: str, study: dict[str, Any]) -> Finding:
+def judged(runs: results.Results, name: str, study: dict[str, Any], missing: float = 0.5) -> Finding:
     module = registry.load("claims", name)
-    return find(module.CLAIM, module.judge, Evidence(runs, {"sampling_time": study}))
+    modes = [{"seed": seed, "outcome": "finished", "missing_share": missing} for seed in range(3)]
+    studies = {"sampling_time": study, "mode_coverage": {"dataset": "mnist-5k", "rows": {"dcgan": modes}}}
+    return find(module.CLAIM, module.judge, Evidence(runs, studies))
 
 
 def test_dcgans_milliseconds_are_of_the_clock_that_the_study_names(runs: results.Results) -> None:
     finding = judged(runs, "c15_dcgan_fast_and_fragile", timed())
-    (effect,) = finding.effects
+    effect, _ = finding.effects
     assert effect.size.value == pytest.approx(2.0)
-    assert (effect.size.n, effect.repeats, finding.verdict) == (4, "rounds", Verdict.SUPPORTED)
+    assert (effect.size.n, effect.repeats, effect.verdict) == (4, "rounds", Verdict.SUPPORTED)
     slow = judged(runs, "c15_dcgan_fast_and_fragile", timed(rows={"dcgan": row(0.02, 1)}))
-    assert slow.verdict is Verdict.CONTRADICTED
+    assert slow.effects[0].verdict is Verdict.CONTRADICTED
     by_wall = judged(runs, "c15_dcgan_fast_and_fragile", {**timed(), "clock": "wall"})
     assert by_wall.effects[0].size.value == pytest.approx(6.0)
+
+
+def test_dcgans_crashes_are_runs_that_lack_modes(runs: results.Results) -> None:
+    fragile = judged(runs, "c15_dcgan_fast_and_fragile", timed(), missing=0.5)
+    assert fragile.effects[1].size == intervals.share(3, 3)
+    assert fragile.verdict is Verdict.SUPPORTED
+    steady = judged(runs, "c15_dcgan_fast_and_fragile", timed(), missing=0.05)
+    assert steady.effects[1].size == intervals.share(0, 3)
+    assert steady.verdict is Verdict.UNCERTAIN  # none of three: up to 56 %
+    assert "DCGAN 0 of 3 on MNIST-5K" in steady.reason
 
 
 def test_ddpm_is_judged_by_its_steps(runs: results.Results) -> None:

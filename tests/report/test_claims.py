@@ -31,8 +31,8 @@ def change(saved: Path, **columns: object) -> None:
     wide.write(table, saved)
 
 
-def test_a_saved_table_gives_the_verdicts_of_the_files(saved, judged):
-    found, again = claims.judge_file(saved, None)
+def test_a_saved_table_gives_the_verdicts_of_the_files(project, saved, judged):
+    found, again = claims.judge_file(saved, project.root / "runs/quick/studies")
     assert again == judged
     assert found.profile == "quick"
     assert {j.finding.verdict for j in again} > {"supported", "not yet measured"}
