@@ -49,7 +49,7 @@ def test_a_study_that_has_not_run_has_its_stage(tmp_path):
     found = results.read(tmp_path, params, "quick")
     need = {n.id: n for n in claim_plan.needs(claims.judge(found, params), found, params)}["C31"]
     assert need.missing == ["study sample_size: has not run"]
-    assert need.commands == [".venv/bin/dvc repro dvc.yaml:study-sample_size"]
+    assert need.commands == ['PATH="$PWD/.venv/bin:$PATH" dvc repro dvc.yaml:study-sample_size']
 
 
 def test_what_has_to_be_written_first_has_no_command(needs):

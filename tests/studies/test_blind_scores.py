@@ -1,11 +1,15 @@
 """The study of what scores cannot see, on images small enough to know the answer."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 import squares
 from paragone import files, paths
 from paragone.stages import classifier, reference, study
+from paragone.studies import blind_scores
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,16 @@ def means(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float
     sets = found["datasets"]["squares"]["sets"]
     assert {len(rows) for rows in sets.values()} == {3}
     return {name: {k: float(np.mean([f[k] for f in rows])) for k in rows[0]} for name, rows in sets.items()}
+
+
+def test_sets_without_classes_or_with_too_many_are_left_out_by_name(tmp_path: Path) -> None:
+    squares.prepare(tmp_path, labelled=False)
+    with pytest.raises(ValueError, match="no data set is fit for it: squares: it has no labels"):
+        study.run(tmp_path, squares.params(studies={"blind_scores": {}}), "small", "blind_scores")
+    labels = torch.arange(100).repeat(5)
+    assert blind_scores._unfit(labels, blind_scores.Options(n=500, kept=2)) == ""
+    sentence = "500 images of 100 classes leave fewer than 6 each; raise n"
+    assert blind_scores._unfit(labels, blind_scores.Options(n=500, kept=3)) == sentence
 
 
 def test_the_inception_score_misses_what_coverage_sees(means: dict[str, dict[str, float]]) -> None:

@@ -42,7 +42,7 @@ def _need(judged: Judged, results: Results, params: Params) -> Need:
     if undone:
         commands.append(f".venv/bin/python -m flows.benchmark --profile {profile} --models {','.join(undone)}")
     trunk = paths.trunk(profile, params.profile)
-    commands += [f".venv/bin/dvc repro {trunk}:study-{name}" for name in late]
+    commands += [f'PATH="$PWD/.venv/bin:$PATH" dvc repro {trunk}:study-{name}' for name in late]
     return Need(judged.id, reason, missing, commands)
 
 

@@ -44,14 +44,17 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{data set: {"real" | "repeated" | "blurred": [{draw, is, fd, coverage, ssim}]}}."""
+    """{data set: {"real" | "repeated" | "blurred": [{draw, is, fd, coverage, ssim}]}}; left_out: {data set: why}."""
     options, device = work.options, hardware.device()
     found: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     for dataset in work.datasets:
         prepared = work.root / paths.prepared(dataset)
         train, test = datasets.load(prepared, "train"), datasets.load(prepared, "test")
-        if test.labels is None:
+        if reason := _unfit(test.labels, options):
+            left_out[dataset] = reason
             continue
+        assert test.labels is not None
         (extractor,) = evaluation.load_extractors(work.root, dataset, [SPACE]).values()
         loaded = evaluation.load(work.root / paths.reference(work.profile, dataset), {extractor.name: extractor}, train)
         space = loaded.spaces[extractor.name]
@@ -60,7 +63,22 @@ def measure(work: Work) -> dict[str, Any]:
             for name, images in _sets(test.images, test.labels, options, draw).items():
                 rows[name].append({"draw": draw, **_scores(images, space, extractor, options.sigma, device)})
         found[dataset] = {"space": extractor.name, "n_real": space.statistics.n, "sets": rows}
-    return {"n": options.n, "kept": options.kept, "sigma": options.sigma, "draws": options.draws, "datasets": found}
+    if not found:
+        raise ValueError(
+            f"study blind_scores: no data set is fit for it: {'; '.join(map(': '.join, left_out.items()))}"
+        )
+    said = {"n": options.n, "kept": options.kept, "sigma": options.sigma, "draws": options.draws}
+    return {**said, "datasets": found, "left_out": left_out}
+
+
+def _unfit(labels: Tensor | None, options: Options) -> str:
+    """Why a data set cannot be measured: no classes, or too many for a set to hold any of them repeated; else ""."""
+    if labels is None:
+        return "it has no labels"
+    classes = len(labels.unique())
+    if options.n // classes < 2 * options.kept:
+        return f"{options.n} images of {classes} classes leave fewer than {2 * options.kept} each; raise n"
+    return ""
 
 
 def _sets(images: Tensor, labels: Tensor, options: Options, draw: int) -> dict[str, Tensor]:
