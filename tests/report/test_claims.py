@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from paragone.claims.base import PROTOCOL
+from paragone.evidence import PROTOCOL
 from paragone.report import claims, wide
 from paragone.report.claims import Judged
 

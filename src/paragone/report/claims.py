@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from paragone import files, paths, registry
-from paragone.claims.base import PROTOCOL, SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
+from paragone.claims.base import SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
+from paragone.evidence import PROTOCOL
 from paragone.params import Params
 from paragone.report import scatter, wide
 from paragone.report.figures import STYLE, Plot
