@@ -126,7 +126,7 @@ def grid(judged: list[Judged], results: Results) -> Grid:
     ]  # fmt: skip
     caption = [
         f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
-        "Intervals are at 95 %, paired by seed or, of studies, over draws.",
+        "Intervals are at 95 %, paired by seed; of studies over draws or rounds, of crashes over runs.",
         "Each rule was stated before the runs that decide it.",
         *(f"{key}: {title}." for key, title in SURVEYS.items()),
     ]

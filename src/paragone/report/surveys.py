@@ -71,7 +71,7 @@ def sentence_grid(survey: str, results: Results, judged: list[Judged]) -> Grid:
     caption = [
         f"{SURVEYS[survey]}.",
         f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
-        "Intervals are at 95 %, paired by seed or, of studies, over draws.",
+        "Intervals are at 95 %, paired by seed; of studies over draws or rounds, of crashes over runs.",
     ]
     headers = ["Claim", "Verdict", "Sentence", "Evidence"]
     return Grid(f"Sentences of {survey}", headers, [""] * 4, [False] * 4, lines, caption)

@@ -53,6 +53,14 @@ def test_a_claim_of_a_study_shows_the_studys_figures(report_folder):
 def test_one_that_is_not_measured_says_why(report_folder):
     page = read(report_folder / "site/claims/c06.html")
     assert "not yet measured" in page.words
-    assert "profile quick has no row 'wgan'" in page.words
+    assert "study 'mode_coverage' of profile quick has not run" in page.words
     assert "wgan (not in this profile)" in page.words
     assert page.count["table"] == 0
+
+
+def test_what_an_effect_leaves_out_or_counts_together_stands_with_it(project):
+    found = Effect("Runs that crash", "%", Interval(0.5, 0.2, 0.8, 6), 0.3, 0.3, Verdict.UNCERTAIN, "runs", "")
+    noted = found._replace(note="GAN 1 of 3 on MNIST-5K, 2 of 3 on FASHION-MNIST")
+    assert claims._effects((found,)).lines[0].cells[0].text == "Runs that crash"
+    line = claims._effects((noted,)).lines[0]
+    assert line.cells[0].text == "Runs that crash (GAN 1 of 3 on MNIST-5K, 2 of 3 on FASHION-MNIST)"

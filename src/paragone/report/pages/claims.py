@@ -86,7 +86,8 @@ def _entry(site: Site, j: Judged) -> Json:
 
 
 def _datasets(site: Site, effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
-    """Title and page of the data sets that the effects name; of titles that hold one another, the longest."""
+    """Title and page of the data sets that the effects name; of titles that hold one another, the longest. A note lists
+    several where their runs are counted together."""
     datasets = site.report.results.datasets
     named = {}
     for effect in effects:
@@ -94,6 +95,7 @@ def _datasets(site: Site, effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
         if within:
             longest = max(within, key=lambda d: len(d.title))
             named[longest.title] = base.data_page(longest.name)
+        named |= {d.title: base.data_page(d.name) for d in datasets if f" on {d.title}" in effect.note}
     return list(named.items())
 
 
@@ -112,9 +114,8 @@ def _effects(effects: tuple[Effect, ...]) -> Grid:
         factor = 100 if e.unit == "%" else 1
         bounds = [Text(f"{factor * v:g}", value=v) for v in (e.neutral, e.at_least)]
         n = Text(f"{e.size.n} {e.repeats}")
-        lines.append(
-            Line("model", [Text(e.what), Text(number(e), value=e.size.value), *bounds, n, Text(str(e.verdict))])
-        )
+        what = Text(f"{e.what} ({e.note})" if e.note else e.what)
+        lines.append(Line("model", [what, Text(number(e), value=e.size.value), *bounds, n, Text(str(e.verdict))]))
     abouts = ["", "estimate, with its interval at 95 %", "the size that means no effect",
               "the size or the bound that the rule names", "what the interval is over", ""]  # fmt: skip
     return Grid("Effects", headers, abouts, [h in ("Size", "No effect", "Counts from") for h in headers], lines, [])
