@@ -4,8 +4,10 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from paragone.evidence import PROTOCOL
 from paragone.report import claims, wide
@@ -36,6 +38,24 @@ def test_a_saved_table_gives_the_verdicts_of_the_files(project, saved, judged):
     assert again == judged
     assert found.profile == "quick"
     assert {j.finding.verdict for j in again} > {"supported", "not yet measured"}
+
+
+def test_pandas_alone_makes_the_same_of_the_table(saved, judged):
+    """C03, by hand: the logarithms of the ratios, paired by seed, and Student's t."""
+    table = pd.read_parquet(saved).query("outcome == 'finished'")
+    effects = next(j for j in judged if j.id == "C03").finding.effects
+    hand = []
+    for dataset in ("mnist-5k", "fashion-mnist"):
+        for space in (f"clf-{dataset}", "lite0-64"):
+            by_seed = table[table["dataset"] == dataset].pivot(
+                index="seed", columns="model", values=f"metrics.spaces.{space}.fd"
+            )
+            logs = np.log(by_seed["gan"] / by_seed["dcgan"])
+            half = stats.t.ppf(0.975, len(logs) - 1) * logs.std() / len(logs) ** 0.5
+            hand.append(np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]))
+    assert np.array([e.size[:3] for e in effects]) == pytest.approx(np.array(hand))
+    labels = table["floor.spaces.clf-mnist-5k.fd"].dropna().unique()
+    assert list(labels) == [0.8]  # what real images score stands in every row
 
 
 def test_studies_are_read_beside_it(saved, tmp_path):

@@ -19,7 +19,11 @@ def test_figures_stand_beside_the_floors_with_their_rank(project, report):
     steady = stability.grid(project.found, project.found.datasets[0])
     grid = models.figures_of(report.tables["mnist-5k"], "dcgan", steady, "DCGAN")
     found = lines(grid)
-    assert found["FD-clf ↓"][:3] == ["9.45 ± 1.12", "0.80 ± 0.08†", "3 of 7"]  # behind DDPM and DDIM; WGAN-GP lost a seed
+    assert found["FD-clf ↓"][:3] == [
+        "9.45 ± 1.12",
+        "0.80 ± 0.08†",
+        "3 of 7",
+    ]  # behind DDPM and DDIM; WGAN-GP lost a seed
     assert found["Sampling (images/s) ↑"][2] == "3 of 7"
     assert found["Samples (n)"][2] == ""  # a setting has no rank
     assert found["Diverged (%)"][0] == "0 [0, 56]"
