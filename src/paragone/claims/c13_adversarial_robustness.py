@@ -1,15 +1,37 @@
-"""C13: not yet measured; what it would take stands below."""
+"""C13: accuracy under attack with dropout, with batch norm, with adversarial training, less that of a plain network."""
 
-from paragone.claims.base import Claim, Effect, Evidence, NotMeasuredError
+from paragone import intervals
+from paragone.claims.base import SEEDS, Claim, Effect, Evidence, NotMeasuredError, decide
+
+NETWORKS = ("encoder", "discriminator")
+DEFENCES = ("dropout", "batch norm", "adversarial training")
+POINTS = 0.05  # of accuracy that count
 
 CLAIM = Claim(
     surveys=("li",),
     sentence="Adversarial training, dropout or batch norm make image models more resilient to adversarial samples.",
-    measured="To be measured: accuracy of encoders and discriminators under attack, with and without each.",
-    rule="To be stated before the first run.",
-    lacks="no study of attacks yet",
+    measured="Share of test images that a network still classifies after every attack (FGSM, PGD, longer PGD with "
+    "restarts, images made against another network) within 0.1 of each pixel's range: an encoder with the "
+    "convolutions of the data set's classifier, and a discriminator with DCGAN's that tells real images from a row's "
+    "samples; with dropout, batch norm or adversarial training, less the same network without.",
+    rule="For each of the three and each network: supported where it gains at least 5 points and the interval over "
+    "seeds lies above 0; contradicted where the interval lies below 5 points.",
+    studies=("robustness",),
 )
 
 
 def judge(evidence: Evidence) -> list[Effect]:
-    raise NotMeasuredError(CLAIM.lacks)
+    found = evidence.study("robustness")
+    if len(found["seeds"]) < SEEDS:
+        raise NotMeasuredError(f"study 'robustness' has {len(found['seeds'])} seeds; it takes at least {SEEDS}")
+    effects = []
+    for network in NETWORKS:
+        survived = {defence: [r["survived"] for r in rows] for defence, rows in found["networks"][network].items()}
+        for defence in DEFENCES:
+            size = intervals.difference(survived[defence], survived["plain"])
+            what = (
+                f"Accuracy under attack (eps {found['eps']:g}) of the {network} with {defence} less that without, "
+                f"{evidence.title(found['dataset'])}"
+            )
+            effects.append(Effect(what, "%", size, 0.0, POINTS, decide(size, 0.0, POINTS)))
+    return effects
