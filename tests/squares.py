@@ -40,10 +40,10 @@ def squares(split: str, n: int, labelled: bool) -> Part:
     return Part(split, images, labels if labelled else None, "squares", np.arange(n))
 
 
-def prepare(root: Path, labelled: bool = True) -> None:
+def prepare(root: Path, labelled: bool = True, test: int = 60) -> None:
     names = ("small", "large") if labelled else ()
     loader = Loader(title="Squares", licence="none", citation="none", class_names=names, sources={})
-    parts = (squares("train", 200, labelled), squares("test", 60, labelled))
+    parts = (squares("train", 200, labelled), squares("test", test, labelled))
     facts = {"name": "squares", "title": "Squares", "loader": "squares", "source": "generated"}
     prepared.write(root / paths.prepared("squares"), Upstream(parts, exact=True), loader, 32, facts)
 

@@ -1,0 +1,190 @@
+"""A GAN that starts from finished weights of another data set, against the same one from scratch.
+
+As Wang et al. 2018 (https://arxiv.org/abs/1805.01677) transfer them, generator and discriminator both start from the
+weights that a row of the profile reached on `source`; the optimisers start fresh. Both arms see the same images of
+`target` in the same order, with the same noise, for an equal budget there: what the pre-trained arm saw of `source`
+comes on top, and `pretrained_kimg` says how much that was. Weights are not averaged, which would hide swings; those of
+the source are as its row left them (averaged, if its plan averages).
+
+    points        at each: Frechet distance, precision, recall, density and coverage of n samples in the space of the
+                  data set's classifier, and how many classes are missing. At 0 kimg nothing of `target` was seen
+    peaks         of the generator's gradient norm over the first `early_kimg`: 95th percentile over median
+    oscillation   of the discriminator's loss over the first `early_kimg` (`paragone.stability`)
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+
+from paragone import checkpoint, evaluation, files, hardware, paths, registry, sampling, stability
+from paragone.datasets import base as datasets
+from paragone.datasets.base import ImageSet
+from paragone.extractors.base import Extractor
+from paragone.metrics.base import Classified, Embedded
+from paragone.models.base import Model, Plan, Spec
+from paragone.seeding import Stream, seed_all
+from paragone.studies.base import Work
+from paragone.training import Outcome, fit
+
+SPACE = "classifier"
+ARMS = ("scratch", "pretrained")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    row: str = "dcgan"  # two optimisers: discriminator and generator
+    source: str = "stacked-mnist"
+    target: str = "shapes"
+    kimg: float = 20.0  # of target, for both arms
+    early_kimg: float = 5.0
+    points: tuple[float, ...] = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)  # kimg; early_kimg and kimg among them
+    batch: int = 32
+    n: int = 1000  # samples at each point
+
+
+class Judge(NamedTuple):
+    """What samples of the target are measured against."""
+
+    extractor: Extractor
+    space: evaluation.Space
+    shares: torch.Tensor  # (K,) of the real classes
+
+
+def depends(work: Work) -> list[Path]:
+    """The row's models on the source, the target's data, classifier and reference."""
+    target = work.options.target
+    judged = [paths.prepared(target), paths.classifier(target), paths.reference(work.profile, target)]
+    return [*judged, *(p for run in _runs(work) for p in (run.weights, run.training))]
+
+
+def _runs(work: Work) -> list[paths.Run]:
+    """The row's runs on the source. Raises ValueError if there are none, or the target is not of the profile."""
+    options: Options = work.options
+    where = f"params.yaml: profiles.{work.profile}.studies.pretraining"
+    found = [run for run in work.runs(options.row) if run.dataset == options.source]
+    if not found:
+        raise ValueError(f"{where}.source: '{options.row}' does not run on '{options.source}'; let it, or name another")
+    if options.target not in work.datasets:
+        raise ValueError(f"{where}.target: '{options.target}' is not a data set of the profile; add it")
+    if missing := {0.0, options.early_kimg, options.kimg} - set(options.points):
+        raise ValueError(f"{where}.points: {list(options.points)} lack {min(missing):g}; add it")
+    return found
+
+
+def measure(work: Work) -> dict[str, Any]:
+    """{arms: {"scratch" | "pretrained": [{seed, outcome, reason, peaks, oscillation, points: [{at, kimg, fd, ...}],
+    curve: {column: values}}]}, floor: {fd, ...} of real test images}."""
+    options, runs = work.options, _runs(work)
+    target = work.root / paths.prepared(options.target)
+    data = datasets.load(target, "train")
+    judge = _judge(work, data)
+    arms: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    seen = []
+    for run in runs:
+        for arm in ARMS:
+            model = _start(work.root / run.weights, data.spec, run.seed, arm)
+            arms[arm].append({"seed": run.seed, **_train(model, data, judge, run.seed, options)})
+        seen.append(files.read_json(work.root / run.training)["kimg"])
+    real = evaluation.choose(datasets.load(target, "test").images, options.n)
+    names = ("row", "source", "target", "kimg", "early_kimg", "points", "batch", "n")
+    return {
+        **{name: getattr(options, name) for name in names},
+        "seeds": work.seeds,
+        "pretrained_kimg": max(seen),
+        "space": judge.extractor.name,
+        "n_real": judge.space.statistics.n,
+        "device": hardware.device_name(hardware.device()),
+        "floor": _figures(real, judge),
+        "arms": arms,
+    }
+
+
+def _judge(work: Work, train: ImageSet) -> Judge:
+    target = work.options.target
+    extractors = evaluation.load_extractors(work.root, target, [SPACE])
+    reference = evaluation.load(work.root / paths.reference(work.profile, target), extractors, train)
+    ((name, extractor),) = extractors.items()
+    return Judge(extractor, reference.spaces[name], torch.tensor(reference.about["shares"], dtype=torch.float64))
+
+
+def _start(weights: Path, spec: Spec, seed: int, arm: str) -> Model:
+    """The source's model: with its weights, or with those that its seed begins with. Raises ValueError."""
+    model, about = checkpoint.load_model(weights)
+    recipe = about["recipe"]
+    if about["outcome"] != "finished":
+        raise ValueError(f"{weights}: its training {about['outcome']}; choose another row for the study")
+    if tuple(recipe["shape"]) != spec.shape:
+        raise ValueError(
+            f"{weights}: draws images of {recipe['shape']}, the target's are {list(spec.shape)} (channels, height, "
+            "width); choose a source of the same shape"
+        )
+    if arm == "scratch":
+        seed_all(seed, Stream.INIT)
+        return registry.build_model(recipe["model"], spec, recipe["config"])
+    return model.requires_grad_(True)
+
+
+def _train(model: Model, data: ImageSet, judge: Judge, seed: int, options: Options) -> dict[str, Any]:
+    plan = Plan(kimg=options.kimg, batch=options.batch)
+    points = [{"at": 0.0, "kimg": 0.0, **_figures(_samples(model, options.n, seed), judge)}]
+    with tempfile.TemporaryDirectory() as folder:
+        watch = _watch(model, judge, seed, options, points)
+        result = fit(model, data, plan, seed=seed, folder=Path(folder), progress=False, stop=watch)
+    return {"outcome": result.outcome, "reason": result.reason, "points": points, **_steadiness(result, options)}
+
+
+def _watch(
+    model: Model, judge: Judge, seed: int, options: Options, points: list[dict[str, Any]]
+) -> Callable[[int], bool]:
+    """Measure the model at the first row of its curve at or after each point; never stop the training. (The loop seeds
+    every step anew, so drawing samples here changes nothing of what follows.)"""
+    due = sorted(point for point in options.points if point > 0)
+
+    def watch(step: int) -> bool:
+        kimg = step * options.batch / 1000
+        while due and kimg >= due[0] - 0.5 * options.batch / 1000:
+            points.append({"at": due.pop(0), "kimg": kimg, **_figures(_samples(model, options.n, seed), judge)})
+        return False
+
+    return watch
+
+
+def _samples(model: Model, n: int, seed: int) -> torch.Tensor:
+    device = hardware.device()
+    images, _ = sampling.sample(model, n, seed=seed, batch=250, device=device, progress=False)
+    return torch.from_numpy(images)
+
+
+def _figures(images: torch.Tensor, judge: Judge) -> dict[str, float]:
+    """fd, precision, recall, density, coverage, and missing classes."""
+    features = judge.extractor.extract(images, hardware.device())
+    found = evaluation.measure(Embedded(judge.space.statistics, judge.space.subset, features.values))
+    assert features.logits is not None
+    assert judge.extractor.confusion is not None
+    modes = evaluation.measure(Classified(features.logits, judge.extractor.confusion, judge.shares))["modes"]
+    return {**found, "missing": modes["missing"]}
+
+
+def _steadiness(result: Outcome, options: Options) -> dict[str, Any]:
+    """Peaks and oscillation of the early part, and the whole curve. Raises ValueError for a part too short."""
+    curve = pd.DataFrame(result.curve)
+    early = curve[curve["kimg"] <= options.early_kimg + 0.5 * options.batch / 1000]
+    found = stability.of_curve(early)
+    if not {"grad_p95.generator", "oscillation.adversary"} <= found.keys():
+        if result.outcome == "diverged":
+            return {"peaks": None, "oscillation": None, "curve": curve.to_dict("list")}
+        raise ValueError(
+            f"params.yaml: studies.pretraining: the first {options.early_kimg:g} kimg of '{options.row}' leave "
+            f"{len(early)} rows with a generator and a discriminator to judge; it takes a GAN and 20 rows: raise "
+            "early_kimg, or lower batch"
+        )
+    return {
+        "peaks": found["grad_p95.generator"] / found["grad_median.generator"],
+        "oscillation": found["oscillation.adversary"],
+        "curve": curve.to_dict("list"),
+    }
