@@ -1,0 +1,51 @@
+"""Accuracy under attack against the size of the attack, with each defence and without (the measures:
+`paragone.studies.robustness`)."""
+
+import statistics
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paragone.report import figures, scatter
+from paragone.report.figures import Plot
+from paragone.report.results import DataSet, Json
+from paragone.report.scatter import MARKERS, PALETTE
+
+
+def plot(found: Json, dataset: DataSet) -> Plot | None:
+    """A panel a network, a line a defence; None for a data set that was not attacked."""
+    if found["dataset"] != dataset.name:
+        return None
+    with mpl.rc_context(figures.STYLE):
+        figure = Figure(figsize=(9.4, 4.0), layout="constrained")
+        axes = list(figure.subplots(1, len(found["networks"]), sharey=True, squeeze=False).ravel())
+        for ax, network in zip(axes, sorted(found["networks"], reverse=True), strict=True):
+            _panel(ax, found, found["networks"][network])
+            ax.set_title(network, fontsize=11, loc="left")
+            ax.set(xlabel="eps, of the pixels' range")
+        axes[0].set(ylabel="share classified as labelled", ylim=(-0.02, 1.02))
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+        scatter.settle(figure)
+    seeds = ", ".join(map(str, found["seeds"]))
+    caption = (
+        f"Share of {found['n']} test images still classified after PGD of {found['steps']} steps, by how far a pixel "
+        f"may move; a line is a mean over seeds ({seeds}), a thin one a seed. Large markers: images that survive every "
+        f"attack at eps {found['eps']:g}, longer PGD and another network's images included. The discriminator tells "
+        f"real images from samples of '{found['row']}'. {dataset.title}."
+    )
+    return Plot(f"robustness-{dataset.name}", "Accuracy under attack", caption, figure)
+
+
+def _panel(ax: Axes, found: Json, network: dict[str, list[Json]]) -> None:
+    eps = [0.0, *found["eps_curve"]]
+    order = sorted(network, key=lambda defence: (defence != "plain", defence))
+    for i, defence in enumerate(order):
+        color, lines = PALETTE[i % len(PALETTE)], [[row["clean"], *row["pgd"]] for row in network[defence]]
+        for line in lines:
+            ax.plot(eps, line, color=color, linewidth=0.6, alpha=0.5)
+        ax.plot(eps, [statistics.mean(values) for values in zip(*lines, strict=True)], color=color, label=defence)
+        at = found["eps"] * (1 + 0.03 * (i - (len(order) - 1) / 2))  # side by side
+        survived = statistics.mean(row["survived"] for row in network[defence])
+        ax.plot([at], [survived], MARKERS[i % len(MARKERS)], color=color, markersize=8)
+    ax.axvline(found["eps"], color=scatter.INK, linewidth=0.8, linestyle=":")

@@ -1,0 +1,125 @@
+"""The figures of studies: one for the data set that was measured, none for others, and what they show."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paragone.report import figures, memorisation, pretraining, robustness, watermark
+from paragone.report.results import DataSet
+
+HERE, ELSEWHERE = (DataSet(name, name.upper(), "mnist", None, None, None, None) for name in ("here", "elsewhere"))
+
+
+def attacked(survived: float) -> list[dict[str, Any]]:
+    curves = {"clean": 0.9, "fgsm": [0.8, 0.6], "pgd": [0.7, 0.4], "transfer": 0.7, "survived": survived}
+    return [{"seed": seed, **curves} for seed in (0, 1)]
+
+
+ROBUSTNESS = {
+    "dataset": "here", "row": "dcgan", "n": 50, "steps": 10, "seeds": [0, 1], "eps": 0.1, "eps_curve": [0.1, 0.2],
+    "networks": {
+        name: {"adversarial training": attacked(0.6), "plain": attacked(0.1)} for name in ("discriminator", "encoder")
+    },
+}  # fmt: skip
+
+
+def marked(method: str, strength: int, detected: int) -> dict[str, Any]:
+    changes = {c: {"accuracy": 0.9, "detected": d, "whole": 1, "n": 4} for c, d in (("none", 4), ("jpeg 75", detected))}
+    return {"method": method, "strength": strength, "psnr": [40.0] * 4, "ssim": [0.97] * 4, "changes": changes}
+
+
+WATERMARK = {
+    "rows": ["dcgan", "vae", "ddpm"], "bits": 32, "rate": 0.01, "changes": ["none", "jpeg 75"],
+    "threshold": {"bits": 24, "n": 4000, "false_positives": 0.004},
+    "datasets": {"here": {"tile": {"side": 32, "tiles": 64, "sheet": 256}, "sheets": {
+        images: [marked("dwtDctSvd", 36, 1), marked("dwtDct", 36, 0)] for images in ("real", "dcgan", "vae")}}},
+}  # fmt: skip
+
+
+def near(ratio: float, excess: float, copies: float) -> dict[str, Any]:
+    found = {"ratio": ratio, "excess": excess, "near_copies": copies, "nearer": copies}
+    return {"n": 100, "pixels": found, "features": found}
+
+
+def picture() -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+MEMORISATION = {
+    "rows": ["vae", "dcgan"], "noise": 8.0, "leak": 0.05,
+    "datasets": {"here": {
+        "n_train": 4000, "n_test": 1000,
+        "controls": {"blurred": near(0.7, 0.1, 0.0), "copied": near(0.0, 1.0, 1.0)},
+        "rows": {"vae": {"runs": [near(0.8, 0.0, 0.0), near(0.8, 0.1, 0.0)],
+                         "pooled": {s: {"value": 0.05, "low": -0.1, "high": 0.2} for s in ("pixels", "features")}}},
+        "walls": {"vae": picture()},
+    }},
+}  # fmt: skip
+
+
+def trained(fd: float) -> dict[str, Any]:
+    points = [{"at": k, "kimg": k, "fd": fd - k, "recall": 0.1 * k} for k in (0.0, 1.0, 2.0)]
+    curve = {"kimg": [0.5, 1.0, 2.0], "grad/generator": [3.0, 2.0, 1.0], "loss/discriminator": [1.0, 0.5, None]}
+    return {"seed": 0, "points": points, "curve": curve}
+
+
+PRETRAINING = {
+    "row": "dcgan", "source": "elsewhere", "target": "here", "pretrained_kimg": 60.0, "early_kimg": 1.0, "seeds": [0],
+    "n": 1000, "floor": {"fd": 1.0, "recall": 0.8},
+    "arms": {"scratch": [trained(90.0)], "pretrained": [trained(50.0)]},
+}  # fmt: skip
+
+FOUND = [(robustness, ROBUSTNESS), (watermark, WATERMARK), (memorisation, MEMORISATION), (pretraining, PRETRAINING)]
+
+
+@pytest.mark.parametrize(("module", "found"), FOUND, ids=[m.__name__.rpartition(".")[2] for m, _ in FOUND])
+def test_a_figure_of_the_data_set_that_was_measured_alone(module: Any, found: dict[str, Any]) -> None:
+    assert module.plot(found, ELSEWHERE) is None
+    plot = module.plot(found, HERE)
+    assert plot.name.endswith("-here")
+    assert plot.caption.endswith(" HERE.")
+    assert figures.encode(plot, "svg") == figures.encode(module.plot(found, HERE), "svg")
+
+
+def test_the_undefended_network_comes_first() -> None:
+    plot = robustness.plot(ROBUSTNESS, HERE)
+    assert plot is not None
+    encoder, discriminator = plot.figure.axes
+    assert [encoder.get_title(loc="left"), discriminator.get_title(loc="left")] == ["encoder", "discriminator"]
+    assert encoder.get_legend_handles_labels()[1] == ["plain", "adversarial training"]
+    mean = encoder.get_legend_handles_labels()[0][0]
+    assert list(mean.get_xdata()) == [0.0, 0.1, 0.2]
+    assert list(mean.get_ydata()) == [0.9, 0.7, 0.4]
+
+
+def test_detections_of_all_rows_are_one_share() -> None:
+    plot = watermark.plot(WATERMARK, HERE)
+    assert plot is not None
+    detection = plot.figure.axes[0]
+    shares = [float(line.get_xdata()[0]) for line in detection.get_lines() if len(line.get_xdata()) == 1]
+    assert shares == [1.0, 0.25, 1.0, 0.0]  # 8 of 8 and 2 of 8 sheets, then the other mark's
+    assert [label.get_text() for label in detection.get_yticklabels()] == ["as marked", "jpeg 75"]
+    assert "8 sheets of dcgan, vae" in plot.caption
+
+
+def test_controls_stand_above_the_rows() -> None:
+    plot = memorisation.plot(MEMORISATION, HERE)
+    assert plot is not None
+    assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["blurred", "copied", "vae"]
+    ((row, image),) = memorisation.walls(MEMORISATION, HERE)
+    assert (row, image.size) == ("vae", (8, 8))
+    assert memorisation.walls(MEMORISATION, ELSEWHERE) == []
+
+
+def test_both_arms_are_named() -> None:
+    plot = pretraining.plot(PRETRAINING, HERE)
+    assert plot is not None
+    labels = plot.figure.axes[0].get_legend_handles_labels()[1]
+    assert labels[:2] == ["from scratch", "pre-trained"]
+    assert "60 kimg of elsewhere" in plot.caption
