@@ -34,8 +34,8 @@ def robustness(seeds: int = 3, **gains: float) -> dict[str, Any]:
     of = {"plain": 0.0} | {names[key]: gain for key, gain in gains.items()}
     own = {d: [{"seed": s, "survived": 0.2 + gain + 0.01 * s * (gain != 0)} for s in range(seeds)]
            for d, gain in of.items()}  # fmt: skip
-    networks = {"encoder": own, "discriminator": own}
-    return {"dataset": "mnist-5k", "eps": 0.1, "seeds": list(range(seeds)), "networks": networks}
+    networks = {name: {"eps": 0.1, "defences": own} for name in ("encoder", "discriminator")}
+    return {"dataset": "mnist-5k", "seeds": list(range(seeds)), "networks": networks}
 
 
 @pytest.mark.parametrize(

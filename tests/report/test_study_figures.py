@@ -20,9 +20,11 @@ def attacked(survived: float) -> list[dict[str, Any]]:
 
 
 ROBUSTNESS = {
-    "dataset": "here", "row": "dcgan", "n": 50, "steps": 10, "seeds": [0, 1], "eps": 0.1, "eps_curve": [0.1, 0.2],
+    "dataset": "here", "row": "dcgan", "n": 50, "steps": 10, "seeds": [0, 1],
     "networks": {
-        name: {"adversarial training": attacked(0.6), "plain": attacked(0.1)} for name in ("discriminator", "encoder")
+        name: {"eps": 0.1, "eps_curve": [0.1, 0.2],
+               "defences": {"adversarial training": attacked(0.6), "plain": attacked(0.1)}}
+        for name in ("discriminator", "encoder")
     },
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ OPTIONS = {
     "restarts": 1,
     "train_steps": 2,
 }
-SHORT = Options(kimg=4.0, eps=0.12, steps=6, eps_curve=(0.03, 0.12))
+SHORT = Options(steps=6, curve=(0.25, 1.0))
 CPU = torch.device("cpu")
 
 
@@ -41,7 +41,7 @@ def task() -> Task:
     pattern = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2 - 1
     noise = 0.05 * torch.randn(512, 1, 8, 8, generator=draw)
     x = (0.5 + noise + sign * (0.2 * patch + 0.06 * pattern * (1 - patch))).clamp(0, 1)
-    return Task("encoder", (x[:400], labels[:400]), (x[400:], labels[400:]), Spec((1, 8, 8), 2))
+    return Task("encoder", (x[:400], labels[:400]), (x[400:], labels[400:]), Spec((1, 8, 8), 2), 4.0, 0.12)
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_an_attack_finds_what_noise_of_its_size_does_not(plain: nn.Module, task:
 
 def test_training_on_attacks_blunts_them(plain: nn.Module, task: Task) -> None:
     hardened = robustness._train(task, "adversarial training", 0, SHORT, CPU)
-    foreign = robustness.fgsm(SHORT.eps)(plain, task.test[0].numpy(), task.test[1])
-    before, after = (robustness._attacked(net, foreign, task.test, SHORT, 0) for net in (plain, hardened))
+    foreign = robustness.fgsm(task.eps)(plain, task.test[0].numpy(), task.test[1])
+    before, after = (robustness._attacked(net, foreign, task, SHORT, 0) for net in (plain, hardened))
     assert after["survived"] > before["survived"] + 0.5
     assert after["survived"] <= min(after["clean"], after["transfer"])
     assert before["pgd"][-1] <= before["pgd"][0]
@@ -121,9 +121,9 @@ def test_the_study_measures_both_networks(project: Path) -> None:
     found = files.read_json(project / paths.study("small", "robustness"))
     assert set(found["networks"]) == {"encoder", "discriminator"}
     for own in found["networks"].values():
-        assert list(own) == sorted(robustness.DEFENCES)
-        for (row,) in own.values():
-            assert len(row["fgsm"]) == len(row["pgd"]) == len(found["eps_curve"])
+        assert set(own["defences"]) == set(robustness.DEFENCES)
+        for (row,) in own["defences"].values():
+            assert len(row["fgsm"]) == len(row["pgd"]) == len(own["eps_curve"])
             assert 0 <= row["survived"] <= row["clean"] <= 1
 
 

@@ -21,7 +21,7 @@ def plot(found: Json, dataset: DataSet) -> Plot | None:
         figure = Figure(figsize=(9.4, 4.0), layout="constrained")
         axes = list(figure.subplots(1, len(found["networks"]), sharey=True, squeeze=False).ravel())
         for ax, network in zip(axes, sorted(found["networks"], reverse=True), strict=True):
-            _panel(ax, found, found["networks"][network])
+            _panel(ax, found["networks"][network])
             ax.set_title(network, fontsize=11, loc="left")
             ax.set(xlabel="eps, of the pixels' range")
         axes[0].set(ylabel="share classified as labelled", ylim=(-0.02, 1.02))
@@ -31,21 +31,21 @@ def plot(found: Json, dataset: DataSet) -> Plot | None:
     caption = (
         f"Share of {found['n']} test images still classified after PGD of {found['steps']} steps, by how far a pixel "
         f"may move; a line is a mean over seeds ({seeds}), a thin one a seed. Large markers: images that survive every "
-        f"attack at eps {found['eps']:g}, longer PGD and another network's images included. The discriminator tells "
-        f"real images from samples of '{found['row']}'. {dataset.title}."
+        "attack at the eps of adversarial training (dotted), longer PGD and another network's images included. The "
+        f"discriminator tells real images from samples of '{found['row']}'. {dataset.title}."
     )
     return Plot(f"robustness-{dataset.name}", "Accuracy under attack", caption, figure)
 
 
-def _panel(ax: Axes, found: Json, network: dict[str, list[Json]]) -> None:
-    eps = [0.0, *found["eps_curve"]]
-    order = sorted(network, key=lambda defence: (defence != "plain", defence))
+def _panel(ax: Axes, network: Json) -> None:
+    eps, defences = [0.0, *network["eps_curve"]], network["defences"]
+    order = sorted(defences, key=lambda defence: (defence != "plain", defence))
     for i, defence in enumerate(order):
-        color, lines = PALETTE[i % len(PALETTE)], [[row["clean"], *row["pgd"]] for row in network[defence]]
+        color, lines = PALETTE[i % len(PALETTE)], [[row["clean"], *row["pgd"]] for row in defences[defence]]
         for line in lines:
             ax.plot(eps, line, color=color, linewidth=0.6, alpha=0.5)
         ax.plot(eps, [statistics.mean(values) for values in zip(*lines, strict=True)], color=color, label=defence)
-        at = found["eps"] * (1 + 0.03 * (i - (len(order) - 1) / 2))  # side by side
-        survived = statistics.mean(row["survived"] for row in network[defence])
+        at = network["eps"] * (1 + 0.06 * (i - (len(order) - 1) / 2))  # side by side
+        survived = statistics.mean(row["survived"] for row in defences[defence])
         ax.plot([at], [survived], MARKERS[i % len(MARKERS)], color=color, markersize=8)
-    ax.axvline(found["eps"], color=scatter.INK, linewidth=0.8, linestyle=":")
+    ax.axvline(network["eps"], color=scatter.INK, linewidth=0.8, linestyle=":")

@@ -6,9 +6,10 @@ Two kinds of network are trained from scratch on a data set, each plain and with
     discriminator   DCGAN's (`paragone.layers.dcgan`), narrower; it tells real images from samples of a finished row
 
 Adversarial training is that of Madry et al. 2018 (https://arxiv.org/abs/1706.06083, eq. 2.1): every batch is replaced
-by what a few steps of projected gradient descent (PGD) make of it. A perturbation moves each pixel by at most eps, in
-0 to 1. The attacks are the Adversarial Robustness Toolbox's, with the true labels, on networks in evaluation mode (no
-dropout):
+by what a few steps of projected gradient descent (PGD) make of it; eps grows from 0 over the first half, or some
+networks learn nothing. A perturbation moves each pixel by at most eps, in 0 to 1: less for the discriminator, since
+real images and samples differ by less than classes do. The attacks are the Adversarial Robustness Toolbox's, with the
+true labels, on networks in evaluation mode (no dropout):
 
     fgsm       one step along the sign of the gradient (Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572)
     pgd        PGD from a random start
@@ -52,11 +53,12 @@ class Options:
     dataset: str = "mnist-5k"
     row: str = "dcgan"  # whose samples the discriminator tells from real images
     n: int = 150  # test images attacked
-    kimg: float = 10.0  # of each training
-    fakes: int = 2000  # samples, and as many real images, that the discriminator learns from
+    kimg: float = 10.0  # of each training; twice as much for the discriminator
+    fakes: int = 4000  # samples, and as many real images, that the discriminator learns from
     width: int = 8  # channels next to the image of the encoder; the discriminator's are twice as many
     eps: float = 0.1  # of adversarial training, and of `survived`
-    eps_curve: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
+    eps_discriminator: float = 0.02
+    curve: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)  # of eps, for fgsm and pgd
     train_steps: int = 5  # of PGD in adversarial training: fewer teach a network to mislead them, not to resist
     steps: int = 10  # of PGD
     restarts: int = 2  # of the longer PGD
@@ -69,6 +71,8 @@ class Task(NamedTuple):
     train: tuple[Tensor, Tensor]  # images (N,C,H,W) in [0,1], labels (N,)
     test: tuple[Tensor, Tensor]
     spec: Spec
+    kimg: float
+    eps: float
 
 
 def depends(work: Work) -> list[Path]:
@@ -88,21 +92,22 @@ def _runs(work: Work) -> list[paths.Run]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{networks: {network: {defence: [{seed, clean, fgsm, pgd, transfer, survived}]}}}: shares of n test images; fgsm
-    and pgd by eps_curve."""
+    """{networks: {network: {eps, eps_curve, kimg, defences: {defence: [{seed, clean, fgsm, pgd, transfer,
+    survived}]}}}}: shares of n test images; fgsm and pgd by eps_curve."""
     options, device = work.options, hardware.device()
     hardware.be_deterministic(device)
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for run in _runs(work):
         for task in _tasks(work, run):
-            other = _train(task, "plain", max(work.seeds) + 1, options, device)
+            other = _train(task, "plain", max(work.seeds) + 1 + run.seed, options, device)
             _seed(run.seed, 0)
-            foreign = pgd(options.eps, options.steps)(other, task.test[0].numpy(), task.test[1])
+            foreign = pgd(task.eps, options.steps)(other, task.test[0].numpy(), task.test[1])
+            about = {"eps": task.eps, "eps_curve": [task.eps * m for m in options.curve], "kimg": task.kimg}
+            own = found.setdefault(task.network, {**about, "defences": {defence: [] for defence in DEFENCES}})
             for defence in DEFENCES:
                 net = _train(task, defence, run.seed, options, device)
-                figures = {"seed": run.seed, **_attacked(net, foreign, task.test, options, run.seed)}
-                found.setdefault(task.network, {}).setdefault(defence, []).append(figures)
-    names = ("dataset", "row", "n", "kimg", "fakes", "width", "eps", "eps_curve", "train_steps", "steps", "restarts")
+                own["defences"][defence].append({"seed": run.seed, **_attacked(net, foreign, task, options, run.seed)})
+    names = ("dataset", "row", "n", "fakes", "width", "train_steps", "steps", "restarts")
     return {
         **{name: getattr(options, name) for name in names},
         "seeds": work.seeds,
@@ -120,7 +125,7 @@ def _tasks(work: Work, run: paths.Run) -> Iterator[Task]:
         raise ValueError(f"{prepared}: the set has no labels for the encoder to learn; name another one")
     chosen = torch.randperm(len(test.images), generator=generator(0, Stream.EVALUATE))[: options.n]
     x, y = _scaled(test.images[chosen]), test.labels[chosen]
-    yield Task("encoder", (_scaled(train.images), train.labels), (x, y), train.spec)
+    yield Task("encoder", (_scaled(train.images), train.labels), (x, y), train.spec, options.kimg, options.eps)
     half = options.n // 2
     fakes = _scaled(_samples(work.root, run, train, options.fakes + half))
     n = min(options.fakes, len(train.images))
@@ -130,6 +135,8 @@ def _tasks(work: Work, run: paths.Run) -> Iterator[Task]:
         (torch.cat([real, fakes[half:]]), torch.tensor([1] * n + [0] * options.fakes)),
         (torch.cat([x[:half], fakes[:half]]), torch.tensor([1] * half + [0] * half)),
         Spec(train.spec.shape, 2),
+        2 * options.kimg,
+        options.eps_discriminator,
     )
 
 
@@ -188,10 +195,9 @@ def _train(task: Task, defence: str, seed: int, options: Options, device: torch.
     seed_all(seed, Stream.INIT)
     net = network(task.network, task.spec, options.width, defence == "batch norm", DROPOUT * (defence == "dropout"))
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = max(1, round(options.kimg * 1000 / BATCH))
+    steps = max(1, round(task.kimg * 1000 / BATCH))
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.2)
-    harden = pgd(options.eps, options.train_steps) if defence == "adversarial training" else None
     size = min(BATCH, len(images))
     for step in range(steps):
         epoch, i = divmod(step, len(images) // size)
@@ -200,7 +206,8 @@ def _train(task: Task, defence: str, seed: int, options: Options, device: torch.
         index = order[i * size : (i + 1) * size]
         x, y = images[index], labels[index]
         _seed(seed, step)
-        if harden is not None:
+        if defence == "adversarial training":
+            harden = pgd(task.eps * min(1.0, 2 * step / steps), options.train_steps)
             x = torch.from_numpy(harden(net, x.numpy(), y))
         loss = functional.cross_entropy(net.train()(x.to(device)), y.to(device))
         optimizer.zero_grad()
@@ -234,17 +241,9 @@ def pgd(eps: float, steps: int, restarts: int = 1) -> Attack:
     def attack(net: nn.Module, x: Images, y: Tensor) -> Images:
         from art.attacks.evasion import ProjectedGradientDescentPyTorch
 
-        model = _art(net, x, y)
-        found = ProjectedGradientDescentPyTorch(
-            model,
-            norm=np.inf,
-            eps=eps,
-            eps_step=max(2.5 * eps / steps, 1e-9),  # the toolbox takes no 0
-            max_iter=steps,
-            num_random_init=restarts,
-            batch_size=250,
-            verbose=False,
-        )
+        model, step = _art(net, x, y), max(2.5 * eps / steps, 1e-9)  # the toolbox takes no 0
+        settings = {"norm": np.inf, "max_iter": steps, "num_random_init": restarts, "batch_size": 250, "verbose": False}
+        found = ProjectedGradientDescentPyTorch(model, eps=eps, eps_step=step, **settings)
         return found.generate(x, _one_hot(model, y))
 
     return attack
@@ -279,24 +278,22 @@ def correct(net: nn.Module, x: Images, y: Tensor) -> NDArray[np.bool_]:
     return (logits.argmax(1).cpu() == y).numpy()
 
 
-def _attacked(
-    net: nn.Module, foreign: Images, test: tuple[Tensor, Tensor], options: Options, seed: int
-) -> dict[str, Any]:
+def _attacked(net: nn.Module, foreign: Images, task: Task, options: Options, seed: int) -> dict[str, Any]:
     """The figures of one network; foreign: the test images as another one's PGD left them."""
-    x, y = test[0].numpy(), test[1]
+    x, y = task.test[0].numpy(), task.test[1]
     _seed(seed, 0)
 
     def after(attack: Attack) -> NDArray[np.bool_]:
         return correct(net, attack(net, x, y), y)
 
     curves = {
-        "fgsm": [float(after(fgsm(eps)).mean()) for eps in options.eps_curve],
-        "pgd": [float(after(pgd(eps, options.steps)).mean()) for eps in options.eps_curve],
+        "fgsm": [float(after(fgsm(task.eps * multiple)).mean()) for multiple in options.curve],
+        "pgd": [float(after(pgd(task.eps * multiple, options.steps)).mean()) for multiple in options.curve],
     }
     clean = correct(net, x, y)
     transfer = correct(net, foreign, y)
-    alive = clean & transfer & after(fgsm(options.eps)) & after(pgd(options.eps, options.steps))
+    alive = clean & transfer & after(fgsm(task.eps)) & after(pgd(task.eps, options.steps))
     if alive.any():
-        longer = pgd(options.eps, 4 * options.steps, options.restarts)(net, x[alive], y[torch.from_numpy(alive)])
+        longer = pgd(task.eps, 4 * options.steps, options.restarts)(net, x[alive], y[torch.from_numpy(alive)])
         alive[alive] = correct(net, longer, y[torch.from_numpy(alive)])
     return {"clean": float(clean.mean()), **curves, "transfer": float(transfer.mean()), "survived": float(alive.mean())}
