@@ -65,9 +65,8 @@ def test_a_picture_that_is_gone_has_no_mark(photographs: list[watermark.Pixels])
 
 
 def test_a_stronger_mark_costs_more(photographs: list[watermark.Pixels]) -> None:
-    weak, strong = (
-        watermark._marked(photographs[:2], (METHOD, strength), 24, watermark.Options()) for strength in (12, 108)
-    )
+    keys = [watermark.payload(i, 32) for i in range(2)]
+    weak, strong = (watermark._marked(photographs[:2], keys, (METHOD, strength), 24) for strength in (12, 108))
     assert np.mean(weak["psnr"]) > np.mean(strong["psnr"]) + 3
     assert weak["changes"]["jpeg 50"]["accuracy"] <= strong["changes"]["jpeg 50"]["accuracy"]
 

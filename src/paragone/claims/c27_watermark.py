@@ -12,8 +12,8 @@ CLAIM = Claim(
     sentence="An invisible watermark put in at generation can be traced afterwards.",
     measured="Sheets of 64 samples (256 px), each marked with 32 bits of its own at the library's default strength: "
     "share told from unmarked ones, at a false-positive rate of 1 %, as they are and after JPEG at quality 75, "
-    "resizing to half and back, cutting a tenth off each side and enlarging again, and noise of 5 grey levels; and "
-    "the PSNR of the marked sheets.",
+    "resizing to half and back, cutting to nine tenths of width and height and enlarging again, and noise of 5 grey "
+    "levels; and the PSNR of the marked sheets.",
     rule="Supported where PSNR is at least 40 dB with the interval over sheets above it and, after each change, at "
     "least 90 % are detected with Wilson's interval above the false-positive rate; contradicted where an interval "
     "lies below 40 dB or 90 %.",
