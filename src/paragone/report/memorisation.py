@@ -35,6 +35,7 @@ def plot(found: Json, dataset: DataSet) -> Plot | None:
             ax.axvline(neutral, color=INK, linewidth=0.8, linestyle="--")
             ax.axhline(len(measured["controls"]) - 0.5, color=INK, linewidth=0.6)
             ax.set(xlabel=label)
+            ax.locator_params(axis="x", nbins=5)
         axes[0].set_yticks(range(len(lines)), lines)
         axes[0].set_ylim(len(lines) - 0.5, -0.5)
         for space, (color, marker) in SPACES.items():
