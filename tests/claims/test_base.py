@@ -167,8 +167,13 @@ def test_every_claim_is_whole_and_never_raises(name: str, evidence: Evidence) ->
 
 def test_what_is_missing_on_one_data_set_is_said_and_the_other_one_still_counts_not(evidence: Evidence) -> None:
     """On the sample project's second data set DDPM never ran: no verdict, and the reason names it."""
-    module = registry.load("claims", "c28_memorisation")
-    finding = base.find(module.CLAIM, module.judge, evidence)
+    rows, column = ("dcgan", "ddpm"), "metrics.nearest_train.ratio"
+    claim = Claim(surveys=("hu",), sentence="DDPM copies.", measured="Distances.", rule="Smaller.", rows=rows)
+
+    def judge(evidence: Evidence) -> list[base.Effect]:
+        return [base.times(evidence, d, column, "Distance", *rows, 1.1) for d in evidence.datasets(*rows)]
+
+    finding = base.find(claim, judge, evidence)
     assert finding.verdict is Verdict.UNMEASURED
     assert "fashion-mnist: 'ddpm' finished 0 seeds" in finding.reason
 

@@ -3,16 +3,15 @@
 Of each sample: its distances to the nearest and the second nearest training image, and to the nearest test image, in
 pixels (root mean squared difference, as in `paragone.metrics.nearest`) and between features of the data set's
 classifier. From these, for a set of samples:
-
-    ratio        median distance to the nearest training image over that of real test images: 1 for unseen data. It
-                 also falls where images are merely smooth, or typical
-    near_copies  share of samples nearer to one training image than a third of the distance to the second nearest: the
-                 criterion of Yoon et al. 2023, as Gu et al. 2023 use it (https://arxiv.org/abs/2310.02664)
-    nearer       share of samples nearer to a training image than any real test image is
-    excess       how much more often than by chance the nearest real image is a training image: (s - q) / (1 - q) of
-                 the share s, where q is the training images' share of all real images. A model that did not see which
-                 real images were for training has s = q on average, however smooth its samples are; copies have 1.
-                 The idea of Meehan et al. 2020 (https://arxiv.org/abs/2004.05675), by nearest neighbours
+- `ratio`: median distance to the nearest training image over that of real test images: 1 for unseen data. It also falls
+  where images are merely smooth, or typical.
+- `near_copies`: share of samples nearer to one training image than a third of the distance to the second nearest, the
+  criterion of Yoon et al. 2023, as Gu et al. 2023 use it (https://arxiv.org/abs/2310.02664).
+- `nearer`: share of samples nearer to a training image than any real test image is.
+- `excess`: how much more often than by chance the nearest real image is a training image: (s - q) / (1 - q) of the
+  share s, where q is the training images' share of all real images. A model that did not see which real images were for
+  training has s = q on average, however smooth its samples are; copies have 1. The idea of Meehan et al. 2020
+  (https://arxiv.org/abs/2004.05675), by nearest neighbours.
 
 Many samples may have the same nearest image, so s says less than their number suggests, and further seeds say little
 more. The interval of the excess is therefore over which of the real images were for training: had they been drawn

@@ -4,12 +4,11 @@ As Wang et al. 2018 (https://arxiv.org/abs/1805.01677) transfer them, generator 
 weights that a row of the profile reached on `source`; the optimisers start fresh. Both arms see the same images of
 `target` in the same order, with the same noise, for an equal budget there: what the pre-trained arm saw of `source`
 comes on top, and `pretrained_kimg` says how much that was. Weights are not averaged, which would hide swings; those of
-the source are as its row left them (averaged, if its plan averages).
-
-    points        at each: Frechet distance, precision, recall, density and coverage of n samples in the space of the
-                  data set's classifier, and how many classes are missing. At 0 kimg nothing of `target` was seen
-    peaks         of the generator's gradient norm over the first `early_kimg`: 95th percentile over median
-    oscillation   of the discriminator's loss over the first `early_kimg` (`paragone.stability`)
+the source are as its row left them (averaged, if its plan averages). Measured are:
+- `points`, at each: Frechet distance, precision, recall, density and coverage of n samples in the space of the data
+  set's classifier, and how many classes are missing. At 0 kimg nothing of `target` was seen.
+- `peaks` of the generator's gradient norm over the first `early_kimg`: 95th percentile over median.
+- `oscillation` of the discriminator's loss over the first `early_kimg` (`paragone.stability`).
 """
 
 import tempfile

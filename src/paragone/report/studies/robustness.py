@@ -1,40 +1,37 @@
-"""Accuracy under attack against the size of the attack, with each defence and without (the measures:
-`paragone.studies.robustness`)."""
+"""Accuracy under attack against the size of the attack, with each defence and without."""
 
 import statistics
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paragone.report import figures, scatter
+from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import DataSet, Json
+from paragone.report.results import Json, Results
 from paragone.report.scatter import MARKERS, PALETTE
+from paragone.report.studies.base import title
 
 
-def plot(found: Json, dataset: DataSet) -> Plot | None:
-    """A panel a network, a line a defence; None for a data set that was not attacked."""
-    if found["dataset"] != dataset.name:
-        return None
-    with mpl.rc_context(figures.STYLE):
-        figure = Figure(figsize=(9.4, 4.0), layout="constrained")
-        axes = list(figure.subplots(1, len(found["networks"]), sharey=True, squeeze=False).ravel())
-        for ax, network in zip(axes, sorted(found["networks"], reverse=True), strict=True):
-            _panel(ax, found["networks"][network])
-            ax.set_title(network, fontsize=11, loc="left")
-            ax.set(xlabel="eps, of the pixels' range")
-        axes[0].set(ylabel="share classified as labelled", ylim=(-0.02, 1.02))
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
-        scatter.settle(figure)
+def plots(found: Json, results: Results) -> list[Plot]:
+    """One figure: a panel a network, a line a defence."""
+    networks = found["networks"]
+    figure = Figure(figsize=(9.4, 4.0), layout="constrained")
+    axes = list(figure.subplots(1, len(networks), sharey=True, squeeze=False).ravel())
+    for ax, name in zip(axes, sorted(networks, reverse=True), strict=True):
+        _panel(ax, networks[name])
+        ax.set_title(name, fontsize=11, loc="left")
+        ax.set(xlabel="eps, of the pixels' range")
+    axes[0].set(ylabel="share classified as labelled", ylim=(-0.02, 1.02))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+    scatter.settle(figure)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
         f"Share of {found['n']} test images still classified after PGD of {found['steps']} steps, by how far a pixel "
         f"may move; a line is a mean over seeds ({seeds}), a thin one a seed. Large markers: images that survive every "
         "attack at the eps of adversarial training (dotted), longer PGD and another network's images included. The "
-        f"discriminator tells real images from samples of '{found['row']}'. {dataset.title}."
+        f"discriminator tells real images from samples of '{found['row']}'. {title(results, found['dataset'])}."
     )
-    return Plot(f"robustness-{dataset.name}", "Accuracy under attack", caption, figure)
+    return [Plot(f"robustness-{found['dataset']}", "Accuracy under attack", caption, figure)]
 
 
 def _panel(ax: Axes, network: Json) -> None:

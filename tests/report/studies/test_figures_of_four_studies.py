@@ -1,17 +1,23 @@
-"""The figures of studies: one for the data set that was measured, none for others, and what they show."""
+"""The figures of the studies of attacks, watermarks, memorisation and pre-training: what they show."""
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from paragone.report import figures, memorisation, pretraining, robustness, watermark
-from paragone.report.results import DataSet
+from paragone.report import figures
+from paragone.report.figures import Plot
+from paragone.report.results import DataSet, Results
+from paragone.report.studies import base
 
-HERE, ELSEWHERE = (DataSet(name, name.upper(), "mnist", None, None, None, None) for name in ("here", "elsewhere"))
+SETS = [DataSet(name, name.upper(), "mnist", None, None, None, None) for name in ("here", "elsewhere")]
+ROWS = pd.DataFrame({"model": ["dcgan", "vae"], "title": ["DCGAN", "VAE"], "dataset": "here"})
+RESULTS = Results(Path(), "p", "", [0], SETS, ROWS)
 
 
 def attacked(survived: float) -> list[dict[str, Any]]:
@@ -77,21 +83,24 @@ PRETRAINING = {
     "arms": {"scratch": [trained(90.0)], "pretrained": [trained(50.0)]},
 }  # fmt: skip
 
-FOUND = [(robustness, ROBUSTNESS), (watermark, WATERMARK), (memorisation, MEMORISATION), (pretraining, PRETRAINING)]
+FOUND = {"robustness": ROBUSTNESS, "watermark": WATERMARK, "memorisation": MEMORISATION, "pretraining": PRETRAINING}
 
 
-@pytest.mark.parametrize(("module", "found"), FOUND, ids=[m.__name__.rpartition(".")[2] for m, _ in FOUND])
-def test_a_figure_of_the_data_set_that_was_measured_alone(module: Any, found: dict[str, Any]) -> None:
-    assert module.plot(found, ELSEWHERE) is None
-    plot = module.plot(found, HERE)
-    assert plot.name.endswith("-here")
-    assert plot.caption.endswith(" HERE.")
-    assert figures.encode(plot, "svg") == figures.encode(module.plot(found, HERE), "svg")
+def drawn(name: str) -> list[Plot]:
+    return base.draw({name: FOUND[name]}, RESULTS)[name]
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_figures_are_of_the_data_set_that_was_measured(name: str) -> None:
+    plots = drawn(name)
+    assert [plot.name for plot in plots if plot.name == f"{name}-here"] == [f"{name}-here"]
+    for plot, again in zip(plots, drawn(name), strict=True):
+        assert plot.caption.endswith(" HERE.")
+        assert figures.encode(plot, "svg") == figures.encode(again, "svg")
 
 
 def test_the_undefended_network_comes_first() -> None:
-    plot = robustness.plot(ROBUSTNESS, HERE)
-    assert plot is not None
+    (plot,) = drawn("robustness")
     encoder, discriminator = plot.figure.axes
     assert [encoder.get_title(loc="left"), discriminator.get_title(loc="left")] == ["encoder", "discriminator"]
     assert encoder.get_legend_handles_labels()[1] == ["plain", "adversarial training"]
@@ -101,8 +110,7 @@ def test_the_undefended_network_comes_first() -> None:
 
 
 def test_detections_of_all_rows_are_one_share() -> None:
-    plot = watermark.plot(WATERMARK, HERE)
-    assert plot is not None
+    (plot,) = drawn("watermark")
     detection = plot.figure.axes[0]
     shares = [float(line.get_xdata()[0]) for line in detection.get_lines() if len(line.get_xdata()) == 1]
     assert shares == [1.0, 0.25, 1.0, 0.0]  # 8 of 8 and 2 of 8 sheets, then the other mark's
@@ -110,18 +118,17 @@ def test_detections_of_all_rows_are_one_share() -> None:
     assert "8 sheets of dcgan, vae" in plot.caption
 
 
-def test_controls_stand_above_the_rows() -> None:
-    plot = memorisation.plot(MEMORISATION, HERE)
-    assert plot is not None
-    assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["blurred", "copied", "vae"]
-    ((row, image),) = memorisation.walls(MEMORISATION, HERE)
-    assert (row, image.size) == ("vae", (8, 8))
-    assert memorisation.walls(MEMORISATION, ELSEWHERE) == []
+def test_controls_stand_above_the_rows_and_pairs_are_shown() -> None:
+    measures, pairs = drawn("memorisation")
+    assert [label.get_text() for label in measures.figure.axes[0].get_yticklabels()] == ["blurred", "copied", "VAE"]
+    (ax,) = pairs.figure.axes
+    assert ax.get_title(loc="left") == "VAE"
+    assert ax.get_images()[0].get_array().shape == (8, 8, 3)
+    assert pairs.name == "memorisation-pairs-here"
 
 
 def test_both_arms_are_named() -> None:
-    plot = pretraining.plot(PRETRAINING, HERE)
-    assert plot is not None
+    (plot,) = drawn("pretraining")
     labels = plot.figure.axes[0].get_legend_handles_labels()[1]
     assert labels[:2] == ["from scratch", "pre-trained"]
-    assert "60 kimg of elsewhere" in plot.caption
+    assert "60 kimg of ELSEWHERE" in plot.caption

@@ -1,0 +1,85 @@
+"""How near samples come to training images, beside controls; and the nearest pairs."""
+
+import base64
+import io
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from paragone.report import scatter
+from paragone.report.figures import Plot
+from paragone.report.results import Json, Results
+from paragone.report.scatter import INK, PALETTE
+from paragone.report.studies.base import title
+
+MEASURES = {
+    "ratio": ("distance to the nearest training image,\nof unseen images' = 1", 1.0),
+    "excess": ("excess: training images are nearest\nmore often than by chance", 0.0),
+    "near_copies": ("near-copies, share of samples", 0.0),
+}
+SPACES = {"pixels": (PALETTE[0], "o"), "features": (PALETTE[4], "s")}
+
+
+def plots(found: Json, results: Results) -> list[Plot]:
+    """Two figures a data set: a line a control and a row, a panel a measure; and the nearest pairs of each row."""
+    titles = dict(zip(results.runs["model"], results.runs["title"], strict=True))
+    made = []
+    for dataset, measured in found["datasets"].items():
+        made += [_measures(found, dataset, measured, results, titles), _walls(dataset, measured, results, titles)]
+    return made
+
+
+def _measures(found: Json, dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
+    lines = [*measured["controls"], *(row for row in found["rows"] if row in measured["rows"])]
+    figure = Figure(figsize=(10.5, 1.6 + 0.32 * len(lines)), layout="constrained")
+    axes = figure.subplots(1, len(MEASURES), sharey=True)
+    for ax, (measure, (label, neutral)) in zip(axes, MEASURES.items(), strict=True):
+        _panel(ax, measured, measure, lines)
+        ax.axvline(neutral, color=INK, linewidth=0.8, linestyle="--")
+        ax.axhline(len(measured["controls"]) - 0.5, color=INK, linewidth=0.6)
+        ax.set(xlabel=label)
+        ax.locator_params(axis="x", nbins=5)
+    axes[0].set_yticks(range(len(lines)), [str(titles.get(line, line)) for line in lines])
+    axes[0].set_ylim(len(lines) - 0.5, -0.5)
+    for space, (color, marker) in SPACES.items():
+        axes[0].plot([], [], marker, color=color, label=space)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    scatter.settle(figure)
+    caption = (
+        f"Above the line, images whose history is known ({measured['controls']['copied']['n']} each; noise of "
+        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below, samples, a "
+        f"point a seed; bars: the excess of all seeds with its 95 % interval over which of the real images "
+        f"({measured['n_train']:,} and {measured['n_test']:,}) were for training. A small ratio alone may mean smooth "
+        f"images, as of the blurred ones. {title(results, dataset)}."
+    )
+    return Plot(f"memorisation-{dataset}", "Nearness to training images", caption, figure)
+
+
+def _panel(ax: Axes, measured: Json, measure: str, lines: list[str]) -> None:
+    for y, line in enumerate(lines):
+        row = measured["rows"].get(line)
+        runs = row["runs"] if row else [measured["controls"][line]]
+        for i, (space, (color, marker)) in enumerate(SPACES.items()):
+            height = y + 0.3 * (i - 0.5)
+            ax.plot([run[space][measure] for run in runs], [height] * len(runs), marker, color=color, markersize=5)
+            if row and measure == "excess":
+                pooled = row["pooled"][space]
+                ax.plot([pooled["low"], pooled["high"]], [height] * 2, color=color, linewidth=1.2)
+
+
+def _walls(dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
+    figure = Figure(figsize=(8.4, 1.95 * len(measured["walls"])), layout="constrained")
+    axes = figure.subplots(len(measured["walls"]), 1, squeeze=False).ravel()
+    for ax, (row, png) in zip(axes, measured["walls"].items(), strict=True):
+        with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+            ax.imshow(np.asarray(image.convert("RGB")), interpolation="none")
+        ax.set_title(str(titles.get(row, row)), fontsize=11, loc="left")
+        ax.set_axis_off()
+    scatter.settle(figure)
+    caption = (
+        "Of each row's first seed, the samples that come nearest to one training image by the criterion of "
+        f"near-copies, each above that image. {title(results, dataset)}."
+    )
+    return Plot(f"memorisation-pairs-{dataset}", "Nearest pairs", caption, figure)

@@ -1,0 +1,56 @@
+"""Training from another data set's weights and from scratch, side by side."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paragone.report import scatter
+from paragone.report.figures import Plot
+from paragone.report.results import Json, Results
+from paragone.report.scatter import INK, PALETTE
+from paragone.report.studies.base import title
+from paragone.report.tables import FLOOR
+
+ARMS = {"scratch": ("from scratch", PALETTE[1]), "pretrained": ("pre-trained", PALETTE[0])}
+
+
+def plots(found: Json, results: Results) -> list[Plot]:
+    """One figure: Frechet distance, recall, gradient norm and loss by images seen, a line a seed."""
+    figure = Figure(figsize=(9.6, 6.0), layout="constrained")
+    distance, recall, gradient, loss = figure.subplots(2, 2).ravel()
+    for arm, (label, color) in ARMS.items():
+        for i, run in enumerate(found["arms"][arm]):
+            _points(distance, run, "fd", color, label if i == 0 else None)
+            _points(recall, run, "recall", color)
+            _curve(gradient, run, "grad/generator", color)
+            _curve(loss, run, "loss/discriminator", color)
+    distance.axhline(found["floor"]["fd"], color=INK, linewidth=1, linestyle="--", label=FLOOR)
+    recall.axhline(found["floor"]["recall"], color=INK, linewidth=1, linestyle="--")
+    for ax, label in (
+        (distance, "FD-clf (log)"),
+        (recall, "recall"),
+        (gradient, "gradient norm of the generator (log)"),
+        (loss, "loss of the discriminator"),
+    ):
+        ax.set(xlabel="kimg", ylabel=label)
+        ax.axvline(found["early_kimg"], color=INK, linewidth=0.8, linestyle=":")
+    for ax in (distance, gradient):
+        ax.set_yscale("log")
+    figure.legend(*distance.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    scatter.settle(figure)
+    seeds = ", ".join(map(str, found["seeds"]))
+    caption = (
+        f"'{found['row']}' from scratch and from what it had learned in {found['pretrained_kimg']:g} kimg of "
+        f"{title(results, found['source'])}, which come on top of the budget shown; a line a seed ({seeds}), weights "
+        f"not averaged, {found['n']:,} samples a point. Dotted: the end of the early part. "
+        f"{title(results, found['target'])}."
+    )
+    return [Plot(f"pretraining-{found['target']}", "Pre-trained and from scratch", caption, figure)]
+
+
+def _points(ax: Axes, run: Json, key: str, color: str, label: str | None = None) -> None:
+    points = run["points"]
+    ax.plot([p["kimg"] for p in points], [p[key] for p in points], "o-", color=color, markersize=4, label=label)
+
+
+def _curve(ax: Axes, run: Json, key: str, color: str) -> None:
+    ax.plot(run["curve"]["kimg"], run["curve"][key], color=color, linewidth=0.8, alpha=0.7)
