@@ -14,7 +14,7 @@ CLAIM = Claim(
     "512).",
     measured="Share of edits of test images, in the latents of beta-VAE with beta 4, after which a network that was "
     "taught to read the factors reads the wanted one as asked for and the others as before; by moving the one latent "
-    "that varies most with the factor, and by moving all along the difference of means. The second half is not in "
+    "that varies most with the factor, and by moving all that do. The second half is not in "
     "this verdict: the SSIM of reconstructions is stated beside it, at the size of the data, which is far from 512 x "
     "512.",
     rule="Supported where the share exceeds 75 % and the interval over seeds lies above it; contradicted where the "
