@@ -63,3 +63,10 @@ def test_losses_are_cross_entropy_and_error_over_variance() -> None:
     entropy = -torch.stack([said[0, :3].log_softmax(0)[1], said[1, :3].log_softmax(0)[0]]).mean()
     squared = torch.tensor([0.2**2, 0.1**2]).mean() * 12
     torch.testing.assert_close(judge._loss(said.split([3, 1], 1), told), entropy + squared)
+
+
+def test_sides_that_do_not_divide_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match="images of 20 x 20 cannot be judged: the network takes sides that divide by 8"
+    ):
+        judge.teach(bars, FACTORS, 20, 1.0, 0.1)

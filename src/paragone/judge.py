@@ -67,7 +67,9 @@ class Judge(NamedTuple):
 
 
 def teach(draw: Draw, factors: Names, side: int, kimg: float, tolerance: float, progress: bool = True) -> Judge:
-    """Train a judge of images of `side` pixels, a multiple of 8; one result on one machine."""
+    """Train a judge of images of `side` pixels; one result on one machine. Raises ValueError unless 8 divides side."""
+    if side % 8:
+        raise ValueError(f"images of {side} x {side} cannot be judged: the network takes sides that divide by 8")
     device = hardware.device()
     steps = max(1, round(kimg * 1000 / IMAGES))
     seed_all(0, Stream.INIT)

@@ -11,6 +11,7 @@ from paragone import files, paths
 from paragone.claims import base
 from paragone.claims import c09_beta_trades as c09
 from paragone.claims.base import Evidence
+from paragone.params import ParamsError
 from paragone.report import results
 from paragone.stages import study
 from paragone.studies.disentanglement import factor_vae, mig, sap
@@ -131,3 +132,15 @@ def test_a_factor_that_does_not_exist_is_named(drawn: Path) -> None:
     params = drawn_project.params(studies={"disentanglement": {**OPTIONS, "categorical": ["form"]}})
     with pytest.raises(ValueError, match=r"no factor 'form' \(categorical\) varies in it; those that do: shape, "):
         study.run(drawn, params, "small", "disentanglement")
+
+
+def test_options_that_cannot_be_are_named(tmp_path: Path) -> None:
+    params = drawn_project.params(studies={"disentanglement": {"votes": 1}})
+    with pytest.raises(ParamsError, match="disentanglement: votes is 1; it must be at least 2"):
+        study.run(tmp_path, params, "small", "disentanglement")
+
+
+def test_a_row_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    params = drawn_project.params(studies={"disentanglement": {"rows": ["vae"]}})
+    with pytest.raises(ValueError, match=r"profiles\.small\.studies: there is no row 'vae' in the profile"):
+        study.run(tmp_path, params, "small", "disentanglement")

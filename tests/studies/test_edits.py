@@ -16,6 +16,7 @@ from paragone.claims import c17_beta_vae_edits as c17
 from paragone.claims.base import Evidence, Verdict
 from paragone.datasets import base as datasets
 from paragone.datasets import shapes
+from paragone.params import ParamsError
 from paragone.report import results
 from paragone.stages import study
 from paragone.studies import edits
@@ -159,6 +160,19 @@ def test_trained_models_are_edited_and_judged(drawn: Path, capsys: pytest.Captur
     found["perfect"] = 0.5
     finding = base.find(c17.CLAIM, c17.judge, Evidence(table, {"edits": written}))
     assert (finding.verdict, finding.reason) == (Verdict.UNMEASURED, "drawn: only 50% of perfect edits pass the judge")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tolerance": 0.3}, r"edits: tolerance is 0\.3; it must lie between 0 and 0\.25"),
+        ({"n": 0}, "edits: n, kimg and levels are 0, 300, 16; they must exceed 0, 0, 1"),
+        ({"rows": "beta_vae_4"}, r"edits\.rows: Input should be a valid tuple"),
+    ],
+)
+def test_options_that_cannot_be_are_named(options: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=words):
+        study.run(tmp_path, drawn_project.params(studies={"edits": options}), "small", "edits")
 
 
 def test_a_set_that_is_not_drawn_is_refused(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ CLAIM = Claim(
     sentence="beta-VAE's beta trades reconstruction against the independence of the latent space.",
     measured="On images of known factors: mean squared error of reconstructed test images with beta 4 over that with "
     "beta 1; the rate (nats that the latents carry) with beta 1 over that with beta 4, which is what beta presses on; "
-    "and three scores of disentanglement (MIG, SAP, FactorVAE) with beta 4 less those with beta 1. One "
-    "step for the price and for the gain: from the VAE to the weight of the paper.",
+    "and three scores of disentanglement (MIG, SAP, FactorVAE) with beta 4 less those with beta 1. One step "
+    "for the price and for the gain: from the VAE to the weight of the paper.",
     rule="Supported where error and rate are at least 1.1 times as large, MIG and the FactorVAE score rise by at least "
     "0.05, SAP by at least 0.02, and the intervals over seeds lie above 1 and 0; contradicted where they lie below "
     "1.1, 0.05 and 0.02. One score that falls while the error rises is a price without the gain: mixed.",

@@ -48,6 +48,11 @@ class Options:
     votes: int = 2000  # half of them teach the majority rule, half judge it
     batch: int = 64  # images a vote
 
+    def __post_init__(self) -> None:
+        for name in ("levels", "bins", "votes", "batch"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 2")
+
 
 def depends(work: Work) -> list[Path]:
     """The real data, the models and what was measured of them."""

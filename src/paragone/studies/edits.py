@@ -46,6 +46,12 @@ class Options:
     kimg: float = 300.0  # budget of the judge
     n: int = 300  # test images, each edited once a factor
 
+    def __post_init__(self) -> None:
+        if not 0 < self.tolerance < 0.25:  # a wish is twice as far away, and there must be one from the middle
+            raise ValueError(f"tolerance is {self.tolerance}; it must lie between 0 and 0.25")
+        if min(self.n, self.kimg) <= 0 or self.levels < 2:
+            raise ValueError(f"n, kimg and levels are {self.n}, {self.kimg:g}, {self.levels}; they must exceed 0, 0, 1")
+
 
 class Wish(NamedTuple):
     """A factor of some images, and what it is asked to become."""
