@@ -120,14 +120,14 @@ def test_what_a_level_adds_is_told_apart_from_what_comes_with_it() -> None:
     first = draw.integers(0, 3, 500)
     second = np.where(draw.random(500) < 0.7, first, draw.integers(0, 3, 500))
     own = draw.normal(size=(2, 3, 4))
-    found = edits._effects(own[0][first] + own[1][second], np.stack([first, second], 1))
+    found = edits._effects(own[0][first] + own[1][second], np.stack([first, second], 1), np.array([3, 3]))
     for k in (0, 1):
         np.testing.assert_allclose(np.diff(found[k], axis=0), np.diff(own[k], axis=0), atol=1e-9)
 
 
 def test_a_level_without_images_is_named() -> None:
     with pytest.raises(ValueError, match="no training image has level 1 of 3; lower the study's levels"):
-        edits._effects(np.zeros((2, 4)), np.array([[0], [2]]))
+        edits._effects(np.zeros((2, 4)), np.array([[0], [2]]), np.array([3]))
 
 
 OPTIONS = {"kimg": 6.0, "n": 30, "levels": 8}

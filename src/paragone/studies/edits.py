@@ -101,13 +101,17 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     images = torch.cat([datasets.load(prepared, s).images for s in datasets.SPLITS])
     reader = judge.teach(draw, names, images.shape[1], options.kimg, options.tolerance)
     right = reader.agree(reader.read(images[known.test]), names.shares(known.values[known.test])).mean(0)
-    trusted = right >= options.least
-    for name, share in zip(names.names, right, strict=True):
-        if share < options.least:
-            print(f"edits on {dataset}: '{name}' is left out, the judge reads it right on {share:.1%} of test images")
-    if trusted.sum() < 2:
-        raise ValueError(f"{dataset}: the judge reads {trusted.sum()} factors well; raise the study's kimg")
-    edited = _chosen(images, known, reader, trusted, options.n)
+    accuracy = dict(zip(names.names, right.tolist(), strict=True))
+    poor = [name for name, share in accuracy.items() if share < options.least]
+    for name in poor:
+        print(
+            f"edits on {dataset}: '{name}' is left out, the judge reads it right on {accuracy[name]:.1%} of test images"
+        )
+    if len(names.names) - len(poor) < 2:
+        raise ValueError(
+            f"{dataset}: the judge reads {len(poor)} of {len(names.names)} factors badly; raise the study's kimg"
+        )
+    edited = _chosen(images, known, reader, right >= options.least, options.n)
     perfect = _judged(edited, reader, _anew(edited, draw, names))
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
     diverged = []
@@ -119,17 +123,9 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
         ssim = files.read_json(work.root / run.metrics)["reconstruction"]["ssim"]
         found = _edit(model, f"{dataset}: row '{run.model}'", images, known, edited, reader)
         rows[run.model].append({"seed": run.seed, "ssim": ssim, **found})
-    return {
-        "side": images.shape[1],
-        "n": len(edited.images),
-        "n_test": int(known.test.sum()),
-        "accuracy": dict(zip(names.names, right.tolist(), strict=True)),
-        "left_out": [name for name, good in zip(names.names, trusted, strict=True) if not good],
-        "perfect": perfect["success"],
-        "perfect_by_factor": perfect["by_factor"],
-        "rows": rows,
-        "diverged": diverged,
-    }
+    counted = {"side": images.shape[1], "n": len(edited.images), "n_test": int(known.test.sum())}
+    judged = {"accuracy": accuracy, "left_out": poor, "perfect": perfect["success"]}
+    return {**counted, **judged, "perfect_by_factor": perfect["by_factor"], "rows": rows, "diverged": diverged}
 
 
 def _drawn(prepared: Path, known: Factors) -> tuple[Draw, Names]:
@@ -157,12 +153,17 @@ def _chosen(images: Tensor, known: Factors, reader: Judge, trusted: Flags, n: in
     return Edited(chosen, index, known.values[index], reader.read(chosen), trusted, wishes)
 
 
+def _asked(edited: Edited, wish: Wish) -> Ints:
+    """The factors (n,K) of the images as the wish would have them."""
+    values = edited.values.copy()
+    values[:, wish.factor] = wish.values
+    return values
+
+
 def _anew(edited: Edited, draw: Draw, names: Names) -> Iterator[Tensor]:
     """Perfect edits: for each wish, the images drawn with the value that is asked for."""
     for wish in edited.wishes:
-        values = edited.values.copy()
-        values[:, wish.factor] = wish.values
-        yield torch.from_numpy(draw(names.of(values), edited.images.shape[1]))
+        yield torch.from_numpy(draw(names.of(_asked(edited, wish)), edited.images.shape[1]))
 
 
 def _judged(edited: Edited, reader: Judge, made: Iterator[Tensor]) -> dict[str, Any]:
@@ -170,9 +171,7 @@ def _judged(edited: Edited, reader: Judge, made: Iterator[Tensor]) -> dict[str, 
     by_factor = {}
     for wish, images in zip(edited.wishes, made, strict=True):
         wanted = edited.read.copy()
-        values = edited.values.copy()
-        values[:, wish.factor] = wish.values
-        wanted[:, wish.factor] = reader.factors.shares(values)[:, wish.factor]
+        wanted[:, wish.factor] = reader.factors.shares(_asked(edited, wish))[:, wish.factor]
         as_wanted = reader.agree(reader.read(images), wanted)  # (n,K)
         others = edited.trusted & (np.arange(len(edited.trusted)) != wish.factor)
         changed, kept = as_wanted[:, wish.factor], as_wanted[:, others].all(1)
@@ -189,7 +188,7 @@ def _edit(model: Model, who: str, images: Tensor, known: Factors, edited: Edited
     latents = factors.encode(model, images, hardware.device(), who)
     codes = latents.codes[edited.place]
     same = reader.agree(reader.read(_decoded(decode, codes)), edited.read)[:, edited.trusted]
-    effects = _effects(latents.codes[~known.test], known.levels[~known.test])
+    effects = _effects(latents.codes[~known.test], known.levels[~known.test], known.levels.max(0) + 1)
     sources = known.levels[edited.place]
     moves = [effects[w.factor][w.levels] - effects[w.factor][sources[:, w.factor]] for w in edited.wishes]  # (n,J) each
     alone = [move * _one(latents, known, effects, w.factor) for move, w in zip(moves, edited.wishes, strict=True)]
@@ -200,11 +199,10 @@ def _edit(model: Model, who: str, images: Tensor, known: Factors, edited: Edited
     }
 
 
-def _effects(codes: Floats, levels: Ints) -> list[Floats]:
+def _effects(codes: Floats, levels: Ints, counts: Ints) -> list[Floats]:
     """What each level of each factor adds to a code, (levels,J) a factor: the least-squares fit of codes (N,J) by sums
     over factors, so that what other factors happen to be on the images of a level does not count.
     """
-    counts = levels.max(0) + 1
     for v, count in zip(levels.T, counts, strict=True):
         if not (held := np.bincount(v, minlength=count)).all():
             raise ValueError(f"no training image has level {held.argmin()} of {count}; lower the study's levels")
