@@ -19,6 +19,7 @@ from rich.console import Console
 
 from flows import graph as graphs
 from flows import locks, preparation, server
+from flows.machine import Seats
 from flows.processes import Guard, tail
 from flows.request import Request, RequestError, check
 from flows.screen import Screen
@@ -50,7 +51,9 @@ def main(
     datasets: Annotated[str, typer.Option(help="Only these of its data sets, as a,b.")] = "",
     models: Annotated[str, typer.Option(help="Only these of its models, as a,b, and the parents they need.")] = "",
     seeds: Annotated[str, typer.Option(help="Only these of its seeds, as 0,1.")] = "",
-    slots: Annotated[int, typer.Option(help="Stages at once, one core each; 0: one a physical core.")] = 0,
+    slots: Annotated[
+        int, typer.Option(help="Stages at once, a core for each of their processes; 0: one a physical core.")
+    ] = 0,
     gpus: Annotated[
         str, typer.Option(help="auto, all (at least one), none, or ids as 0,1; an id may repeat.")
     ] = "auto",
@@ -113,7 +116,10 @@ def run(root: Path, request: Request) -> int:
     with locks.only_flow(root, f"profile {request.profile}"):
         plan = make_plan(root, request)
         failed = bool(plan.visits) and _recorded(root, request, plan)
-        table = subprocess.run(["paragone", "table", request.profile], cwd=root, check=False)
+        with subprocess.Popen(["paragone", "table", request.profile], cwd=root) as table:
+            left = unfinished(root, request) if plan.visits and not failed else ""
+        if left:
+            console.print(left, style="yellow")
     console.print(f"{'Failed' if failed else 'Done'} in {time.monotonic() - began:.0f} s.")
     return int(failed or table.returncode != 0)
 
@@ -130,16 +136,28 @@ def make_plan(root: Path, request: Request) -> Plan:
     for sentence in locks.restore(root):
         console.print(sentence, style="yellow")
     preparation.prepare(root, root / ".logs" / request.profile)
-    graph = graphs.read(root)
+    graph = graphs.read(root, request.profile, request.targets)
     forced = frozenset(request.runs(graph)) if request.force else frozenset()
     targets = request.targets(graph)
     visits = graphs.plan(graph, targets, forced)
+    seats = Seats(request.slots, request.gpus)
+    for stage in visits:
+        seats.check(stage, graph.processes.get(stage, 1))
     current = len(graphs.reach(targets, graph.upstream)) - len(visits)
     where = f", {len(request.gpus)} on a GPU" if request.gpus else ""
     console.print(
         f"Profile {request.profile}: {len(visits)} stages to visit, {current} current, {request.slots} at once{where}."
     )
     return Plan(graph, visits, forced)
+
+
+def unfinished(root: Path, request: Request) -> str:
+    """Let DVC look once more at the end, which the next start then need not; a sentence if something is not current."""
+    graph = graphs.read(root, request.profile, request.targets)
+    if not (left := sorted(graphs.plan(graph, request.targets(graph)))):
+        return ""
+    names = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+    return f"Changed while the flow ran, or always: {names}; start it again to bring them up to date."
 
 
 def _recorded(root: Path, request: Request, plan: Plan) -> bool:

@@ -167,7 +167,7 @@ class _Visiting:
             retry_condition_fn=_is_interrupted,
         )(self.visit)
 
-    def visit(self, stage: str, name: str, gpu: str | None) -> State:
+    def visit(self, stage: str, name: str, environment: dict[str, str]) -> State:
         """The body of a task. Prefect tries again after a fault of infrastructure, and after no other."""
         self.screen.started(name)
         log = log_file(self.root, self.request.profile, stage)
@@ -178,7 +178,7 @@ class _Visiting:
             stage,
             self.graph.pipelines[stage],
             log,
-            environment=Seat(gpu).environment,
+            environment=environment,
             hours=self.request.hours,
             force=stage in self.forced,
         )
@@ -198,9 +198,12 @@ class _Visiting:
         while self.waiting or running:
             ready = [stage for stage, inputs in self.waiting.items() if not inputs]
             for stage in sorted(ready, key=lambda stage: (-urgency[stage], stage)):
-                if (seat := self.seats.take(stage)) is not None:
+                processes = self.graph.processes.get(stage, 1)
+                if (seat := self.seats.take(stage, processes)) is not None:
                     self._submit(stage, seat)
                     running += 1
+                elif processes > 1:  # smaller ones would take each seat that it waits for
+                    break
             stage, seat, future = self.ended.get()
             future.wait()
             self.seats.give_back(seat)
@@ -209,7 +212,7 @@ class _Visiting:
 
     def _submit(self, stage: str, seat: Seat) -> None:
         del self.waiting[stage]
-        future = self._task.submit(stage, label(stage), seat.gpu)
+        future = self._task.submit(stage, label(stage), seat.environment)
         future.add_done_callback(lambda future: self.ended.put((stage, seat, future)))
 
     def _finish(self, stage: str, future: PrefectFuture[State], below: Mapping[str, set[str]]) -> None:

@@ -152,7 +152,7 @@ def _prepare(root: Path, request: Request) -> tuple[dict[str, Unit], graphs.Grap
             console.print(f"{result.state.lower():<10}{result.seconds:8.1f} s  {stage} (here)")
             if result.state == "Failed":
                 raise RuntimeError(f"{stage} failed; the end of its log:\n{result.message}")
-    graph = graphs.read(root)
+    graph = graphs.read(root, request.profile, request.targets)
     return _units(graph, [s for s in order if run_of(s)]), graph
 
 

@@ -1,30 +1,113 @@
 """DVC's graph of stages: what depends on what, what has changed, and in which order to visit it."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from flows import memory
 
 
 class Graph(NamedTuple):
     """Stages by DVC's address, for example `report` or `runs/quick/mnist-5k/vae/dvc.yaml:train@0`."""
 
     upstream: dict[str, set[str]]  # what each stage depends on directly
-    changed: set[str]  # stages whose own inputs, command or outputs differ from the last run's
+    changed: set[str]  # of the stages asked for: those whose own inputs, command or outputs differ from the last run's
     pipelines: dict[str, Path]  # the dvc.yaml that each stage stands in, relative to the root
+    processes: Mapping[str, int] = MappingProxyType({})  # that a stage's command starts, where it starts several
 
 
-def read(root: Path) -> Graph:
-    """Read the graph and the status of every stage once, in this process (addresses are relative to root)."""
-    from dvc.repo import Repo, lock_repo
+def read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> Graph:
+    """The graph, and which of the stages that the chosen ones need have changed (addresses are relative to root).
+
+    choose: names the stages, given the graph. name: of this choice; what DVC says is kept under it (flows.memory), and
+    asked again only when something is not as it was.
+    """
+    kept = memory.recall(root, name)
+    if kept is not None:
+        upstream = {stage: set(above) for stage, above in kept["upstream"].items()}
+        graph = Graph(upstream, set(kept["changed"]), _paths(kept["files"]), kept["processes"])
+        if reach(choose(graph), graph.upstream) <= set(kept["asked"]):
+            return graph
+    return _ask(root, name, choose)
+
+
+def _paths(files: Mapping[str, str]) -> dict[str, Path]:
+    return {stage: Path(file) for stage, file in files.items()}
+
+
+def _ask(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> Graph:
+    """Let DVC read the graph and look at the stages, once and in this process. Raises ValueError if it cannot."""
+    from dvc.exceptions import DvcException
 
     os.chdir(root)
-    with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
-        graph = repo.index.graph
-        address = {stage: stage.addressing for stage in graph.nodes}
-        upstream = {address[s]: {address[u] for u in graph.successors(s)} for s in graph.nodes}
-        pipelines = {address[s]: Path(s.path_in_repo) for s in graph.nodes}
-        return Graph(upstream, set(repo.status()) & set(upstream), pipelines)
+    try:
+        return _read(root, name, choose)
+    except DvcException as error:
+        raise ValueError(f"DVC cannot read the graph of {root}: {' '.join(str(error).split())}") from error
+
+
+def _read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> Graph:
+    from dvc.repo import Repo, lock_repo
+
+    with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo), _parameters_parsed_once():
+        nodes = repo.index.graph
+        address = {stage: stage.addressing for stage in nodes}
+        upstream = {address[s]: {address[u] for u in nodes.successors(s)} for s in nodes}
+        files = {address[s]: s.path_in_repo for s in nodes}
+        processes = {address[s]: number for s in nodes if (number := _processes(s.cmd)) > 1}
+        graph = Graph(upstream, set(), _paths(files), processes)
+        asked = reach(choose(graph), upstream)
+        stages = [stage for stage in nodes if address[stage] in asked]
+        inputs = _inputs(stages)
+        before = memory.state(root, inputs) if inputs else ""
+        graph.changed.update(address[stage] for stage in stages if stage.status(check_updates=True))
+    if inputs:
+        answer = {"upstream": {s: sorted(up) for s, up in upstream.items()}, "changed": sorted(graph.changed)}
+        answer |= {"files": files, "processes": processes, "asked": sorted(asked)}
+        memory.keep(root, name, answer, inputs, before)
+    return graph
+
+
+def _processes(command: str | list[str] | None) -> int:
+    """How many processes a stage's command starts: those of torchrun, else one."""
+    found = re.search(r"\btorchrun\b.*--nproc-per-node[= ](\d+)", str(command))
+    return int(found[1]) if found else 1
+
+
+def _inputs(stages: Iterable[Any]) -> memory.Inputs | None:
+    """The files that the status of these stages rests on; None if some of them are not on this machine's disk."""
+    whole, marked = set[str](), set[str]()
+    for stage in stages:
+        whole.add(str(Path(stage.path_in_repo).with_name("dvc.lock")))
+        for item in (*stage.deps, *stage.outs):
+            (whole if item.hash_name == "params" else marked).add(item.fs_path)
+            if item.protocol != "local" or stage.is_import:
+                return None
+    return memory.Inputs(sorted(whole), sorted(marked))
+
+
+@contextmanager
+def _parameters_parsed_once() -> Iterator[None]:
+    """DVC parses params.yaml and runs/code.yaml anew for each stage; as long as this lasts, once."""
+    from dvc.utils import serialize
+
+    load = serialize.LOADERS[".yaml"]
+    parsed: dict[str, Any] = {}
+
+    def once(path: str, fs: Any = None, **options: Any) -> Any:
+        if path not in parsed:
+            parsed[path] = load(path, fs=fs, **options)
+        return parsed[path]
+
+    serialize.LOADERS[".yaml"] = once
+    try:
+        yield
+    finally:
+        serialize.LOADERS[".yaml"] = load
 
 
 def reach(start: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:

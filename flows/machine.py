@@ -66,13 +66,14 @@ def computes(stage: str) -> bool:
 
 
 class Seat(NamedTuple):
-    """A place to run one stage: a core, and perhaps a GPU."""
+    """A place to run one stage: a core for each of its processes, and perhaps as many GPUs."""
 
-    gpu: str | None
+    cores: int
+    gpus: tuple[str, ...]
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"CUDA_VISIBLE_DEVICES": self.gpu or ""}
+        return {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)}
 
 
 class Seats:
@@ -80,17 +81,32 @@ class Seats:
 
     def __init__(self, slots: int, gpus: Iterable[str]) -> None:
         self.free, self.gpus = slots, list(gpus)
-        self._shared = bool(self.gpus)
+        self._slots, self._ids = slots, len(set(self.gpus))
 
-    def take(self, stage: str) -> Seat | None:
-        """A seat for a stage, or None while there is none free for it."""
-        wants = self._shared and computes(stage)
-        if not self.free or (wants and not self.gpus):
+    def check(self, stage: str, processes: int) -> None:
+        """Raise MachineError if a stage that starts so many processes could never have a seat."""
+        if self._ids and computes(stage) and processes > self._ids:
+            raise MachineError(f"gpus: {stage} starts {processes} processes, a GPU each, and may use {self._ids}")
+        if processes > self._slots:
+            raise MachineError(
+                f"slots: {stage} starts {processes} processes, more than the slots there are ({self._slots}); "
+                f"give --slots {processes} or more, or lower the row's `processes`"
+            )
+
+    def take(self, stage: str, processes: int = 1) -> Seat | None:
+        """A seat for a stage, or None while there is none free for it. GPUs of a seat are different ones."""
+        if processes > self.free:
             return None
-        self.free -= 1
-        return Seat(self.gpus.pop(0) if wants else None)
+        wanted: tuple[str, ...] = ()
+        if self._ids and computes(stage):
+            wanted = tuple(dict.fromkeys(self.gpus))[:processes]
+            if len(wanted) < processes:
+                return None
+        for gpu in wanted:
+            self.gpus.remove(gpu)
+        self.free -= processes
+        return Seat(processes, wanted)
 
     def give_back(self, seat: Seat) -> None:
-        self.free += 1
-        if seat.gpu is not None:
-            self.gpus.append(seat.gpu)
+        self.free += seat.cores
+        self.gpus += seat.gpus

@@ -26,8 +26,8 @@ def refresh(root: Path, request: Request) -> State:
         for sentence in locks.restore(root):
             console.print(sentence, style="yellow")
         preparation.prepare(root, root / ".logs" / request.profile)
-        graph = graphs.read(root)
-        stages = frozenset(s for s in graph.upstream if _of(s, "ingest", request) or _of(s, "validate", request))
+        graph = graphs.read(root, f"{request.profile}-data", lambda graph: _stages(graph, request))
+        stages = _stages(graph, request)
         before = {name: _facts(root, name) for name in request.datasets}
         visits = graphs.plan(graph, stages, stages)
         with Screen(len(visits), console) as screen:
@@ -42,8 +42,9 @@ def refresh(root: Path, request: Request) -> State:
     return Failed(message=f"failed: {', '.join(failed)}; see their logs") if failed else Completed()
 
 
-def _of(stage: str, kind: str, request: Request) -> bool:
-    return stage.rpartition(":")[2] in {f"{kind}-{name}" for name in request.datasets}
+def _stages(graph: graphs.Graph, request: Request) -> frozenset[str]:
+    names = {f"{kind}-{dataset}" for kind in ("ingest", "validate") for dataset in request.datasets}
+    return frozenset(stage for stage in graph.upstream if stage.rpartition(":")[2] in names)
 
 
 def _facts(root: Path, dataset: str) -> dict[str, Any]:

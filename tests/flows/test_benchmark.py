@@ -10,8 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 import stand_in
+from paragone.params import Params
+from paragone.stages import pipeline as generator
 
 ROOT = Path(__file__).parents[2]
 FLOW = [sys.executable, "-m", "flows.benchmark", "--slots", "2"]
@@ -31,8 +34,8 @@ def project(tmp_path: Path, prefect_home: Path, monkeypatch: pytest.MonkeyPatch)
     return stand_in.build(tmp_path, monkeypatch)
 
 
-def flow(project: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(FLOW, cwd=project, capture_output=True, text=True, timeout=180, check=False)
+def flow(project: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*FLOW, *options], cwd=project, capture_output=True, text=True, timeout=180, check=False)
 
 
 def start_until(project: Path, seconds: float) -> "subprocess.Popen[str]":
@@ -137,6 +140,35 @@ def test_a_killed_flow_leaves_no_process_and_goes_on_later(project: Path) -> Non
     assert any("ddpm train@0" in line for line in ran)
     assert not any("ingest" in line for line in ran)
     assert "up to date" in dvc_status(project)
+
+
+TORCHRUN = """#!/bin/sh
+echo start >> build/ranks
+sleep 1
+shift 4  # --standalone --nproc-per-node N -m
+"$@"
+status=$?
+echo end >> build/ranks
+exit $status
+"""
+
+
+def test_a_training_of_two_processes_takes_two_slots(project: Path) -> None:
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["profiles"]["all"]["models"]["vae"]["processes"] = 2
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    generator.run(project, Params.model_validate(values))
+    (project / "build/torchrun").write_text(TORCHRUN)
+    (project / "build/torchrun").chmod(0o755)
+    command = project / "build/paragone"
+    command.write_text(command.read_text().replace('stage["cmd"]', 'stage["cmd"].split("-m ")[-1]'))
+    part = ("--profile", "all", "--datasets", "digits")
+    few = flow(project, "--slots", "1", *part)
+    assert few.returncode == 1
+    assert "starts 2 processes, more than the slots there are (1); give --slots 2 or more" in few.stdout
+    done = flow(project, *part)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "build/ranks").read_text().split() == ["start", "end"] * 2
 
 
 def test_an_unknown_profile_and_a_broken_params_file_are_one_sentence(project: Path) -> None:

@@ -58,7 +58,7 @@ def test_those_who_compute_take_turns_on_the_gpus_and_others_need_a_core_alone()
     first, second = seats.take(TRAIN), seats.take(TRAIN)
     assert first
     assert second
-    assert {first.gpu, second.gpu} == {"0", "1"}
+    assert {*first.gpus, *second.gpus} == {"0", "1"}
     assert first.environment == {"CUDA_VISIBLE_DEVICES": "0"}
     assert seats.take(TRAIN) is None
     other = seats.take(REPORT)
@@ -70,12 +70,46 @@ def test_those_who_compute_take_turns_on_the_gpus_and_others_need_a_core_alone()
     seats.give_back(other)
     again = seats.take(TRAIN)
     assert again
-    assert again.gpu == "1"
+    assert again.gpus == ("1",)
 
 
 def test_without_gpus_cores_are_all_that_counts() -> None:
     seats = Seats(1, [])
     seat = seats.take(TRAIN)
     assert seat
-    assert seat.gpu is None
+    assert seat.gpus == ()
     assert seats.take(REPORT) is None
+
+
+def test_a_stage_of_several_processes_takes_as_many_cores() -> None:
+    seats = Seats(3, [])
+    pair = seats.take(TRAIN, 2)
+    assert pair
+    assert seats.take(TRAIN, 2) is None
+    assert seats.take(REPORT)
+    assert seats.take(REPORT) is None
+    seats.give_back(pair)
+    assert seats.take(TRAIN, 2) == pair
+
+
+def test_a_stage_of_several_processes_takes_as_many_different_gpus() -> None:
+    seats = Seats(4, ["0", "0", "1"])
+    pair = seats.take(TRAIN, 2)
+    assert pair
+    assert pair.environment == {"CUDA_VISIBLE_DEVICES": "0,1"}
+    assert seats.take(TRAIN, 2) is None  # what is left of GPU 0 is one seat
+    single = seats.take(TRAIN)
+    assert single
+    assert single.gpus == ("0",)
+    seats.give_back(pair)
+    assert seats.take(TRAIN, 2) == pair
+
+
+def test_more_processes_than_there_can_be_seats_are_named_with_the_way_out() -> None:
+    with pytest.raises(
+        MachineError, match=r"slots: .*train@0 starts 3 processes, more than the slots there are \(2\); give --slots 3"
+    ):
+        Seats(2, []).check(TRAIN, 3)
+    with pytest.raises(MachineError, match=r"gpus: .*train@0 starts 3 processes, a GPU each, and may use 2"):
+        Seats(4, ["0", "0", "1"]).check(TRAIN, 3)
+    Seats(4, ["0", "0", "1"]).check(TRAIN, 2)
