@@ -18,7 +18,7 @@ import yaml
 from rich.console import Console
 
 from flows import graph as graphs
-from flows import locks, preparation, server
+from flows import locks, memory, preparation, server
 from flows.machine import Seats
 from flows.processes import Guard, tail
 from flows.request import Request, RequestError, check
@@ -116,12 +116,33 @@ def run(root: Path, request: Request) -> int:
     with locks.only_flow(root, f"profile {request.profile}"):
         plan = make_plan(root, request)
         failed = bool(plan.visits) and _recorded(root, request, plan)
-        with subprocess.Popen(["paragone", "table", request.profile], cwd=root) as table:
-            left = unfinished(root, request) if plan.visits and not failed else ""
+        left = unfinished(root, request, plan) if plan.visits and not failed else ""
+        printed = _print_table(root, request, current=not failed and not left and request.whole)
         if left:
             console.print(left, style="yellow")
     console.print(f"{'Failed' if failed else 'Done'} in {time.monotonic() - began:.0f} s.")
-    return int(failed or table.returncode != 0)
+    return int(failed or not printed)
+
+
+def _print_table(root: Path, request: Request, *, current: bool) -> bool:
+    """Print the comparison table; whether there was one. current: nothing has changed since DVC was asked last, so that
+    what was printed then is what would be printed now."""
+    look = f"table, {console.width} wide" + ", in colour" * console.is_terminal
+    kept = memory.read(root, request.profile) if current else None
+    text = kept.texts.get(look) if kept else None
+    if text is None:
+        colour = {"FORCE_COLOR": "1"} if console.is_terminal else {}
+        environment = {**os.environ, "COLUMNS": str(console.width), **colour}
+        command = ["paragone", "table", request.profile]
+        made = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+        if made.returncode:
+            return False
+        text = made.stdout
+        if current:
+            memory.note(root, request.profile, **{look: text})
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return True
 
 
 def enter(root: Path) -> None:
@@ -151,9 +172,9 @@ def make_plan(root: Path, request: Request) -> Plan:
     return Plan(graph, visits, forced)
 
 
-def unfinished(root: Path, request: Request) -> str:
+def unfinished(root: Path, request: Request, plan: Plan) -> str:
     """Let DVC look once more at the end, which the next start then need not; a sentence if something is not current."""
-    graph = graphs.read(root, request.profile, request.targets)
+    graph = graphs.look_again(root, request.profile, request.targets, plan.visits)
     if not (left := sorted(graphs.plan(graph, request.targets(graph)))):
         return ""
     names = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")

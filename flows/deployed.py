@@ -56,7 +56,7 @@ def benchmark(
         with locks.only_flow(root, f"profile {request.profile}"):
             plan = benchmarks.make_plan(root, request)
             failed = bool(plan.visits) and benchmarks.visit(root, request, plan)
-            left = benchmarks.unfinished(root, request) if plan.visits and not failed else ""
+            left = benchmarks.unfinished(root, request, plan) if plan.visits and not failed else ""
         return Failed(message="some stages failed; see the artifact of failures") if failed else Completed(message=left)
 
     return _in_project(work)

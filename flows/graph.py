@@ -28,15 +28,53 @@ def read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     """
     kept = memory.recall(root, name)
     if kept is not None:
-        upstream = {stage: set(above) for stage, above in kept["upstream"].items()}
-        graph = Graph(upstream, set(kept["changed"]), _paths(kept["files"]), kept["processes"])
-        if reach(choose(graph), graph.upstream) <= set(kept["asked"]):
+        graph = _told(kept.answer)
+        if reach(choose(graph), graph.upstream) <= set(kept.answer["asked"]):
             return graph
     return _ask(root, name, choose)
 
 
-def _paths(files: Mapping[str, str]) -> dict[str, Path]:
-    return {stage: Path(file) for stage, file in files.items()}
+def look_again(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
+    """The same after stages were visited: where nothing but their own files changed meanwhile, DVC need not look at
+    the others."""
+    kept = memory.read(root, name)
+    now = memory.states(root, kept.inputs) if kept else {}
+    if kept is None or not set(visited) <= set(kept.answer["asked"]):
+        return _ask(root, name, choose)
+    graph = _told(kept.answer)
+    own, changed = _status(root, {stage: graph.pipelines[stage] for stage in visited})
+    other = {path for path in {*now, *kept.states} if now.get(path) != kept.states.get(path)}
+    if any(not _within(path, own) for path in other):
+        return _ask(root, name, choose)
+    answer = kept.answer | {"changed": sorted((graph.changed - set(visited)) | changed)}
+    memory.keep(root, name, answer, kept.inputs, now)
+    return _told(answer)
+
+
+def _told(answer: Mapping[str, Any]) -> Graph:
+    upstream = {stage: set(above) for stage, above in answer["upstream"].items()}
+    pipelines = {stage: Path(file) for stage, file in answer["files"].items()}
+    return Graph(upstream, set(answer["changed"]), pipelines, answer["processes"])
+
+
+def _status(root: Path, stages: Mapping[str, Path]) -> tuple[set[str], set[str]]:
+    """The files that these stages write, and which of them are not current, by DVC."""
+    from dvc.repo import Repo, lock_repo
+
+    os.chdir(root)
+    own = {str(file.with_name("dvc.lock")) for file in stages.values()}
+    changed = set()
+    with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo), _parameters_parsed_once():
+        loaded = {str(file): repo.stage.load_all(str(file)) for file in set(stages.values())}
+        for stage in (stage for group in loaded.values() for stage in group if stage.addressing in stages):
+            own |= {out.fs_path for out in stage.outs}
+            if stage.status(check_updates=True):
+                changed.add(stage.addressing)
+    return own, changed
+
+
+def _within(path: str, folders: Collection[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}{os.sep}") for folder in folders)
 
 
 def _ask(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> Graph:
@@ -59,11 +97,12 @@ def _read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> 
         upstream = {address[s]: {address[u] for u in nodes.successors(s)} for s in nodes}
         files = {address[s]: s.path_in_repo for s in nodes}
         processes = {address[s]: number for s in nodes if (number := _processes(s.cmd)) > 1}
-        graph = Graph(upstream, set(), _paths(files), processes)
+        pipelines = {stage: Path(file) for stage, file in files.items()}
+        graph = Graph(upstream, set(), pipelines, processes)
         asked = reach(choose(graph), upstream)
         stages = [stage for stage in nodes if address[stage] in asked]
         inputs = _inputs(stages)
-        before = memory.state(root, inputs) if inputs else ""
+        before = memory.states(root, inputs) if inputs else {}
         graph.changed.update(address[stage] for stage in stages if stage.status(check_updates=True))
     if inputs:
         answer = {"upstream": {s: sorted(up) for s, up in upstream.items()}, "changed": sorted(graph.changed)}

@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
 
 FOLDER = Path(".locks")
+Stages = dict[str, Any]  # of a lock file, by name
 
 
 class BusyError(ValueError):
@@ -40,10 +42,13 @@ def only_flow(root: Path, what: str) -> Iterator[None]:
 def restore(root: Path) -> list[str]:
     """Put back every dvc.lock that is broken or lacks stages that its copy has; say so in one sentence each.
 
-    DVC's note of who reads and writes which file, cut short by a kill, would stop every later command: it goes too.
+    A broken one that has no copy goes: DVC then takes from its run cache what it can, and runs the rest. DVC's note of
+    who reads and writes which file, cut short by a kill, would stop every later command: it goes too.
     """
-    copies = sorted((root / FOLDER / "dvc").rglob("dvc.lock"))
-    said = [_drop_note(root), *(_check(root, copy) for copy in copies)]
+    copies = root / FOLDER / "dvc"
+    locks = [file.relative_to(root) for file in (root / "dvc.lock", *(root / "runs").rglob("dvc.lock"))]
+    known = {file.relative_to(copies) for file in copies.rglob("dvc.lock")}
+    said = [_drop_note(root), *(_check(root, copies / lock) for lock in sorted(known.union(locks)))]
     return [sentence for sentence in said if sentence]
 
 
@@ -56,7 +61,7 @@ def mend(root: Path, pipeline: Path) -> list[str]:
     with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
         with make_lock(str(root / ".dvc/tmp/rwlock.lock"), tmp_dir=str(root / ".dvc/tmp")):  # DVC's own, for its note
             said = [_drop_note(root)]
-        said += [_check(root, copy)] if copy.exists() else []
+        said += [_check(root, copy)]
     return [sentence for sentence in said if sentence]
 
 
@@ -71,18 +76,38 @@ def _drop_note(root: Path) -> str | None:
 def _check(root: Path, copy: Path) -> str | None:
     """Put back the lock file that `copy` stands for if it lost something, or bring the copy up to date."""
     lock = root / copy.relative_to(root / FOLDER / "dvc")
-    if lock.exists() and lock.with_name("dvc.yaml").exists() and lock.read_bytes() == copy.read_bytes():
+    if not lock.exists() or not lock.with_name("dvc.yaml").exists():
+        copy.unlink(missing_ok=True)  # removed on purpose: by hand, by git, or with its pipeline
+        return None
+    if copy.exists() and lock.read_bytes() == copy.read_bytes():
         return None  # a copy is whole, so it need not be parsed
     have, had = _stages(lock), _stages(copy)
-    if not lock.exists() or had is None or not lock.with_name("dvc.yaml").exists():
-        copy.unlink()  # removed on purpose: by hand, by git, or with its pipeline
-    elif have is None or had - have:
-        lost = f"lacked {len(had - have)} of {len(had)} stages" if have is not None else "was cut short"
+    if have is None and had is None:
+        lock.unlink()
+        copy.unlink(missing_ok=True)
+        return f"{lock.relative_to(root)} was cut short, probably by a kill, and has no copy; its stages are made anew"
+    if had is not None and (lost := _lost(have, had)):
         _copy(copy, lock)
         return f"{lock.relative_to(root)} {lost}, probably by a kill; restored from {copy.relative_to(root)}"
-    elif have != had:
-        _copy(lock, copy)
+    _copy(lock, copy)
     return None
+
+
+def _lost(have: Stages | None, had: Stages) -> str:
+    """What a lock file lost that its copy has; a cut takes stages from its end, and parts of the last that is left."""
+    if have is None:
+        return "was cut short"
+    if gone := set(had) - set(have):
+        return f"lacked {len(gone)} of {len(had)} stages"
+    last = list(have)[-1] if have else ""
+    before = had.get(last, {})
+    same = before.get("cmd") == have.get(last, {}).get("cmd")
+    return f"lacked parts of {last}" if same and _leaves(have.get(last)) < _leaves(before) else ""
+
+
+def _leaves(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 1 if inner is None else sum(map(_leaves, inner))
 
 
 def back_up(root: Path, pipeline: Path) -> None:
@@ -93,17 +118,19 @@ def back_up(root: Path, pipeline: Path) -> None:
     copy = root / FOLDER / "dvc" / lock.relative_to(root)
     with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
         have, had = _stages(lock), _stages(copy)
-        if have is not None and not (had or set()) - have:
+        if have is not None and not (had is not None and _lost(have, had)):
             _copy(lock, copy)
 
 
-def _stages(lock: Path) -> set[str] | None:
+def _stages(lock: Path) -> Stages | None:
     """The stages that a lock file lists; None if it is no whole lock file."""
     try:
-        content = yaml.load(lock.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return set(content["stages"])
-    except (OSError, yaml.YAMLError, TypeError, KeyError):
+        content = lock.read_bytes()
+        stages = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["stages"]
+        whole = content.endswith(b"\n") and all(isinstance(entry, dict) for entry in stages.values())
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return None
+    return stages if whole else None
 
 
 def _is_json(file: Path) -> bool:

@@ -31,45 +31,67 @@ class Inputs(NamedTuple):
     marked: list[str]  # told apart by size, inode and times: dependencies and outputs
 
 
-def recall(root: Path, name: str) -> dict[str, Any] | None:
-    """The answer that was kept under a name, if everything is still as it was; else None."""
+class Kept(NamedTuple):
+    """An answer, and the state of its files then."""
+
+    answer: dict[str, Any]
+    inputs: Inputs
+    states: dict[str, str]
+    texts: dict[str, str]  # what followed from the same files
+
+
+def read(root: Path, name: str) -> Kept | None:
+    """What was last kept under a name, whether or not it still holds."""
     try:
-        kept = files.read_json(root / GRAPHS / f"{name}.json")
-        inputs = Inputs(*kept["inputs"])
-        return kept["answer"] if kept["state"] == state(root, inputs) else None
+        found = files.read_json(root / GRAPHS / f"{name}.json")
+        return Kept(found["answer"], Inputs(*found["inputs"]), dict(found["states"]), dict(found["texts"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # never kept, or by an earlier version
+        return None  # none, or by an earlier version
 
 
-def keep(root: Path, name: str, answer: dict[str, Any], inputs: Inputs, before: str) -> None:
-    """Keep an answer; `before` is the state of its files before DVC looked at them."""
-    if before == state(root, inputs):
-        files.write_text(root / GRAPHS / f"{name}.json", json.dumps(
-            {"state": before, "inputs": inputs, "answer": answer}, separators=(",", ":")
-        ))  # fmt: skip
+def recall(root: Path, name: str) -> Kept | None:
+    """The same, if everything is still as it was."""
+    kept = read(root, name)
+    return kept if kept is not None and kept.states == states(root, kept.inputs) else None
 
 
-def state(root: Path, inputs: Inputs) -> str:
-    """A hash of the state of these files and of all that makes the graph."""
+def keep(root: Path, name: str, answer: dict[str, Any], inputs: Inputs, before: dict[str, str]) -> None:
+    """Keep an answer, if its files are still in the state that they were in before DVC looked at them."""
+    if before == states(root, inputs):
+        _write(root, name, Kept(answer, inputs, before, {}))
+
+
+def note(root: Path, name: str, **texts: str) -> None:
+    """Keep texts with the answer of that name: what follows from the same files."""
+    if (kept := read(root, name)) is not None:
+        _write(root, name, kept._replace(texts=texts))
+
+
+def _write(root: Path, name: str, kept: Kept) -> None:
+    files.write_text(root / GRAPHS / f"{name}.json", json.dumps(kept._asdict(), separators=(",", ":")))
+
+
+def states(root: Path, inputs: Inputs) -> dict[str, str]:
+    """The state of each of these files, and of all that makes the graph."""
     for _ in range(LOOKS):
-        digest, newest = _look(root, inputs)
+        found, newest = _look(root, inputs)
         if newest < time.time_ns() - TICK_NS:
-            return digest
+            return found
         time.sleep(TICK_NS / 1e9)  # a write right after this look could leave the same time
-    return f"written all the time, last seen at {time.time_ns()}"
+    return {"": f"written all the time, last seen at {time.time_ns()}"}
 
 
-def _look(root: Path, inputs: Inputs) -> tuple[str, int]:
-    """The hash, and when the last of the marked files changed (nanoseconds)."""
-    whole, newest = hashlib.sha256(version("dvc").encode()), 0
-    for path in (*SETTINGS, *sorted(pipelines(root)), *inputs.whole):
-        whole.update(f"{path}\0{_content(root / path)}\n".encode())
+def _look(root: Path, inputs: Inputs) -> tuple[dict[str, str], int]:
+    """The states, and when the last of the marked files changed (nanoseconds)."""
+    found, newest = {"dvc": version("dvc")}, 0
+    for path in (*SETTINGS, *pipelines(root), *inputs.whole):
+        found[path] = _content(root / path)
     ignored = _ignored(root)
     for path in inputs.marked:
-        for line, changed in _marks(root / path, ignored):
-            whole.update(f"{line}\n".encode())
-            newest = max(newest, changed)
-    return whole.hexdigest(), newest
+        marks = list(_marks(root / path, ignored))
+        newest = max(newest, *(changed for _, changed in marks))
+        found[path] = hashlib.md5("\n".join(line for line, _ in marks).encode()).hexdigest()
+    return found, newest
 
 
 def pipelines(root: Path) -> Iterator[str]:

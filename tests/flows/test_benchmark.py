@@ -89,9 +89,12 @@ def test_runs_all_then_nothing_and_survives_an_emptied_lock(project: Path, prefe
         kept = records.execute("select count(*) from task_run where state_type = 'COMPLETED'").fetchone()
     assert kept == (STAGES - 1,)
 
+    stand_in.behave(project, {"paragone table quick": "fail"})  # nor is the table made again
     second = flow(project)
     assert second.returncode == 0, second.stdout + second.stderr
     assert f"0 stages to visit, {STAGES} current" in second.stdout
+    assert "<paragone table quick>" in second.stdout
+    stand_in.behave(project, {})
 
     lock = project / "runs/quick/digits/ddpm/dvc.lock"
     whole = lock.read_text()

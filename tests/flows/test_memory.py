@@ -38,7 +38,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", f"{finished}/build:{os.environ['PATH']}")
     return Path(shutil.copytree(finished, tmp_path / "project", symlinks=True))
 
 
@@ -146,6 +147,33 @@ def test_the_same_answer_as_dvc_status_where_parameters_differ_between_stages(pr
     assert read(project).changed == set(yaml.safe_load(said)) != set()
 
 
+def look_again(project: Path, *visited: str) -> Graph:
+    return graph.look_again(project, "quick", lambda _: ["report"], visited)
+
+
+def test_after_a_visit_dvc_is_asked_for_what_was_visited_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "data/more/a").write_text("2")
+    assert read(project).changed == {"own"}
+    names = asked(project, monkeypatch)
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "own"], cwd=project, check=True)
+    assert look_again(project, "own", "report").changed == {"report"}
+    assert read(project).changed == {"report"}
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "report"], cwd=project, check=True)
+    assert look_again(project, "report") == read(project)
+    assert read(project).changed == set()
+    assert names == []
+
+
+def test_after_a_visit_any_other_change_is_noticed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "data/more/a").write_text("2")
+    read(project)
+    names = asked(project, monkeypatch)
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "own"], cwd=project, check=True)
+    (project / WEIGHTS).unlink()
+    assert look_again(project, "own").changed >= {"report", TRAIN}
+    assert names == ["quick"]
+
+
 @pytest.mark.parametrize("left", ["", "{", "{}", '{"state": 1, "inputs": 2}'])
 def test_a_memory_that_is_not_whole_is_none(project: Path, left: str) -> None:
     read(project)
@@ -156,7 +184,7 @@ def test_a_memory_that_is_not_whole_is_none(project: Path, left: str) -> None:
 
 def test_what_is_written_while_dvc_looks_is_not_kept(project: Path) -> None:
     inputs = memory.Inputs([], [str(project / "data/more")])
-    before = memory.state(project, inputs)
+    before = memory.states(project, inputs)
     (project / "data/more/a").write_text("2")
     memory.keep(project, "quick", {}, inputs, before)
     assert memory.recall(project, "quick") is None
@@ -167,9 +195,9 @@ def test_two_writes_right_after_one_another_are_told_apart(project: Path) -> Non
     inputs = memory.Inputs([], [str(file)])
     for _ in range(20):
         file.write_text("1")
-        before = memory.state(project, inputs)
+        before = memory.states(project, inputs)
         file.write_text("2")
-        assert memory.state(project, inputs) != before
+        assert memory.states(project, inputs) != before
 
 
 def test_a_pipeline_that_dvc_cannot_read_is_one_sentence(project: Path) -> None:

@@ -1,5 +1,6 @@
 """The compact comparison table, for a terminal."""
 
+import os
 import sys
 
 from rich.console import Console
@@ -14,7 +15,7 @@ LOGGED = 150  # characters a line where there is no terminal to ask
 
 def print_table(results: Results, console: Console | None = None) -> None:
     """Print the compact table of each data set: models by family, the best in bold, failures with their reason."""
-    console = console or Console(width=None if sys.stdout.isatty() else LOGGED)
+    console = console or Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOGGED)
     for dataset in results.datasets:
         _print(results, dataset, console)
 
