@@ -91,7 +91,8 @@ def run(root: Path, request: Request, pool: str, repository: str, image: str, si
     if "PREFECT_API_URL" not in os.environ:
         raise FleetError("PREFECT_API_URL: is not set; give the address of the Prefect server that the workers use")
     server.check()
-    check_pool(pool)
+    server.check_pool(pool, "--pool")
+    _note_workers(pool)
     with locks.only_flow(root, f"profile {request.profile}"):
         units, graph = _prepare(root, request)
         console.print(f"Profile {request.profile}: {len(units)} units for the workers of pool '{pool}'.")
@@ -124,15 +125,11 @@ def committed(root: Path, repository: str) -> tuple[str, str]:
     return commit, source
 
 
-def check_pool(pool: str) -> None:
-    """Raise FleetError unless the server has this work pool; say so if no worker listens."""
+def _note_workers(pool: str) -> None:
+    """Say so if no worker listens to the pool."""
     from prefect import get_client
 
     with get_client(sync_client=True) as client:
-        known = [found.name for found in client.read_work_pools()]
-        if pool not in known:
-            there = ", ".join(sorted(known)) or "none"
-            raise FleetError(f"there is no work pool '{pool}', there is: {there}; see `prefect work-pool create`")
         listening = [w for w in client.read_workers_for_work_pool(pool) if w.status == "ONLINE"]
     if not listening:
         console.print(f"No worker listens to '{pool}' yet; units wait until one does.", style="yellow")

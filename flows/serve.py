@@ -5,16 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 from filelock import FileLock, Timeout
 from rich.console import Console
 
 from flows import benchmark, locks, server
 from flows.processes import Guard, tail
+from flows.request import check
 from paragone import environment, files
 
 POOL = "paragone"  # as prefect.yaml names it
@@ -48,10 +49,13 @@ def serve(root: Path, port: int) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     try:
         with FileLock(lock, timeout=0), Guard() as guard:
+            pools = check_plans(root)
             server.check_free(port)
             url = server.start(guard, root, logs / "server.log", port, interface=True)
             os.environ["PREFECT_API_URL"] = url
             make_pool()
+            for pool in pools:
+                server.check_pool(pool, "prefect.yaml")
             _run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], guard, root, logs / "deploy.log")
             files.write_text(root / server.NOTE, url)
             command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", "here"]
@@ -89,18 +93,24 @@ def make_pool() -> None:
             client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
 
 
-def check_pool(name: str) -> None:
-    """Raise server.ServerError if the server at PREFECT_API_URL has no work pool of that name."""
-    from prefect import get_client
-
-    with get_client(sync_client=True) as client:
-        names = [pool.name for pool in client.read_work_pools()]
-    if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names) or 'none'}"
-        raise server.ServerError(
-            f"pool: Prefect has no work pool '{name}'; {hint} `prefect work-pool create` makes one"
-        )
+def check_plans(root: Path) -> list[str]:
+    """The names of the pools that prefect.yaml deploys to. Raises ValueError for a deployment that could never run as
+    it stands: its file, the names in its parameters."""
+    file = root / "prefect.yaml"
+    try:
+        plans = yaml.safe_load(file.read_text())["deployments"]
+        pools = {plan["name"]: plan["work_pool"]["name"] for plan in plans}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise server.ServerError(f"{file}: no deployments with a name and a work pool ({reason})") from None
+    for plan in plans:
+        chosen = {**(plan.get("parameters") or {}), "gpus": "none"}  # which GPUs there are is seen when it runs
+        try:
+            check(root, **{name: value for name, value in chosen.items() if value is not None})
+        except (ValueError, TypeError) as error:
+            reason = str(error).replace("check() got", "got")
+            raise server.ServerError(f"{file.name}: deployment {plan['name']}: {reason}") from None
+    return list(dict.fromkeys(pools.values()))
 
 
 def _run(command: list[str], guard: Guard, root: Path, log: Path) -> None:

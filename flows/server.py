@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 from flows.locks import FOLDER
@@ -48,6 +49,20 @@ def check_free(port: int, option: str = "--port") -> None:
         except (OSError, OverflowError) as error:
             reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
             raise ServerError(f"port {port} cannot be used ({reason}); name another with {option}") from None
+
+
+def check_pool(name: str, where: str) -> None:
+    """Raise ServerError if the server at PREFECT_API_URL has no work pool of that name; `where` says who named it."""
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        names = sorted(pool.name for pool in client.read_work_pools())
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names) or 'none'};"
+        raise ServerError(
+            f"{where}: Prefect has no work pool '{name}'; {hint} `prefect work-pool create {name}` makes one"
+        )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paragone import environment, failures, paths
+from paragone import environment, failures, files, paths
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,9 +54,16 @@ def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> 
         params.entry(profile, model)
         _module(name).run(root, params, profile, dataset, model, seed)
     except Exception as error:
-        failures.note(environment.find_root(), run, name, f"{type(error).__name__}: {error}")
+        failures.note(environment.find_root(), run, name, f"{type(error).__name__}: {_explained(error)}")
         raise
     failures.clear(root, run)
+
+
+def _explained(error: BaseException) -> str:
+    """What an error says, with the way out where the system names none: a disk that filled up under an open file."""
+    if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
+        return f"{error.strerror}; free disk space and run again: what was finished is kept"
+    return str(error)
 
 
 @app.command()
@@ -245,7 +252,7 @@ def main(command: Callable[[], Any] = app) -> None:
     try:
         command()
     except (ValueError, OSError, ImportError) as error:
-        print(f"paragone: {error}", file=sys.stderr)
+        print(f"paragone: {_explained(error)}", file=sys.stderr)
         if "PARAGONE_TRACEBACK" in os.environ:
             traceback.print_exc()
         raise SystemExit(1) from None

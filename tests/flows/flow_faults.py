@@ -104,7 +104,7 @@ def main(
         if not (keep / name / "dvc.lock").exists():
             shutil.rmtree(keep / name, ignore_errors=True)
             (keep / name).mkdir()
-            smoke_project.build(keep / name, **options)  # type: ignore[arg-type]
+            smoke_project.build(keep / name, **options)
         projects.append(Project(keep / name, "smoke", smoke_project.results))
     mlflow, log = Mlflow(keep / "mlflow"), keep / "log.jsonl"
     small, store = Disk(keep / "disk", 64), Disk(keep / "store", 16)

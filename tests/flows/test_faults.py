@@ -1,32 +1,25 @@
-"""Processes of a flow are killed at random moments: one more start ends with what an undisturbed run gives."""
+"""Faults at random moments of a flow: one more start ends with what an undisturbed flow gives, and nothing is left."""
 
 import os
 import random
-import shutil
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import psutil
+import disturbances as put
 import pytest
+import smoke_project
+from disturbed import Disk, Mlflow, Project, missing
 
 import stand_in
 from flows import server
 from flows.processes import Guard
 
 ROOT = Path(__file__).parents[2]
-FLOW = [sys.executable, "-m", "flows.benchmark", "--slots", "2"]
 MOMENTS = int(os.environ.get("PARAGONE_MOMENTS", "10"))  # fewer while trying something out
-BRANCHES = ("runs/quick/digits/ddpm", "runs/quick/digits/ddim")
-VICTIMS = {  # a part of the command line of what is killed
-    "flow": "flows.benchmark",
-    "dvc": "repro --single-item",
-    "training": "build/paragone train",
-    "prefect-server": "prefect server start",
-}
+Trained = tuple[Project, dict[str, Any], float]
 
 
 @pytest.fixture(scope="module")
@@ -36,118 +29,160 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def prefect_url(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server for the kills of everything else: starting one takes longer than a flow."""
+    """One server for the faults of everything else: starting one takes longer than a flow."""
     with pytest.MonkeyPatch.context() as patch, Guard() as guard:
         patch.setenv("PREFECT_HOME", str(prefect_home))
         log = tmp_path_factory.mktemp("logs") / "server.log"
         yield server.start(guard, ROOT, log, server.free_port(), interface=False)
 
 
+def left_of_stand_in(root: Path) -> dict[str, bytes]:
+    """The bytes of everything that the runs and the report left."""
+    found = [f for part in ("runs", "reports") for f in (root / part).rglob("*") if f.is_file()]
+    return {str(f.relative_to(root)): f.read_bytes() for f in found if f.name not in ("dvc.lock", "failure.json")}
+
+
 @pytest.fixture
-def project(tmp_path: Path, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Stand-in stages, the trainings of which take a second."""
     monkeypatch.setenv("PREFECT_HOME", str(prefect_home))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    folder = stand_in.build(tmp_path, monkeypatch)
+    (tmp_path / "project").mkdir()
+    folder = stand_in.build(tmp_path / "project", monkeypatch)
     stand_in.behave(folder, {f"paragone train quick digits {m} --seed 0": 1 for m in ("ddpm", "ddim")})
-    return folder
+    return Project(folder, "quick", left_of_stand_in)
 
 
-def flow(project: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*FLOW, *options], cwd=project, capture_output=True, text=True, timeout=300, check=False)
-
-
-def results(project: Path) -> dict[str, bytes]:
-    """The bytes of everything that the runs and the report left."""
-    files = [f for part in ("runs", "reports") for f in (project / part).rglob("*") if f.is_file()]
-    return {str(f.relative_to(project)): f.read_bytes() for f in files if f.name not in ("dvc.lock", "failure.json")}
-
-
-def clear(project: Path) -> None:
-    """Forget the branches: outputs, locks and their copies, and DVC's memory of having run them."""
-    for branch in BRANCHES:
-        shutil.rmtree(project / branch / "0", ignore_errors=True)
-        (project / branch / "dvc.lock").unlink(missing_ok=True)
-    for path in (project / ".dvc/cache/runs", project / ".locks/dvc/runs", project / ".logs"):
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def victim(process: "subprocess.Popen[str]", what: str) -> psutil.Process | None:
-    """A process of the flow's tree of that kind, waited for; None if the flow is over before there is one."""
-    while process.poll() is None:
-        try:
-            owner = psutil.Process(process.pid)
-            for found in (owner, *owner.children(recursive=True)):
-                if VICTIMS[what] in " ".join(found.cmdline()):
-                    return found
-        except psutil.Error:
-            pass
-        time.sleep(0.02)
-    return None
-
-
-def disturb(project: Path, what: str, number: signal.Signals, delay: float) -> bool:
-    """Start a flow, kill one of its processes some seconds after its first stage began; whether there was one left."""
-    process = subprocess.Popen(FLOW, cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
-    while process.poll() is None and not list((project / ".logs").glob("quick/digits.*")):
-        time.sleep(0.02)
-    time.sleep(delay)
-    found = victim(process, what)
-    if found is not None:
-        found.send_signal(number)
-    process.wait(timeout=240)
-    return found is not None
-
-
-def wait_until_nothing_is_left(project: Path) -> None:
-    deadline = time.monotonic() + 30
-    while left := [p for p in psutil.process_iter() if _works_in(p, project)]:
-        assert time.monotonic() < deadline, [p.cmdline() for p in left]
-        time.sleep(0.1)
-
-
-def _works_in(process: psutil.Process, folder: Path) -> bool:
-    try:
-        return process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("victim", put.VICTIMS)
+def test_killed_at_random_moments(
+    project: Project, victim: str, prefect_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if victim != "Prefect server":  # which the flow starts itself
+        monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    assert project.flow()[0] == 0
+    expected, seconds = put.undisturbed(project)
+    draw, kills = random.Random(victim), list[put.Kill]()
+    while len(kills) < MOMENTS:
+        number = put.SIGNALS[len(kills) % 2]
+        done = put.kill(project, victim, number, draw.uniform(0, seconds), expected, Mlflow(tmp_path / "mlflow"))
+        kills += [done] if done else []
+        assert all(kill.harmless for kill in kills), kills[-1]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("what", VICTIMS)
-def test_killed_at_random_moments(project: Path, what: str, prefect_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if what != "prefect-server":  # which the flow starts itself
-        monkeypatch.setenv("PREFECT_API_URL", prefect_url)
-    assert flow(project).returncode == 0
-    clear(project)
-    began = time.monotonic()
-    assert flow(project).returncode == 0
-    whole, expected = time.monotonic() - began, results(project)
-    draw, kills = random.Random(what), 0
-    while kills < MOMENTS:
-        clear(project)
-        number = (signal.SIGKILL, signal.SIGTERM)[kills % 2]
-        kills += disturb(project, what, number, draw.uniform(0, whole / 2))
-        wait_until_nothing_is_left(project)
-        again = flow(project)
-        assert again.returncode == 0, again.stdout + again.stderr
-        assert results(project) == expected
-        assert not list(project.rglob("failure.json"))
+@pytest.mark.parametrize("how", put.LOCKS)
+def test_a_lock_file_that_lost_something(
+    project: Project, how: str, prefect_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    assert project.flow()[0] == 0
+    draw = random.Random(how)
+    for _ in range(MOMENTS):
+        assert "probably by a kill" in put.spoil_lock(project, draw, how)
+
+
+@pytest.mark.slow
+def test_a_second_flow_is_refused_and_disturbs_nothing(
+    project: Project, prefect_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    assert project.flow()[0] == 0
+    expected, _ = put.undisturbed(project)
+    assert put.two_at_once(project, 0.0, expected) is not None
 
 
 def test_a_stage_that_hangs_is_ended_and_becomes_a_failed_row(
-    project: Path, prefect_url: str, monkeypatch: pytest.MonkeyPatch
+    project: Project, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
-    assert flow(project).returncode == 0
-    stand_in.behave(project, {"paragone train quick digits ddim --seed 0": 600})
-    done = flow(project, "--models", "ddim", "--force", "--limit", "0.002")  # itself cut off long before 600 s
-    assert done.returncode == 1
-    assert "it ran for more than its limit of 0.002 hours, and was ended" in done.stdout
-    note = (project / "runs/quick/digits/ddim/0/failure.json").read_text()
+    assert project.flow()[0] == 0
+    stand_in.behave(project.root, {"paragone train quick digits ddim --seed 0": 600})
+    status, said = project.flow("--models", "ddim", "--force", "--limit", "0.002")  # itself cut off long before 600 s
+    assert status == 1
+    assert "it ran for more than its limit of 0.002 hours, and was ended" in said
+    note = (project.root / "runs/quick/digits/ddim/0/failure.json").read_text()
     assert '"stage": "train"' in note
     assert "limit of 0.002 hours" in note
-    wait_until_nothing_is_left(project)
-    stand_in.behave(project, {})
-    assert flow(project).returncode == 0
-    assert not (project / "runs/quick/digits/ddim/0/failure.json").exists()
+    assert project.left_for_good() == []
+    stand_in.behave(project.root, {})
+    assert project.flow()[0] == 0
+    assert not (project.root / "runs/quick/digits/ddim/0/failure.json").exists()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """The real stages of a row whose training goes on for some seconds, and what an undisturbed flow leaves of it."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch, Guard() as guard:
+        patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        patch.setenv("PYTHONPATH", f"{ROOT / 'src'}:{ROOT}")
+        patch.setenv("PREFECT_HOME", str(folder / "prefect"))
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        (folder / "project").mkdir()
+        root = smoke_project.build(folder / "project", ("gan",), kimg=60, classifier=False)
+        patch.setenv("PREFECT_API_URL", server.start(guard, ROOT, folder / "log", server.free_port(), interface=False))
+        project = Project(root, "smoke", smoke_project.results)
+        yield project, *put.undisturbed(project)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    try:
+        small = Disk(tmp_path / "disk", 16)
+    except PermissionError as error:
+        pytest.skip(str(error))
+    yield small
+    small.unmount()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("leave", [0, 0.5])
+def test_a_disk_that_is_full_while_a_training_goes_on(trained: Trained, disk: Disk, leave: float) -> None:
+    project, expected, _ = trained
+    assert "No space left on device" in put.full_disk(project, disk, leave, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_locked_mlflow_store_costs_a_warning(trained: Trained) -> None:
+    project, expected, _ = trained
+    assert "locked" in put.locked_store(project, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_full_disk_of_mlflow_costs_a_warning(trained: Trained, disk: Disk) -> None:
+    project, expected, _ = trained
+    assert "disk is full" in put.full_store(project, disk, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("number", put.SIGNALS)
+def test_a_server_of_mlflow_killed_in_a_flow(trained: Trained, tmp_path: Path, number: signal.Signals) -> None:
+    project, expected, seconds = trained
+    mlflow = Mlflow(tmp_path / "mlflow")
+    try:
+        done = put.kill(project, put.MLFLOW, number, random.Random(number).uniform(0, seconds / 2), expected, mlflow)
+    finally:
+        mlflow.end()
+    assert done is not None
+    assert done.harmless
+    assert done.went_on
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_curves_are_followed_over_the_death_of_the_server(trained: Trained, tmp_path: Path) -> None:
+    project, expected, _ = trained
+    mlflow = Mlflow(tmp_path / "mlflow")
+    try:
+        with mlflow.tracking():
+            assert put.followed(project, mlflow, expected) == []
+            assert missing(project) == []
+    finally:
+        mlflow.end()

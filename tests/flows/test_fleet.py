@@ -120,10 +120,19 @@ def test_bad_input_is_one_sentence_before_any_work(tmp_path, monkeypatch):
 
 
 def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkeypatch):
-    check = "from flows import fleet; fleet.check_pool('gpus')"  # a process of its own: Prefect reads its settings once
+    project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
+    command = [sys.executable, "-m", "flows.fleet", "--pool"]
     with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
-        done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "there is no work pool 'gpus', there is: units;" in done.stderr
+        said = [
+            subprocess.run([*command, name], cwd=project, capture_output=True, text=True) for name in ("gpu", "unit")
+        ]
+    assert [done.returncode for done in said] == [1, 1]
+    assert said[0].stdout.startswith(
+        "fleet: --pool: Prefect has no work pool 'gpu'; there is: units; `prefect work-pool"
+    )
+    assert "no work pool 'unit'; did you mean units?" in said[1].stdout
+    assert [done.stdout.count("\n") for done in said] == [1, 1]
+    assert not (project / "dvc.lock").exists()
 
 
 def test_a_worker_cannot_write_outside_of_its_unit(tmp_path):

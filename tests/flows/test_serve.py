@@ -141,15 +141,31 @@ def test_no_server_at_the_url_is_one_sentence(project: Path, monkeypatch: pytest
     assert not (project / ".logs").exists()  # no work was started
 
 
-@pytest.mark.slow
-def test_a_pool_that_does_not_exist_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.processes import Guard
-    from flows.serve import check_pool, make_pool
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"parameters": {"profile": "quikc"}}, "params.yaml: profiles has no profile 'quikc'; did you mean quick?"),
+        ({"parameters": {"models": ["dppm"]}}, "has no model 'dppm'; did you mean ddpm"),
+        ({"parameters": {"profil": "quick"}}, "got an unexpected keyword argument 'profil'"),
+        ({"work_pool": {}}, "prefect.yaml: no deployments with a name and a work pool ('name')"),
+    ],
+)
+def test_a_deployment_that_cannot_run_is_one_sentence(project: Path, change: dict[str, object], said: str) -> None:
+    plans = yaml.safe_load((project / "prefect.yaml").read_text())
+    plans["deployments"][0] |= change
+    (project / "prefect.yaml").write_text(yaml.safe_dump(plans))
+    output = begin(project, "flows.serve", server.free_port()).communicate(timeout=120)[0]
+    assert output.startswith("serve: ")
+    assert "prefect.yaml: " in output
+    assert said in output
+    assert output.count("\n") == 1
 
-    with Guard() as guard:
-        url = server.start(guard, project, project / "server.log", server.free_port(), interface=False)
-        monkeypatch.setenv("PREFECT_API_URL", url)
-        make_pool()
-        check_pool("paragone")
-        with pytest.raises(server.ServerError, match=r"no work pool 'paragon'; did you mean paragone\?"):
-            check_pool("paragon")
+
+@pytest.mark.slow
+def test_a_pool_that_does_not_exist_is_named(project: Path) -> None:
+    plans = yaml.safe_load((project / "prefect.yaml").read_text())
+    plans["deployments"][1]["work_pool"] = {"name": "paragon"}
+    (project / "prefect.yaml").write_text(yaml.safe_dump(plans))
+    output = begin(project, "flows.serve", server.free_port()).communicate(timeout=240)[0]
+    assert "serve: prefect.yaml: Prefect has no work pool 'paragon'; did you mean paragone?" in output
+    assert left_behind(project) == []
