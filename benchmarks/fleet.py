@@ -1,24 +1,31 @@
-"""Two workers against one: the same two units, whose trainings sleep, so that the cores do not matter.
+"""Two workers against one: the same two units of two seeds each, on workers that share nothing but a DVC remote.
 
-python benchmarks/fleet.py 20    # seconds that each of the four trainings takes
+    .venv/bin/python benchmarks/fleet.py [--seconds 20] [--waiting]
+
+Each of the four trainings keeps a core busy for so many seconds of CPU, or only waits, which tells what a fleet costs
+where the workers are other machines. Writes orchestration.json and orchestration.md beside this file.
 """
 
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
+import orchestration
 import pytest
+import typer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/flows")]
 
 import fleet_project  # noqa: E402
 
 from flows.processes import Guard  # noqa: E402
+from paragone import environment  # noqa: E402
 
 
-def measure(workers: int, seconds: float) -> float:
+def measure(workers: int, seconds: float, computes: bool) -> float:
     """Wall seconds from the first unit sent to the last one home, the workers waiting."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, Guard() as guard:
         root = Path(folder)
@@ -26,7 +33,7 @@ def measure(workers: int, seconds: float) -> float:
         trainings = [
             f"paragone train all {data} vae --seed {seed}" for data in ("digits", "clothes") for seed in (0, 1)
         ]
-        fleet_project.behave(root, dict.fromkeys(trainings, seconds))
+        fleet_project.behave(root, dict.fromkeys(trainings, {"compute": seconds} if computes else seconds))
         with fleet_project.serving(root, guard, patch):
             for i in range(workers):
                 fleet_project.start_worker(root, guard, f"worker{i}")
@@ -40,10 +47,20 @@ def measure(workers: int, seconds: float) -> float:
     return moments[-1][1] - moments[0][1]
 
 
-if __name__ == "__main__":
-    length = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
+def main(
+    seconds: Annotated[float, typer.Option(help="That each of the four trainings takes.")] = 20.0,
+    waiting: Annotated[bool, typer.Option("--waiting", help="They wait, in place of keeping a core busy.")] = False,
+) -> None:
+    """Measure, and print the ratio."""
+    environment.prepare(ROOT)
     walls = []
     for count in (1, 2):
-        walls.append(measure(count, length))
-        print(f"{count} worker{'s' * (count > 1)}: {walls[-1]:.0f} s", flush=True)
-    print(f"ratio {walls[0] / walls[1]:.2f}; the trainings alone: 2.00")
+        walls.append(measure(count, seconds, not waiting))
+        typer.echo(f"{count} worker{'s' * (count > 1)}: {walls[-1]:.0f} s")
+    found = {"seconds": seconds, "computes": not waiting, "walls_s": walls}
+    orchestration.keep("fleet, waiting" if waiting else "fleet", found)
+    typer.echo(f"ratio {walls[0] / walls[1]:.2f}; the trainings alone: 2.00")
+
+
+if __name__ == "__main__":
+    typer.run(main)

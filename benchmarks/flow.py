@@ -1,183 +1,164 @@
-"""What orchestration costs on a graph of the survey's size: a no-op flow, a no-op `dvc repro`, and trivial stages.
+"""What orchestration costs: on a graph of the survey's size, and on a profile.
 
-    .venv/bin/python benchmarks/flow.py [--datasets 10] [--slots 2] [--keep FOLDER]
+    .venv/bin/python benchmarks/flow.py graph     # 1,122 trivial stages
+    .venv/bin/python benchmarks/flow.py profile   # quick: plain commands, `dvc repro`, the flow
 
-The graph is generated from a params.yaml by `paragone pipeline`: 12 models, 3 seeds and 3 stages of each on every data
-set. Its stages are trivial (a shell writes their outputs), so what is measured is DVC, Prefect and the flow alone.
-Seconds of CPU count every process involved, which other programs on the machine hardly change; wall seconds are what a
-user waits for on a quiet machine.
+Both write orchestration.json and orchestration.md beside this file, and work in a folder of their own. The stages of
+the graph are trivial (a shell writes their outputs), so what is measured there is DVC, Prefect and the flow alone.
 """
 
-import json
-import os
+import cProfile
+import hashlib
 import pstats
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
+import orchestration
+import projects
 import typer
-import yaml
+from orchestration import Cost
 
 from paragone import environment
 
-ROOT = Path(__file__).resolve().parents[1]
-BIN = Path(sys.executable).parent
+app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None, pretty_exceptions_enable=False)
+KeepOption = Annotated[Path | None, typer.Option(help="Make the project here and keep it.")]
+SlotsOption = Annotated[int, typer.Option(help="Stages at once.")]
 
-# Stands in for the command: it finds the stage that runs it and writes that stage's outputs. What is no stage goes to
-# the real command. No import but sys and os: this is to cost next to nothing.
-COMMAND = """#!{python} -ISE
-import os, sys
-
-command, seed = " ".join(["paragone", *sys.argv[1:]]), sys.argv[-1]
-pipeline = "runs/{{}}/{{}}/{{}}/dvc.yaml".format(*sys.argv[2:5]) if "--seed" in sys.argv else "dvc.yaml"
-inside = listing = done = False
-for line in open(pipeline) if os.path.exists(pipeline) else ():
-    key, _, value = line.strip().partition(": ")
-    if key == "cmd":
-        inside, listing = value.replace("${{item}}", seed) == command, False
-        done = done or inside
-    elif line.strip() in ("outs:", "metrics:", "plots:"):
-        listing = True
-    elif not line.lstrip().startswith("- ") and not line.startswith("       "):
-        listing = False
-    elif inside and listing and key.startswith("- "):
-        out = key[2:].rstrip(":").replace("${{item}}", seed)
-        folder, content = "." not in os.path.basename(out), "{{}}" if out.endswith(".json") else command
-        os.makedirs(out if folder else os.path.dirname(out), exist_ok=True)
-        for file in ("dataset.json", "x") if folder else ("",):
-            open(os.path.join(out, file) if folder else out, "w").write("{{}}" if file.endswith("json") else content)
-if not done or command == "paragone fingerprint":
-    os.execv({real!r}, [{real!r}, *sys.argv[1:]])
-"""
+# Where a no-op `dvc repro` spends its time: parts that do not overlap, by file and function of DVC.
+PARTS = {
+    "its note of who reads and writes which file, read and written again for each": ("dvc/rwlock.py", "_edit_rwlock"),
+    "params.yaml and runs/code.yaml, parsed again for each stage": ("dvc/dependency/param.py", "read_params"),
+    "pipeline and lock files, read, checked and resolved": ("dvc/repo/index.py", "from_repo"),
+    "dependencies and outputs, looked at": ("dvc/output.py", "status"),
+    "the graph of the stages": ("dvc/repo/index.py", "graph"),
+}
 
 
-def build(folder: Path, datasets: int) -> None:
-    """A project of its own: git, DVC, the pipelines of `datasets` data sets, and COMMAND before all else on PATH."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    names = [f"set-{i:02d}" for i in range(datasets)]
-    models = dict(list(values["profiles"]["smoke"]["models"].items())[:12])
-    profile = {**values["profiles"]["smoke"], "datasets": names, "seeds": [0, 1, 2], "models": models}
-    entry = {"loader": "shapes", "source": "generated"}
-    chosen = {"profile": "survey", "datasets": dict.fromkeys(names, entry), "profiles": {"survey": profile}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(chosen))
-    for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    for name in ("src", "flows"):  # of its own, so that an edit meanwhile changes nothing
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    command = folder / "build/paragone"
-    command.parent.mkdir()
-    command.write_text(COMMAND.format(python=sys.executable, real=str(BIN / "paragone")))
-    command.chmod(0o755)
-    enter(folder)
-    for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x", "paragone pipeline"):
-        subprocess.run(line.split(), cwd=folder, check=True)
+@app.command()
+def graph(
+    datasets: Annotated[int, typer.Option(help="Data sets; each is 108 stages of runs and 4 of the trunk.")] = 10,
+    slots: SlotsOption = 2,
+    keep: KeepOption = None,
+) -> None:
+    """Measure a first flow, flows and DVC with nothing to do, and a flow after one output was deleted."""
+    with _folder(keep) as folder:
+        if not (folder / "params.yaml").exists():
+            projects.build(folder, datasets)
+        projects.enter(folder)
+        listed = ["dvc", "stage", "list", "--all", "--name-only"]
+        stages = len(subprocess.run(listed, cwd=folder, capture_output=True, text=True, check=True).stdout.split())
+        flow = [sys.executable, "-m", "flows.benchmark", "--slots", str(slots)]
+        costs: dict[str, Any] = {}
+        found = {"stages": stages, "slots": slots, "costs": costs}
+        _measure(costs, "first flow", flow, folder)
+        _measure(costs, "no-op flow", flow, folder)
+        next((folder / "runs/survey").rglob("model.safetensors")).unlink()
+        _measure(costs, "flow after one output was deleted", flow, folder)
+        _measure(costs, "no-op dvc repro", ["dvc", "repro", "-q"], folder)
+        _measure(costs, "no-op dvc status", ["dvc", "status", "-q"], folder)
+        subprocess.run([sys.executable, __file__, "repro-in-profile"], cwd=folder, check=True)
+        found["profile of dvc repro"] = shares(folder / "build/profile")
+        orchestration.keep("graph", found)
+        typer.echo(orchestration.render({"graph": {**found, "environment": orchestration.environment()}}))
 
 
-def enter(folder: Path) -> None:
-    """Let this process's children find the project's own command, package and flows."""
-    os.environ["PATH"] = f"{folder / 'build'}{os.pathsep}{BIN}{os.pathsep}{os.environ['PATH']}"
-    os.environ["PYTHONPATH"] = f"{folder / 'src'}{os.pathsep}{folder}"
-    os.environ["PREFECT_HOME"] = str(folder / ".prefect")
+@app.command(hidden=True)
+def repro_in_profile() -> None:
+    """A no-op `dvc repro` in this process and folder, in cProfile by CPU time; leaves build/profile."""
+    import time
+
+    from dvc.cli import main
+
+    profile = cProfile.Profile(time.process_time)
+    profile.enable()
+    status = main(["repro", "-q"])
+    profile.disable()
+    profile.dump_stats("build/profile")
+    raise typer.Exit(status)
 
 
-class Cost:
-    """Wall and CPU seconds of a command with all of its children, and the greatest memory of all of them together."""
-
-    def __init__(self, command: list[str], cwd: Path) -> None:
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        with (cwd / "build/last.log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
-            self.memory, self.own = 0.0, 0.0
-            watch = threading.Thread(target=self._watch, args=[process.pid], daemon=True)
-            watch.start()
-            status = process.wait()
-        watch.join()
-        if status:
-            raise RuntimeError(f"`{' '.join(command)}` failed:\n{(cwd / 'build/last.log').read_text()[-3000:]}")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.wall = time.monotonic() - began
-        self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    def _watch(self, pid: int) -> None:
-        """Sample the proportional memory (shared pages divided) of the tree, and of the process alone, in MB."""
-        try:
-            process = psutil.Process(pid)
-            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                sizes = [_memory(p) for p in (process, *process.children(recursive=True))]
-                self.memory, self.own = max(self.memory, sum(sizes)), max(self.own, sizes[0])
-                time.sleep(0.5)
-        except psutil.Error:
-            return
-
-    def as_dict(self) -> dict[str, float]:
-        return {
-            "wall_s": round(self.wall, 2),
-            "cpu_s": round(self.cpu, 2),
-            "peak_memory_mb": round(self.memory),
-            "peak_memory_of_the_command_itself_mb": round(self.own),
-        }
-
-
-def _memory(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_full_info().pss) / 1e6
-    except psutil.Error:
-        return 0.0
-
-
-def profiled(folder: Path) -> list[str]:
-    """Where a no-op `dvc repro` spends its time: the functions with the most seconds, their callees included."""
-    stats = folder / "build/profile"
-    code = "import sys; from dvc.cli import main; sys.exit(main(['repro', '-q']))"
-    run = f"import cProfile; cProfile.run({code!r}, {str(stats)!r})"
-    subprocess.run([sys.executable, "-c", run], cwd=folder, check=True)
+def shares(stats: Path) -> list[dict[str, Any]]:
+    """The share that each of PARTS has of a profile's time, and the number of its calls."""
     table: dict[Any, Any] = pstats.Stats(str(stats)).stats  # type: ignore[attr-defined]
     whole = max(row[3] for row in table.values())
-    rows = sorted(((row[3], row[0], Path(key[0]), key[2]) for key, row in table.items()), reverse=True)
-    shown = [r for r in rows if 0.04 * whole < r[0] < 0.97 * whole and "site-packages" in str(r[2])]
-    return [f"{s / whole:5.0%}  {calls:>7} calls  {'/'.join(f.parts[-3:])}:{name}" for s, calls, f, name in shown[:25]]
+    found = []
+    for what, (file, function) in PARTS.items():
+        rows = [row for key, row in table.items() if key[0].endswith(f"site-packages/{file}") and key[2] == function]
+        found.append({"what": what, "share": sum(row[3] for row in rows) / whole, "calls": sum(row[1] for row in rows)})
+    return found
 
 
-def main(
-    datasets: Annotated[int, typer.Option(help="Data sets; each is 108 stages of runs and 4 of the trunk.")] = 10,
-    slots: Annotated[int, typer.Option(help="Stages at once.")] = 2,
-    keep: Annotated[Path | None, typer.Option(help="Make the project here and keep it.")] = None,
+@app.command()
+def profile(
+    profile: Annotated[str, typer.Option(help="A profile of params.yaml.")] = "quick",
+    slots: SlotsOption = 2,
+    keep: KeepOption = None,
 ) -> None:
-    """Measure, and print the figures as JSON."""
-    environment.prepare(ROOT)
-    folder = keep or Path(tempfile.mkdtemp(prefix="paragone-flow-"))
+    """Measure a profile from nothing: the plain commands, `dvc repro`, and the flow with one slot and with several."""
+    flow = [sys.executable, "-m", "flows.benchmark", "--profile", profile, "--slots"]
+    found: dict[str, Any] = {"profile": profile, "slots": slots, "modes": {}}
+    bytes_of = []
+    with _folder(keep) as folder:
+        for number, (mode, command) in enumerate({
+            "flow": [*flow, str(slots)],
+            "plain": [sys.executable, __file__, "plain", profile],
+            "flow, one slot": [*flow, "1"],
+            "dvc repro": f"paragone pipeline && dvc repro $(paragone trunk {profile})",
+        }.items()):  # fmt: skip
+            project = folder / str(number)
+            project.mkdir()
+            shutil.copy(projects.ROOT / "params.yaml", project)
+            projects.copy_project(project)
+            projects.enter(project)
+            projects.begin(project)
+            _measure(found["modes"], mode, command, project)
+            weights = sorted((project / "runs" / profile).rglob("model.safetensors"))
+            bytes_of.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in weights])
+        found["stages"] = len((folder / "1/build/stages").read_text().splitlines())
+        found["same"] = "yes" if all(hashes == bytes_of[0] for hashes in bytes_of) else "**no**"
+    orchestration.keep("profile", found)
+    typer.echo(orchestration.render({"profile": {**found, "environment": orchestration.environment()}}))
+
+
+@app.command(hidden=True)
+def plain(profile: str) -> None:
+    """Run the commands of a profile's stages in this folder, one after the other, with no DVC; leaves build/stages."""
+    import networkx as nx
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        nodes = repo.index.graph
+        report = next(s for s in nodes if s.cmd == f"paragone report {profile}")
+        needed = nx.dfs_postorder_nodes(nodes, report)
+        commands = [stage.cmd for stage in needed]
+    for command in commands:
+        subprocess.run(command, shell=True, check=True)
+    Path("build").mkdir(exist_ok=True)
+    Path("build/stages").write_text("\n".join(commands))
+
+
+def _measure(found: dict[str, Any], name: str, command: list[str] | str, folder: Path) -> None:
+    (folder / "build").mkdir(exist_ok=True)
+    found[name] = Cost(command, folder, folder / "build/last.log").as_dict()
+    print(name, found[name], file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """The folder to work in, gone afterwards unless it is to be kept."""
+    environment.prepare(projects.ROOT)
+    folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="paragone-flow-"))
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "params.yaml").exists():
-        build(folder, datasets)
-    enter(folder)
-    flow = [sys.executable, "-m", "flows.benchmark", "--slots", str(slots)]
-    stages = len(subprocess.run(["dvc", "stage", "list", "--all", "--name-only"], cwd=folder, capture_output=True,
-                                text=True, check=True).stdout.split())  # fmt: skip
-    print(f"{stages} stages in {folder}", file=sys.stderr)
-    found: dict[str, Any] = {"stages": stages, "slots": slots}
-    for name, command in {
-        "first flow": flow,
-        "no-op flow": flow,
-        "no-op dvc repro": ["dvc", "repro", "-q"],
-        "no-op dvc status": ["dvc", "status", "-q"],
-    }.items():
-        found[name] = Cost(command, folder).as_dict()
-        print(name, found[name], file=sys.stderr)
-    found["first flow"]["wall_s_a_stage"] = round(found["first flow"]["wall_s"] / stages, 3)
-    found["first flow"]["cpu_s_a_stage"] = round(found["first flow"]["cpu_s"] / stages, 3)
-    found["profile of dvc repro"] = profiled(folder)
-    print(json.dumps(found, indent=2))
+    yield folder
     if keep is None:
         shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

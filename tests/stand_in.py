@@ -56,7 +56,9 @@ if behaviour == "fail":
     sys.exit(f"paragone: {{command}} cannot go on")
 if behaviour is not None:
     Path("build/started").touch()
-    time.sleep(behaviour)
+    while isinstance(behaviour, dict) and time.process_time() < behaviour["compute"]:
+        pass
+    time.sleep(behaviour if not isinstance(behaviour, dict) else 0)
 if command == "paragone pipeline" or command.startswith("paragone table"):
     print(f"<{{command}}>")
     sys.exit()
@@ -130,5 +132,5 @@ def _fingerprints(folder: Path) -> set[str]:
 
 
 def behave(folder: Path, behaviour: dict[str, Any]) -> None:
-    """What commands do before their work: `fail`, or sleep for that many seconds."""
+    """What commands do before their work: `fail`, or sleep for that many seconds, or {compute: seconds of CPU}."""
     (folder / "build/behaviour.yaml").write_text(yaml.safe_dump(behaviour))

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,25 @@ def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(pr
     assert not (branch / "0/failure.json").exists()
     assert {"model.safetensors", "train.json", "curves.csv"} <= {file.name for file in (branch / "0").iterdir()}
     assert not (project / ".ckpt/runs/smoke/mnist-5k/gan/0").exists()
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_parameters_edited_while_a_training_runs_are_not_taken_for_its_own(project, mine):
+    def edit(row, kimg):
+        values = yaml.safe_load((project / "params.yaml").read_text())
+        values["profiles"]["smoke"]["models"][row]["plan"]["kimg"] = kimg
+        (project / "params.yaml").write_text(yaml.safe_dump(values))
+
+    (project / "runs/smoke/mnist-5k/gan").mkdir(parents=True)
+    edit("gan", 30)
+    assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
+    command = [sys.executable, "-m", "paragone", "train", "smoke", "mnist-5k", "gan"]
+    training = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+    while not list((project / ".ckpt").glob("**/log.jsonl")):
+        assert training.poll() is None
+        time.sleep(0.02)
+    edit("gan" if mine else "dcgan", 31)
+    said = training.communicate(timeout=300)[1]
+    assert training.returncode == int(mine), said
+    assert ("what 'train' of gan goes by was edited while it ran; start again" in said) == mine
+    assert (project / "runs/smoke/mnist-5k/gan/0/failure.json").exists() == mine

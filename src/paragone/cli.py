@@ -53,10 +53,30 @@ def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> 
         root, params = _project()
         params.entry(profile, model)
         _module(name).run(root, params, profile, dataset, model, seed)
+        _check_unchanged(root, params, name, profile, model)
     except Exception as error:
         failures.note(environment.find_root(), run, name, f"{type(error).__name__}: {_explained(error)}")
         raise
     failures.clear(root, run)
+
+
+def _check_unchanged(root: Path, before: Any, stage: str, profile: str, model: str) -> None:
+    """Raise ValueError if the parameters of a stage were edited while it ran: DVC, which reads them at its end, would
+    take what the old values made for the new ones'."""
+    from paragone import params
+
+    def used(values: Any) -> Any:
+        settings = values.get_profile(profile)
+        return {
+            "train": (values.entry(profile, model), settings.budget),
+            "sample": (settings.samples, settings.sample_batch),
+            "evaluate": settings.spaces,
+        }[stage]
+
+    if used(params.load(root)) != used(before):
+        raise ValueError(
+            f"{params.FILE}: profiles.{profile}: what '{stage}' of {model} goes by was edited while it ran; start again"
+        )
 
 
 def _explained(error: BaseException) -> str:

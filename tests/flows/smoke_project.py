@@ -17,14 +17,8 @@ from paragone.report import columns
 ROOT = Path(__file__).parents[2]
 DATASET = "mnist-5k"
 PAIR = ("ddpm", "ddim")  # a network, and a row that draws from it
-TIMED = {
-    "started",
-    "seconds",
-    "images_per_second",
-    "latency_ms",
-    "latency_runs",
-    "peak_memory_mb",
-}  # what no two runs share
+# of a run: what no two share
+TIMED = {"started", "seconds", "images_per_second", "latency_ms", "latency_runs", "peak_memory_mb"}
 
 
 def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None, classifier: bool = True) -> Path:

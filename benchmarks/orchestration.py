@@ -1,0 +1,180 @@
+"""What flow.py and fleet.py share: the cost of a command, and the page that their figures make."""
+
+import datetime
+import json
+import os
+import platform
+import resource
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+RESULTS, PAGE = HERE / "orchestration.json", HERE / "orchestration.md"
+
+METHOD = """\
+# What orchestration costs
+
+Written by `python benchmarks/flow.py graph`, `python benchmarks/flow.py profile` and `python benchmarks/fleet.py`; the
+figures are in [orchestration.json](orchestration.json). CPU seconds count every process involved, the server included,
+and other programs on the machine hardly change them; wall seconds are what a user waits for when nothing else runs.
+"""
+
+
+class Cost:
+    """Wall and CPU seconds of a command with all of its children, and the greatest memory of all of them together."""
+
+    def __init__(self, command: list[str] | str, cwd: Path, log: Path) -> None:
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, cwd=cwd, shell=isinstance(command, str), stdout=output, stderr=subprocess.STDOUT
+            )
+            self.memory, self.own = 0.0, 0.0
+            watch = threading.Thread(target=self._watch, args=[process.pid], daemon=True)
+            watch.start()
+            status = process.wait()
+        watch.join()
+        if status:
+            raise RuntimeError(f"`{command}` failed:\n{log.read_text(errors='replace')[-3000:]}")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.wall = time.monotonic() - began
+        self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    def _watch(self, pid: int) -> None:
+        """Sample the proportional memory (shared pages divided) of the tree, and of the process alone, in MB."""
+        try:
+            process = psutil.Process(pid)
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                sizes = [_memory(p) for p in (process, *process.children(recursive=True))]
+                self.memory, self.own = max(self.memory, sum(sizes)), max(self.own, sizes[0])
+                time.sleep(1)
+        except psutil.Error:
+            return
+
+    def as_dict(self) -> dict[str, float]:
+        return {
+            "wall_s": round(self.wall, 2),
+            "cpu_s": round(self.cpu, 2),
+            "memory_mb": round(self.memory),
+            "own_memory_mb": round(self.own),
+        }
+
+
+def _memory(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 1e6
+    except psutil.Error:
+        return 0.0
+
+
+def keep(section: str, found: Mapping[str, Any]) -> None:
+    """Put a section's figures into orchestration.json, and write orchestration.md anew."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[section] = {**found, "environment": environment()}
+    for path, text in ((RESULTS, json.dumps(results, indent=2) + "\n"), (PAGE, render(results))):
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(text)
+        partial.replace(path)
+
+
+def environment() -> dict[str, Any]:
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),  # of the last minute, the measured command's own included
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("dvc", "prefect")},
+    }
+
+
+def _cpu() -> str:
+    names = [line.partition(": ")[2] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
+
+
+def render(results: Mapping[str, Any]) -> str:
+    """orchestration.md."""
+    sections = {"profile": _profile, "graph": _graph, "fleet": _fleet, "fleet, waiting": _fleet}
+    return "\n".join([METHOD, *(write(results[name]) for name, write in sections.items() if name in results)])
+
+
+def _profile(found: Mapping[str, Any]) -> str:
+    modes = found["modes"]
+    plain, repro, flow = modes["plain"], modes["dvc repro"], modes["flow"]
+    lines = [
+        f"## The profile `{found['profile']}`, {found['stages']} stages",
+        "",
+        "| how | wall, s | CPU, s | CPU, over the plain commands' |",
+        "|---|---:|---:|---:|",
+    ]
+    names = {
+        "plain": "the stages' commands alone, one after the other",
+        "dvc repro": "`dvc repro`, one stage at a time",
+        "flow, one slot": "the flow, one slot",
+        "flow": f"the flow, {found['slots']} slots",
+    }
+    for mode, name in names.items():
+        cost, more = modes[mode], modes[mode]["cpu_s"] / plain["cpu_s"] - 1
+        lines.append(f"| {name} | {cost['wall_s']:,.0f} | {cost['cpu_s']:,.0f} | {more:+.1%} |")
+    over = modes["flow, one slot"]["wall_s"] / plain["wall_s"] - 1
+    speed = repro["wall_s"] / flow["wall_s"]
+    said = f"""\
+The flow is {speed:.2f} times as fast as `dvc repro` (goal 1.6: {_met(speed >= 1.6)}). With one slot its wall time is
+{over:+.1%} over the plain commands' (goal under 5 %: {_met(over < 0.05)}): reading the graph, starting a server, a
+`dvc` a stage, hashing, locks. The weights of all runs were the same bytes in every row: {found["same"]}."""
+    return "\n".join([*lines, "", said, "", _where(found), ""])
+
+
+def _graph(found: Mapping[str, Any]) -> str:
+    costs = found["costs"]
+    first, flow, repro = costs["first flow"], costs["no-op flow"], costs["no-op dvc repro"]
+    lines = [
+        f"## A graph of the survey's size: {found['stages']} stages with trivial commands",
+        "",
+        "| what | wall, s | CPU, s | memory, MB | of the command itself |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, cost in costs.items():
+        memory = f"{cost['memory_mb']:,} | {cost['own_memory_mb']:,}"
+        lines.append(f"| {name} | {cost['wall_s']:,.1f} | {cost['cpu_s']:,.1f} | {memory} |")
+    said = f"""\
+A trivial stage costs {first["wall_s"] / found["stages"]:.2f} s of wall time with {found["slots"]} at once, and
+{first["cpu_s"] / found["stages"]:.2f} s of CPU, most of it the start of `dvc`. Goals: nothing to do in under 5 s by the
+flow: {_met(flow["wall_s"] < 5)}; by `dvc repro`: {_met(repro["wall_s"] < 5)}, and what it does with its time is its
+own:"""
+    lines += ["", said, "", "| of a no-op `dvc repro` | share of its CPU time | calls |", "|---|---:|---:|"]
+    lines += [f"| {row['what']} | {row['share']:.0%} | {row['calls']:,} |" for row in found["profile of dvc repro"]]
+    return "\n".join([*lines, "", _where(found), ""])
+
+
+def _fleet(found: Mapping[str, Any]) -> str:
+    one, two = found["walls_s"]
+    said = f"""\
+## Two workers against one{"" if found["computes"] else ", as if on machines of their own"}
+
+Two units of two seeds; each of the four trainings takes {found["seconds"]:g} s of
+{"one core" if found["computes"] else "waiting"}. One worker: {one:.0f} s, two: {two:.0f} s, ratio {one / two:.2f}; the
+trainings alone would be 2.00. Each unit is a clone, a pull, six stages with a push each, and the way back of what was
+made."""
+    return "\n".join([said, "", _where(found), ""])
+
+
+def _met(true: bool) -> str:
+    return "met" if true else "missed"
+
+
+def _where(found: Mapping[str, Any]) -> str:
+    at = found["environment"]
+    return (
+        f"{at['date']}, {at['cpu']}, {at['cores']} cores, load {at['load']} at the end, Python {at['python']}, "
+        f"DVC {at['dvc']}, Prefect {at['prefect']}."
+    )

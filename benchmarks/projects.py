@@ -1,0 +1,84 @@
+"""Projects to measure on: one of trivial stages in a graph of the survey's size, and copies of this one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+
+# Stands in for the command: it finds the stage that runs it and writes that stage's outputs. What is no stage goes to
+# the real command. No import but sys and os: this is to cost next to nothing.
+COMMAND = """#!{python} -ISE
+import os, sys
+
+CONTENT = {{
+    "json": "{{}}",
+    "csv": "kimg,loss/d,loss/g\\n" + "".join("%d,%f,%f\\n" % (i, 1 / i, 2 - 1 / i) for i in range(1, 201)),
+}}
+command, seed = " ".join(["paragone", *sys.argv[1:]]), sys.argv[-1]
+pipeline = "runs/{{}}/{{}}/{{}}/dvc.yaml".format(*sys.argv[2:5]) if "--seed" in sys.argv else "dvc.yaml"
+inside = listing = done = False
+for line in open(pipeline) if os.path.exists(pipeline) else ():
+    key, _, value = line.strip().partition(": ")
+    if key == "cmd":
+        inside, listing = value.replace("${{item}}", seed) == command, False
+        done = done or inside
+    elif line.strip() in ("outs:", "metrics:", "plots:"):
+        listing = True
+    elif not line.lstrip().startswith("- ") and not line.startswith("       "):
+        listing = False
+    elif inside and listing and key.startswith("- "):
+        out = key[2:].rstrip(":").replace("${{item}}", seed)
+        folder, content = "." not in os.path.basename(out), CONTENT.get(out.rpartition(".")[2], command)
+        os.makedirs(out if folder else os.path.dirname(out), exist_ok=True)
+        for file in ("dataset.json", "x") if folder else ("",):
+            open(os.path.join(out, file) if folder else out, "w").write("{{}}" if file.endswith("json") else content)
+if not done or command == "paragone fingerprint":
+    os.execv({real!r}, [{real!r}, *sys.argv[1:]])
+"""
+
+
+def build(folder: Path, datasets: int) -> None:
+    """A project of its own: git, DVC, the pipelines of `datasets` data sets, and COMMAND before all else on PATH."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    names = [f"set-{i:02d}" for i in range(datasets)]
+    models = dict(list(values["profiles"]["smoke"]["models"].items())[:12])
+    profile = {**values["profiles"]["smoke"], "datasets": names, "seeds": [0, 1, 2], "models": models}
+    entry = {"loader": "shapes", "source": "generated"}
+    chosen = {"profile": "survey", "datasets": dict.fromkeys(names, entry), "profiles": {"survey": profile}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(chosen))
+    copy_project(folder)
+    command = folder / "build/paragone"
+    command.parent.mkdir()
+    command.write_text(COMMAND.format(python=sys.executable, real=str(BIN / "paragone")))
+    command.chmod(0o755)
+    enter(folder)
+    begin(folder)
+
+
+def copy_project(folder: Path) -> None:
+    """The code and DVC's settings, of the project's own so that an edit meanwhile changes nothing."""
+    for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    for name in ("src", "flows"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+
+
+def begin(folder: Path) -> None:
+    """Its git repository and its pipelines."""
+    for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x", "paragone pipeline"):
+        subprocess.run(line.split(), cwd=folder, check=True)
+
+
+def enter(folder: Path) -> None:
+    """Let this process's children find the project's own command, package and flows."""
+    os.environ["PATH"] = f"{folder / 'build'}{os.pathsep}{BIN}{os.pathsep}{os.environ['PATH']}"
+    os.environ["PYTHONPATH"] = f"{folder / 'src'}{os.pathsep}{folder}"
+    os.environ["PREFECT_HOME"] = str(folder / ".prefect")
+    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
