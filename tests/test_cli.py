@@ -37,6 +37,12 @@ def test_help_names_every_stage(project):
         (["train", "quick", "mnist-5k", "dcgam"], "profiles.quick.models has no model 'dcgam'; did you mean dcgan"),
         (["train", "quik", "mnist-5k", "dcgan"], "profiles has no profile 'quik'; did you mean quick?"),
         (["ingest", "mnits"], "datasets has no data set 'mnits'; did you mean mnist"),
+        (["train", "quick", "mnits", "dcgan"], "datasets has no data set 'mnits'; did you mean mnist"),
+        (
+            ["train", "quick", "celeba-64", "dcgan"],
+            "profiles.quick.datasets: does not name 'celeba-64'; known: mnist-5k",
+        ),
+        (["train", "quick", "shapes", "gan"], "profile 'quick' does not run 'gan' on 'shapes'; it runs dcgan, vae"),
         (["sample", "quick", "mnist-5k", "dcgan"], "model.safetensors: no such file"),
     ],
 )
@@ -46,6 +52,17 @@ def test_bad_input_is_one_sentence(project, args, message):
     assert message in done.stderr
     assert done.stderr.startswith("paragone: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_number_out_of_range_stops_every_stage(project):
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["profiles"]["smoke"]["models"]["wgan"]["config"]["z_dim"] = True
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    for args in (["pipeline"], ["train", "smoke", "mnist-5k", "wgan"], ["ingest", "mnist-5k"]):
+        done = paragone(*args, cwd=project)
+        assert done.returncode == 1
+        assert "profiles.smoke.models.wgan.config.z_dim: is True; give a number" in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_row_can_ask_for_two_processes(project):

@@ -24,15 +24,17 @@ app = typer.Typer(
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of params.yaml: smoke, quick, survey.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
-SeedOption = Annotated[int, typer.Option(help="One of the profile's seeds.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="One of the profile's seeds.")]
 
 
 def _project() -> tuple[Path, Any]:
     root = environment.find_root()
     environment.prepare(root)
-    from paragone import params
+    from paragone import params, ranges
 
-    return root, params.load(root)
+    loaded = params.load(root)
+    ranges.check(loaded)
+    return root, loaded
 
 
 def _stage(name: str, *args: Any) -> None:
@@ -46,12 +48,25 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"paragone.stages.{name}")
 
 
+def _check_names(params: Any, profile: str, dataset: str, model: str) -> None:
+    """Raise ValueError unless the profile has this row, on this data set."""
+    params.entry(profile, model)
+    params.get_dataset(dataset)
+    settings = params.get_profile(profile)
+    if dataset not in settings.datasets:
+        known = ", ".join(settings.datasets)
+        raise ValueError(f"params.yaml: profiles.{profile}.datasets: does not name '{dataset}'; known: {known}")
+    if model not in settings.rows(dataset):
+        known = ", ".join(settings.rows(dataset))
+        raise ValueError(f"params.yaml: profile '{profile}' does not run '{model}' on '{dataset}'; it runs {known}")
+
+
 def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> None:
     """A stage of one run: a failure is noted beside the run, where the report finds it."""
     run = paths.Run(profile, dataset, model, seed)
     try:
         root, params = _project()
-        params.entry(profile, model)
+        _check_names(params, profile, dataset, model)
         _module(name).run(root, params, profile, dataset, model, seed)
         _check_unchanged(root, params, name, profile, model)
     except Exception as error:

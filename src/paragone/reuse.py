@@ -66,8 +66,11 @@ class FinishedModel(NamedTuple):
                 raise ReuseError(f"{self.network.title} takes no labels; leave them out")
             return None
         chosen = torch.arange(n) % self.classes if given is None else torch.tensor(list(given), dtype=torch.int64)
-        if len(chosen) != n or not all(0 <= label < self.classes for label in chosen.tolist()):
+        if len(chosen) != n:
             raise ReuseError(f"{len(chosen)} labels for {n} images; give {n}, each from 0 to {self.classes - 1}")
+        if unknown := [label for label in chosen.tolist() if not 0 <= label < self.classes]:
+            title, last = self.network.title, self.classes - 1
+            raise ReuseError(f"there is no class {unknown[0]}; {title} was trained on the classes 0 to {last}")
         return chosen
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Images:
