@@ -18,10 +18,10 @@ Deviations:
 - `network: conv` has DCGAN's networks (see `paragone.layers.dcgan`, 4 x 4 kernels): the generator takes the one-hot
   label beside z, the discriminator a constant channel a class.
 
-The paper's networks need the paper's budget. With half of their units and batches of 25, after 8,000 updates on packaged
-MNIST (2 % of the plan's images), 0 and 6 look round and 1, 4, 7 and 9 are strokes: label accuracy 22 %, where the
-convolutional networks reach 98 % in half the updates. Dropout leaves speckle in the training's generated images, which
-the discriminator sees at once (its loss 0.4, the generator's 6.9).
+The paper's networks need the paper's budget. With half of their units and batches of 25, after 8,000 updates on
+packaged MNIST (2 % of the plan's images), 0 and 6 look round and 1, 4, 7 and 9 are strokes: label accuracy 22 %, where
+the convolutional networks reach 98 % in half the updates. Dropout leaves speckle in the training's generated images,
+which the discriminator sees at once (its loss 0.4, the generator's 6.9).
 """
 
 from collections.abc import Iterator
