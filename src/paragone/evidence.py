@@ -46,13 +46,14 @@ class Evidence(NamedTuple):
         return str(runs.loc[runs["model"] == row, "title"].iloc[0])
 
     def distances(self, dataset: str) -> list[tuple[str, str]]:
-        """(label, column) of the Frechet distance in every feature space that was used on a data set."""
+        """(label, column) of the Frechet distance in every feature space that was used on a data set, its classifier's
+        first."""
         pattern = re.compile(r"metrics\.spaces\.(.+)\.fd")
         measured = self.results.of(dataset).dropna(axis=1, how="all").columns
-        found = [(columns.fd_label(m[1]), m[0]) for name in measured if (m := pattern.fullmatch(str(name)))]
-        if not found:
+        spaces = sorted((m[1] for name in measured if (m := pattern.fullmatch(str(name)))), key=columns.space_rank)
+        if not spaces:
             raise NotMeasuredError(f"{dataset}: nothing has been evaluated")
-        return found
+        return [(columns.fd_label(space), f"metrics.spaces.{space}.fd") for space in spaces]
 
     def beside(self, dataset: str, what: str) -> tuple[str, str]:
         """(label, column) of another figure of the data set's first space: "coverage", "kid", ..."""

@@ -68,6 +68,12 @@ def test_an_effect_is_what_pandas_makes_of_the_same_files(evidence: Evidence) ->
     assert label == "FD-clf"
 
 
+@pytest.mark.parametrize("dataset", ["mnist-5k", "fashion-mnist"])
+def test_the_data_sets_classifier_is_the_first_space(evidence: Evidence, dataset: str) -> None:
+    assert [label for label, _ in evidence.distances(dataset)] == ["FD-clf", "FD-Lite0"]
+    assert evidence.beside(dataset, "coverage") == ("Coverage (clf)", f"metrics.spaces.clf-{dataset}.coverage")
+
+
 def test_a_missing_row_is_named(evidence: Evidence) -> None:
     with pytest.raises(NotMeasuredError, match="profile quick has no row 'hgan'"):
         evidence.datasets("hgan", "gan")

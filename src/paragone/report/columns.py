@@ -47,6 +47,13 @@ def space_short(space: str) -> str:
     return {"lite0": "Lite0", "inception": "Inception"}.get(space.partition("-")[0], space)
 
 
+def space_rank(space: str) -> tuple[int, str]:
+    """Where a feature space stands among others: the classifier's first, then Lite0, Inception, the rest by name."""
+    order = ("clf", "Lite0", "Inception")
+    short = space_short(space)
+    return (order.index(short) if short in order else len(order), space)
+
+
 def fd_label(space: str) -> str:
     """The name of a Frechet distance. Only the 2015 Inception network's may be called FID."""
     return "FID" if space == "inception-2015" else f"FD-{space_short(space)}"

@@ -81,8 +81,7 @@ def spaces_of(results: Results, dataset: DataSet) -> list[str]:
     prefix = "metrics.spaces."
     measured = results.of(dataset.name).dropna(axis=1, how="all").columns
     names += [c.removeprefix(prefix).partition(".")[0] for c in measured if c.startswith(prefix)]
-    order = {"clf": 0, "Lite0": 1, "Inception": 2}
-    return sorted(dict.fromkeys(names), key=lambda s: (order.get(columns.space_short(s), 3), s))
+    return sorted(dict.fromkeys(names), key=columns.space_rank)
 
 
 def build(results: Results, dataset: DataSet) -> list[Table]:
