@@ -41,3 +41,15 @@ def test_the_figures_hold_what_was_measured(project, found):
 
 def test_a_study_without_such_a_file_has_no_figures(project):
     assert base.draw({"of_no_name": {}}, project.found) == {"of_no_name": []}
+
+
+def test_the_modes_that_runs_miss_stand_row_by_row(project):
+    runs = [{"seed": 0, "outcome": "finished", "missing_share": 0.25}, {"seed": 1, "outcome": "diverged"}]
+    rows = {"dcgan": runs, "gan": runs[:1]}
+    study = {"dataset": "mnist-5k", "classes": 1000, "n": 10_000, "real": {"missing": 2}, "rows": rows}
+    (plot,) = base.draw({"mode_coverage": study}, project.found)["mode_coverage"]
+    ax = plot.figure.axes[0]
+    points = [(x, y) for line in ax.get_lines()[:-1] for x, y in zip(*line.get_data(), strict=True)]
+    assert points == [(25, 0), (25, 1), (100, 1)]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["GAN", "DCGAN"]
+    assert "As many real test images miss 2. MNIST-5K." in plot.caption

@@ -1,0 +1,38 @@
+"""The modes that each run misses, beside the share that counts as collapse."""
+
+from matplotlib.figure import Figure
+
+from paragone import stability
+from paragone.report import scatter
+from paragone.report.figures import Plot
+from paragone.report.results import Json, Results
+from paragone.report.scatter import INK, MARKERS, PALETTE
+from paragone.report.studies.base import title
+
+KINDS = {"finished": (PALETTE[0], MARKERS[0]), "diverged": (PALETTE[6], "X")}
+
+
+def plots(found: Json, results: Results) -> list[Plot]:
+    """A figure: a line a row, a point a run; a run that diverged shows no mode."""
+    runs, rows = results.runs, found["rows"]
+    titles = dict(zip(runs["model"], runs["title"], strict=True))
+    names = list(rows)[::-1]  # the first on top
+    figure = Figure(figsize=(7.2, 1.5 + 0.42 * len(names)), layout="constrained")
+    ax = figure.subplots()
+    for place, row in enumerate(names):
+        for kind, (color, marker) in KINDS.items():
+            own = [run for run in rows[row] if run["outcome"] == kind]
+            shares = [100 * run.get("missing_share", 1.0) for run in own]
+            ax.plot(shares, [place] * len(own), marker, color=color, alpha=0.8, clip_on=False, label=kind)
+    ax.axvline(100 * stability.MISSING, color=INK, linewidth=1, linestyle="--")
+    ax.set(xlim=(0, 100), ylim=(-0.6, len(names) - 0.4), xlabel=f"of {found['classes']:,} modes missing (%)")
+    ax.set_yticks(range(len(names)), [str(titles.get(name, name)) for name in names])
+    handles, labels = ax.get_legend_handles_labels()
+    shown = dict(zip(labels, handles, strict=True))  # each once
+    ax.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.05), fontsize=8)
+    scatter.settle(figure)
+    caption = (
+        f"{found['n']:,} samples a run; a point a seed; dashed: from here on it is collapse. As many real test images "
+        f"miss {found['real']['missing']:,}. {title(results, found['dataset'])}."
+    )
+    return [Plot(f"mode_coverage-{found['dataset']}", "Missing modes", caption, figure)]
