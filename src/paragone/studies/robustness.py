@@ -4,20 +4,21 @@ Two kinds of network are trained from scratch on a data set, each plain and with
 - `encoder`: the convolutions of the data set's classifier (`paragone.extractors.classifier`), narrower;
 - `discriminator`: DCGAN's (`paragone.layers.dcgan`), narrower; it tells real images from samples of a finished row.
 
-Adversarial training is that of Madry et al. 2018 (https://arxiv.org/abs/1706.06083, eq. 2.1): every batch is replaced
-by what a few steps of projected gradient descent (PGD) make of it; eps grows from 0 over the first half, or some
-networks learn nothing. A perturbation moves each pixel by at most eps, in 0 to 1: less for the discriminator, since
-real images and samples differ by less than classes do. The attacks are the Adversarial Robustness Toolbox's, with the
-true labels, on networks in evaluation mode (no dropout):
-- `fgsm`: one step along the sign of the gradient (Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572);
+Adversarial training is that of Goodfellow et al. 2015 (https://arxiv.org/abs/1412.6572, section 6), with the attack of
+Madry et al. 2018 (https://arxiv.org/abs/1706.06083): half of every batch is replaced by what a few steps of projected
+gradient descent (PGD) make of it. Madry et al. replace all of it; without clean images, and without letting eps grow
+from 0 over the first half, some networks learned nothing in so short a training. A perturbation moves each pixel by at
+most eps, in 0 to 1: less for the discriminator, since real images and samples differ by less than classes do. The
+attacks are the Adversarial Robustness Toolbox's, with the true labels, on networks in evaluation mode (no dropout):
+- `fgsm`: one step along the sign of the gradient (Goodfellow et al. 2015, section 4);
 - `pgd`: PGD from a random start;
 - `transfer`: PGD's images of a plain network of another seed, which needs no gradient of the one that is attacked;
 - `survived`: images that are classified after none, `fgsm`, `pgd`, `transfer`, and PGD of four times as many steps from
   several random starts, all at the eps of the training.
 
 Gradients that are masked, not robust, show in what needs none or few of them (Athalye et al. 2018,
-https://arxiv.org/abs/1802.00420): `transfer` below `pgd`, `survived` far below it, or PGD that does not
-reach 0 however large eps is. Hence `survived` is what counts.
+https://arxiv.org/abs/1802.00420): `transfer` below `pgd`, `survived` far below it, or PGD that does not reach 0 however
+large eps is. Hence `survived` is what counts.
 """
 
 from collections.abc import Callable, Iterator
@@ -206,7 +207,8 @@ def _train(task: Task, defence: str, seed: int, options: Options, device: torch.
         _seed(seed, step)
         if defence == "adversarial training":
             harden = pgd(task.eps * min(1.0, 2 * step / steps), options.train_steps)
-            x = torch.from_numpy(harden(net, x.numpy(), y))
+            attacked = torch.from_numpy(harden(net, x[: size // 2].numpy(), y[: size // 2]))
+            x = torch.cat([attacked, x[size // 2 :]])
         loss = functional.cross_entropy(net.train()(x.to(device)), y.to(device))
         optimizer.zero_grad()
         loss.backward()
