@@ -22,7 +22,7 @@ LINEAGE = {
     "Uncommitted changes": "train.dirty", "Code": "train.code", "Data": "train.data", "Parents": "parents",
     "Device": "train.device", "CPU": "train.cpu", "Threads": "train.threads", "Processes": "train.processes",
     "Precision": "train.precision", "torch": "train.torch", "Images seen": "train.images", "Updates": "train.steps",
-    "Training, s": "train.seconds", "Sampled on": "sampling.device",
+    "Training, s": "train.seconds", "Clock": "train.clock", "Sampled on": "sampling.device",
 }  # fmt: skip
 """Label -> column of the wide table."""
 
@@ -163,7 +163,7 @@ def settings(runs: list[Json], title: str) -> Grid | None:
             ours = trained.get(f"train.{part}.{key}")
             if not is_missing(ours) and _plain(ours) != _plain(default):
                 lines.append(Line("model", [Text(key), Text(_plain(default)), Text(_plain(ours)), Text(part)]))
-    return Grid(title, ["Setting", "Paper's", "Here", "Of the"], [""] * 4, [False] * 4, lines, [])
+    return Grid(title, ["Setting", "Paper's", "Here", "Part"], [""] * 4, [False] * 4, lines, [])
 
 
 def _plain(value: Any) -> str:
