@@ -75,6 +75,12 @@ def test_the_error_is_never_below_what_pairs_contribute() -> None:
     assert min(found) > 0
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_one_image_over_and_over_has_no_error(seed: int) -> None:
+    one = features(1, seed).expand(64, -1)
+    assert standard_error(features(200, 99), one) == pytest.approx(0, abs=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 1.3])
 def test_the_interval_over_samples_covers_the_mean(scale: float) -> None:

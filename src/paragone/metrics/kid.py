@@ -52,7 +52,7 @@ def standard_error(x: Tensor, y: Tensor, block: int = BLOCK) -> float:
     apart = total**2 - 4 * float(rows.square().sum()) + 2 * squares  # over pairs that share no image
     variance = (total / pairs) ** 2 - apart / (pairs * (n - 2) * (n - 3))
     spread = squares / pairs - (total / pairs) ** 2
-    return math.sqrt(max(variance, 2 * spread / pairs))
+    return math.sqrt(max(variance, 2 * spread / pairs, 0.0))  # of one image over and over, rounding leaves less than 0
 
 
 def _sum_of_columns(x: Tensor, y: Tensor, block: int) -> Tensor:
