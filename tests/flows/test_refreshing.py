@@ -18,20 +18,19 @@ from flows.processes import Guard
 from paragone import files
 
 ROOT = Path(__file__).parents[2]
+PROFILE = {
+    "about": "Data alone.",
+    "datasets": ["digits"],
+    "seeds": [0],
+    "samples": 16,
+    "sample_batch": 8,
+    "spaces": ["lite0"],
+    "models": {"gan": {"plan": {"kimg": 1}}},
+}
 VALUES: dict[str, Any] = {
-    "profile": "small",
+    "profile": "quick",
     "datasets": {"digits": {"loader": "mnist", "source": "local", "path": "upstream", "resolution": 32}},
-    "profiles": {
-        "small": {
-            "about": "Data alone.",
-            "datasets": ["digits"],
-            "seeds": [0],
-            "samples": 16,
-            "sample_batch": 8,
-            "spaces": ["lite0"],
-            "models": {"gan": {"plan": {"kimg": 1}}},
-        }
-    },
+    "profiles": {"quick": PROFILE, "survey": PROFILE},  # those that prefect.yaml names
 }
 
 
@@ -99,7 +98,7 @@ def test_sources_are_fetched_again_compared_and_validated(project: Path) -> None
     said = refresh(project)
     first = content()
     assert said.startswith("Completed")
-    assert "small-data\n" in said
+    assert "quick-data\n" in said
     assert f"| digits | new | none | {first} | yes |" in said
 
     assert f"| digits | the same | {first} | {first} | yes |" in refresh(project)
@@ -114,4 +113,4 @@ def test_sources_are_fetched_again_compared_and_validated(project: Path) -> None
     said = refresh(project)
     assert said.startswith("Failed failed: ingest-digits; see their logs")
     assert content() == now  # put back
-    assert "t10k-images" in (project / ".logs/small/ingest-digits.log").read_text()
+    assert "t10k-images" in (project / ".logs/quick/ingest-digits.log").read_text()
