@@ -52,8 +52,8 @@ def test_both_arms_are_measured_at_every_point(found: dict[str, Any]) -> None:
     for arm in pretraining.ARMS:
         (run,) = found["arms"][arm]
         assert run["outcome"] == "finished"
-        assert [point["at"] for point in run["points"]] == [0.0, 0.4, 0.8]
-        assert [point["kimg"] for point in run["points"]] == pytest.approx([0.0, 0.4, 0.8], abs=0.02)
+        assert [point["kimg"] for point in run["points"]] == [0.0, 0.4, 0.8]
+        assert {1, 2} >= {point["classes"] for point in run["points"]}
         assert run["peaks"] >= 1
         assert run["oscillation"] > 0
         assert len(run["curve"]["kimg"]) == len(run["curve"]["grad/generator"]) == 50

@@ -14,20 +14,20 @@ ARMS = {"scratch": ("from scratch", PALETTE[1]), "pretrained": ("pre-trained", P
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """One figure: Frechet distance, recall, gradient norm and loss by images seen, a line a seed."""
+    """One figure: Frechet distance, classes shown, gradient norm and loss by images seen, a line a seed."""
     figure = Figure(figsize=(9.6, 6.0), layout="constrained")
-    distance, recall, gradient, loss = figure.subplots(2, 2).ravel()
+    distance, classes, gradient, loss = figure.subplots(2, 2).ravel()
     for arm, (label, color) in ARMS.items():
         for i, run in enumerate(found["arms"][arm]):
             _points(distance, run, "fd", color, label if i == 0 else None)
-            _points(recall, run, "recall", color)
+            _points(classes, run, "classes", color)
             _curve(gradient, run, "grad/generator", color)
             _curve(loss, run, "loss/discriminator", color)
     distance.axhline(found["floor"]["fd"], color=INK, linewidth=1, linestyle="--", label=FLOOR)
-    recall.axhline(found["floor"]["recall"], color=INK, linewidth=1, linestyle="--")
+    classes.axhline(found["floor"]["classes"], color=INK, linewidth=1, linestyle="--")
     for ax, label in (
         (distance, "FD-clf (log)"),
-        (recall, "recall"),
+        (classes, "classes shown"),
         (gradient, "gradient norm of the generator (log)"),
         (loss, "loss of the discriminator"),
     ):
@@ -40,8 +40,8 @@ def plots(found: Json, results: Results) -> list[Plot]:
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
         f"'{found['row']}' from scratch and from what it had learned in {found['pretrained_kimg']:g} kimg of "
-        f"{title(results, found['source'])}, which come on top of the budget shown; a line a seed ({seeds}), weights "
-        f"not averaged, {found['n']:,} samples a point. Dotted: the end of the early part. "
+        f"{title(results, found['source'])}, which come on top of the budget shown; a line a seed ({seeds}), "
+        f"{found['n']:,} samples a point. Dotted: the end of the early part. "
         f"{title(results, found['target'])}."
     )
     return [Plot(f"pretraining-{found['target']}", "Pre-trained and from scratch", caption, figure)]
