@@ -20,7 +20,8 @@ from paragone.models.gan.lsgan import LSGAN
 from paragone.models.gan.wgan import WGAN
 from paragone.models.gan.wgan_gp import WGANGP
 from paragone.params import ParamsError
-from paragone.report import gradients as report
+from paragone.report import results
+from paragone.report.studies import gradients as report
 from paragone.seeding import Stream, seed_all
 from paragone.stages import study, train
 from paragone.studies import gradients
@@ -170,18 +171,17 @@ def test_depth_is_the_number_of_hidden_layers_on_both_sides(project: Path, found
 
 
 def test_the_figure_has_a_line_a_loss_and_a_network(project: Path, found: dict[str, Any]) -> None:
-    drawn = report.plot({"gradients": read(project)})
-    assert drawn is not None
+    (drawn,) = report.plots(read(project), results.read(project, params(), "small"))
+    assert drawn.name == "gradients-squares"
     untrained, losses, reach, bound = drawn.figure.axes
-    assert losses.get_title(loc="left") == "Trained generator, Squares"
-    assert untrained.get_title(loc="left") == "Untrained generator, Squares"
+    assert losses.get_title(loc="left") == "Trained generator"
+    assert untrained.get_title(loc="left") == "Untrained generator"
     assert [line.get_label() for line in losses.get_lines()] == list(report.LOSSES.values())
     middle = np.median([curve["norm"] for curve in found["losses"]["trained"]["clipping"]], 0)
     assert losses.get_lines()[3].get_ydata() == pytest.approx(middle)
     assert [line.get_label() for line in reach.get_lines()] == list(report.NETWORKS.values())
     runs = [run for run in found["depth"]["relu"] if run["depth"] == 8]
     assert bound.get_lines()[2].get_ydata()[-1] == pytest.approx(np.median([run["bound"] for run in runs]))
-    assert report.plot({}) is None
 
 
 def test_small_weights_make_a_deep_networks_gradient_vanish_and_hes_do_not(found: dict[str, Any]) -> None:

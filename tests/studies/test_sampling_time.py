@@ -11,7 +11,8 @@ from torch import nn
 import squares
 from paragone import checkpoint, files, intervals, paths
 from paragone.params import ParamsError
-from paragone.report import sampling_time as report
+from paragone.report import results
+from paragone.report.studies import sampling_time as report
 from paragone.stages import sample, study, train
 from paragone.studies import sampling_time
 
@@ -23,6 +24,7 @@ MODELS: dict[str, Any] = {
     "ddpm": {"plan": {"kimg": 0.1}, "config": {**SMALL, "timesteps": 12}},
     "ddim": {"config": {"steps": 3}, "parents": {"ddpm": "ddpm"}},
 }
+TITLES = {"vae": "VAE", "cgan": "CGAN", "dcgan": "DCGAN", "ddpm": "DDPM", "ddim": "DDIM"}
 OPTIONS: dict[str, Any] = {"batch": 4, "rounds": 4, "draws": 3, "seconds": 60.0, "paper_steps": []}
 
 
@@ -78,26 +80,17 @@ def test_ratios_are_of_the_clock_that_is_named_round_by_round(found: dict[str, A
         assert rows["ddpm"]["ratio"][images] == pytest.approx(intervals.ratio(a, b)._asdict())
 
 
-def test_the_figure_has_a_line_a_row_the_fastest_first(found: dict[str, Any]) -> None:
-    drawn = report.plot({"sampling_time": found})
-    assert drawn is not None
+def test_the_figure_has_a_line_a_row_the_fastest_first(project: Path, found: dict[str, Any]) -> None:
+    (drawn,) = report.plots(found, results.read(project, params(), "small"))
+    assert drawn.name == "sampling_time-squares"
     (ax,) = drawn.figure.axes
     rows = found["datasets"]["squares"]["rows"]
     by_time = sorted(rows, key=lambda row: rows[row]["ratio"]["first"]["value"])
-    assert [label.get_text().partition(" (")[0] for label in ax.get_yticklabels()] == [
-        rows[row]["title"] for row in by_time
-    ]
+    assert [label.get_text().partition(" (")[0] for label in ax.get_yticklabels()] == [TITLES[row] for row in by_time]
     assert "DDPM (12 passes)" in [label.get_text() for label in ax.get_yticklabels()]
     first, batch = (line for line in ax.get_lines() if line.get_label() in report.IMAGES.values())
     assert list(first.get_xdata()) == sorted(row["ratio"]["first"]["value"] for row in rows.values())
     assert list(batch.get_xdata()) == [rows[row]["ratio"]["batch"]["value"] for row in by_time]
-    assert report.plot({}) is None
-
-
-def test_rows_of_one_title_are_told_apart(found: dict[str, Any]) -> None:
-    own = found["datasets"]["squares"]["rows"]
-    twice = {"rows": {"ddim": own["ddim"], "ddim_5": own["ddim"]}, "paper": {}}
-    assert {line.label for line in report.lines(twice)} == {"DDIM, ddim (3 passes)", "DDIM, ddim_5 (3 passes)"}
 
 
 def test_a_slow_row_stops_after_three_rounds(project: Path) -> None:

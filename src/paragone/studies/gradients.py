@@ -30,7 +30,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from paragone import checkpoint, files, functional, hardware, paths
+from paragone import checkpoint, functional, hardware, paths
 from paragone.datasets import base as datasets
 from paragone.datasets.base import ImageSet
 from paragone.layers import mlp
@@ -122,7 +122,7 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{protocol, datasets: {data set: {"title", "losses": {generator: {loss: [{seed, step: [], norm: [], auc: []}]}},
+    """{protocol, datasets: {data set: {"losses": {generator: {loss: [{seed, step: [], norm: [], auc: []}]}},
     "depth": {network: [{seed, depth, outcome, before: [], after: [], bound, kl, mse}]}, "left_out": {seed: why}}}}.
 
     generator: "untrained" or "trained". before, after: gradient norms of the layers' weights, from the encoder's first
@@ -141,8 +141,7 @@ def measure(work: Work) -> dict[str, Any]:
             ]
             for network in options.networks
         }
-        title = files.read_json(work.root / paths.prepared(dataset) / "dataset.json")["title"]
-        found[dataset] = {"title": title, "losses": losses, "depth": depth, "left_out": left_out}
+        found[dataset] = {"losses": losses, "depth": depth, "left_out": left_out}
     protocol = {key: value for key, value in vars(options).items() if key != "datasets"}
     return {**protocol, "seeds": work.seeds, "device": hardware.device_name(device), "datasets": found}
 

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,6 @@ from paragone.seeding import Stream, seed_all
 from paragone.studies.base import Work
 
 FEWEST = 3  # rounds: fewer have no interval worth printing
-Clock = Literal["wall", "cpu"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +109,13 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{hardware, protocol, datasets: {data set: {title, shape, rows: {row: ...}, paper: {row: ...}, left_out:
-    {row: why}}}}.
+    """{hardware, protocol, datasets: {data set: {shape, rows: {row: ...}, paper: {row: ...}, left_out: {row: why}}}}.
 
     A row holds `first` and `batch`, lists of {wall, cpu, draws} in seconds, one a round, and `ratio`: of both to the
     baseline's. `paper` holds the rows at their paper's number of steps.
     """
     options, device = work.options, hardware.device()
-    clock: Clock = "cpu" if device.type == "cpu" and torch.get_num_threads() == 1 else "wall"
+    clock = hardware.clock_name(device)
     return {
         "device": hardware.device_name(device),
         "cpu": hardware.cpu_name(),
@@ -158,7 +156,7 @@ def _run(work: Work, dataset: str, row: str) -> paths.Run:
     return paths.Run(work.profile, dataset, row, work.seeds[0])
 
 
-def _time(work: Work, dataset: str, device: torch.device, clock: Clock) -> dict[str, Any]:
+def _time(work: Work, dataset: str, device: torch.device, clock: str) -> dict[str, Any]:
     options = work.options
     rows, left_out = _load(work, dataset, device)
     if options.baseline not in rows:
@@ -175,9 +173,8 @@ def _time(work: Work, dataset: str, device: torch.device, clock: Clock) -> dict[
                 sampler.batch.append(sampler.round(options.batch, options.draws, share))
     baseline = rows[options.baseline]
     told = [{row: _told(s, baseline, clock) for row, s in group.items()} for group in (rows, paper)]
-    data = files.read_json(work.root / paths.prepared(dataset) / "dataset.json")
-    kept = {key: data[key] for key in ("title", "shape")}
-    return {**kept, "rows": told[0], "paper": told[1], "left_out": left_out}
+    shape = files.read_json(work.root / paths.prepared(dataset) / "dataset.json")["shape"]
+    return {"shape": shape, "rows": told[0], "paper": told[1], "left_out": left_out}
 
 
 def _load(work: Work, dataset: str, device: torch.device) -> tuple[dict[str, Sampler], dict[str, str]]:
@@ -211,7 +208,6 @@ def _sampler(
     net = net.eval().requires_grad_(False)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     about |= {
-        "title": net.title,
         "family": registry.family(about["model"]),
         "parameters": sum(p.numel() for p in net.parameters()),
     }
@@ -257,7 +253,7 @@ def passes(net: nn.Module, draw: Callable[[], object]) -> int:
     return max(counts.values(), default=0)
 
 
-def _told(sampler: Sampler, baseline: Sampler, clock: Clock) -> dict[str, Any]:
+def _told(sampler: Sampler, baseline: Sampler, clock: str) -> dict[str, Any]:
     def ratio(own: Sequence[Taken], base: Sequence[Taken]) -> dict[str, float]:
         pairs = list(zip(own, base, strict=False))  # a slow row has fewer rounds
         return intervals.ratio(*([getattr(t, clock) for t in part] for part in zip(*pairs, strict=True)))._asdict()

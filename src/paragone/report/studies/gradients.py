@@ -1,16 +1,16 @@
-"""Gradients by loss and by depth: the figure of the study `gradients`."""
+"""The generator's gradient under each loss, and what depth does to a VAE's."""
 
 from collections.abc import Callable, Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paragone.report import scatter
-from paragone.report.figures import STYLE, Plot
-from paragone.report.results import Json
+from paragone.report.figures import Plot
+from paragone.report.results import Json, Results
 from paragone.report.scatter import MARKERS, PALETTE
+from paragone.report.studies.base import title
 
 SMALLEST = float(np.finfo(np.float32).tiny)  # a norm below is drawn as that
 LOSSES = {
@@ -23,34 +23,32 @@ LOSSES = {
 NETWORKS = {"tanh": "tanh, N(0, 0.01)", "glorot": "tanh, Glorot", "relu": "ReLU, He"}
 
 
-def plot(studies: Mapping[str, Json]) -> Plot | None:
-    """Four panels a data set: the gradient of an untrained and of a trained generator under each loss as a new
-    discriminator learns, what reaches a VAE's first layer by its depth, and the bound that it reaches. None if the
-    study has not run."""
-    study = studies.get("gradients")
-    if study is None:
-        return None
-    found = study["datasets"]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 6.6 * len(found)), layout="constrained")
-        panels = figure.subplots(2 * len(found), 2, squeeze=False)
-        for own, upper, lower in zip(found.values(), panels[::2], panels[1::2], strict=True):
-            for ax, age in zip(upper, ("untrained", "trained"), strict=True):
-                _losses(ax, own["losses"][age])
-                ax.set_title(f"{age.capitalize()} generator, {own['title']}", fontsize=11, loc="left")
-            _depth(lower[0], own["depth"], _reach)
-            lower[0].set(yscale="log", ylabel="first layer's gradient over the last's (log)")
-            _depth(lower[1], own["depth"], _bound)
-            lower[1].set_ylabel("bound on test images (nats)")
-            lower[0].set_title(f"VAEs by depth, {own['title']}", fontsize=11, loc="left")
-        scatter.settle(figure)
+def plots(found: Json, results: Results) -> list[Plot]:
+    """A figure a data set: the gradient of an untrained and of a trained generator under each loss as a new
+    discriminator learns, what reaches a VAE's first layer by its depth, and the bound that it reaches."""
+    return [_plot(found, dataset, content, results) for dataset, content in found["datasets"].items()]
+
+
+def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
+    figure = Figure(figsize=(9, 6.6), layout="constrained")
+    *upper, reach, bound = figure.subplots(2, 2).ravel()
+    for ax, age in zip(upper, ("untrained", "trained"), strict=True):
+        _losses(ax, content["losses"][age])
+        ax.set_title(f"{age.capitalize()} generator", fontsize=11, loc="left")
+    _depth(reach, content["depth"], _reach)
+    reach.set(yscale="log", ylabel="first layer's gradient over the last's (log)")
+    reach.set_title("VAEs by depth", fontsize=11, loc="left")
+    _depth(bound, content["depth"], lambda run: run.get("bound"))  # a diverged run has none
+    bound.set_ylabel("bound on test images (nats)")
+    scatter.settle(figure)
     caption = (
         "Above: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
         "before and after its training. Below left: how much of the gradient reaches a VAE's first layer before "
-        f"training; right: the bound on test images after {study['vae_kimg']:g} thousand images, higher is better. "
-        f"Lines: medians over the seeds {', '.join(map(str, study['seeds']))}; bands: their range."
+        f"training; right: the bound on test images after {found['vae_kimg']:g} thousand images, higher is better. "
+        f"Lines: medians over the seeds {', '.join(map(str, found['seeds']))}; bands: their range. "
+        f"{title(results, dataset)}."
     )
-    return Plot("gradients", "Gradients by loss and by depth", caption, figure)
+    return Plot(f"gradients-{dataset}", "Gradients by loss and by depth", caption, figure)
 
 
 def _losses(ax: Axes, losses: Mapping[str, Sequence[Json]]) -> None:
@@ -70,10 +68,6 @@ def _reach(run: Json) -> float:
     """The first layer's gradient norm over the last's."""
     first, *_, last = (max(norm, SMALLEST) for norm in run["before"])
     return first / last
-
-
-def _bound(run: Json) -> float | None:
-    return run.get("bound")  # a diverged run has none
 
 
 def _depth(ax: Axes, networks: Mapping[str, Sequence[Json]], figure: Callable[[Json], float | None]) -> None:
