@@ -50,6 +50,19 @@ def test_the_rule_of_a_bound() -> None:
     assert decide_below(Interval(5, 4, 6, 3), 3) is CONTRADICTED
 
 
+@pytest.mark.parametrize(
+    ("size", "unit", "printed"),
+    [
+        (Interval(9102.4, 7966, 10401, 3), "times", "9,102 times [7,966, 10,401]"),
+        (Interval(1.7267e14, 6e13, 5e14, 3), "times", "1.73e+14 times [6e+13, 5e+14]"),
+        (Interval(0.1234, 0.02, 0.3, 3), "%", "12.3 % [2, 30]"),
+        (Interval(-5.56, -9.6, -1.53, 3), "", "-5.56 [-9.6, -1.53]"),
+    ],
+)
+def test_sizes_are_printed_with_three_digits(size: Interval, unit: base.Unit, printed: str) -> None:
+    assert base.number(base.Effect("", unit, size, 0, 0, SUPPORTED)) == printed
+
+
 def test_verdicts_combine() -> None:
     assert combine([SUPPORTED, SUPPORTED]) is SUPPORTED
     assert combine([CONTRADICTED]) is CONTRADICTED

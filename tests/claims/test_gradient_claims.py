@@ -120,7 +120,7 @@ def test_depth_is_judged_by_gradient_bound_and_capacity(runs: results.Results) -
     assert harder.size.value == pytest.approx(40)
     assert capacity.size.value == pytest.approx(3)
     assert (vanishing.unit, harder.unit, capacity.unit) == ("times", "nats", "nats")
-    assert "1 hidden layers over 16 (ReLU, He's weights" in vanishing.what
+    assert "1 hidden layer over 16 (ReLU, He's weights" in vanishing.what
     assert finding.verdict is Verdict.SUPPORTED
 
 

@@ -181,5 +181,6 @@ def number(effect: Effect) -> str:
     """An effect's size and interval, as printed."""
     size, unit = effect.size, effect.unit
     factor = 100 if unit == "%" else 1
-    value, low, high = (f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.3g}" for v in (factor * v for v in size[:3]))
+    # all digits of thousands; of what is larger three, as 1.73e+14
+    value, low, high = (f"{v:,.0f}" if 1e3 <= abs(v) < 1e6 else f"{v:.3g}" for v in (factor * v for v in size[:3]))
     return f"{value}{' ' if unit else ''}{unit} [{low}, {high}]"

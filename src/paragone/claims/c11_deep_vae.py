@@ -14,8 +14,8 @@ CLAIM = Claim(
     surveys=("li",),
     sentence="More depth gives a VAE more capacity but makes it harder to train (vanishing gradients).",
     measured="Fully connected VAEs of growing depth, of the paper's tanh units and weights, of tanh with Glorot's and "
-    "ReLU with He's, at one budget. Vanishing: at the start, the gradient norm of the encoder's first layer over that "
-    "of the decoder's last, of the shallowest over the deepest. Harder: the test images' bound of the shallowest less "
+    "ReLU with He's, at one short budget. Vanishing: at the start, the gradient norm of the encoder's first layer over "
+    "that of the decoder's last, of the shallowest over the deepest. Harder: the test images' bound of the shallowest less "
     "that of the deepest. Capacity: the bound of the second depth less that of the first.",
     rule="Supported where the gradient vanishes at least 10 times as much, the shallowest's bound is higher by at "
     "least 2 nats, and the second depth's higher than the first's by as much, with intervals over seeds above 1, 0 and "
@@ -33,13 +33,17 @@ def judge(evidence: Evidence) -> list[Effect]:
             first, second, last = depths[0], depths[1], depths[-1]
             of = f"({NETWORKS[network]}, {evidence.title(d)})"
             size = intervals.ratio(*([_through(run) for run in by_depth[depth]] for depth in (first, last)))
-            what = f"Gradient that reaches the first layer, {first} hidden layers over {last} {of}"
+            what = f"Gradient that reaches the first layer, {_layers(first)} over {last} {of}"
             effects.append(Effect(what, "times", size, 1.0, 10.0, decide(size, 1.0, 10.0)))
             for word, better, worse in (("Harder", first, last), ("Capacity", second, first)):
                 size = intervals.difference(*([run["bound"] for run in by_depth[depth]] for depth in (better, worse)))
-                what = f"{word}: bound of {better} hidden layers less that of {worse} {of}"
+                what = f"{word}: bound of {_layers(better)} less that of {worse} {of}"
                 effects.append(Effect(what, "nats", size, 0.0, 2.0, decide(size, 0.0, 2.0)))
     return effects
+
+
+def _layers(depth: int) -> str:
+    return f"{depth} hidden layer{'s' * (depth > 1)}"
 
 
 def _through(run: Json) -> float:

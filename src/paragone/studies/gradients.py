@@ -50,7 +50,7 @@ IMAGE = frozenset({"image"})
 class Options:
     row: str = "dcgan"  # of DCGAN: whose generators are held fixed, before and after their training
     datasets: tuple[str, ...] = ()  # all that the row runs on if none are named
-    steps: int = 300  # of each discriminator
+    steps: int = 200  # of each discriminator
     every: int = 10  # steps between two measurements
     batch: int = 32
     clip: float = 0.01  # c of WGAN's paper

@@ -40,6 +40,8 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     reach.set_title("VAEs by depth", fontsize=11, loc="left")
     _depth(bound, content["depth"], lambda run: run.get("bound"))  # a diverged run has none
     bound.set_ylabel("bound on test images (nats)")
+    bound.legend(fontsize=8)
+    figure.legend(*upper[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LOSSES), fontsize=8)
     scatter.settle(figure)
     caption = (
         "Above: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
@@ -60,8 +62,6 @@ def _losses(ax: Axes, losses: Mapping[str, Sequence[Json]]) -> None:
         ax.plot(steps, np.median(norms, 0), color=PALETTE[i], linewidth=1.4, label=label)
         ax.fill_between(steps, norms.min(0), norms.max(0), color=PALETTE[i], alpha=0.15, linewidth=0)
     ax.set(yscale="log", xlabel="steps of the discriminator", ylabel="norm of the generator's gradient (log)")
-    if ax.get_lines():
-        ax.legend(fontsize=8)
 
 
 def _reach(run: Json) -> float:
@@ -82,4 +82,3 @@ def _depth(ax: Axes, networks: Mapping[str, Sequence[Json]], figure: Callable[[J
     ax.set(xscale="log", xlabel="hidden layers a side (log)")
     scatter.plain_ticks(ax.xaxis)
     ax.set_xticks(sorted({run["depth"] for runs in networks.values() for run in runs}))
-    ax.legend(fontsize=8)
