@@ -43,4 +43,5 @@ def make(root: Path) -> None:
         train.run(root, chosen, run.profile, run.dataset, run.model, run.seed)
         model, _ = checkpoint.load_model(root / run.weights)
         found = evaluation.abilities(model, test, run.seed, hardware.device())
-        files.write_json(root / run.metrics, {"outcome": "finished", "reason": None, **found})
+        about = {"outcome": "finished", "reason": None, "n": 0, "n_real": 600, "reference_split": "train"}
+        files.write_json(root / run.metrics, {**about, **found})

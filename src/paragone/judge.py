@@ -1,7 +1,8 @@
 """A network that reads the factors an image was drawn from, so that it can judge images whose factors were changed.
 
-It is taught on images that are drawn anew at every step, each factor uniform and on its own. A categorical factor is
-read as a class, an ordered one as a share of its range, which counts as read right within a tolerance.
+It is taught on images that are drawn anew at every step, each factor uniform and on its own; a third of them blurred,
+or it would read nothing from images of models that blur, though the eye can. A categorical factor is read as a class,
+an ordered one as a share of its range, which counts as read right within a tolerance.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -26,6 +28,7 @@ IMAGES = 64  # a step
 STEPS = 16  # whose images are drawn at once
 LEARNING_RATE = 3e-3
 WIDTH, HIDDEN = 32, 256
+BLUR = 3.0  # pixels of 32, the largest standard deviation
 VARIANCE = 1 / 12  # of a uniform share: in its units an error weighs about as much as a wrong class
 
 
@@ -80,10 +83,7 @@ def teach(draw: Draw, factors: Names, side: int, kimg: float, tolerance: float, 
     bf16 = hardware.has_bf16(device)
     for step in tqdm(range(steps), desc="judge", unit=" steps", disable=not progress, mininterval=1):
         if step % STEPS == 0:
-            values = np.random.default_rng(mix(0, Stream.STEP, step)).integers(
-                factors.counts, size=(STEPS * IMAGES, len(factors.counts))
-            )
-            images, told = torch.from_numpy(draw(factors.of(values), side)), torch.from_numpy(factors.shares(values))
+            images, told = _lesson(draw, factors, side, step)
         own = slice(step % STEPS * IMAGES, (step % STEPS + 1) * IMAGES)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             said = net(_scaled(images[own].to(device)))
@@ -93,6 +93,17 @@ def teach(draw: Draw, factors: Names, side: int, kimg: float, tolerance: float, 
         optimizer.step()
         schedule.step()
     return Judge(net.eval().requires_grad_(False), factors, tolerance)
+
+
+def _lesson(draw: Draw, factors: Names, side: int, step: int) -> tuple[Tensor, Tensor]:
+    """The images (n,side,side,C) uint8 of some steps and what there is to read of them, (n,K)."""
+    lot = np.random.default_rng(mix(0, Stream.STEP, step))
+    values = lot.integers(factors.counts, size=(STEPS * IMAGES, len(factors.counts)))
+    images = draw(factors.of(values), side)
+    for i in range(0, len(images), 3):
+        sigma = lot.uniform(0, BLUR * side / 32)
+        images[i] = ndimage.gaussian_filter(images[i], (sigma, sigma, 0), mode="nearest")
+    return torch.from_numpy(images), torch.from_numpy(factors.shares(values))
 
 
 def _network(channels: int, side: int, factors: Names) -> nn.Sequential:

@@ -14,12 +14,14 @@ from paragone.report.results import DataSet, Results
 DATASET = DataSet("d", "D", "shapes", None, None, None, None)
 SEEDS = (0, 1, 2)
 NOISE = (-0.01, 0.0, 0.01)  # of the three seeds, relative
+PROTOCOL = {"metrics.n": 1000, "metrics.n_real": 6000, "metrics.reference_split": "train", "train.data": "d" * 8}
+SPACE = {"metrics.spaces.clf-d.hash": "a" * 8}
 
 
 def evidence(columns: dict[str, dict[str, float]], studies: dict[str, Any] | None = None) -> Evidence:
     """Rows with figures by column, a little different from seed to seed."""
     rows = [
-        {"dataset": "d", "model": row, "title": row, "seed": seed, "outcome": "finished"}
+        {"dataset": "d", "model": row, "title": row, "seed": seed, "outcome": "finished", **PROTOCOL, **SPACE}
         | {column: value * (1 + noise) for column, value in figures.items()}
         for row, figures in columns.items()
         for seed, noise in zip(SEEDS, NOISE, strict=True)
@@ -95,7 +97,7 @@ def edited(latent: float, direction: float, perfect: float = 0.96, seeds: tuple[
     """What the study of edits leaves."""
     runs = [
         {"seed": s, "ssim": 0.7}
-        | {way: {"success": v + n} for way, v in (("latent", latent), ("direction", direction))}
+        | {way: {"success": v + n, "faithful": 0.02} for way, v in (("latent", latent), ("direction", direction))}
         for s, n in zip(seeds, NOISE, strict=False)
     ]
     return {"edits": {"datasets": {"d": {"side": 32, "perfect": perfect, "rows": {"beta_vae_4": runs}}}}}
@@ -109,7 +111,7 @@ def test_c17_how_often_edits_succeed(latent: float, direction: float, verdict: V
     finding = judged("c17_beta_vae_edits", evidence({"beta_vae_4": {MSE: 0.01}}, edited(latent, direction)))
     assert finding.verdict is verdict
     assert [e.size.value for e in finding.effects] == pytest.approx([latent, direction])
-    assert "(SSIM 0.70 at 32 x 32)" in finding.reason
+    assert "(2% by the image itself; SSIM 0.70 at 32 x 32)" in finding.reason
 
 
 def test_c17_a_harsh_judge_and_few_seeds_are_no_evidence() -> None:

@@ -65,9 +65,14 @@ class Bench:
         self.trusted = np.array([name in ("colour", "x", "y", "background") for name in self.known.names])
         self.edited = edits._chosen(self.images, self.known, self.reader, self.trusted, 60)
 
-    def edit(self, turn: np.ndarray) -> dict[str, Any]:
-        model: Any = Drawer(self.images, self.known.values, self.known.names, turn)
+    def drawer(self, turn: np.ndarray) -> Drawer:
+        return Drawer(self.images, self.known.values, self.known.names, turn)
+
+    def judged(self, model: Any) -> dict[str, Any]:
         return edits._edit(model, "drawer", self.images, self.known, self.edited, self.reader)
+
+    def edit(self, turn: np.ndarray) -> dict[str, Any]:
+        return self.judged(self.drawer(turn))
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +82,12 @@ def bench(drawn: Path) -> Bench:
 
 def test_perfect_edits_pass(bench: Bench) -> None:
     anew = edits._anew(bench.edited, bench.draw, bench.reader.factors)
-    assert edits._judged(bench.edited, bench.reader, anew)["success"] > 0.85
+    assert edits._judged(bench.edited, bench.reader, bench.edited.read, anew)["success"] > 0.85
 
 
 def test_no_edit_at_all_fails(bench: Bench) -> None:
     still = (bench.edited.images for _ in bench.edited.wishes)
-    found = edits._judged(bench.edited, bench.reader, still)
+    found = edits._judged(bench.edited, bench.reader, bench.edited.read, still)
     assert found["success"] < 0.02  # what the judge misreads
     assert all(f["kept"] == 1 for f in found["by_factor"].values())
 
@@ -93,6 +98,26 @@ def test_a_latent_a_factor_can_be_edited_both_ways(bench: Bench) -> None:
     assert found["latent"]["success"] > 0.8
     assert found["latent"]["by_factor"]["colour"]["success"] > 0.9
     assert found["direction"]["success"] > 0.8
+
+
+def test_what_a_model_lost_before_the_edit_does_not_count_against_it(bench: Bench) -> None:
+    """All images come out on one background: other factors can be edited, not faithfully; the background cannot."""
+    drawer = bench.drawer(np.eye(8))
+    drawer.most[6] = 0
+    found = bench.judged(drawer)
+    assert found["unedited"] < 0.3
+    by_factor = found["direction"]["by_factor"]
+    assert by_factor["background"]["changed"] == 0
+    assert by_factor["colour"]["success"] > 0.8
+    assert by_factor["colour"]["faithful"] < 0.3
+
+
+def test_what_was_as_wished_before_is_no_change(bench: Bench) -> None:
+    anew = list(edits._anew(bench.edited, bench.draw, bench.reader.factors))
+    k = [wish.factor for wish in bench.edited.wishes].index(1)
+    before = bench.reader.read(anew[k])
+    found = edits._judged(bench.edited, bench.reader, before, iter(anew))
+    assert found["by_factor"]["colour"]["changed"] < 0.05
 
 
 def test_mixed_latents_cannot_be_edited_one_at_a_time(bench: Bench) -> None:
@@ -149,7 +174,9 @@ def test_trained_models_are_edited_and_judged(drawn: Path, capsys: pytest.Captur
             for way in ("latent", "direction"):
                 shares = run[way]["by_factor"].values()
                 assert all(f["success"] <= min(f["changed"], f["kept"]) for f in shares)
-                assert run[way]["success"] == pytest.approx(np.mean([f["success"] for f in shares]))
+                assert all(f["faithful"] <= f["changed"] for f in shares)
+                for key in ("success", "faithful"):
+                    assert run[way][key] == pytest.approx(np.mean([f[key] for f in shares]))
             metrics = files.read_json(drawn / paths.Run("small", "drawn", row, run["seed"]).metrics)
             assert run["ssim"] == metrics["reconstruction"]["ssim"]
     table = results.read(drawn, params, "small")

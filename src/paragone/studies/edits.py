@@ -2,7 +2,9 @@
 
 The images are drawn from known factors. A network that was taught to read them (paragone.judge) judges; a factor that
 it reads wrong on too many real test images is left out, and named. A test image is encoded, its code moved, and
-decoded. The edit succeeds if the judge reads the wanted factor as asked for and every other one as on the image itself.
+decoded. The edit succeeds if the judge reads the wanted factor as asked for, which it did not before, and every other
+one as before. Before is the reconstruction, which may have lost something of the image already: that is the doing of
+the model, and not of the edit. `faithful` is the share of edits after which the others read as on the image itself.
 Two ways to move a code from the value that the image has to the one that is asked for:
 
     direction   by the difference of what either value adds to the codes of training images (least squares over all
@@ -10,9 +12,9 @@ Two ways to move a code from the value that the image has to the one that is ask
     latent      by the same difference, in one latent alone: of those in use, that of which the factor accounts for the
                 largest share of the variance
 
-Beside them stand `unedited`, the share of reconstructions on which the judge reads every factor as on the image itself,
-which edits can hardly exceed; and `perfect`, the share of images drawn anew with the wanted factor that pass: what the
-judge costs an editor that makes no mistake.
+Beside them stand `unedited`, the share of reconstructions on which the judge reads every factor as on the image itself;
+and `perfect`, the share of images drawn anew with the wanted factor that pass: what the judge costs an editor without
+fault.
 
 An ordered factor is asked to move by at least twice the tolerance with which it is read.
 """
@@ -112,7 +114,7 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
             f"{dataset}: the judge reads {len(poor)} of {len(names.names)} factors badly; raise the study's kimg"
         )
     edited = _chosen(images, known, reader, right >= options.least, options.n)
-    perfect = _judged(edited, reader, _anew(edited, draw, names))
+    perfect = _judged(edited, reader, edited.read, _anew(edited, draw, names))
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
     diverged = []
     for run in runs:
@@ -166,18 +168,21 @@ def _anew(edited: Edited, draw: Draw, names: Names) -> Iterator[Tensor]:
         yield torch.from_numpy(draw(names.of(_asked(edited, wish)), edited.images.shape[1]))
 
 
-def _judged(edited: Edited, reader: Judge, made: Iterator[Tensor]) -> dict[str, Any]:
-    """{success, by_factor: {factor: {changed, kept, success}}}: shares of the images made for each wish."""
+def _judged(edited: Edited, reader: Judge, before: Floats, made: Iterator[Tensor]) -> dict[str, Any]:
+    """{success, faithful, by_factor: {factor: {changed, kept, success, faithful}}}: shares of the images made for each
+    wish; before: what the judge read (n,K) before the edits.
+    """
     by_factor = {}
     for wish, images in zip(edited.wishes, made, strict=True):
-        wanted = edited.read.copy()
-        wanted[:, wish.factor] = reader.factors.shares(_asked(edited, wish))[:, wish.factor]
-        as_wanted = reader.agree(reader.read(images), wanted)  # (n,K)
-        others = edited.trusted & (np.arange(len(edited.trusted)) != wish.factor)
-        changed, kept = as_wanted[:, wish.factor], as_wanted[:, others].all(1)
-        shares = {"changed": changed.mean(), "kept": kept.mean(), "success": (changed & kept).mean()}
-        by_factor[reader.factors.names[wish.factor]] = {key: float(share) for key, share in shares.items()}
-    return {"success": float(np.mean([f["success"] for f in by_factor.values()])), "by_factor": by_factor}
+        after, k = reader.read(images), wish.factor
+        asked = reader.factors.shares(_asked(edited, wish))
+        others = edited.trusted & (np.arange(len(edited.trusted)) != k)
+        changed = reader.agree(after, asked)[:, k] & ~reader.agree(before, asked)[:, k]
+        kept, same = (reader.agree(after, read)[:, others].all(1) for read in (before, edited.read))
+        shares = {"changed": changed, "kept": kept, "success": changed & kept, "faithful": changed & same}
+        by_factor[reader.factors.names[k]] = {key: float(share.mean()) for key, share in shares.items()}
+    means = {key: float(np.mean([f[key] for f in by_factor.values()])) for key in ("success", "faithful")}
+    return {**means, "by_factor": by_factor}
 
 
 def _edit(model: Model, who: str, images: Tensor, known: Factors, edited: Edited, reader: Judge) -> dict[str, Any]:
@@ -187,15 +192,15 @@ def _edit(model: Model, who: str, images: Tensor, known: Factors, edited: Edited
         raise ValueError(f"{who} cannot decode latents; name rows of variational autoencoders")
     latents = factors.encode(model, images, hardware.device(), who)
     codes = latents.codes[edited.place]
-    same = reader.agree(reader.read(_decoded(decode, codes)), edited.read)[:, edited.trusted]
+    before = reader.read(_decoded(decode, codes))
     effects = _effects(latents.codes[~known.test], known.levels[~known.test], known.levels.max(0) + 1)
     sources = known.levels[edited.place]
     moves = [effects[w.factor][w.levels] - effects[w.factor][sources[:, w.factor]] for w in edited.wishes]  # (n,J) each
     alone = [move * _one(latents, known, effects, w.factor) for move, w in zip(moves, edited.wishes, strict=True)]
     return {
-        "unedited": float(same.all(1).mean()),
-        "latent": _judged(edited, reader, (_decoded(decode, codes + move) for move in alone)),
-        "direction": _judged(edited, reader, (_decoded(decode, codes + move) for move in moves)),
+        "unedited": float(reader.agree(before, edited.read)[:, edited.trusted].all(1).mean()),
+        "latent": _judged(edited, reader, before, (_decoded(decode, codes + move) for move in alone)),
+        "direction": _judged(edited, reader, before, (_decoded(decode, codes + move) for move in moves)),
     }
 
 
