@@ -100,7 +100,8 @@ def edited(latent: float, direction: float, perfect: float = 0.96, seeds: tuple[
         | {way: {"success": v + n, "faithful": 0.02} for way, v in (("latent", latent), ("direction", direction))}
         for s, n in zip(seeds, NOISE, strict=False)
     ]
-    return {"edits": {"datasets": {"d": {"side": 32, "perfect": perfect, "rows": {"beta_vae_4": runs}}}}}
+    judge = {"accuracy": {"x": 1.0, "rotation": 0.8}, "left_out": ["rotation"]}
+    return {"edits": {"datasets": {"d": {"side": 32, "perfect": perfect, "rows": {"beta_vae_4": runs}, **judge}}}}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_c17_how_often_edits_succeed(latent: float, direction: float, verdict: V
     finding = judged("c17_beta_vae_edits", evidence({"beta_vae_4": {MSE: 0.01}}, edited(latent, direction)))
     assert finding.verdict is verdict
     assert [e.size.value for e in finding.effects] == pytest.approx([latent, direction])
-    assert "(2% by the image itself; SSIM 0.70 at 32 x 32)" in finding.reason
+    assert "2% by the image itself, SSIM 0.70 at 32 x 32, 'rotation' left out, read right on 80%" in finding.reason
 
 
 def test_c17_a_harsh_judge_and_few_seeds_are_no_evidence() -> None:

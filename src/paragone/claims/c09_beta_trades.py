@@ -41,4 +41,5 @@ def _gain(evidence: Evidence, dataset: str, rows: Json, score: str) -> Effect:
         raise NotMeasuredError(f"{dataset}: {len(seeds)} seeds have a {label} of both rows; it takes at least {SEEDS}")
     size = intervals.difference([large[s] for s in seeds], [small[s] for s in seeds])
     what = f"{label} of {evidence.name(LARGE)} less that of {evidence.name(SMALL)}, {evidence.title(dataset)}"
-    return Effect(what, "", size, 0.0, at_least, decide(size, 0.0, at_least))
+    note = evidence.left_out(dataset, LARGE, SMALL)
+    return Effect(what, "", size, 0.0, at_least, decide(size, 0.0, at_least), note=note)

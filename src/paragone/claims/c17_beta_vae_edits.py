@@ -1,7 +1,7 @@
 """C17: how often an edit in beta-VAE's latents does what was asked for, and nothing else."""
 
 from paragone import intervals
-from paragone.claims.base import SEEDS, Claim, Effect, Evidence, NotMeasuredError, decide
+from paragone.claims.base import SEEDS, Claim, Effect, Evidence, Json, NotMeasuredError, decide
 
 ROW = "beta_vae_4"  # the weight of the paper (Higgins et al. 2017, figure 7)
 BOUND = 0.75
@@ -32,14 +32,22 @@ def judge(evidence: Evidence) -> list[Effect]:
         runs = found["rows"].get(ROW, [])
         if len(runs) < SEEDS:
             raise NotMeasuredError(f"{dataset}: {len(runs)} seeds of '{ROW}' were edited; it takes at least {SEEDS}")
-        ssim = sum(run["ssim"] for run in runs) / len(runs)
-        side = found["side"]
         for way, label in WAYS.items():
             size = intervals.mean([run[way]["success"] for run in runs])
-            faithful = sum(run[way]["faithful"] for run in runs) / len(runs)
-            beside = f"{faithful:.0%} by the image itself; SSIM {ssim:.2f} at {side} x {side}"
-            what = f"Edits {label} that succeed, {evidence.name(ROW)} ({beside}), {evidence.title(dataset)}"
-            effects.append(Effect(what, "%", size, BOUND, BOUND, decide(size, BOUND, BOUND)))
+            what = f"Edits {label} that succeed, {evidence.name(ROW)}, {evidence.title(dataset)}"
+            verdict = decide(size, BOUND, BOUND)
+            effects.append(Effect(what, "%", size, BOUND, BOUND, verdict, note=_note(evidence, dataset, found, way)))
     if not effects:
         raise NotMeasuredError("study 'edits' found no data set that is drawn from known factors")
     return effects
+
+
+def _note(evidence: Evidence, dataset: str, found: Json, way: str) -> str:
+    """What stands beside an effect and is not in its verdict, and what it leaves out."""
+    runs = found["rows"][ROW]
+    faithful, ssim = (
+        sum(values) / len(runs) for values in ([r[way]["faithful"] for r in runs], [r["ssim"] for r in runs])
+    )
+    parts = [f"{faithful:.0%} by the image itself", f"SSIM {ssim:.2f} at {found['side']} x {found['side']}"]
+    parts += [f"'{name}' left out, read right on {found['accuracy'][name]:.0%}" for name in found["left_out"]]
+    return ", ".join(filter(None, [*parts, evidence.left_out(dataset, ROW)]))

@@ -23,5 +23,6 @@ def judge(evidence: Evidence) -> list[Effect]:
         plain, quantised = evidence.figures(d, ROWS, "metrics.reconstruction.psnr")
         size = intervals.difference(plain, quantised)
         what = f"PSNR lost to quantisation, {evidence.title(d)}"
-        effects.append(Effect(what, "dB", size, LOW, HIGH, decide_within(size, LOW, HIGH)))
+        note = evidence.left_out(d, *ROWS)
+        effects.append(Effect(what, "dB", size, LOW, HIGH, decide_within(size, LOW, HIGH), note=note))
     return effects
