@@ -15,8 +15,8 @@ CLAIM = Claim(
     sentence="More depth gives a VAE more capacity but makes it harder to train (vanishing gradients).",
     measured="Fully connected VAEs of growing depth, of the paper's tanh units and weights, of tanh with Glorot's and "
     "ReLU with He's, at one short budget. Vanishing: at the start, the gradient norm of the encoder's first layer over "
-    "that of the decoder's last, of the shallowest over the deepest. Harder: the test images' bound of the shallowest less "
-    "that of the deepest. Capacity: the bound of the second depth less that of the first.",
+    "that of the decoder's last, of the shallowest over the deepest. Harder: the test images' bound of the shallowest "
+    "less that of the deepest. Capacity: the bound of the second depth less that of the first.",
     rule="Supported where the gradient vanishes at least 10 times as much, the shallowest's bound is higher by at "
     "least 2 nats, and the second depth's higher than the first's by as much, with intervals over seeds above 1, 0 and "
     "0; contradicted where they lie below 10, 2 and 2.",
