@@ -1,0 +1,64 @@
+"""How often an edit of each factor does what it is asked to, in either way, model by model."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paragone.report import scatter
+from paragone.report.figures import Plot
+from paragone.report.results import Json, Results
+from paragone.report.scatter import INK, MARKERS, PALETTE
+from paragone.report.studies.base import title
+
+WAYS = {"latent": "One latent moved", "direction": "All latents moved"}
+
+
+def plots(found: Json, results: Results) -> list[Plot]:
+    """A figure a data set: a line a factor, a dot a row of the profile, the mean over its seeds."""
+    drawn = []
+    for dataset, measured in found["datasets"].items():
+        rows = {row: runs for row, runs in measured["rows"].items() if runs}
+        if not rows:
+            continue
+        caption = (
+            f"Share of edits of {measured['n']} test images after which the wanted factor reads as asked for, and the "
+            "others as on the reconstruction that was edited; means over seeds. Crosses: images drawn anew, which is "
+            f"what the judge lets pass of an editor without fault ({measured['perfect']:.0%} in all)."
+            f"{_left_out(measured)} {title(results, dataset)}."
+        )
+        drawn.append(Plot(f"edits-{dataset}", "Edits that succeed", caption, _figure(measured, rows, results)))
+    return drawn
+
+
+def _left_out(measured: Json) -> str:
+    said = [f"'{name}' ({measured['accuracy'][name]:.0%} read right)" for name in measured["left_out"]]
+    return f" Left out, since the judge reads them badly: {', '.join(said)}." if said else ""
+
+
+def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Figure:
+    factors = list(measured["perfect_by_factor"])[::-1]  # the first on top
+    figure = Figure(figsize=(9.4, 1.6 + 0.3 * len(factors)), layout="constrained")
+    axes = figure.subplots(1, len(WAYS), sharey=True)
+    for ax, (way, heading) in zip(axes, WAYS.items(), strict=True):
+        for i, (row, runs) in enumerate(rows.items()):
+            shares = [np.mean([run[way]["by_factor"][name]["success"] for run in runs]) for name in factors]
+            _dots(ax, shares, (i - (len(rows) - 1) / 2) * 0.6 / len(rows), i, _title(results, row))
+        perfect = [measured["perfect_by_factor"][name]["success"] for name in factors]
+        ax.plot(perfect, range(len(factors)), "x", color=INK, label="drawn anew")
+        ax.set_title(heading, fontsize=11, loc="left")
+        ax.set(xlim=(-0.02, 1.02), xlabel="share of edits that succeed", ylim=(-0.6, len(factors) - 0.4))
+    axes[0].set_yticks(range(len(factors)), factors)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    scatter.settle(figure)
+    return figure
+
+
+def _dots(ax: Axes, shares: list[float], lift: float, i: int, label: str) -> None:
+    places = [place - lift for place in range(len(shares))]
+    marker, color = MARKERS[i % len(MARKERS)], PALETTE[i % len(PALETTE)]
+    ax.plot(shares, places, marker, color=color, markersize=6, label=label)
+
+
+def _title(results: Results, row: str) -> str:
+    own = results.runs.loc[results.runs["model"] == row, "title"]
+    return row if own.empty else str(own.iloc[0])
