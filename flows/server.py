@@ -17,7 +17,8 @@ from pathlib import Path
 from flows.locks import FOLDER
 from flows.processes import Guard, tail
 
-START = 120  # seconds to wait: the first start in a project creates the database
+START = 300  # seconds to wait: the first start in a project creates the database, perhaps on a busy machine
+SLOW = 5.0  # seconds in which a server that lives answers
 NOTE = FOLDER / "prefect.url"  # where `make serve` says where its server is
 LOOPBACK = "127.0.0.1"
 QUIET = {  # a server that only records: runs that schedules ask for are left to `make serve`
@@ -111,7 +112,7 @@ def free_port() -> int:
 def answers(url: str) -> bool:
     """Whether a GET of the address succeeds."""
     try:
-        with urllib.request.urlopen(url, timeout=1) as reply:
+        with urllib.request.urlopen(url, timeout=SLOW) as reply:
             return bool(reply.status == 200)
     except (OSError, ValueError):
         return False

@@ -96,9 +96,17 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
 
 
 def follow(root: Path, params: Params, profile: str, every: float = 10.0) -> None:
-    """Mirror again and again, curves of running trainings included, until interrupted; a dead store is waited for."""
+    """Mirror again and again, curves of running trainings included, until interrupted; a dead store is waited for, and
+    said once to be dead."""
+    said = ""
     while True:
-        mirror(root, params, profile)
+        try:
+            sync(root, params, profile, QUEUE)
+            said = ""
+        except TrackingError as error:
+            if str(error) != said:
+                print(f"paragone: warning: not mirrored to MLflow: {error}", file=sys.stderr, flush=True)
+            said = str(error)
         time.sleep(every)
 
 

@@ -199,7 +199,7 @@ def full_store(project: Project, disk: Disk, expected: dict[str, Any]) -> str:
     project.clear()
     disk.empty()
     with variable("MLFLOW_TRACKING_URI", f"sqlite:///{disk.folder}/mlflow.db"):
-        disk.fill(leave=disk.size() // 8)
+        disk.fill(leave=300_000)  # an empty store takes twice that
         status, said = project.flow()
         disk.give_way()
         return _went_on(project, status, said, expected)
@@ -254,8 +254,11 @@ def followed(project: Project, mlflow: Mlflow, expected: dict[str, Any]) -> list
     """Follow a training into MLflow, kill the server once a curve is there, start it again; what differs at the end of
     the flow, which must not have noticed. The follower must have outlived it all and completed the store."""
     project.clear()
-    command, pipes = [sys.executable, "-c", FOLLOW], {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    follower = subprocess.Popen(command, cwd=project.root, text=True, **pipes)
+    log = project.root / ".logs/follower.log"
+    log.parent.mkdir()
+    with log.open("w") as output:
+        command = [sys.executable, "-c", FOLLOW]
+        follower = subprocess.Popen(command, cwd=project.root, stdout=output, stderr=subprocess.STDOUT, text=True)
     try:
         process = project.begin()
         _until(lambda: "RUNNING" in _mirrored(project).values(), process)
@@ -267,8 +270,8 @@ def followed(project: Project, mlflow: Mlflow, expected: dict[str, Any]) -> list
         _until(lambda: list(_mirrored(project).values()) == ["FINISHED"] * len(project.metrics()), follower)
     finally:
         follower.kill()
-        output, _ = follower.communicate()
-    assert "warning: not mirrored to MLflow" in output
+        follower.wait()
+    assert log.read_text().count("warning: not mirrored to MLflow") in (1, 2)  # cut off amid a request, or before it
     return different(expected, project.results())
 
 

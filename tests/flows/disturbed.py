@@ -156,10 +156,6 @@ class Disk:
         if subprocess.run(command, capture_output=True, check=False).returncode:
             raise PermissionError("mounting a file system is not permitted here")
 
-    def size(self) -> int:
-        found = os.statvfs(self.folder)
-        return found.f_blocks * found.f_frsize
-
     def fill(self, leave: int) -> None:
         """Leave no more free than so many bytes."""
         found = os.statvfs(self.folder)

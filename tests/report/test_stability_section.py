@@ -68,5 +68,5 @@ def test_the_figure_shows_every_seed_and_is_the_same_each_time(project, data):
 
 def test_the_wide_table_holds_and_explains_the_measures(project):
     text = wide.describe(project.found.runs)
-    assert "`stability.grad_p95.adversary` | gradient norm" in text
+    assert "`stability.grad_p95.adversary` | the same, 95th percentile" in text
     assert "`stability.state` | healthy" in text

@@ -65,7 +65,7 @@ def test_exact_copies_are_at_distance_0(found: dict[str, Any]) -> None:
 def test_unseen_images_are_no_copies_blurred_or_not(found: dict[str, Any]) -> None:
     for name in ("unseen", "blurred"):
         assert found["controls"][name]["pixels"]["near_copies"] < 0.1  # squares may happen to lie in one place
-        assert abs(found["controls"][name]["pixels"]["excess"]) < 0.5  # 60 images: a wide margin
+        assert found["controls"][name]["pixels"]["excess"] < 0.5  # 60 images: a standard error of 0.25
     assert found["controls"]["unseen"]["pixels"]["ratio"] == pytest.approx(1)
     assert found["controls"]["blurred"]["pixels"]["ratio"] < 0.95  # what the ratio alone would call nearer
 
