@@ -18,6 +18,7 @@ from paragone.report.render import Grid, Line, Text
 from paragone.report.results import Results, of_table
 from paragone.report.scatter import INK, PALETTE
 
+PROFILE = "claims-quick"  # has what every claim needs that can be measured on two cores
 COLOURS = {
     Verdict.SUPPORTED: PALETTE[2],
     Verdict.CONTRADICTED: PALETTE[1],

@@ -14,7 +14,6 @@ from paragone.report import claim_plan, claims, results
 from paragone.report.claims import Judged
 from paragone.report.results import Results
 
-PROFILE = "claims-quick"  # has what every claim needs that can be measured on two cores
 COLOURS = {"supported": "green", "contradicted": "red", "mixed": "yellow", "too uncertain to say": "yellow"}
 Form = Literal["table", "json", "csv"]
 
@@ -22,7 +21,7 @@ Form = Literal["table", "json", "csv"]
 def run(root: Path, params: Params, profile: str = "", plan: bool = False, form: Form = "table") -> None:
     """Print every claim with its verdict and evidence, by the runs of a profile; with `plan`, what has to run for those
     that are not measured yet. Raises ValueError where nothing has run."""
-    name = profile or (PROFILE if PROFILE in params.profiles else params.profile)
+    name = profile or (claims.PROFILE if claims.PROFILE in params.profiles else params.profile)
     found = results.read(root, params, name)
     if not plan and not (found.runs["outcome"] == "finished").any():
         raise ValueError(_nothing(root, params, name))

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from paragone.claims.base import SURVEYS, Effect, Verdict, number
-from paragone.report.claims import Judged
+from paragone.report.claims import PROFILE, Judged
 from paragone.report.pages import base
 from paragone.report.pages.base import Site
 from paragone.report.render import Grid, Line, Text
@@ -48,6 +48,7 @@ def board(site: Site) -> Json:
     return {
         "counts": [(str(v), slug(v), counts[v]) for v in Verdict if counts[v]],
         "total": len(judged),
+        "made_for": PROFILE if site.report.results.profile != PROFILE else None,
         "claims": [_entry(site, j) for j in judged],
     }
 
