@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -133,6 +135,29 @@ def test_a_locked_store_costs_seconds_and_a_warning(tmp_path, capsys, monkeypatc
             tracking.sync(tmp_path, params, "quick")
     assert "warning: not mirrored" in capsys.readouterr().err
     assert tracking.mirror(tmp_path, params, "quick") is True
+
+
+SMALL_FILES = """
+import resource, signal, sys
+from pathlib import Path
+from paragone import params, tracking
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))  # an empty store takes twice that
+try:
+    tracking._open_database(f"sqlite:///{sys.argv[1]}")
+except Exception as error:
+    sys.exit(str(error))
+"""
+
+
+def test_a_database_that_could_not_be_made_whole_is_not_there(tmp_path):
+    file = tmp_path / "store/mlflow.db"
+    cut = subprocess.run([sys.executable, "-c", SMALL_FILES, file], capture_output=True, text=True, check=False)
+    assert cut.returncode == 1
+    assert "disk" in cut.stderr
+    assert list(file.parent.iterdir()) == []
+    tracking._open_database(f"sqlite:///{file}")
+    assert [e.name for e in MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()] == ["Default"]
 
 
 def test_two_mirrors_do_not_write_at_once(tmp_path, capsys, monkeypatch):

@@ -32,6 +32,8 @@ from mlflow.entities import (
     RunTag,
 )
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from PIL import Image
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -115,11 +117,25 @@ def _open_database(store: str) -> None:
     if not store.startswith("sqlite:///"):
         return
     file = Path(store.removeprefix("sqlite:///").partition("?")[0])
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        _create_database(file)
     with closing(sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("BEGIN IMMEDIATE")
         database.execute("ROLLBACK")
+
+
+def _create_database(file: Path) -> None:
+    """Make MLflow's tables under another name first: of no use again is a database that a full disk cut off."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name(f".{file.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        SqlAlchemyStore(f"sqlite:///{new}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH).engine.dispose()
+        new.replace(file)
+    finally:
+        for left in (new, *file.parent.glob(f"{new.name}-*")):
+            left.unlink(missing_ok=True)
 
 
 def _experiment(client: MlflowClient, root: Path, profile: str, store: str) -> str:
