@@ -169,7 +169,8 @@ class Disk:
             path.unlink() if path.is_file() else shutil.rmtree(path)
 
     def unmount(self) -> None:
-        subprocess.run(["umount", str(self.folder)], check=True)
+        """Lazily: MLflow keeps a database open that it has once read."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
 
 @contextmanager
