@@ -40,11 +40,23 @@ def _state(row: dict) -> str | None:
 
 def test_collapsed_and_diverged_runs_are_counted_on_every_data_set(evidence: Evidence) -> None:
     found = crashes.count(evidence, ("gan", "wgan_gp"))
-    assert (found.hits, found.n) == (2 + 4, 12)
-    assert found.share == intervals.share(6, 12)
+    assert (found.hits, found.n) == (2 + 4, 11)
+    assert found.share == intervals.share(6, 11)
     assert found.note == (
-        "GAN 1 of 3 on MNIST-5K, 1 of 3 on FASHION-MNIST; WGAN-GP 1 of 3 on MNIST-5K, 3 of 3 on FASHION-MNIST"
+        "GAN 1 of 2 on MNIST-5K (1 unlearned), 1 of 3 on FASHION-MNIST; "
+        "WGAN-GP 1 of 3 on MNIST-5K, 3 of 3 on FASHION-MNIST"
     )
+
+
+def test_runs_that_all_learned_nothing_tell_nothing(evidence: Evidence) -> None:
+    runs = evidence.results.runs
+    unlearned = evidence._replace(
+        results=evidence.results._replace(runs=runs.assign(**{"stability.state": "unlearned"}))
+    )
+    with pytest.raises(
+        NotMeasuredError, match=r"learned enough to tell a crash: GAN 0 of 0 on MNIST-5K \(3 unlearned\)"
+    ):
+        crashes.count(unlearned, ("gan",))
 
 
 def test_runs_that_have_not_ended_are_no_evidence(evidence: Evidence) -> None:

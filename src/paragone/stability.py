@@ -9,19 +9,22 @@ over 1/200 of the training, so what swings faster than that is not seen.
                   training, over its mean absolute value there. Multiplying the loss changes nothing; adding to it
                   does, so two different losses do not compare, and a critic's that crosses 0 looks large
     state         diverged: a loss became NaN or infinite (`paragone.training`).
-                  collapsed: the samples lack variety, however good each is: beyond what chance misses, at least a tenth
-                  of the classes are missing (`paragone.metrics.modes`; as Srivastava et al. 2017,
-                  https://arxiv.org/abs/1705.07761, count modes); or more than a tenth of the samples repeat another
-                  (Arora and Zhang 2017, https://arxiv.org/abs/1706.08224, look for such; of real images 0.5 % do); or
-                  recall is below half of the floor's (Kynkaanniemi et al. 2019, https://arxiv.org/abs/1904.06991).
+                  collapsed: the samples lack variety: more than a tenth of them repeat another, however good they are
+                  (Arora and Zhang 2017, https://arxiv.org/abs/1706.08224, look for such; of real images 0.5 % do); or,
+                  of samples that look like the data, beyond what chance misses at least a tenth of the classes are
+                  missing (`paragone.metrics.modes`; as Srivastava et al. 2017, https://arxiv.org/abs/1705.07761, count
+                  modes), or recall is below half of the floor's (Kynkaanniemi et al. 2019,
+                  https://arxiv.org/abs/1904.06991).
                   Of as many classes as samples the first errs on the side of health: of 1,000 classes, 1,000 samples
                   must lack about three in ten (in simulations; or two in ten and the rest drawn unevenly) before they
                   miss a tenth more than chance does. `paragone.studies.mode_coverage` draws more.
-                  unlearned: not collapsed, and precision is below half of the floor's: varied, and not like the data.
+                  unlearned: precision is below half of the floor's. Classes and recall say nothing then: no image that
+                  is unlike the data covers any of it.
                   healthy: none of these.
 
-The thresholds were set before any run was judged by them. Coverage is no part of them: it falls with poor images as
-well as with few kinds of them, so it stands beside, as a share of the floor's.
+The thresholds were set before any run was judged by them. That unlearned goes before classes and recall was set after:
+by the first rule diffusion models and VAEs whose budget was too short were all called collapsed. Coverage is no part of
+it: it falls with poor images as well as with few kinds of them, so it stands beside, as a share of the floor's.
 """
 
 import json
@@ -99,10 +102,12 @@ def state(row: Mapping[str, Any], floor: Mapping[str, Any], space: str) -> State
     precision, recall = (f"metrics.spaces.{space}.{key}" for key in ("precision", "recall"))
     if row["outcome"] != "finished" or not {precision, recall} <= row.keys() & floor.keys():
         return None
-    narrow = row[recall] < HALF * floor[recall]
-    if narrow or row["metrics.duplicates.rate"] > REPEATED or missing_share(row) >= MISSING:
+    if row["metrics.duplicates.rate"] > REPEATED:
         return "collapsed"
-    return "healthy" if row[precision] >= HALF * floor[precision] else "unlearned"
+    if row[precision] < HALF * floor[precision]:
+        return "unlearned"
+    narrow = row[recall] < HALF * floor[recall]
+    return "collapsed" if narrow or missing_share(row) >= MISSING else "healthy"
 
 
 def missing_share(row: Mapping[str, Any]) -> float:

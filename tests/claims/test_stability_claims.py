@@ -135,7 +135,7 @@ def test_stable_is_told_from_unstable(project: Evidence) -> None:
     assert judge_c26(project, "collapsed", ["healthy"] * 3).effects[0].size.value == pytest.approx(1 / 3)
     found = judge_c26(project, "collapsed", ["healthy"] * 3)
     assert [e.verdict for e in found.effects] == [SUPPORTED, Verdict.UNCERTAIN]  # 0 of 6: up to 39 %
-    turned = judge_c26(project, "unlearned", ["diverged", "collapsed", "collapsed"])
+    turned = judge_c26(project, "healthy", ["diverged", "collapsed", "collapsed"])
     assert [e.verdict for e in turned.effects] == [Verdict.UNCERTAIN, CONTRADICTED]  # 0 of 18: up to 18 %
     assert "ddpm 3 of 3 on MNIST-5K" in turned.reason
 

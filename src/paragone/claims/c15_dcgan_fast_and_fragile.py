@@ -7,8 +7,9 @@ CLAIM = Claim(
     surveys=("hu",),
     sentence="DCGAN samples in milliseconds, and its crash (mode collapse) rate exceeds 30 %.",
     measured="Time to draw one image, on the hardware that the study states (processor time on one CPU thread, wall "
-    "time on a GPU). Share of runs, on every data set of the profile, that collapse or diverge as `paragone.stability` "
-    "defines it; on stacked MNIST also where 10,000 samples lack at least a tenth of the 1,000 modes.",
+    "time on a GPU). Share of runs that learned, on every data set of the profile, that collapse or diverge as "
+    "`paragone.stability` defines it; on stacked MNIST also where 10,000 samples lack at least a tenth of the 1,000 "
+    "modes.",
     rule="Supported where the interval over rounds lies below 10 ms, and Wilson's interval over runs above 30 %; "
     "contradicted where they lie on the other side; mixed where the halves differ.",
     rows=("dcgan",),

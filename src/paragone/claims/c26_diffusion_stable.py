@@ -9,8 +9,8 @@ DIFFUSION = ("ddpm", "improved_ddpm")
 CLAIM = Claim(
     surveys=("hu",),
     sentence="Diffusion training is stable; GAN training is not.",
-    measured="Share of finished or diverged runs that collapsed or diverged (as `paragone.stability` defines it, from "
-    "the samples of each run), of six GANs and of two diffusion models, on every data set of the profile.",
+    measured="Share of runs that learned or diverged which collapsed or diverged (as `paragone.stability` defines "
+    "it, from the samples of each run), of six GANs and of two diffusion models, on every data set of the profile.",
     rule="Supported where at least a tenth of the GAN runs crash, Wilson's interval lying above 2 %, and the interval "
     "of the diffusion runs lies below 30 %; contradicted where they lie on the other side.",
     rows=(*GANS, *DIFFUSION),

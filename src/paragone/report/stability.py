@@ -43,9 +43,9 @@ def _short(value: float) -> str:
 
 
 _ABOUT = {
-    "collapsed": "share of seeds whose samples lack variety: at least a tenth of the classes missing beyond what "
-    "chance misses, or more than 10 % repeats, or recall below half of the floor's",
-    "unlearned": "seeds that did not collapse, with precision below half of the floor's",
+    "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats, or, where not unlearned, at "
+    "least a tenth of the classes missing beyond what chance misses, or recall below half of the floor's",
+    "unlearned": "seeds with few repeats and precision below half of the floor's: the rest of collapse cannot be told",
     "diverged": "share of seeds whose loss became NaN or infinite",
     "missing": "share of the classes missing beyond what chance misses, mean",
     "coverage": "coverage of the samples over that of real test images, mean",
