@@ -10,6 +10,7 @@ from PIL import Image
 from paragone import intervals, registry
 from paragone.claims import base as claims
 from paragone.claims.base import Verdict
+from paragone.crashes import STATES
 from paragone.report import render, surveys, tables
 from paragone.report.claims import Judged
 from paragone.report.columns import Column
@@ -211,16 +212,19 @@ def judgement(token: str, sources: Sources) -> tuple[str, Verdict, str]:
 
 
 def ends(sources: Sources, dataset: str, models: Iterable[str]) -> str | None:
-    """How many of these rows' runs collapsed or diverged, with Wilson's interval; None while none has ended."""
+    """How many of these rows' runs collapsed or diverged, with Wilson's interval; None while none has ended.
+    Unlearned runs cannot tell."""
     runs = sources.results.of(dataset)
     if "stability.state" not in runs:
         return None
     states = list(runs.loc[runs["model"].isin(list(models)), "stability.state"].dropna())
-    if not states:
-        return None
-    bad = sum(state in ("collapsed", "diverged") for state in states)
-    share = intervals.share(bad, len(states))
-    return f"{bad} of {len(states)} runs ({100 * share.low:.0f} to {100 * share.high:.0f} %)"
+    learned = [state for state in states if state != "unlearned"]
+    left_out = f", {len(states) - len(learned)} more unlearned" if len(learned) < len(states) else ""
+    if not learned:
+        return f"0 of 0 runs{left_out}" if states else None
+    bad = sum(state in STATES for state in learned)
+    share = intervals.share(bad, len(learned))
+    return f"{bad} of {len(learned)} runs ({100 * share.low:.0f} to {100 * share.high:.0f} %){left_out}"
 
 
 def figures(tokens: Sequence[str], sources: Sources) -> str:
