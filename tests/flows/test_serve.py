@@ -87,10 +87,15 @@ def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
     second = begin(project, "flows.serve", server.free_port())
     assert "runs already" in second.communicate(timeout=60)[0]
 
-    until(lambda: "Running" in states(project)["quick-nightly"])
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["profiles"]["quick"]["models"]["ddpm"] = {"plan": {"kimg": 2}}
+    stand_in.behave(project, {"paragone train quick digits ddpm --seed 0": 600})
+    (project / "params.yaml").write_text(yaml.safe_dump(params))  # so that the next run is still at it when all dies
+    until((project / "build/started").exists)
     serving.kill()  # amid a run: all of it ends, and the run that is left does not block the next
     serving.wait()
     until(lambda: not left_behind(project), 60)
+    stand_in.behave(project, {})
     serving = begin(project, "flows.serve", port)
     until(lambda: "Crashed" in states(project)["quick-nightly"])
     with sqlite3.connect(project / ".prefect/prefect.db", timeout=30) as records:
