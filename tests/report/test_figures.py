@@ -70,8 +70,8 @@ def test_nothing_measured_draws_nothing(project, tmp_path):
 def test_names_of_close_points_do_not_overlap(project):
     table = tables.build(project.found, project.found.datasets[0])[0]
     near = [
-        Row("model", "gan", f"m{i}", f"Model {i}", {"fd_clf": Cell(10 + 0.4 * i), "images_per_second": Cell(100.0 + i)},
-            "1/1", "", "")
+        Row("model", "gan", f"m{i}", "gan", f"Model {i}",
+            {"fd_clf": Cell(10 + 0.4 * i), "images_per_second": Cell(100.0 + i)}, "1/1", "", "")
         for i in range(5)
     ]  # fmt: skip
     spread = [r._replace(cells={"fd_clf": Cell(100), "images_per_second": Cell(1.0)}) for r in near[:1]]

@@ -126,6 +126,17 @@ def test_hus_challenges_span_each_family(pages):
     assert found["energy"]["Diffusion"] == "not measured: no reading of power is taken"
 
 
+def test_unlearned_runs_are_left_out_of_what_collapsed_and_counted_beside_it(project, built):
+    runs = project.found.runs.copy()
+    gans = (runs["dataset"] == "mnist-5k") & (runs["model"] == "dcgan")
+    cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more unlearned"}
+    for unlearned, said in (cases | {3: "0 of 0 runs, 3 more unlearned"}).items():
+        runs.loc[runs.index[gans][:unlearned], "stability.state"] = "unlearned"
+        sources = survey_base.gather(project.found._replace(runs=runs), built, [], {})
+        assert survey_base.ends(sources, "mnist-5k", ["dcgan"]) == said
+    assert survey_base.ends(sources, "mnist-5k", ["sngan"]) is None
+
+
 def test_zhaos_chain_says_which_links_have_no_row(pages):
     found = rows(grid(pages["zhao"], "The chain: MNIST-5K"))
     assert list(found) == ["DCGAN", "ProGAN", "StyleGAN"]

@@ -30,3 +30,19 @@ def test_each_survey_has_its_systems_with_figures_and_its_sentences(project) -> 
     assert by_system["LDM"].cells[-1].text == surveys.NO_ROW
     sentences = next(g for g in found if g.title == "Sentences of poudel")
     assert [line.cells[0].text for line in sentences.lines] == ["C02", "C35"]
+
+
+def test_rows_of_other_names_stand_for_their_model_where_none_has_its_name(project) -> None:
+    dataset = project.found.datasets[0]
+    main = tables.build(project.found, dataset)[0]
+    (ddpm,) = (row for row in main.rows if row.model == "ddpm")
+    renamed = [ddpm._replace(model=f"ddpm_{n}", title=f"DDPM, {n} steps") for n in (10, 100)]
+    found = surveys.system_grid("hu", dataset, main._replace(rows=[*main.rows, *renamed]))
+    assert [line.cells[0].text for line in found.lines].count("DDPM") == 1  # a row of its name is the only one
+    others = [row for row in main.rows if row.model != "ddpm"]
+    found = surveys.system_grid("hu", dataset, main._replace(rows=[*others, *renamed]))
+    lines = {line.cells[0].text: line.cells for line in found.lines}
+    for row in renamed:
+        assert lines[row.title][2].value == ddpm.cells["fd_clf"].mean
+        assert lines[row.title][-1].text == "measured"
+    assert "DDPM" not in lines

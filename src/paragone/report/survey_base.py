@@ -90,7 +90,7 @@ class Measured(NamedTuple):
 
     def budgets(self, models: Iterable[str]) -> list[str]:
         """What each row saw of the data in training, in one sentence, if any row was trained."""
-        seen = [self.rows[m] for m in models if m in self.rows and "kimg" in self.rows[m].cells]
+        seen = [row for m in models for row in surveys.standing(m, self.rows) if "kimg" in row.cells]
         each = ", ".join(f"{row.title} {self.figure(row, 'kimg').text}" for row in seen)
         return [f"Images seen in training, in thousands, parents' left out: {each}."] if each else []
 
@@ -232,10 +232,11 @@ def figures(tokens: Sequence[str], sources: Sources) -> str:
     asked = [(model, key) for model, _, key in (token.partition(":") for token in tokens)]
     found = []
     for m in sources.measured:
-        here = "; ".join(phrase(sources, m, m.rows[model], key) for model, key in asked if model in m.rows)
+        own = [(row, key) for model, key in asked for row in surveys.standing(model, m.rows)]
+        here = "; ".join(phrase(sources, m, row, key) for row, key in own)
         if here:
             found.append(here if len(sources.measured) == 1 else f"{m.dataset.title}: {here}")
-    gone = {model for model, _ in asked} - {model for m in sources.measured for model in m.rows}
+    gone = {model for model, _ in asked if not any(surveys.standing(model, m.rows) for m in sources.measured)}
     return "; ".join([*found, *(absent(model) for model in sorted(gone))])
 
 

@@ -66,7 +66,7 @@ def _ours(row: str, keys: list[str], sources: Sources) -> str:
     """A system's own figures on every data set (or a related row's: "vq_vae:psnr"); why there are none."""
     if not row:
         return f"not measured: {surveys.NO_ROW}"
-    if not any(row in m.rows for m in sources.measured):
+    if not any(surveys.standing(row, m.rows) for m in sources.measured):
         return survey_base.absent(row)
     if not keys:
         return "not measured: see the claim"

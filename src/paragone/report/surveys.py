@@ -3,6 +3,7 @@
 surveys.csv holds what the surveys name, and which row of params.yaml stands for it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -41,17 +42,24 @@ def system_grid(survey: str, dataset: DataSet, main: Table) -> Grid:
     rows = {row.model: row for row in main.rows if row.kind == "model"}
     lines = []
     for system in named.to_dict("records"):
-        row = rows.get(system["row"])
-        figures = [render.figure(row.cells.get(c.key) if row else None, c.number) for c in columns]
-        ended = Text(row.seeds if row else render.MISSING)
-        stands = Text(status(row, system["row"], system["note"]))
-        lines.append(Line("model", [Text(system["system"]), Text(system["paper"]), *figures, ended, stands]))
-    measured = sum(system in rows for system in named["row"])
+        own: list[Row | None] = [*standing(system["row"], rows)]
+        for row in own or [None]:
+            figures = [render.figure(row.cells.get(c.key) if row else None, c.number) for c in columns]
+            ended = Text(row.seeds if row else render.MISSING)
+            stands = Text(status(row, system["row"], system["note"]))
+            name = Text(row.title if row and len(own) > 1 else system["system"])
+            lines.append(Line("model", [name, Text(system["paper"]), *figures, ended, stands]))
+    measured = sum(bool(standing(system, rows)) for system in named["row"])
     caption = [f"{measured} of the {len(named)} systems that the survey names have a row here.", *main.caption]
     headers = ["System", "Paper", *(c.header for c in columns), "Seeds", "Status"]
     numeric = [False, False, *(True for _ in columns), False, False]
     abouts = ["", "", *(c.about for c in columns), "finished of planned", ""]
     return Grid(f"Systems that {survey} names: {dataset.title}", headers, abouts, numeric, lines, caption)
+
+
+def standing(name: str, rows: Mapping[str, Row]) -> list[Row]:
+    """The rows that stand for a system: the one of that name, or else all of that model under names of their own."""
+    return [rows[name]] if name in rows else [row for row in rows.values() if name and row.file == name]
 
 
 def status(row: Row | None, name: str, note: str = "") -> str:

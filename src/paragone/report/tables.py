@@ -37,6 +37,7 @@ class Row(NamedTuple):
     kind: Literal["floor", "model"]
     family: str
     model: str
+    file: str  # the model that it trains: another name than the row's where a model has several rows
     title: str
     cells: dict[str, Cell]  # by column key; a missing one is not measured
     seeds: str  # finished of planned: "3/3"
@@ -130,7 +131,7 @@ def _floor(floor: Json | None, shown: list[Column]) -> Row | None:
         return None
     flat = dict(flatten("metrics", floor))
     cells = {c.key: single(flat, c) for c in shown if is_figure(flat.get(c.source))}
-    return Row("floor", "", "", FLOOR, cells, "", "", "")
+    return Row("floor", "", "", "", FLOOR, cells, "", "", "")
 
 
 def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
@@ -151,6 +152,7 @@ def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
         "model",
         first["family"],
         first["model"],
+        first["file"],
         first["title"],
         cells,
         f"{len(finished)}/{len(group)}",
