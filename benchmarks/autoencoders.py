@@ -160,7 +160,8 @@ def measure(rounds: int) -> dict[str, Any]:
     return {
         "title": "AAE and VAE-GAN, training",
         "peer": "pythae's adversarial trainers",
-        "setting": f"the same networks, 32 x 32 x 1, batches of {BATCH}, Adam",
+        "setting": f"the same networks, 32 x 32 x 1, batches of {BATCH}, Adam; a step of AAE is the paper's two phases "
+        "here, with two passes through the encoder, and one joint update there",
         "versions": harness.versions("pythae"),
         **harness.summarise(timings, pairs),
     }
