@@ -1,6 +1,7 @@
 """The figures, as PNG and SVG: walls and pictures, training curves, quality against time. Same input, same bytes."""
 
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from paragone.report.scatter import GRID, INK, PALETTE
 from paragone.report.tables import Table
 
 POINTS = 200  # of a curve; more cannot be seen
+LABEL = 36  # characters on a line above a picture
 PICTURES = {
     "classes": ("Samples by class", "First samples of each class that was asked for, a row a class, not selected."),
     "pairs": ("Reconstructions", "The first test images, each above its reconstruction."),
@@ -164,22 +166,24 @@ def _label(run: Json) -> str:
 
 
 def _panels(walls: Sequence[tuple[str, Image.Image]]) -> Figure:
-    """Labelled pictures side by side, each in a square of one size; every place is set by hand, since automatic
+    """Labelled pictures side by side, each in a place of one size; every place is set by hand, since automatic
     layouts drift with each drawing."""
     across = min(4, len(walls))
     down = -(-len(walls) // across)
-    side, gap, title = 3.0, 0.1, 0.3  # inches
-    width, height = across * (side + gap) + gap, down * (side + gap + title)
+    labels = [textwrap.wrap(label, LABEL) for label, _ in walls]
+    side, gap, title = 3.0, 0.1, 0.1 + 0.2 * max(map(len, labels))  # inches
+    room = max(side * image.height / max(image.size) for _, image in walls)  # fewer than a hundred samples: fewer rows
+    width, height = across * (side + gap) + gap, down * (room + gap + title)
     figure = Figure(figsize=(width, height))
-    for i, (label, image) in enumerate(walls):
+    for i, (label, (_, image)) in enumerate(zip(labels, walls, strict=True)):
         y, x = divmod(i, across)
-        left, top = gap + x * (side + gap), height - y * (side + gap + title) - title
-        scale = side / max(image.size)  # fewer than a hundred samples fill fewer rows
+        left, top = gap + x * (side + gap), height - y * (room + gap + title) - title
+        scale = side / max(image.size)
         wide, tall = scale * image.width, scale * image.height
         ax = figure.add_axes((left / width, (top - tall) / height, wide / width, tall / height), frameon=False)
         ax.imshow(np.asarray(image.convert("RGB")), interpolation="none", aspect="auto")
         ax.set_axis_off()
-        figure.text(left / width, (top + gap / 2) / height, label, fontsize=11)
+        figure.text(left / width, (top + gap / 2) / height, "\n".join(label), fontsize=11, va="bottom")
     return figure
 
 
