@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
 
+from paragone.claims.base import Effect, Verdict, number
 from paragone.evidence import PROTOCOL
+from paragone.intervals import Interval
 from paragone.report import claims, wide
 from paragone.report.claims import Judged
 
@@ -23,6 +26,28 @@ def judged(project) -> list[Judged]:
 def saved(project, tmp_path: Path) -> Path:
     wide.write(wide.as_table(project.found.runs), tmp_path / "runs.parquet")
     return tmp_path / "runs.parquet"
+
+
+def test_what_stands_above_an_interval_is_whole_and_on_the_sheet():
+    size, words = (
+        Interval(1.04, 0.582, 1.84, 3),
+        "Growth of the untrained generator's gradient, the loss over its penalty",
+    )
+    effects = tuple(
+        Effect("; ".join([words] * times), unit, size, 1.0, 1.1, Verdict.UNCERTAIN)
+        for unit in ("times", "%")
+        for times in (1, 2, 3)
+    )
+    figure = claims.forest(effects)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    found = [(ax, text) for ax in figure.axes for text in ax.texts]
+    said = [" ".join(text.get_text().replace("\N{NO-BREAK SPACE}", " ").split()) for _, text in found]
+    assert sorted(said) == sorted(f"{e.what}: {number(e)}" for e in effects)
+    boxes = [text.get_window_extent(renderer) for _, text in found]
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1
+    lines = [line.get_window_extent(renderer) for ax, _ in found for line in ax.lines]
+    assert not [box for box in boxes if any(box.overlaps(line) for line in lines)]
+    assert max(len(text.get_text().splitlines()) for _, text in found) >= 2
 
 
 def change(saved: Path, **columns: object) -> None:

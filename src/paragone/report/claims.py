@@ -1,8 +1,9 @@
 """The surveys' sentences with their verdicts: a board, a figure a claim, and what is missing for the rest."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import pandas as pd
@@ -24,6 +25,7 @@ COLOURS = {
     Verdict.CONTRADICTED: PALETTE[1],
     Verdict.UNCERTAIN: PALETTE[6],
 }
+LABEL = 112  # characters on a line above an interval
 KEY = "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; dotted: the size that counts."
 
 
@@ -153,24 +155,32 @@ def forest(effects: tuple[Effect, ...]) -> Figure:
     """Effects under each other, one axis a unit."""
     units = list(dict.fromkeys(e.unit for e in effects))
     groups = [[e for e in effects if e.unit == unit] for unit in units]
-    heights = [0.55 * len(group) + 0.75 for group in groups]
+    labels = [[_label(e) for e in group] for group in groups]
+    heights = [(0.35 + 0.25 * max(map(len, own))) * len(own) + 0.75 for own in labels]
     figure = Figure(figsize=(7.2, sum(heights)), layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
-    for ax, unit, group in zip(axes, units, groups, strict=True):
-        _panel(ax, unit, group)
+    for ax, unit, group, own in zip(axes, units, groups, labels, strict=True):
+        _panel(ax, unit, group, own)
     scatter.settle(figure)
     return figure
 
 
-def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect]) -> None:
+def _label(effect: Effect) -> list[str]:
+    whole = number(effect).replace(" ", "\N{NO-BREAK SPACE}")  # an interval is not broken
+    return textwrap.wrap(f"{effect.what}: {whole}", LABEL)
+
+
+def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[str]]) -> None:
     factor = 100 if unit == "%" else 1
-    for y, effect in enumerate(reversed(group)):
+    for y, (effect, label) in enumerate(zip(reversed(group), reversed(labels), strict=True)):
         colour, (value, low, high) = COLOURS[effect.verdict], (factor * v for v in effect.size[:3])
         ax.plot([low, high], [y, y], color=colour, linewidth=2)
         ax.plot([value], [y], "o", color=colour)
         ax.plot([factor * effect.neutral] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle="--")
         ax.plot([factor * effect.at_least] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")
-        ax.annotate(f"{effect.what}: {number(effect)}", (0, y + 0.34), xycoords=("axes fraction", "data"), fontsize=7.5)
+        where: Any = ("axes fraction", "data")
+        said = ax.annotate("\n".join(label), (0, y + 0.34), xycoords=where, fontsize=7.5, va="bottom")
+        said.set_in_layout(False)  # it is broken to fit the axes, which would be made narrower for it
     if unit == "times" and all(e.size.low > 0 for e in group):
         ax.set_xscale("log")
         scatter.plain_ticks(ax.xaxis)
