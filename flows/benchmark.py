@@ -127,12 +127,13 @@ def run(root: Path, request: Request) -> int:
 def _print_table(root: Path, request: Request, *, current: bool) -> bool:
     """Print the comparison table; whether there was one. current: nothing has changed since DVC was asked last, so that
     what was printed then is what would be printed now."""
-    look = f"table, {console.width} wide" + ", in colour" * console.is_terminal
+    wide = {"COLUMNS": str(console.width)} if console.is_terminal else {}  # what is not is as wide as the table likes
+    look = "table" + "".join(f", {width} wide, in colour" for width in wide.values())
     kept = memory.read(root, request.profile) if current else None
     text = kept.texts.get(look) if kept else None
     if text is None:
         colour = {"FORCE_COLOR": "1"} if console.is_terminal else {}
-        environment = {**os.environ, "COLUMNS": str(console.width), **colour}
+        environment = {**os.environ, **wide, **colour}
         command = ["paragone", "table", request.profile]
         made = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
         if made.returncode:

@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
 from paragone.report import render, tables
+from paragone.report.render import Grid
 from paragone.report.results import DataSet, Results
 
 LOGGED = 150  # characters a line where there is no terminal to ask
@@ -24,6 +25,32 @@ def _print(results: Results, dataset: DataSet, console: Console) -> None:
     table = tables.compact(results, dataset)
     grid = render.grid(table)
     kept = [i for i, header in enumerate(grid.headers) if header != "Seeds"]  # the outcome counts those that failed
+    left: list[str] = []
+    shown = _table(grid, kept)
+    while _cut(shown, console) and (figures := [i for i in kept[2:] if grid.numeric[i]]):
+        left.insert(0, grid.headers[figures[-1]])
+        kept.remove(figures[-1])
+        shown = _table(grid, kept)
+    console.print(shown)
+    notes: dict[str, list[str]] = {}  # what is said of several models is said once
+    for line in grid.lines:
+        if note := line.cells[-1].note:
+            notes.setdefault(f"{line.cells[-1].text}: {note}", []).append(line.cells[0].text)
+    for note, models in notes.items():
+        console.print(RichText(f"{'; '.join(models)}: {note}", style="yellow"))
+    console.print(RichText(" ".join(table.caption), style="dim"))
+    if left:
+        console.print(RichText(f"Too narrow for: {', '.join(left)}. They are in the report.", style="dim"))
+    console.print()
+
+
+def _cut(table: RichTable, console: Console) -> bool:
+    """Whether the console is too narrow for a word of the table."""
+    return any("\N{HORIZONTAL ELLIPSIS}" in segment.text for segment in console.render(table))
+
+
+def _table(grid: Grid, kept: list[int]) -> RichTable:
+    """Some columns of a grid."""
     shown = RichTable(title=grid.title, title_justify="left", header_style="", box=None, pad_edge=False)
     for i in kept:
         name, _, unit = grid.headers[i].partition(" (")
@@ -36,9 +63,4 @@ def _print(results: Results, dataset: DataSet, console: Console) -> None:
         style = "dim" if line.kind == "floor" else ""
         cells = [line.cells[i] for i in kept]
         shown.add_row(*(RichText(c.text, style="bold green" if c.bold else style) for c in cells))
-    console.print(shown)
-    for line in grid.lines:
-        if note := line.cells[-1].note:
-            console.print(RichText(f"{line.cells[0].text}: {line.cells[-1].text}: {note}", style="yellow"))
-    console.print(RichText(" ".join(table.caption), style="dim"))
-    console.print()
+    return shown
