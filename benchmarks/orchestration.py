@@ -38,24 +38,28 @@ class Cost:
                 command, cwd=cwd, shell=isinstance(command, str), stdout=output, stderr=subprocess.STDOUT
             )
             self.memory, self.own = 0.0, 0.0
-            watch = threading.Thread(target=self._watch, args=[process.pid], daemon=True)
+            ended = threading.Event()
+            watch = threading.Thread(target=self._watch, args=[process.pid, ended], daemon=True)
             watch.start()
             status = process.wait()
+            self.wall = time.monotonic() - began
+        ended.set()
         watch.join()
         if status:
             raise RuntimeError(f"`{command}` failed:\n{log.read_text(errors='replace')[-3000:]}")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.wall = time.monotonic() - began
         self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    def _watch(self, pid: int) -> None:
-        """Sample the proportional memory (shared pages divided) of the tree, and of the process alone, in MB."""
+    def _watch(self, pid: int, ended: threading.Event) -> None:
+        """Sample the proportional memory (shared pages divided) of the tree, and of the process alone, in MB: often at
+        first, for short commands, then each second."""
+        began = time.monotonic()
         try:
             process = psutil.Process(pid)
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 sizes = [_memory(p) for p in (process, *process.children(recursive=True))]
                 self.memory, self.own = max(self.memory, sum(sizes)), max(self.own, sizes[0])
-                time.sleep(1)
+                ended.wait(min(1, 0.02 + (time.monotonic() - began) / 10))
         except psutil.Error:
             return
 
