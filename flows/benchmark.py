@@ -127,8 +127,9 @@ def run(root: Path, request: Request) -> int:
 def _print_table(root: Path, request: Request, *, current: bool) -> bool:
     """Print the comparison table; whether there was one. current: nothing has changed since DVC was asked last, so that
     what was printed then is what would be printed now."""
-    wide = {"COLUMNS": str(console.width)} if console.is_terminal else {}  # what is not is as wide as the table likes
-    look = "table" + "".join(f", {width} wide, in colour" for width in wide.values())
+    sized = console.is_terminal or "COLUMNS" in os.environ  # a file or a pipe is as wide as the table likes
+    wide = {"COLUMNS": str(console.width)} if sized else {}
+    look = f"table, {wide.get('COLUMNS', 'its own')} wide" + ", in colour" * console.is_terminal
     kept = memory.read(root, request.profile) if current else None
     text = kept.texts.get(look) if kept else None
     if text is None:
