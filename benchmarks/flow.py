@@ -99,31 +99,34 @@ def profile(
     profile: Annotated[str, typer.Option(help="A profile of params.yaml.")] = "quick",
     slots: SlotsOption = 2,
     keep: KeepOption = None,
+    mode: Annotated[list[str] | None, typer.Option(help="These modes alone; figures of the others are kept.")] = None,
 ) -> None:
     """Measure a profile from nothing: the plain commands, `dvc repro`, and the flow with one slot and with several."""
     flow = [sys.executable, "-m", "flows.benchmark", "--profile", profile, "--slots"]
-    found: dict[str, Any] = {"profile": profile, "slots": slots, "modes": {}}
-    bytes_of = []
+    modes: dict[str, list[str] | str] = {
+        "flow": [*flow, str(slots)],
+        "plain": [sys.executable, __file__, "plain", profile],
+        "flow, one slot": [*flow, "1"],
+        "dvc repro": f"paragone pipeline && dvc repro $(paragone trunk {profile})",
+    }
+    if unknown := set(mode or []) - set(modes):
+        raise typer.BadParameter(f"no mode {sorted(unknown)}; there are: {', '.join(modes)}", param_hint="--mode")
     with _folder(keep) as folder:
-        for number, (mode, command) in enumerate({
-            "flow": [*flow, str(slots)],
-            "plain": [sys.executable, __file__, "plain", profile],
-            "flow, one slot": [*flow, "1"],
-            "dvc repro": f"paragone pipeline && dvc repro $(paragone trunk {profile})",
-        }.items()):  # fmt: skip
-            project = folder / str(number)
+        for name in mode or modes:
+            project = folder / name.replace(", ", "-").replace(" ", "-")
             project.mkdir()
             shutil.copy(projects.ROOT / "params.yaml", project)
             projects.copy_project(project)
             projects.enter(project)
             projects.begin(project)
-            _measure(found["modes"], mode, command, project)
+            found: dict[str, Any] = {}
+            _measure(found, name, modes[name], project)
             weights = sorted((project / "runs" / profile).rglob("model.safetensors"))
-            bytes_of.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in weights])
-        found["stages"] = len((folder / "1/build/stages").read_text().splitlines())
-        found["same"] = "yes" if all(hashes == bytes_of[0] for hashes in bytes_of) else "**no**"
-    orchestration.keep("profile", found)
-    typer.echo(orchestration.render({"profile": {**found, "environment": orchestration.environment()}}))
+            hashes = "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in weights)
+            found[name] |= {"runs": len(weights), "weights": hashlib.sha256(hashes.encode()).hexdigest()[:16]}
+            if name == "plain":
+                found[name]["stages"] = len((project / "build/stages").read_text().splitlines())
+            orchestration.keep_modes({"profile": profile, "slots": slots}, found)
 
 
 @app.command(hidden=True)

@@ -1,11 +1,13 @@
 """What every test shares: one thread, no telemetry, and small real data."""
 
+import os
 import signal
 from pathlib import Path
 
 from paragone import environment
 
 environment.prepare(Path(__file__).parents[1])  # before torch is imported
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # tests compare with tensors on the CPU
 # A shell has what it starts in the background ignore SIGINT, and what that starts in turn.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

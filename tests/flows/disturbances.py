@@ -90,9 +90,10 @@ def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
-def strike(process: "subprocess.Popen[str]", victim: str, number: signal.Signals, mlflow: Mlflow) -> bool:
+def strike(process: "subprocess.Popen[str]", victim: str, number: signal.Signals, mlflow: Mlflow | None = None) -> bool:
     """Signal a process of that kind, waited for; False if the flow is over before there is one."""
     if victim == MLFLOW:
+        assert mlflow is not None
         mlflow.end(number)
         return True
     while process.poll() is None:

@@ -84,3 +84,10 @@ def test_the_defaults_are_those_of_table_1() -> None:
 def test_what_cannot_be_is_refused(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must"):
         build(**{key: value})
+
+
+def test_its_optimizer_can_be_built_where_no_fused_kernel_exists() -> None:
+    (optimizer,) = build().to("meta").optimizers().values()  # meta stands in for CUDA, for which Adagrad has none
+    assert not optimizer.defaults["fused"]
+    (optimizer,) = build().optimizers().values()
+    assert optimizer.defaults["fused"]

@@ -107,3 +107,10 @@ def test_the_defaults_are_the_papers() -> None:
     encoder, decoder = 784 * 500 + 500 + 500 * 40 + 40, 20 * 500 + 500 + 500 * 784 + 784
     assert sum(p.numel() for p in model.parameters()) == encoder + decoder
     assert model.optimizers()["vae"].__class__.__name__ == "Adagrad"
+
+
+def test_its_optimizer_can_be_built_where_no_fused_kernel_exists() -> None:
+    (optimizer,) = build().to("meta").optimizers().values()  # meta stands in for CUDA, for which Adagrad has none
+    assert not optimizer.defaults["fused"]
+    (optimizer,) = build().optimizers().values()
+    assert optimizer.defaults["fused"]

@@ -65,8 +65,10 @@ class BetaVAE(Model):
             self.decoder = mlp.decoder(cfg.z_dim, [cfg.hidden] * 3, spec.shape, nn.Tanh)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        cls = Adam if self.cfg.optimizer == "adam" else Adagrad
-        return {"vae": cls(self.parameters(), self.cfg.lr, fused=True)}
+        if self.cfg.optimizer == "adam":
+            return {"vae": Adam(self.parameters(), self.cfg.lr, fused=True)}
+        on_cpu = next(self.parameters()).device.type == "cpu"  # Adagrad has no fused kernel for CUDA, and raises
+        return {"vae": Adagrad(self.parameters(), self.cfg.lr, fused=on_cpu)}
 
     def losses(self, batch: Batch, step: int) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)

@@ -1,0 +1,123 @@
+"""Images a second of every row of a profile, in training and in sampling, on this machine's device.
+
+    .venv/bin/python benchmarks/rates.py --profile survey --shape 3x32x32 --out rates.json
+
+Each row trains a few seconds on noise with its own networks and plan, and then draws one batch of the profile's size; a
+row that has no training is drawn from its parent. `docs/scaling.md` has what a profile costs from these rates.
+"""
+
+import gc
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from paragone import hardware, params, registry, sampling
+from paragone.datasets.base import ImageSet
+from paragone.models.base import Model, Plan, Spec
+from paragone.params import Params
+from paragone.seeding import Stream, seed_all
+from paragone.training import fit
+
+ROOT = Path(__file__).resolve().parents[1]
+FEWEST = 4  # intervals that a rate is the median of; the first is left out as a warm-up
+QUICK = 3.0  # seconds: a batch drawn faster is drawn again, and the second is the figure
+
+
+def main(
+    profile: Annotated[str, typer.Option(help="A profile of params.yaml.")] = "survey",
+    shape: Annotated[str, typer.Option(help="Channels x height x width of the images.")] = "3x32x32",
+    rows: Annotated[list[str] | None, typer.Option(help="These rows alone.")] = None,
+    eager: Annotated[list[str] | None, typer.Option(help="Rows to train without compilation.")] = None,
+    images: Annotated[int, typer.Option(help="Images in the training set.")] = 20_000,
+    seconds: Annotated[float, typer.Option(help="That each row trains, at least.")] = 4.0,
+    steps: Annotated[int, typer.Option(help="Steps in an interval; a multiple of 60 has every phase of a row.")] = 60,
+    out: Annotated[Path | None, typer.Option(help="Where to write the figures as JSON.")] = None,
+) -> None:
+    """Print a line a row as it is measured, then write the file."""
+    loaded, found = params.load(ROOT), []
+    c, h, w = (int(part) for part in shape.split("x"))
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (images, h, w, c), generator=generator, dtype=torch.uint8)
+    data = ImageSet(noise, torch.arange(images) % 10, Spec((c, h, w), 10))
+    device = hardware.device()
+    hardware.be_deterministic(device)
+    nets: dict[str, Model] = {}
+    for row in rows or loaded.get_profile(profile).models:
+        plan = loaded.plan(profile, loaded.get_profile(profile).datasets[0], row)
+        plan = replace(plan, compile=plan.compile and row not in (eager or []))
+        try:
+            figures = measure(loaded, profile, row, plan, data, nets, seconds, steps)
+        except (RuntimeError, ValueError, KeyError) as error:  # one row's failure (KeyError: its parent's) is its own
+            figures = {"error": " ".join(str(error).split())[:300]}
+        found.append({"row": row, "kimg": plan.kimg, "batch": plan.batch, "compile": plan.compile, **figures})
+        typer.echo(json.dumps(found[-1]))
+        if out:
+            about = {"device": hardware.device_name(device), "cpu": hardware.cpu_name(), "torch": torch.__version__}
+            out.write_text(json.dumps({**about, "profile": profile, "shape": [c, h, w], "rows": found}, indent=1))
+
+
+def measure(
+    loaded: Params,
+    profile: str,
+    row: str,
+    plan: Plan,
+    data: ImageSet,
+    nets: dict[str, Model],
+    seconds: float,
+    steps: int,
+) -> dict[str, Any]:
+    """The rates and the peak memory of a row; leaves its network in nets, where its children find it."""
+    settings, entry, device = loaded.get_profile(profile), loaded.entry(profile, row), hardware.device()
+    parents = {role: nets[parent].cpu() for role, parent in entry.parents.items()}
+    seed_all(0, Stream.INIT)
+    config = loaded.config(profile, settings.datasets[0], row)
+    net = registry.build_model(loaded.model(profile, row), data.spec, config, parents)
+    found: dict[str, Any] = {"parameters": sum(p.numel() for p in net.parameters())}
+    if device.type == "cuda":
+        torch.cuda.init()  # statistics know no device before
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    precision = "bf16" if hardware.has_bf16(device) else "fp32"
+    if plan.kimg:
+        found |= train(net, data, plan, seconds, steps)
+        found["train_memory_mb"] = round(hardware.peak_memory_mb(device))
+    nets[row] = net
+    n = settings.sample_batch
+    cond = sampling.labels(net, data, n, 0)
+    _, taken = sampling.sample(net, n, seed=0, batch=n, device=device, precision=precision, cond=cond, progress=False)
+    if taken[0] < QUICK:
+        _, taken = sampling.sample(
+            net, n, seed=0, batch=n, device=device, precision=precision, cond=cond, progress=False
+        )
+    return found | {"sample_rate": n / taken[0], "sample_batch": n}
+
+
+def train(net: Model, data: ImageSet, plan: Plan, seconds: float, steps: int) -> dict[str, float]:
+    """Images a second: the median over intervals of so many steps, each ended by reading the loss; and what came before
+    the first interval's end (compilation, the choice of kernels)."""
+    began, moments = time.perf_counter(), []
+
+    def enough(step: int) -> bool:
+        moments.append(time.perf_counter())
+        return len(moments) > FEWEST and moments[-1] - moments[0] > seconds
+
+    # a curve has 200 rows, so a plan of 200 intervals has one at the end of each
+    short = replace(plan, kimg=200 * steps * plan.batch / 1000)
+    with tempfile.TemporaryDirectory() as folder:
+        fit(net, data, short, seed=0, folder=Path(folder), progress=False, stop=enough)
+    took = [b - a for a, b in itertools.pairwise(moments)]
+    rate = steps * plan.batch / statistics.median(took)
+    return {"train_rate": rate, "intervals": len(took), "first_interval_s": moments[0] - began}
+
+
+if __name__ == "__main__":
+    typer.run(main)
