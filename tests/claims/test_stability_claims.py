@@ -79,6 +79,15 @@ def test_without_its_study_or_with_too_few_seeds_it_is_not_measured(project: Evi
     assert finding.reason == "study 'mode_coverage' has 2 seeds of both rows; it takes at least 3"
 
 
+def test_modes_are_not_compared_after_different_budgets(project: Evidence) -> None:
+    rows = {"dcgan": steadiness([4.0, 4.1, 4.2]) | {"train.images": 450_000}, "wgan": steadiness([2.0, 2.1, 2.2])}
+    rows["wgan"]["train.images"] = 60_000
+    evidence = with_rows(project, rows)._replace(studies=modes(dcgan=[0.0] * 3, wgan=[0.5] * 3))
+    finding = find(c06.CLAIM, c06.judge, evidence)
+    assert finding.verdict is UNMEASURED
+    assert finding.reason == "mnist-5k: images seen differ: dcgan 450,000, wgan 60,000"
+
+
 def conditional(fd: float, accuracy: float | None = None, images: int = 60_000) -> dict[str, Any]:
     figures = {f"metrics.spaces.{space}.fd": [fd, 1.02 * fd, 0.99 * fd] for space in SPACES}
     return figures | {

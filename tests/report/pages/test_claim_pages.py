@@ -42,6 +42,18 @@ def test_a_page_has_every_effect_and_what_it_rests_on(report_folder):
     assert {"../../site/models/gan.html", "../../site/models/dcgan.html"} <= {a for _, a in page.addresses}
 
 
+def test_a_page_says_how_many_images_each_row_has_seen(report, tmp_path):
+    runs = report.results.runs.copy()
+    first = (runs["model"] == "dcgan") & (runs["dataset"] == "mnist-5k") & (runs["seed"] == 0)
+    runs.loc[first, "train.images"] = 1
+    site = Site(tmp_path, report._replace(results=report.results._replace(runs=runs)))
+    seen = dict(claims._seen(site, report.judged[2]))
+    other = int(runs.loc[(runs["model"] == "dcgan") & ~first, "train.images"].iloc[0])
+    assert list(seen) == ["MNIST-5K", "FASHION-MNIST"]
+    assert f"DCGAN 1 to {other:,}" in seen["MNIST-5K"]
+    assert f"DCGAN {other:,}" in seen["FASHION-MNIST"]
+
+
 def test_a_claim_of_a_study_shows_the_studys_figures(report_folder):
     page = read(report_folder / "site/claims/c31.html")
     assert [i["src"] for i in page.images if i.get("src")] == [

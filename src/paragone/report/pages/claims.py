@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pandas as pd
+
 from paragone.claims.base import SURVEYS, Effect, Verdict, number
 from paragone.report.claims import PROFILE, Judged
 from paragone.report.pages import base
@@ -30,6 +32,7 @@ def write(site: Site) -> None:
             effects=_effects(j.finding.effects) if j.finding.effects else None,
             plots=[site.plot(plot) for plot in plots],
             rows=_rows(site, j),
+            seen=_seen(site, j),
             studies=[(s, s in site.report.studies) for s in j.claim.studies],
             beside=beside([(k.id, base.claim_page(k.id)) for k in judged], i),
         )
@@ -105,6 +108,23 @@ def _rows(site: Site, j: Judged) -> list[tuple[str, str]]:
     runs = site.report.results.runs
     titles = dict(zip(runs["model"], runs["title"], strict=True))
     return [(str(titles.get(row, row)), base.model_page(row) if row in titles else "") for row in j.claim.rows]
+
+
+def _seen(site: Site, j: Judged) -> list[tuple[str, str]]:
+    """(title of a data set, how many images each row that trains on it has seen): what a comparison must be read by."""
+    found = []
+    for dataset in site.report.results.datasets:
+        runs = site.report.results.of(dataset.name).reindex(columns=["model", "title", "train.images"])
+        trained = runs[runs["model"].isin(j.claim.rows) & (pd.to_numeric(runs["train.images"]) > 0)]
+        seen = [f"{title} {_range(own)}" for title, own in trained.groupby("title", sort=False)["train.images"]]
+        if seen:
+            found.append((dataset.title, ", ".join(seen)))
+    return found
+
+
+def _range(figures: pd.Series) -> str:
+    low, high = int(figures.min()), int(figures.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _effects(effects: tuple[Effect, ...]) -> Grid:
