@@ -92,7 +92,7 @@ def test_the_score_of_a_few_is_what_its_numbers_give(zhao: SurveyPage) -> None:
     assert [line.cells[-1].value for line in found.lines[:4]] == pytest.approx(list(kl))
     assert values(found)["exp of it: IS"] == pytest.approx(math.exp(kl.mean()))
     assert found.lines[-1].cells[0].text == "Check: the metric, of the same samples (equal)"
-    assert found.headers == ["", "small", "large", "KL"]
+    assert found.headers == ["Step", "small", "large", "KL"]
     (picture,) = next(s for s in zhao.sections if s.title == "IS, worked").pictures
     assert picture.image.size == (4 * 33 - 1, 32)
 

@@ -182,7 +182,7 @@ def _few(m: Measured, own: Json) -> Grid:
         *_about(m, own),
         m.protocol[0],
     ]
-    headers = ["", *(f"{names[c]}" for c in shown), "KL"]
+    headers = ["Step", *(f"{names[c]}" for c in shown), "KL"]
     numeric = [False, *(True for _ in shown), True]
     return Grid(f"By hand, a few samples: {m.dataset.title}", headers, [""] * len(headers), numeric, lines, caption)
 
