@@ -18,14 +18,14 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from paragone import paths
-from paragone.celeba_annotations import SIZE
-from paragone.datasets import celeba
-from paragone.params import Dataset, Params
+from paragone.data.celeba_annotations import SIZE
+from paragone.data.datasets import celeba
+from paragone.project import paths
+from paragone.project.params import Dataset, Params
 from paragone.stages import ingest
 
 sys.path.insert(0, str(harness.HERE.parent / "tests"))
-import celeba_files
+from support import celeba_files
 
 COUNT = 20_000  # pictures
 SIDE, CROP = 64, "centre-178"

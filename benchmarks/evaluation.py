@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from paragone import evaluation
-from paragone.extractors import lite0
-from paragone.metrics.base import Embedded, Statistics
-from paragone.metrics.prdc import K
-from paragone.torchvision_compat import import_torchvision
+from paragone.data.torchvision_compat import import_torchvision
+from paragone.evaluation import protocol
+from paragone.evaluation.extractors import lite0
+from paragone.evaluation.metrics.base import Embedded, Statistics
+from paragone.evaluation.metrics.prdc import K
 
 import_torchvision()  # torch-fidelity imports it
 import torch_fidelity  # noqa: E402
@@ -105,7 +105,7 @@ def ours(real: Tensor, fake: Tensor, values: dict[str, float], keep: bool) -> ha
     kept = reference() if keep else None
 
     def work() -> int:
-        values.update(evaluation.measure(Embedded(*(kept or reference()), extractor.extract(fake, cpu).values)))
+        values.update(protocol.measure(Embedded(*(kept or reference()), extractor.extract(fake, cpu).values)))
         return 2 * N
 
     return work

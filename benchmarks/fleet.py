@@ -17,12 +17,11 @@ import pytest
 import typer
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/flows")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import fleet_project  # noqa: E402
-
-from flows.processes import Guard  # noqa: E402
-from paragone import environment  # noqa: E402
+from flows.run.processes import Guard  # noqa: E402
+from paragone.project import environment  # noqa: E402
+from support import fleet_project  # noqa: E402
 
 
 def measure(workers: int, seconds: float, computes: bool) -> float:

@@ -24,7 +24,7 @@ import projects
 import typer
 from orchestration import Cost
 
-from paragone import environment
+from paragone.project import environment
 
 app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None, pretty_exceptions_enable=False)
 KeepOption = Annotated[Path | None, typer.Option(help="Make the project here and keep it.")]

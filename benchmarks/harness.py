@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 import psutil
 import torch
 
-from paragone import hardware, training
-from paragone.datasets.base import ImageSet
+from paragone.data.base import ImageSet
+from paragone.engine import hardware, loop
 from paragone.models.base import Model, Plan
 
 Slice = Callable[[], int]  # does one slice of work and says how many images it was
@@ -114,7 +114,7 @@ def our_training(model: Model, data: ImageSet, plan: Plan) -> Slice:
 
     def work() -> int:
         with tempfile.TemporaryDirectory() as folder:
-            outcome = training.fit(model, data, plan, seed=0, folder=Path(folder), progress=False)
+            outcome = loop.fit(model, data, plan, seed=0, folder=Path(folder), progress=False)
         if outcome.outcome != "finished":
             raise RuntimeError(f"the training of {type(model).__name__} {outcome.outcome}: {outcome.reason}")
         return outcome.steps * plan.batch

@@ -19,12 +19,13 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from paragone import hardware, params, registry, sampling
-from paragone.datasets.base import ImageSet
+from paragone.data.base import ImageSet
+from paragone.engine import hardware, sampling
+from paragone.engine.loop import fit
+from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model, Plan, Spec
-from paragone.params import Params
-from paragone.seeding import Stream, seed_all
-from paragone.training import fit
+from paragone.project import params, registry
+from paragone.project.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
 FEWEST = 4  # intervals that a rate is the median of; the first is left out as a warm-up

@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.utils.data import DataLoader, Dataset
 
-from paragone.datasets.base import ImageSet
+from paragone.data.base import ImageSet
+from paragone.data.torchvision_compat import import_torchvision
 from paragone.models.base import Spec
 from paragone.models.gan.sngan import SNGAN
-from paragone.torchvision_compat import import_torchvision
 
 import_torchvision()
 from torchvision import transforms  # noqa: E402

@@ -2,7 +2,7 @@
 
 python -m flows.fleet --profile survey --pool gpus
 
-The data's own stages run here, and the report; units run wherever a worker takes them (flows.units says how). Needed:
+The data's own stages run here, and the report; units run wherever a worker takes them (`flows.remote.worker`). Needed:
 a Prefect server that all reach (PREFECT_API_URL), a DVC remote that all reach, and the code committed where all can
 clone it. docs/scaling.md has the whole of it.
 """
@@ -19,12 +19,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from flows import benchmark as benchmarks
-from flows import graph as graphs
-from flows import locks, parcels, server
-from flows.processes import Guard, tail
-from flows.request import Request, check
-from paragone import environment
+from flows.dvc import graph as graphs
+from flows.dvc import locks
+from flows.prefect_server import recorded, server
+from flows.remote import payload
+from flows.run.plan import enter, make_plan
+from flows.run.processes import Guard, tail
+from flows.run.request import Request, check
+from paragone.project import environment
 
 TRIES = 3  # of a unit whose worker dies
 SILENT = 60.0  # seconds without a sign of life after which a worker counts as dead
@@ -72,7 +74,7 @@ def main(
     """
     try:
         root = environment.find_root()
-        benchmarks.enter(root)
+        enter(root)
         status = run(root, check(root, profile=profile), pool, repository, image, silent)
     except (ValueError, OSError, RuntimeError) as error:
         console.print(f"fleet: {error}", style="red")
@@ -87,7 +89,7 @@ def run(root: Path, request: Request, pool: str, repository: str, image: str, si
     """Send the units out, take them home, make the report; returns 0, or 1 if a stage failed. Raises FleetError,
     parcels.ParcelError and server.ServerError before any work starts."""
     commit, source = committed(root, repository)
-    remote = parcels.remote_settings(root)
+    remote = payload.remote_settings(root)
     if "PREFECT_API_URL" not in os.environ:
         raise FleetError("PREFECT_API_URL: is not set; give the address of the Prefect server that the workers use")
     server.check()
@@ -102,7 +104,7 @@ def run(root: Path, request: Request, pool: str, repository: str, image: str, si
     for stage, message in failures.items():
         console.print(f"\n{stage} failed; the end of its log:\n{message}", style="red")
     if not failures:
-        return benchmarks.run(root, request)
+        return recorded.run(root, request)
     subprocess.run(["paragone", "report", request.profile], cwd=root, check=False)
     return 1
 
@@ -137,9 +139,9 @@ def _note_workers(pool: str) -> None:
 
 def _prepare(root: Path, request: Request) -> tuple[dict[str, Unit], graphs.Graph]:
     """Run the stages that no unit holds and units need, here; the units, and the graph as it then is."""
-    from flows.execution import run_of, run_stage
+    from flows.run.execution import run_of, run_stage
 
-    plan = benchmarks.make_plan(root, request)
+    plan = make_plan(root, request)
     order = list(_in_order(plan.visits))
     shared = graphs.reach([s for s in order if run_of(s)], plan.graph.upstream)
     with Guard() as guard:
@@ -183,7 +185,7 @@ def _deployment(pool: str, commit: str, source: str, image: str) -> Any:
         return client.create_deployment(
             flow_id=client.create_flow_from_name("unit"),
             name=f"{pool}-{commit[:12]}",
-            entrypoint="flows/units.py:unit",
+            entrypoint="flows/remote/worker.py:unit",
             pull_steps=[clone],
             work_pool_name=pool,
             job_variables={"image": image} if image else {},
@@ -223,7 +225,7 @@ def _send(
 
 def _post(client: Any, root: Path, graph: graphs.Graph, unit: Unit, remote: dict[str, str], deployment: Any) -> None:
     """Push what the unit needs and ask for a flow run of it."""
-    parcel, needed = parcels.pack(root, graph, unit.stages, remote, unit.done)
+    parcel, needed = payload.pack(root, graph, unit.stages, remote, unit.done)
     log = root / ".logs/fleet-push.log"
     with Guard() as guard:
         if needed and guard.run(["dvc", "--wait-for-lock", "push", *needed], root, log):
@@ -249,7 +251,7 @@ def _home(client: Any, root: Path, unit: Unit, silent: float) -> bool:
         return False
     found = _answer(client, unit.run)
     if found is not None:
-        parcels.place(root, Path(unit.branch), found)
+        payload.place(root, Path(unit.branch), found)
         unit.done, unit.failures = found["done"], found["failures"]
     if found is None or not found["final"]:
         reason = run.state.message or run.state.name
@@ -265,7 +267,7 @@ def _home(client: Any, root: Path, unit: Unit, silent: float) -> bool:
     return True
 
 
-def _answer(client: Any, run: Any) -> parcels.Answer | None:
+def _answer(client: Any, run: Any) -> payload.Answer | None:
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
     mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run]))

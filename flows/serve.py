@@ -13,10 +13,12 @@ import yaml
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from flows import benchmark, locks, server
-from flows.processes import Guard, tail
-from flows.request import check
-from paragone import environment, files
+from flows.dvc import locks
+from flows.prefect_server import server
+from flows.run.plan import enter
+from flows.run.processes import Guard, tail
+from flows.run.request import check
+from paragone.project import environment, files
 
 POOL = "paragone"  # as prefect.yaml names it
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -45,7 +47,7 @@ def serve(root: Path, port: int) -> None:
     logs = root / ".logs/serve"
     lock = root / locks.FOLDER / "serve.lock"
     lock.parent.mkdir(exist_ok=True)
-    benchmark.enter(root)
+    enter(root)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     try:
         with FileLock(lock, timeout=0), Guard() as guard:

@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows import benchmark, server
-from flows.processes import Guard, tail
-from paragone import environment
+from flows.prefect_server import server
+from flows.run.plan import enter
+from flows.run.processes import Guard, tail
+from paragone.project import environment
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -40,7 +41,7 @@ def main(
 
 def show(root: Path, profile: str, port: int) -> None:
     """Serve until the server ends. Raises ValueError where it cannot start, RuntimeError when it ended."""
-    benchmark.enter(root)
+    enter(root)
     server.check_free(port)
     if subprocess.run(["paragone", "track", *([profile] if profile else [])], cwd=root, check=False).returncode:
         raise RuntimeError("the runs could not be mirrored, for the reason above")

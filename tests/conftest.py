@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from paragone import environment
+from paragone.project import environment
 
 environment.prepare(Path(__file__).parents[1])  # before torch is imported
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # tests compare with tensors on the CPU
@@ -14,7 +14,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-from paragone.datasets.base import ImageSet  # noqa: E402
+from paragone.data.base import ImageSet  # noqa: E402
 from paragone.models.base import Spec  # noqa: E402
 
 ROOT = Path(__file__).parents[1]

@@ -1,5 +1,5 @@
 """`python -m paragone` (and torchrun's `-m paragone`) is the command `paragone`."""
 
-from paragone.cli import main
+from paragone.cli.app import main
 
 main()

@@ -12,11 +12,10 @@ import psutil
 import pytest
 import yaml
 
-import stand_in
-from paragone.params import Params
-from paragone.stages import pipeline as generator
+from paragone.cli import pipeline as generator
+from paragone.project.params import Params
+from support import ROOT, stand_in
 
-ROOT = Path(__file__).parents[2]
 FLOW = [sys.executable, "-m", "flows.benchmark", "--slots", "2"]
 TRAIN = "paragone train quick digits ddpm --seed 0"
 STAGES = 12  # code and five more of the trunk; train, sample and evaluate of two models

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import disturbances as put
 import pytest
-import smoke_project
-from disturbed import Disk, Mlflow, Project, missing
 
-import stand_in
-from flows import server
-from flows.processes import Guard
+from flows.prefect_server import server
+from flows.run.processes import Guard
+from support import ROOT, smoke_project, stand_in
+from support import fault_injections as put
+from support.fault_injection import Disk, Mlflow, Project, missing
 
-ROOT = Path(__file__).parents[2]
 MOMENTS = int(os.environ.get("PARAGONE_MOMENTS", "10"))  # fewer while trying something out
 Trained = tuple[Project, dict[str, Any], float]
 

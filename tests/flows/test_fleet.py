@@ -10,14 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import boto3
-import fleet_project
 import psutil
 import pytest
 
-from flows import server
-from flows.processes import Guard
-
-ROOT = Path(__file__).parents[2]
+from flows.prefect_server import server
+from flows.run.processes import Guard
+from support import fleet_project
 
 
 def status(project: Path, target: str) -> str:
@@ -110,9 +108,9 @@ def test_bad_input_is_one_sentence_before_any_work(tmp_path, monkeypatch):
     refused("PREFECT_API_URL: is not set")
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     refused("no Prefect server answers at http://127.0.0.1:9/api")
-    (project / "flows/units.py").write_text("")
-    refused("flows/units.py: has changes that are not committed")
-    fleet_project.git(project, "checkout", "-q", "flows/units.py")
+    (project / "flows/remote/worker.py").write_text("")
+    refused("flows/remote/worker.py: has changes that are not committed")
+    fleet_project.git(project, "checkout", "-q", "flows/remote/worker.py")
     fleet_project.git(project, "remote", "remove", "origin")
     refused("git has no remote 'origin' for workers to clone; name one with --repository")
     subprocess.run(["dvc", "remote", "remove", "meeting"], cwd=project, check=True)
@@ -136,17 +134,17 @@ def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkey
 
 
 def test_a_worker_cannot_write_outside_of_its_unit(tmp_path):
-    from flows import parcels
+    from flows.remote import payload
 
-    def answer(texts: dict[str, str]) -> parcels.Answer:
+    def answer(texts: dict[str, str]) -> payload.Answer:
         return {"final": True, "done": [], "texts": texts, "failures": {}}
 
     unit = Path("runs/quick/digits/vae")
     for path in ("params.yaml", "runs/quick/digits/vae/../../x", "/etc/x", "runs/quick/digits/vae2/x"):
-        with pytest.raises(parcels.ParcelError, match="not of that folder; nothing was placed"):
-            parcels.place(tmp_path, unit, answer({f"{unit}/a": "1", path: "2"}))
-    with pytest.raises(parcels.ParcelError, match="lock is not whole"):
-        parcels.place(tmp_path, unit, answer({f"{unit}/a": "1", f"{unit}/dvc.lock": "schema: '2.0'"}))
+        with pytest.raises(payload.ParcelError, match="not of that folder; nothing was placed"):
+            payload.place(tmp_path, unit, answer({f"{unit}/a": "1", path: "2"}))
+    with pytest.raises(payload.ParcelError, match="lock is not whole"):
+        payload.place(tmp_path, unit, answer({f"{unit}/a": "1", f"{unit}/dvc.lock": "schema: '2.0'"}))
     assert list(tmp_path.iterdir()) == []
 
 

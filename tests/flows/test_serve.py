@@ -14,10 +14,8 @@ import psutil
 import pytest
 import yaml
 
-import stand_in
-from flows import server
-
-ROOT = Path(__file__).parents[2]
+from flows.prefect_server import server
+from support import ROOT, stand_in
 
 
 @pytest.fixture

@@ -11,15 +11,17 @@ import pytest
 import torch
 from torch import nn
 
-from paragone import checkpoint, registry
-from paragone import params as parameters
+from paragone.engine import checkpoint
+from paragone.engine.loop import draw, fit
+from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model, Plan, Spec, Update
-from paragone.seeding import Stream, seed_all
-from paragone.training import draw, fit
+from paragone.project import params as parameters
+from paragone.project import registry
+from support import ROOT
 
 MODELS = registry.names("models")
 SPEC = Spec((1, 32, 32), 2)
-SMOKE = parameters.load(Path(__file__).parents[2]).profiles["smoke"].models
+SMOKE = parameters.load(ROOT).profiles["smoke"].models
 
 
 def build(name: str, spec: Spec = SPEC) -> Model:
@@ -75,7 +77,7 @@ def test_the_config_is_frozen_keyword_only_and_complete(name):
 
 def test_a_model_file_imports_only_what_it_may(name):
     source = Path(inspect.getsourcefile(registry.model_class(name))).read_text()
-    allowed = ("paragone.models", "paragone.layers", "paragone.functional")
+    allowed = ("paragone.models", "paragone.models.layers", "paragone.models.layers.functional")
     standard = {"collections", "dataclasses", "math", "typing", "functools", "itertools", "copy", "random"}
     for node in ast.walk(ast.parse(source)):
         modules = [node.module] if isinstance(node, ast.ImportFrom) else []

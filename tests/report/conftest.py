@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import pytest
 
-import sample_project
-from paragone.params import Params
-from paragone.report import results
+from paragone.project.params import Params
 from paragone.report.pages.base import Report
-from paragone.report.results import Results
+from paragone.results import runs
+from paragone.results.runs import Results
 from paragone.stages import report as stage
+from support import sample_project
 
 
 class Project(NamedTuple):
@@ -24,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Two data sets, three seeds, every outcome, both studies; not to be changed by a test."""
     root = tmp_path_factory.mktemp("project")
     params = sample_project.make(root)
-    return Project(root, params, results.read(root, params, "quick"))
+    return Project(root, params, runs.read(root, params, "quick"))
 
 
 @pytest.fixture(scope="session")

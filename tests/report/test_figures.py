@@ -5,9 +5,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-import sample_project
-from paragone.report import figures, results, scatter, tables
+from paragone.report import figures, scatter, tables
 from paragone.report.tables import Cell, Row, Table
+from paragone.results import runs as results
+from support import sample_project
 
 KINDS = ("walls", "quality-sampling", "quality-training", "curves")
 

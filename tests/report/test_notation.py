@@ -2,7 +2,7 @@
 
 import pytest
 
-from paragone import registry
+from paragone.project import registry
 from paragone.report import notation
 
 SAMPLE = """XYZ: an example. Author, 2020.

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import sample_project
-from paragone import files, paths
-from paragone.report import latex, render, results, tables
+from paragone.project import files, paths
+from paragone.report import latex, render, tables
+from paragone.results import runs as results
+from support import sample_project
 
 
 @pytest.fixture(scope="module")

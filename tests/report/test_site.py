@@ -8,10 +8,11 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
-import sample_project
-from page_reader import Reader, read
-from paragone.report import results, site, tables
+from paragone.report import site, tables
 from paragone.report.pages.base import Report
+from paragone.results import runs
+from support import sample_project
+from support.page_reader import Reader, read
 
 WEIGHT = {"index.html": 1_000_000, "whole": 15_000_000}  # bytes at most
 
@@ -124,7 +125,7 @@ def test_it_weighs_little(report_folder):
 
 
 def test_a_project_without_runs_has_a_site(project, tmp_path):
-    found = results.read(tmp_path, project.params, "quick")
+    found = runs.read(tmp_path, project.params, "quick")
     built = {d.name: tables.build(found, d) for d in found.datasets}
     site.write(Report(found, built, {d.name: [] for d in found.datasets}, [], {}, {}, []), tmp_path)
     start = read(tmp_path / "index.html")

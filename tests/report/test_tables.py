@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import sample_project
-from paragone.report import columns, results, tables
+from paragone.report import tables
 from paragone.report.tables import Row, Table
+from paragone.results import columns, runs
+from support import sample_project
 
 
 def main(project, dataset: int = 0) -> tuple[Table, dict[str, Row]]:
@@ -25,7 +26,7 @@ def test_mean_and_interval_are_scipys():
 def test_one_seed_has_no_interval(tmp_path):
     assert tables.interval([3.0]) == tables.Cell(3.0)
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
-    found = results.read(tmp_path, params, "quick")
+    found = runs.read(tmp_path, params, "quick")
     table = tables.build(found, found.datasets[0])[0]
     halves = {key for row in table.rows for key, cell in row.cells.items() if cell.half is not None}
     assert halves == {"fd_clf", "fd_lite0", "kid_clf"}
@@ -34,7 +35,7 @@ def test_one_seed_has_no_interval(tmp_path):
 
 def test_where_seeds_give_no_interval_samples_do_and_it_says_so(tmp_path, project):
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
-    found = results.read(tmp_path, params, "quick")
+    found = runs.read(tmp_path, params, "quick")
     table = tables.build(found, found.datasets[0])[0]
     cell = {row.model: row for row in table.rows}["ddpm"].cells["fd_clf"]
     assert (cell.mean, cell.over) == (4, "samples")
@@ -78,7 +79,7 @@ def test_a_model_of_which_a_seed_diverged_does_not_compete(tmp_path):
         params = sample_project.make(tmp_path, datasets=("mnist-5k",))
     finally:
         sample_project.QUALITY.update(sample_project_quality)
-    found = results.read(tmp_path, params, "quick")
+    found = runs.read(tmp_path, params, "quick")
     rows = {row.model: row for row in tables.build(found, found.datasets[0])[0].rows}
     assert rows["wgan_gp"].cells["fd_clf"].mean < rows["ddpm"].cells["fd_clf"].mean
     assert rows["ddpm"].cells["fd_clf"].best
@@ -123,7 +124,7 @@ def test_reconstructions_stand_only_where_they_were_measured(project):
 
 
 def test_nothing_measured_gives_a_table_of_reasons(project, tmp_path):
-    found = results.read(tmp_path, project.params, "quick")
+    found = runs.read(tmp_path, project.params, "quick")
     table = tables.build(found, found.datasets[0])[0]
     assert {row.outcome for row in table.rows} == {"not run"}
     assert "not ingested yet" in table.caption[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from paragone.report import tradeoff
-from paragone.report.results import DataSet, Results
+from paragone.results.runs import DataSet, Results
 
 DATASET = DataSet("d", "D", "mnist", None, None, None, None)
 

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-import squares
-from paragone import checkpoint, files, paths
+from paragone.engine import checkpoint
+from paragone.project import files, paths
 from paragone.stages import classifier, evaluate, reference
-from squares import ARGS, RUN, params, prepare
+from support import square_images
+from support.square_images import ARGS, RUN, params, prepare
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
-    squares.make(root)
+    square_images.make(root)
     return root
 
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-import idx_files
-from paragone import files, paths
-from paragone.datasets.base import DatasetError, load
-from paragone.params import Dataset, Params, ParamsError
+from paragone.data.base import DatasetError, load
+from paragone.project import files, paths
+from paragone.project.params import Dataset, Params, ParamsError
 from paragone.stages import ingest
+from support import idx_files
 
 
 def _params(**entry: object) -> Params:

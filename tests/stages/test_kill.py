@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows import locks
-from paragone import params, paths, pipeline
+from flows.dvc import locks
+from paragone.project import params, paths, pipeline
 
 RUN = paths.Run("p", "mnist-5k", "dcgan", 0)
 PARAMS = {

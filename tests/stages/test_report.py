@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import sample_project
-from paragone.claims.base import SURVEYS
-from paragone.stages import report, track
-from paragone.tracking import TrackingError
+from paragone.cli import track
+from paragone.report.tracking.mirror import TrackingError
+from paragone.results.claims.base import SURVEYS
+from paragone.stages import report
+from support import sample_project
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -7,10 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from paragone import checkpoint, evaluation, files, paths, prepared, sampling
-from paragone.datasets import base
-from paragone.datasets.base import Loader, Part, Upstream
-from paragone.params import Params
+from paragone.data import base
+from paragone.data import prepare as prepared
+from paragone.data.base import Loader, Part, Upstream
+from paragone.engine import checkpoint, sampling
+from paragone.evaluation import protocol
+from paragone.project import files, paths
+from paragone.project.params import Params
 from paragone.stages import classifier, evaluate, reference, sample, train
 
 CGAN = {
@@ -60,7 +63,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     prepare(root)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("paragone.extractors.classifier.KIMG", 2.0)
+        patch.setattr("paragone.evaluation.extractors.classifier.KIMG", 2.0)
         classifier.run(root, PARAMS, "bars")
     reference.run(root, PARAMS, "small", "bars")
     train.run(root, PARAMS, *ARGS)
@@ -82,7 +85,7 @@ def test_the_labels_have_the_training_splits_shares(project: Path) -> None:
 
 
 def test_label_accuracy_is_the_classifiers_word_on_the_samples(project: Path) -> None:
-    extractor = evaluation.load_extractors(project, "bars", ["classifier"])["clf-bars"]
+    extractor = protocol.load_extractors(project, "bars", ["classifier"])["clf-bars"]
     samples = torch.from_numpy(np.load(project / RUN.samples))
     logits = extractor.extract(samples, torch.device("cpu")).logits
     assert logits is not None

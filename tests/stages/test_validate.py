@@ -12,15 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-import idx_files
-from paragone import files, paths, prepared
-from paragone.datasets import mnist
-from paragone.datasets.base import MANIFEST, Part, Upstream
-from paragone.params import Dataset, Params
-from paragone.report import results, site, tables
+from paragone.data import prepare
+from paragone.data.base import MANIFEST, Part, Upstream
+from paragone.data.datasets import mnist
+from paragone.project import files, paths
+from paragone.project.params import Dataset, Params
+from paragone.report import site, tables
 from paragone.report.pages.base import Report
+from paragone.results import runs
 from paragone.stages import validate
 from paragone.stages.validate import ValidationError
+from support import idx_files
 
 NAME = "digits"
 PARAMS = Params.model_construct(
@@ -40,7 +42,7 @@ def _parts() -> dict[str, Part]:
 
 
 def _prepare(root: Path, parts: dict[str, Part]) -> None:
-    prepared.write(root / paths.prepared(NAME), Upstream(parts.values(), exact=False), mnist.LOADER, 32, FACTS)
+    prepare.write(root / paths.prepared(NAME), Upstream(parts.values(), exact=False), mnist.LOADER, 32, FACTS)
 
 
 def _edit(root: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -157,7 +159,7 @@ def test_rare_duplicates_and_leaks_are_warnings(tmp_path: Path) -> None:
     ]
     parts[0].images[400] = parts[0].images[3]
     parts[1].images[400] = parts[1].images[3]
-    prepared.write(tmp_path / paths.prepared(NAME), Upstream(parts, exact=False), mnist.LOADER, 32, FACTS)
+    prepare.write(tmp_path / paths.prepared(NAME), Upstream(parts, exact=False), mnist.LOADER, 32, FACTS)
     validate.run(tmp_path, PARAMS, NAME)
     result = files.read_json(tmp_path / paths.validation(NAME))
     assert [w.split(" (")[0] for w in result["warnings"]] == [
@@ -261,7 +263,7 @@ def test_report_shows_offending_images_and_carries_warnings(tmp_path: Path) -> N
     _duplicate(parts)
     _prepare(tmp_path, parts)
     _failure(tmp_path)
-    failed = results.read(tmp_path, params, "quick")
+    failed = runs.read(tmp_path, params, "quick")
     assert "failed its validation" in tables.build(failed, failed.datasets[0])[0].caption[0]
     built = {NAME: tables.build(failed, failed.datasets[0])}
     site.write(Report(failed, built, {NAME: []}, [], {}, {}, []), tmp_path)

@@ -1,7 +1,7 @@
 """The contract between a model and the training loop.
 
 A model file holds one paper: a module docstring (paper, URL, equations, deviations), a frozen `Config`
-with the paper's defaults, and one `Model` subclass. The loop in `paragone.training` knows no model by name.
+with the paper's defaults, and one `Model` subclass. The loop in `paragone.engine.loop` knows no model by name.
 """
 
 from collections.abc import Iterator, Mapping

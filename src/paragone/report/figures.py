@@ -15,11 +15,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from paragone import files, paths, sampling
+from paragone.engine import sampling
+from paragone.project import files, paths
 from paragone.report import scatter, tradeoff
-from paragone.report.results import DataSet, Json, Results
 from paragone.report.scatter import GRID, INK, PALETTE
 from paragone.report.tables import Table
+from paragone.results.runs import DataSet, Json, Results
 
 POINTS = 200  # of a curve; more cannot be seen
 LABEL = 36  # characters on a line above a picture

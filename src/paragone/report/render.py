@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from paragone.report.results import Json, Results, is_figure, is_missing
 from paragone.report.tables import OVER_SAMPLES, Cell, Row, Table
+from paragone.results.runs import Json, Results, is_figure, is_missing
 
 MISSING = "–"
 

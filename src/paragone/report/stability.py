@@ -1,4 +1,4 @@
-"""The stability of training over seeds: a table and a figure of one data set (the measures: paragone.stability)."""
+"""The stability of training over seeds: a table and a figure of one data set (the measures: evaluation.stability)."""
 
 import statistics
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from paragone import intervals
+from paragone.evaluation import intervals
 from paragone.report import figures, scatter
 from paragone.report.figures import Plot
 from paragone.report.render import MISSING, Grid, Line, Text
-from paragone.report.results import DataSet, Results, is_figure
 from paragone.report.scatter import PALETTE
 from paragone.report.tables import FLOOR
+from paragone.results.runs import DataSet, Results, is_figure
 
 SEEDS = 2  # at least: one seed says nothing of stability
 STATES = {

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple, cast
 import pandas as pd
 from scipy import stats
 
-from paragone import intervals
-from paragone.report import columns
-from paragone.report.columns import Column
-from paragone.report.results import DataSet, Json, Results, flatten, is_figure
+from paragone.evaluation import intervals
+from paragone.results import columns
+from paragone.results.columns import Column
+from paragone.results.runs import DataSet, Json, Results, flatten, is_figure
 
 FLOOR = "Real test images (floor)"
 CONFIDENCE = intervals.CONFIDENCE

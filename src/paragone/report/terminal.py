@@ -9,7 +9,7 @@ from rich.text import Text as RichText
 
 from paragone.report import render, tables
 from paragone.report.render import Grid
-from paragone.report.results import DataSet, Results
+from paragone.results.runs import DataSet, Results
 
 LOGGED = 150  # characters a line where there is no terminal to ask
 

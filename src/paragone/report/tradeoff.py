@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from paragone import registry
+from paragone.project import registry
 from paragone.report import scatter
-from paragone.report.results import DataSet, Results, is_figure
 from paragone.report.scatter import INK, MARKERS, PALETTE
+from paragone.results.runs import DataSet, Results, is_figure
 
 FEWEST = 3  # rows of one model that make a curve
 RATE, ERROR = "metrics.rate.nats", "metrics.reconstruction.mse"

@@ -3,10 +3,11 @@
 import time
 from pathlib import Path
 
-from paragone import files, hardware, paths
-from paragone.datasets import base
-from paragone.extractors import classifier
-from paragone.params import Params
+from paragone.data import base
+from paragone.engine import hardware
+from paragone.evaluation.extractors import classifier
+from paragone.project import files, paths
+from paragone.project.params import Params
 
 
 def run(root: Path, params: Params, dataset: str) -> None:

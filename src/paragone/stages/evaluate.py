@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paragone import checkpoint, evaluation, files, hardware, paths, sampling
-from paragone.datasets import base
-from paragone.params import Params
+from paragone.data import base
+from paragone.engine import checkpoint, hardware, sampling
+from paragone.evaluation import protocol
+from paragone.project import files, paths
+from paragone.project.params import Params
 
 
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
@@ -17,7 +19,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     where = paths.Run(profile, dataset, model, seed)
     metadata = checkpoint.read_metadata(root / where.weights)
     if metadata["outcome"] == "diverged":
-        files.write_json(root / where.metrics, evaluation.diverged(metadata.get("reason")))
+        files.write_json(root / where.metrics, protocol.diverged(metadata.get("reason")))
         files.write_json(root / where.headline, {"outcome": "diverged"})
         print(f"{where.folder}: training diverged ({metadata.get('reason')}); there is nothing to measure")
         return
@@ -43,17 +45,17 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     profile = params.get_profile(where.profile)
     prepared = root / paths.prepared(where.dataset)
     train, test = base.load(prepared, "train"), base.load(prepared, "test")
-    extractors = evaluation.load_extractors(root, where.dataset, profile.spaces)
-    reference = evaluation.load(root / paths.reference(where.profile, where.dataset), extractors, train)
+    extractors = protocol.load_extractors(root, where.dataset, profile.spaces)
+    reference = protocol.load(root / paths.reference(where.profile, where.dataset), extractors, train)
     c, h, w = train.spec.shape
     samples = read_samples(root / where.samples, (profile.samples, h, w, c))
     device = hardware.device()
     network, _ = checkpoint.load_model(root / where.weights)
     labels = sampling.labels(network, train, len(samples), where.seed)
-    result = evaluation.evaluate(samples, reference, extractors, device, labels)
-    real = evaluation.choose(torch.arange(len(test.images)), profile.samples)
+    result = protocol.evaluate(samples, reference, extractors, device, labels)
+    real = protocol.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
-    return result | evaluation.abilities(network, test.images[real], where.seed, device, known)
+    return result | protocol.abilities(network, test.images[real], where.seed, device, known)
 
 
 def read_samples(path: Path, shape: tuple[int, ...]) -> Tensor:

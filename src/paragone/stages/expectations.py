@@ -12,8 +12,8 @@ import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
 
-from paragone.datasets.base import ATTRIBUTE, SPLITS, Loader, Statistics
-from paragone.inspection import Inspection, nearest_classes
+from paragone.data.base import ATTRIBUTE, SPLITS, Loader, Statistics
+from paragone.data.pixel_stats import Inspection, nearest_classes
 
 TOLERATED = 0.005
 FAINT = 5.0  # standard deviation, of 0 to 255, below which an image is nearly constant

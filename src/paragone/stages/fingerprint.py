@@ -6,11 +6,12 @@ from typing import Any
 
 import yaml
 
-from paragone import files, paths, registry, report
-from paragone.fingerprint import closure
-from paragone.params import Params
+from paragone.project import files, paths, registry
+from paragone.project.fingerprint import Tree
+from paragone.project.params import Params
 
-_OWN = ("__init__", "claims", "fingerprint", "pipeline", "track")  # no pipeline stage depends on their code
+PACKAGE = Path(__file__).parents[1]
+_OWN = ("__init__", "fingerprint", "expectations")  # no pipeline stage is named so
 
 
 def run(root: Path, params: Params) -> None:
@@ -23,9 +24,9 @@ def fingerprints() -> dict[str, Any]:
     """{stages: {train: hash}, models: {dcgan: hash}, datasets: {mnist: hash}, metrics: hash, report: hash, ...}."""
     stages = sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem not in _OWN)
     modules = {
-        kind: {name: registry.module_name(kind, name) for name in registry.names(kind)}
-        for kind in ("models", "datasets", "metrics", "extractors", "studies", "claims", "report/studies")
+        kind: {name: registry.module_name(kind, name) for name in registry.names(kind)} for kind in registry.FOLDERS
     }
+    closure = Tree().closure
     return {
         "stages": {stage: closure(f"paragone.stages.{stage}") for stage in stages},
         "models": {name: closure(module) for name, module in modules["models"].items()},
@@ -41,7 +42,7 @@ def fingerprints() -> dict[str, Any]:
 def _report(figures: str) -> str:
     """What the report uses and does not import: the studies' figures, and files that are no Python."""
     digest = hashlib.sha256(figures.encode())
-    folder = Path(report.__file__).parent
-    for file in sorted(f for f in folder.rglob("*") if f.suffix in (".html", ".css", ".js", ".csv")):
-        digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    found = [f for room in ("report", "results") for f in (PACKAGE / room).rglob("*")]
+    for file in sorted((f for f in found if f.suffix in (".html", ".css", ".js", ".csv")), key=lambda f: f.name):
+        digest.update(f"{file.name}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:16]

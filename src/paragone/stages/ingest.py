@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from paragone import paths, prepared, registry
-from paragone.datasets.base import Loader, Request
-from paragone.params import FILE, Dataset, Params, ParamsError
+from paragone.data import prepare
+from paragone.data.base import Loader, Request
+from paragone.project import paths, registry
+from paragone.project.params import FILE, Dataset, Params, ParamsError
 
 
 def run(root: Path, params: Params, dataset: str) -> None:
@@ -13,7 +14,7 @@ def run(root: Path, params: Params, dataset: str) -> None:
     loader: Loader = registry.load("datasets", entry.loader).LOADER
     path = _check(root, dataset, entry, loader)
     request = Request(root / paths.raw(dataset), path, entry.resolution, entry.options)
-    prepared.write(
+    prepare.write(
         root / paths.prepared(dataset),
         loader.sources[entry.source](request),
         loader,

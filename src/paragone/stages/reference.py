@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from paragone import evaluation, files, hardware, paths
-from paragone.datasets import base
-from paragone.params import Params
+from paragone.data import base
+from paragone.engine import hardware
+from paragone.evaluation import protocol
+from paragone.project import files, paths
+from paragone.project.params import Params
 
 
 def run(root: Path, params: Params, profile: str, dataset: str) -> None:
@@ -13,9 +15,9 @@ def run(root: Path, params: Params, profile: str, dataset: str) -> None:
     params.get_dataset(dataset)
     prepared = root / paths.prepared(dataset)
     train, test = base.load(prepared, "train"), base.load(prepared, "test")
-    extractors = evaluation.load_extractors(root, dataset, chosen.spaces)
+    extractors = protocol.load_extractors(root, dataset, chosen.spaces)
     device = hardware.device()
-    reference = evaluation.build(extractors, train, test, chosen.samples, device)
+    reference = protocol.build(extractors, train, test, chosen.samples, device)
     identity = {
         "profile": profile,
         "dataset": dataset,
@@ -23,10 +25,10 @@ def run(root: Path, params: Params, profile: str, dataset: str) -> None:
     }
     reference = reference._replace(about={**reference.about, **identity})
     folder = root / paths.reference(profile, dataset)
-    evaluation.save(folder, reference)
-    labels = None if test.labels is None else evaluation.choose(test.labels, chosen.samples)
-    images = evaluation.choose(test.images, chosen.samples)
-    floor = evaluation.evaluate(images, reference, extractors, device, labels)
+    protocol.save(folder, reference)
+    labels = None if test.labels is None else protocol.choose(test.labels, chosen.samples)
+    images = protocol.choose(test.images, chosen.samples)
+    floor = protocol.evaluate(images, reference, extractors, device, labels)
     files.write_json(folder / "floor.json", floor)
     spaces = ", ".join(f"{name} ({space['distance']} {space['fd']:.3g})" for name, space in floor["spaces"].items())
     print(f"reference of {dataset}: {len(train.images)} real images; floor of {floor['n']} test images in {spaces}")

@@ -3,24 +3,15 @@
 from functools import partial
 from pathlib import Path
 
-from paragone import files, paths
-from paragone.params import Params
-from paragone.report import (
-    claims,
-    figures,
-    latex,
-    published,
-    render,
-    results,
-    site,
-    stability,
-    survey_pages,
-    tables,
-    terminal,
-    wide,
-)
+from paragone.project import files, paths
+from paragone.project.params import Params
+from paragone.report import figures, latex, render, site, stability, tables, terminal
+from paragone.report.claims import verdicts
 from paragone.report.pages.base import Report
 from paragone.report.studies import base as studies
+from paragone.report.surveys import pages
+from paragone.results import published, schema
+from paragone.results import runs as results
 
 
 def run(root: Path, params: Params, profile: str) -> None:
@@ -32,24 +23,24 @@ def run(root: Path, params: Params, profile: str) -> None:
     write(gather(root, params, profile), folder)
     print_table(root, params, profile)
     print(f"report: {folder / 'index.html'}")
-    from paragone import tracking  # only now: the report must stand though the store be dead
+    from paragone.report.tracking import mirror  # only now: the report must stand though the store be dead
 
-    tracking.mirror(root, params, profile)
+    mirror.mirror(root, params, profile)
 
 
 def gather(root: Path, params: Params, profile: str) -> Report:
     """All that the report of a profile shows."""
     found = results.read(root, params, profile)
     built = {d.name: tables.build(found, d) for d in found.datasets}
-    judged, measured = claims.judge(found, params), claims.studies(root, params, profile)
+    judged, measured = verdicts.judge(found, params), verdicts.studies(root, params, profile)
     return Report(
         results=found,
         tables=built,
         plots={d.name: _of_dataset(found, d, built[d.name][0]) for d in found.datasets},
         judged=judged,
-        claims={plot.name.removeprefix("claim-").upper(): plot for plot in claims.plots(judged)},
+        claims={plot.name.removeprefix("claim-").upper(): plot for plot in verdicts.plots(judged)},
         studies=studies.draw(measured, found),
-        surveys=survey_pages.pages(found, built, judged, measured),
+        surveys=pages.pages(found, built, judged, measured),
     )
 
 
@@ -61,7 +52,7 @@ def write(report: Report, folder: Path) -> None:
         (new / "figures").mkdir()
         for plot in _plots(report):
             figures.save(plot, new / "figures")
-        survey_pages.write(new, report.surveys)
+        pages.write(new, report.surveys)
         site.write(report, new)
 
 
@@ -84,7 +75,7 @@ def print_table(root: Path, params: Params, profile: str) -> None:
 
 def _write_claims(folder: Path, report: Report) -> None:
     found, judged = report.results, report.judged
-    grids = [claims.grid(judged, found), claims.rules(judged)]
+    grids = [verdicts.grid(judged, found), verdicts.rules(judged)]
     files.write_text(folder / "claims.md", render.markdown(grids))
     files.write_text(folder / "claims.csv", render.text_csv(grids[:1]))
     files.write_text(folder / "claims.tex", latex.latex(grids, "claims"))
@@ -109,6 +100,6 @@ def _write_tables(folder: Path, report: Report) -> None:
     files.write_text(folder / "lineage.tex", latex.latex(lineage, "lineage"))
     shown = [published.markdown(d.title, p) for d in found.datasets if len((p := published.load(d.loader)).figures)]
     files.write_text(folder / "published.md", "\n".join(shown) or "Nothing was published on these data sets.\n")
-    runs = wide.as_table(found.runs)
-    files.write(folder / "runs.parquet", partial(wide.write, runs))
-    files.write_text(folder / "runs.md", wide.describe(runs))
+    runs = schema.as_table(found.runs)
+    files.write(folder / "runs.parquet", partial(schema.write, runs))
+    files.write_text(folder / "runs.md", schema.describe(runs))

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from paragone import checkpoint, files, gallery, hardware, paths, sampling
-from paragone.datasets import base
-from paragone.params import Params
+from paragone.data import base
+from paragone.engine import checkpoint, hardware, sampling, visualize
+from paragone.project import files, paths
+from paragone.project.params import Params
 
 NO_SPEED = {"images_per_second": None, "latency_ms": None, "latency_runs": 0}
 
@@ -36,7 +37,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         images, seconds = sampling.sample(net, n, seed=seed, batch=batch, **options)
         sizes = [min(batch, n - start) for start in range(0, n, batch)]
         speed = sampling.speed(net, seconds, sizes, **options)._asdict()
-        for name, picture in gallery.draw(net, test, seed=seed, device=device).items():
+        for name, picture in visualize.draw(net, test, seed=seed, device=device).items():
             files.write(root / this.pictures / f"{name}.png", picture.save)
         if labels is not None:
             picture = sampling.class_wall(images, labels, train.spec.classes)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from paragone import files, paths, registry
-from paragone.params import Params
+from paragone.project import files, paths, registry
+from paragone.project.params import Params
 
 
 def run(root: Path, params: Params, profile: str, name: str) -> None:

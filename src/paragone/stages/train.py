@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from paragone import checkpoint, distributed, files, fingerprint, hardware, lineage, paths, registry, usage
-from paragone.datasets import base as datasets
+from paragone.data import base as datasets
+from paragone.engine import checkpoint, distributed, hardware, usage
+from paragone.engine.loop import Outcome, fit
+from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model, Plan
-from paragone.params import Params
-from paragone.seeding import Stream, seed_all
-from paragone.training import Outcome, fit
+from paragone.project import files, fingerprint, git, paths, registry
+from paragone.project.params import Params
 
 
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
@@ -94,7 +95,7 @@ def _write(
 ) -> None:
     device = hardware.device()
     images = result.steps * facts["plan"]["batch"]
-    commit, dirty = lineage.commit(root)
+    commit, dirty = git.commit(root)
     cls = registry.model_class(recipe["model"])
     curve = pd.DataFrame(result.curve or [{"kimg": 0.0}])
     # losses last: `dvc plots show` draws the last column

@@ -17,11 +17,12 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 
-from paragone import files, inspection, paths, registry
-from paragone.datasets.base import ATTRIBUTE, MANIFEST, SPLITS, DatasetError, Loader, Pixels, read_images
-from paragone.inspection import Inspection
-from paragone.params import Params
-from paragone.prepared import content_hash
+from paragone.data import pixel_stats
+from paragone.data.base import ATTRIBUTE, MANIFEST, SPLITS, DatasetError, Loader, Pixels, read_images
+from paragone.data.pixel_stats import Inspection
+from paragone.data.prepare import content_hash
+from paragone.project import files, paths, registry
+from paragone.project.params import Params
 from paragone.stages import expectations
 
 ROWS = 10  # offending rows kept in the result
@@ -97,7 +98,7 @@ def _inspect(table: pa.Table, split: str, images: Pixels, facts: Mapping[str, An
     inside = (index >= 0) & (index < len(images))
     labels[index[inside]] = label[inside]
     height, width = facts.get("upstream_size", images.shape[1:3])
-    return inspection.inspect(images, labels, facts["classes"], (height, width))
+    return pixel_stats.inspect(images, labels, facts["classes"], (height, width))
 
 
 def _show(check: Check, images: Mapping[str, Pixels]) -> None:
@@ -111,7 +112,7 @@ def _show(check: Check, images: Mapping[str, Pixels]) -> None:
             twins = {"twin": row["split"], "train_twin": "train"}
             if check["column"] in twins:
                 pictures.append(images[twins[check["column"]]][row["value"]])
-        row["images"] = [inspection.thumbnail(picture) for picture in pictures]
+        row["images"] = [pixel_stats.thumbnail(picture) for picture in pictures]
 
 
 def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:

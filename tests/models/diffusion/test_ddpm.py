@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from paragone.functional import cosine_betas, linear_betas
 from paragone.models.base import Spec
 from paragone.models.diffusion.ddpm import DDPM
+from paragone.models.layers.functional import cosine_betas, linear_betas
 
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "dropout": 0.0}
 X = torch.randint(256, (3, 1, 16, 16), generator=torch.Generator().manual_seed(0)) / 127.5 - 1

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from paragone.functional import cosine_betas
 from paragone.models.base import Spec
 from paragone.models.diffusion.improved_ddpm import Importance, ImprovedDDPM
+from paragone.models.layers.functional import cosine_betas
 
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "heads": 2, "dropout": 0.0, "timesteps": 10}
 X = torch.randint(256, (4, 1, 16, 16), generator=torch.Generator().manual_seed(0)) / 127.5 - 1

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from paragone import registry
 from paragone.models.base import Spec
 from paragone.models.gan.cgan import CGAN, Generator
+from paragone.project import registry
 
 X = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 Y = torch.tensor([0, 1, 2, 3, 1, 0])

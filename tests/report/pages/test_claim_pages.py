@@ -2,11 +2,11 @@
 
 import pytest
 
-from page_reader import read
-from paragone.claims.base import Effect, Verdict
-from paragone.intervals import Interval
+from paragone.evaluation.intervals import Interval
 from paragone.report.pages import claims
 from paragone.report.pages.base import Site
+from paragone.results.claims.base import Effect, Verdict
+from support.page_reader import read
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from page_reader import read
-from paragone import registry
+from paragone.project import registry
 from paragone.report.pages import data
+from support.page_reader import read
 
 
 @pytest.mark.parametrize("loader", registry.names("datasets"))

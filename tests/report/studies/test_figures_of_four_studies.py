@@ -12,8 +12,8 @@ from PIL import Image
 
 from paragone.report import figures
 from paragone.report.figures import Plot
-from paragone.report.results import DataSet, Results
 from paragone.report.studies import base
+from paragone.results.runs import DataSet, Results
 
 SETS = [DataSet(name, name.upper(), "mnist", None, None, None, None) for name in ("here", "elsewhere")]
 ROWS = pd.DataFrame({"model": ["dcgan", "vae"], "title": ["DCGAN", "VAE"], "dataset": "here"})

@@ -9,8 +9,8 @@ import pytest
 
 from paragone.report import figures
 from paragone.report.figures import Plot
-from paragone.report.results import DataSet, Results
 from paragone.report.studies import base, disentanglement
+from paragone.results.runs import DataSet, Results
 
 BETAS = {"large": 16.0, "small": 1.0, "middle": 4}
 

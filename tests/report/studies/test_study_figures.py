@@ -2,7 +2,7 @@
 
 import pytest
 
-from paragone import files, paths, registry
+from paragone.project import files, paths, registry
 from paragone.report import figures
 from paragone.report.studies import base
 

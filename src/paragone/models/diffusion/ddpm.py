@@ -2,7 +2,7 @@
 
 https://arxiv.org/abs/2006.11239. A Markov chain q adds noise to an image in T steps (eq. 2); a U-Net learns to undo
 them, trained on the noise it should have seen (L_simple, eq. 14). In the code a step t of the paper is t - 1.
-What it shares with its successors is in `paragone.layers.diffusion`.
+What it shares with its successors is in `paragone.models.layers.diffusion`.
 
     eq. 4          q(x_t|x_0) = N(x_t; sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I)
     eq. 6, 7       q(x_{t-1}|x_t,x_0) = N(x_{t-1}; mu~_t(x_t,x_0), beta~_t I)
@@ -35,9 +35,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from paragone.layers.diffusion import Diffusion, at, diffusion
-from paragone.layers.unet import UNet
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers.diffusion import Diffusion, at, diffusion
+from paragone.models.layers.unet import UNet
 
 
 class DDPM(Model):

@@ -31,9 +31,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from paragone.layers.diffusion import Diffusion, at, diffusion
-from paragone.layers.unet import UNet
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers.diffusion import Diffusion, at, diffusion
+from paragone.models.layers.unet import UNet
 
 
 class ImprovedDDPM(Model):

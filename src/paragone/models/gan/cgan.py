@@ -15,7 +15,7 @@ Deviations:
 - Momentum and learning rate stay where they start (the paper raises the one from 0.5 to 0.7 and divides the other by
   1.00004 an update). The paper stops early by validation; the plan is 200 epochs of MNIST's 50,000 training images.
 - The generator's output starts from the mean image, an update of its own at step 0, as in `gan.py`.
-- `network: conv` has DCGAN's networks (see `paragone.layers.dcgan`, 4 x 4 kernels): the generator takes the one-hot
+- `network: conv` has DCGAN's networks (see `layers.dcgan`, 4 x 4 kernels): the generator takes the one-hot
   label beside z, the discriminator a constant channel a class.
 
 The paper's networks need the paper's budget. With half of their units and batches of 25, after 8,000 updates on
@@ -34,10 +34,9 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, one_hot, relu
 from torch.optim import SGD, Adam, Optimizer
 
-from paragone import functional
-from paragone.layers import dcgan
-from paragone.layers.maxout import Maxout
 from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
+from paragone.models.layers import dcgan, functional
+from paragone.models.layers.maxout import Maxout
 
 
 def _init(irange: float, *layers: nn.Linear) -> None:

@@ -1,7 +1,7 @@
 """DCGAN: deep convolutional generative adversarial networks.
 
 Radford, Metz, Chintala 2015, https://arxiv.org/abs/1511.06434: the architecture rules of section 3 (see
-`paragone.layers.dcgan`), the hyper-parameters of section 4, the non-saturating loss of Goodfellow et al. 2014.
+`paragone.models.layers.dcgan`), the hyper-parameters of section 4, the non-saturating loss of Goodfellow et al. 2014.
 
     Goodfellow, eq. 1        D maximises E[log D(x)] + E[log(1 - D(G(z)))]
     Goodfellow, section 3    G maximises E[log D(G(z))], z uniform in [-1,1]
@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-from paragone import functional
-from paragone.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional
+from paragone.models.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 
 
 class DCGAN(Model):

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import SGD, Optimizer
 
-from paragone import functional
-from paragone.layers.maxout import Maxout
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional
+from paragone.models.layers.maxout import Maxout
 
 
 def _init(module: nn.Module, irange: float) -> None:

@@ -27,9 +27,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, leaky_relu, one_hot
 from torch.optim import Adam, Optimizer
 
-from paragone import functional
-from paragone.layers.dcgan import init_weights
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional
+from paragone.models.layers.dcgan import init_weights
 
 
 class Generator(nn.Module):

@@ -13,7 +13,7 @@ is the code's 10^6 updates. Batch normalisation policy: as for DCGAN, real and g
 Deviations:
 - The authors' images have 112 px, four doublings from 7 x 7; here the generator starts from 4 x 4 and other sizes have
   one doubling fewer or more (32 px: three).
-- `network: dcgan` is DCGAN's generator (see `paragone.layers.dcgan`), so that the loss alone differs from DCGAN's.
+- `network: dcgan` is DCGAN's generator (see `layers.dcgan`), so that the loss alone differs from DCGAN's.
 - The generator is updated on the same noise as the discriminator, through the scores of the updated discriminator.
 """
 
@@ -25,8 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from paragone.layers import dcgan
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import dcgan
 
 
 class Generator(nn.Module):

@@ -6,7 +6,7 @@ Miyato, Kataoka, Koyama, Yoshida 2018, https://arxiv.org/abs/1802.05957.
     eq. 16          L_D = E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))], the hinge loss
     eq. 17          L_G = -E[D(G(z))]
 
-Networks, init and hyper-parameters: the residual ones of appendix B.4 (see `paragone.layers.resnet`) with the authors'
+Networks, init and hyper-parameters: the residual ones of appendix B.4 (see `layers.resnet`) with the authors'
 settings for CIFAR-10: 50,000 generator updates, one after each 5 of the discriminator, the learning rate falling to 0.
 The vector of a layer's power iteration is a buffer: averaging, resuming and files carry it.
 
@@ -18,7 +18,7 @@ Deviations:
   its n_dis updates, not before.
 - Real and generated images pass the discriminator as one batch, so one power iteration serves both (algorithm 1).
 - 64 px: the 128 px networks of table 6 less one level.
-- `network: conv` is DCGAN's pair (see `paragone.layers.dcgan`, 4 x 4 kernels, no batch normalisation in the
+- `network: conv` is DCGAN's pair (see `paragone.models.layers.dcgan`, 4 x 4 kernels, no batch normalisation in the
   discriminator) of a quarter of `width` next to the image, where the residual networks cost too much.
 """
 
@@ -30,10 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from paragone import functional
-from paragone.layers import dcgan, resnet
-from paragone.layers.spectral import spectral_norm
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import dcgan, functional, resnet
+from paragone.models.layers.spectral import spectral_norm
 
 
 class SNGAN(Model):

@@ -27,8 +27,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from paragone.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 
 
 class WGAN(Model):

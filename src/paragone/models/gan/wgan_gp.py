@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from paragone import functional
-from paragone.layers.dcgan import Discriminator, Generator, Kernel
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional
+from paragone.models.layers.dcgan import Discriminator, Generator, Kernel
 
 
 class WGANGP(Model):

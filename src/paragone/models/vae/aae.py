@@ -26,7 +26,7 @@ Deviations:
 - Learning rates fall as a cosine (the paper: by 10 after 50 and after 1000 epochs).
 - No semi-supervised classification or clustering (sections 5 and 6), and none of the input dropout and batch
   normalisation that the paper uses for them; every image's label is known.
-- `network: conv` is DCGAN's pair (see `paragone.layers.dcgan`, 4 x 4 kernels) of channels `width` as encoder and
+- `network: conv` is DCGAN's pair (see `paragone.models.layers.dcgan`, 4 x 4 kernels) of channels `width` as encoder and
   decoder, and `optimizer: adam` replaces gradient descent (its first moment decays by the momentum), where the budget
   is short or the images are large.
 """
@@ -41,10 +41,9 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import SGD, Adam, Optimizer
 
-from paragone import functional
-from paragone.layers import mlp
-from paragone.layers.dcgan import Discriminator, Generator
 from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
+from paragone.models.layers import functional, mlp
+from paragone.models.layers.dcgan import Discriminator, Generator
 
 
 def _init(module: nn.Module) -> None:

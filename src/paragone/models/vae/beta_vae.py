@@ -11,7 +11,7 @@ beta = 1 is the VAE. Grey levels are taken as probabilities, as in the VAE, so t
 and reconstructions show the mean of p(x|z).
 
 Deviations:
-- `network: conv` is DCGAN's pair (see `paragone.layers.dcgan`, 4 x 4 kernels) of channels `width`, the one of the VAE
+- `network: conv` is DCGAN's pair (see `layers.dcgan`, 4 x 4 kernels) of channels `width`, the one of the VAE
   here, so that the two rows differ in beta alone; the paper's convolutions (table 1) have no batch normalisation.
 - No Gaussian likelihood, which the paper takes for CelebA alone.
 - The paper states neither batch nor budget: those of the VAE stand in.
@@ -25,10 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adagrad, Adam, Optimizer
 
-from paragone import functional
-from paragone.layers import mlp
-from paragone.layers.dcgan import Discriminator, Generator
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional, mlp
+from paragone.models.layers.dcgan import Discriminator, Generator
 
 
 class BetaVAE(Model):

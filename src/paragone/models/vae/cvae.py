@@ -20,7 +20,7 @@ Deviations:
   with a Gaussian stochastic network (eq. 7), which lets the prior predict the output, would teach a class's mean image.
 - Its networks are made for those tasks. The defaults are the VAE's here with two hidden layers: 500 ReLU units each,
   20 latents, Adam; the label enters encoder and decoder as one of K, the prior as a row of a table.
-- `network: conv` is DCGAN's pair (see `paragone.layers.dcgan`, 4 x 4 kernels) of channels `width`; its encoder reads
+- `network: conv` is DCGAN's pair (see `layers.dcgan`, 4 x 4 kernels) of channels `width`; its encoder reads
   the label as one more plane of the image, learned for each class.
 """
 
@@ -33,10 +33,9 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Adam, Optimizer
 
-from paragone import functional
-from paragone.layers import mlp
-from paragone.layers.dcgan import Discriminator, Generator
 from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
+from paragone.models.layers import functional, mlp
+from paragone.models.layers.dcgan import Discriminator, Generator
 
 
 class CVAE(Model):

@@ -17,7 +17,7 @@ Samples and reconstructions show the mean of p(x|z), as the paper's figures do.
 
 Deviations:
 - No weight decay (the paper's prior p(theta) = N(0, I) weighs 1/N a data point).
-- `network: conv` replaces both networks by DCGAN's (see `paragone.layers.dcgan`) of channels `width`, and
+- `network: conv` replaces both networks by DCGAN's (see `paragone.models.layers.dcgan`) of channels `width`, and
   `optimizer: adam` replaces Adagrad, where the budget is short or the images are large.
 - `logistic` is not in the paper.
 """
@@ -31,10 +31,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adagrad, Adam, Optimizer
 
-from paragone import functional
-from paragone.layers import mlp
-from paragone.layers.dcgan import Discriminator, Generator
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional, mlp
+from paragone.models.layers.dcgan import Discriminator, Generator
 
 
 def _mlp_init(module: nn.Module) -> None:

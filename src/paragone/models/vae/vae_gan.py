@@ -32,8 +32,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
-from paragone import functional
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers import functional
 
 
 class VAEGAN(Model):

@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
-from paragone.layers.transformer import CausalTransformer
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers.transformer import CausalTransformer
 
 
 class VQPrior(Model):

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from paragone.layers.quantizer import Quantizer
 from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.layers.quantizer import Quantizer
 
 
 class VQVAE(Model):

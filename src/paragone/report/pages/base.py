@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import jinja2
 from PIL import Image
 
-from paragone import files
+from paragone.project import files
 from paragone.report import figures
-from paragone.report.claims import Judged
+from paragone.report.claims.verdicts import Judged
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import GRID, INK
-from paragone.report.survey_pages import SurveyPage
+from paragone.report.surveys.pages import SurveyPage
 from paragone.report.tables import Table
+from paragone.results.runs import Json, Results
 
 PICTURE_BYTES = 120_000  # of one picture at most
 _TEMPLATES = Path(__file__).parents[1] / "templates"

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pandas as pd
 
-from paragone.claims.base import SURVEYS, Effect, Verdict, number
-from paragone.report.claims import PROFILE, Judged
+from paragone.report.claims.verdicts import PROFILE, Judged
 from paragone.report.pages import base
 from paragone.report.pages.base import Site
 from paragone.report.render import Grid, Line, Text
-from paragone.report.results import Json
+from paragone.results.claims.base import SURVEYS, Effect, Verdict, number
+from paragone.results.runs import Json
 
 SHOWN = 3  # effects of a claim on the board; its page has all
 

@@ -5,14 +5,16 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from paragone import cards, registry
-from paragone.report import figures, published, render, stability
+from paragone.data import cards
+from paragone.project import registry
+from paragone.report import figures, render, stability
 from paragone.report.pages import base, pictures
 from paragone.report.pages.base import Shown, Site
 from paragone.report.pages.claims import beside
 from paragone.report.render import Grid, Line, Text
-from paragone.report.results import DataSet, Json, is_figure
 from paragone.report.tables import Table
+from paragone.results import published
+from paragone.results.runs import DataSet, Json, is_figure
 
 _FACTS = {
     "title": "Upstream", "source": "Source", "counts": "Images", "shape": "Shape (C, H, W)", "classes": "Classes",

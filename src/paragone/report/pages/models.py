@@ -7,15 +7,15 @@ from typing import Any
 
 import matplotlib as mpl
 
-from paragone import registry
+from paragone.project import registry
 from paragone.report import figures, notation, render, stability
 from paragone.report.figures import Plot
 from paragone.report.pages import base, claims, pictures
 from paragone.report.pages.base import Site
 from paragone.report.pages.claims import beside
 from paragone.report.render import MISSING, Grid, Line, Text
-from paragone.report.results import DataSet, Json, is_figure, is_missing
 from paragone.report.tables import Row, Table
+from paragone.results.runs import DataSet, Json, is_figure, is_missing
 
 LINEAGE = {
     "Outcome": "outcome", "Why": "reason", "MLflow run": "name", "Started": "train.started", "Commit": "train.commit",

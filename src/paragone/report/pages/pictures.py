@@ -4,7 +4,7 @@ from pathlib import Path
 
 from paragone.report import figures
 from paragone.report.pages.base import Shown, Site
-from paragone.report.results import DataSet, Json
+from paragone.results.runs import DataSet, Json
 
 
 def real(site: Site, dataset: DataSet) -> Shown | None:

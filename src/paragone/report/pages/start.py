@@ -2,12 +2,12 @@
 
 from PIL import Image
 
-from paragone.claims.base import SURVEYS
 from paragone.report import figures, render
 from paragone.report.pages import base, claims, studies
 from paragone.report.pages.base import Shown, Site
-from paragone.report.results import DataSet, Json
 from paragone.report.tables import Row, Table
+from paragone.results.claims.base import SURVEYS
+from paragone.results.runs import DataSet, Json
 
 THUMB = 5  # images a side
 FILES = {

@@ -1,6 +1,6 @@
 """The studies: what each measures, its figures, and the sentences that rest on it."""
 
-from paragone import registry
+from paragone.project import registry
 from paragone.report import notation
 from paragone.report.pages import base, claims
 from paragone.report.pages.base import Site

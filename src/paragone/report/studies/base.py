@@ -12,10 +12,10 @@ from typing import cast
 
 import matplotlib as mpl
 
-from paragone import registry
+from paragone.project import registry
 from paragone.report import figures
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
+from paragone.results.runs import Json, Results
 
 KIND = "report/studies"
 

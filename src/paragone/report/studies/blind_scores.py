@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 SETS = {"real": PALETTE[2], "repeated": PALETTE[1], "blurred": PALETTE[0]}
 SCORES = {

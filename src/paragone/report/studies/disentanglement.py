@@ -9,9 +9,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results, is_figure
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results, is_figure
 
 FEWEST = 2  # rows that make a curve
 BETA = "train.config.beta"

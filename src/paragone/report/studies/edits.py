@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 WAYS = {"latent": "One latent moved", "direction": "All latents moved"}
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 MEASURES = {
     "ratio": ("distance to the nearest training image,\nof unseen images' = 1", 1.0),

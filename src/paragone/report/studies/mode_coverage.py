@@ -2,12 +2,12 @@
 
 from matplotlib.figure import Figure
 
-from paragone import stability
+from paragone.evaluation import stability
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 KINDS = {"finished": (PALETTE[0], MARKERS[0]), "diverged": (PALETTE[6], "X")}
 

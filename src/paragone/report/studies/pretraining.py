@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
 from paragone.report.tables import FLOOR
+from paragone.results.runs import Json, Results
 
 ARMS = {"scratch": ("from scratch", PALETTE[1]), "pretrained": ("pre-trained", PALETTE[0])}
 

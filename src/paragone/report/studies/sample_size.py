@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 NUMBERS = {"fd": "Fréchet distance", "kid": "kernel distance × 10³"}
 

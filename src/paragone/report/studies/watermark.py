@@ -5,12 +5,12 @@ import statistics
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paragone import intervals
+from paragone.evaluation import intervals
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 
 def plots(found: Json, results: Results) -> list[Plot]:

@@ -7,9 +7,9 @@ from matplotlib.patches import Ellipse
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
-from paragone.report.results import Json, Results
 from paragone.report.scatter import PALETTE
 from paragone.report.studies.base import title
+from paragone.results.runs import Json, Results
 
 DEVIATIONS = (1, 2)
 

@@ -1,0 +1,1 @@
+"""DVC's graph: what has changed, its lock files, and what is remembered of both."""

@@ -1,0 +1,1 @@
+"""Prefect's server and the flows that are deployed to it."""

@@ -1,0 +1,163 @@
+"""What the coordinating machine and a worker hand each other about a unit: one (data set, model) folder of a profile.
+
+Small text goes as it is (parts of dvc.lock, files that DVC does not cache); all else goes through DVC's remote.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import yaml
+
+from flows.dvc.graph import Graph
+from paragone.project import files
+
+SHARED = ("url", "endpointurl", "region", "profile", "use_ssl", "ssl_verify")  # of a remote: what is no secret
+REMOTE = "units"  # what a worker calls the remote
+
+
+class ParcelError(ValueError):
+    """Something is missing that a unit needs on another machine, or a worker's answer is not what was asked for."""
+
+
+class Parcel(TypedDict):
+    """What a worker needs, the code apart."""
+
+    stages: list[tuple[str, list[str]]]  # in order; each with those of its inputs that are stages of the unit
+    texts: dict[str, str]  # file: content
+    pull: list[str]  # files, folders and stages of the unit to get from the remote
+    remote: dict[str, str]  # its settings; credentials are the worker's own
+
+
+class Answer(TypedDict):
+    """What a worker hands back, after each stage what there is so far."""
+
+    final: bool
+    done: list[str]  # stages whose outputs are in the remote
+    texts: dict[str, str]  # the unit's dvc.lock, and its files that DVC does not cache
+    failures: dict[str, str]  # stage: the end of its log
+
+
+def remote_settings(root: Path) -> dict[str, str]:
+    """The default remote's settings that may travel. Raises ParcelError if there is none."""
+    from dvc.config import Config
+
+    config = Config.from_cwd() if root == Path.cwd() else Config(str(root / ".dvc"))
+    name = config["core"].get("remote")
+    if not name:
+        raise ParcelError(
+            "no DVC remote is configured, and workers meet there; run `dvc remote add --default NAME URL` first"
+        )
+    if name not in config["remote"]:
+        raise ParcelError(f".dvc/config: core.remote names '{name}', and there is no such remote; add it")
+    settings = config["remote"][name]
+    return {key: str(settings[key]) for key in SHARED if key in settings}
+
+
+def pack(
+    root: Path, graph: Graph, unit: Iterable[str], remote: dict[str, str], done: Iterable[str] = ()
+) -> tuple[Parcel, list[str]]:
+    """The parcel of a unit's stages (in order), and the addresses whose outputs must be pushed to the remote first.
+
+    done: stages that an earlier worker finished and pushed.
+    """
+    from dvc.repo import Repo, lock_repo
+
+    os.chdir(root)
+    stages = list(unit)
+    parcel = Parcel(stages=[], texts={}, pull=[], remote=remote)
+    entries: dict[Path, set[str]] = {}
+    with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
+        known = {stage.addressing: stage for stage in repo.index.graph.nodes}
+    current = [s for s in stages if s not in graph.changed]
+    for address in stages:
+        inside = graph.upstream[address] & set(stages)
+        parcel["stages"].append((address, sorted(inside)))
+        wanted = {dep.fs_path for dep in known[address].deps}
+        for upstream in graph.upstream[address] - inside:
+            outs = known[upstream].outs
+            _add(root, parcel, [o for o in outs if any(_overlap(o.fs_path, path) for path in wanted)])
+            entries.setdefault(graph.pipelines[upstream], set()).add(known[upstream].name)
+    for pipeline, names in entries.items():
+        _add_lock(root, parcel, pipeline.with_name("dvc.lock"), names)
+    own = answer(root, graph.pipelines[stages[0]].parent)["texts"] if stages else {}
+    parcel["texts"] |= {path: text for path, text in own.items() if not path.endswith("failure.json")}
+    parcel["pull"] += dict.fromkeys([*current, *done])
+    above = {s for stage in stages for s in graph.upstream[stage]} - set(stages)
+    return parcel, sorted({*above, *current})
+
+
+def _overlap(one: str, other: str) -> bool:
+    return _within(one, other) or _within(other, one)
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith(outer + os.sep)
+
+
+def _add(root: Path, parcel: Parcel, outs: Iterable[Any]) -> None:
+    for out in outs:
+        path = str(Path(out.fs_path).relative_to(root))
+        if not out.use_cache:
+            parcel["texts"][path] = Path(out.fs_path).read_text()
+        elif path not in parcel["pull"]:
+            parcel["pull"].append(path)
+
+
+def _add_lock(root: Path, parcel: Parcel, lock: Path, names: set[str]) -> None:
+    content = yaml.safe_load((root / lock).read_text())
+    content["stages"] = {name: entry for name, entry in content["stages"].items() if name in names}
+    parcel["texts"][str(lock)] = yaml.safe_dump(content, sort_keys=False)
+
+
+def answer(
+    root: Path,
+    branch: Path,
+    *,
+    done: Iterable[str] = (),
+    failures: Mapping[str, str] | None = None,
+    final: bool = False,
+) -> Answer:
+    """What there is to hand back of a unit's folder."""
+    pipeline = yaml.safe_load((root / branch / "dvc.yaml").read_text())["stages"]
+    texts = {}
+    for seed, body in ((seed, stage["do"]) for stage in pipeline.values() for seed in stage["foreach"]):
+        for path in _kept(body, str(seed)):
+            if (root / path).is_file():
+                texts[path] = (root / path).read_text()
+        note = branch / str(seed) / "failure.json"
+        if (root / note).exists():
+            texts[str(note)] = (root / note).read_text()
+    if (root / branch / "dvc.lock").exists():
+        texts[str(branch / "dvc.lock")] = (root / branch / "dvc.lock").read_text()
+    return Answer(final=final, done=list(done), texts=texts, failures=dict(failures or {}))
+
+
+def _kept(stage: Mapping[str, Any], seed: str) -> list[str]:
+    """The outputs of a stage that DVC does not cache."""
+    outs = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
+    return [
+        path.replace("${item}", seed)
+        for out in outs
+        if isinstance(out, dict)
+        for path, options in out.items()
+        if options.get("cache") is False
+    ]
+
+
+def place(root: Path, branch: Path, found: Answer) -> None:
+    """Put a worker's files where they belong, dvc.lock last. Raises ParcelError for one that is not the unit's."""
+    texts = dict(found["texts"])
+    for path in texts:
+        if ".." in Path(path).parts or not Path(path).is_relative_to(branch):
+            raise ParcelError(
+                f"{branch}: a worker hands back '{path}', which is not of that folder; nothing was placed"
+            )
+    lock = texts.pop(str(branch / "dvc.lock"), None)
+    if lock is not None and not isinstance((yaml.safe_load(lock) or {}).get("stages"), dict):
+        raise ParcelError(f"{branch}: a worker's dvc.lock is not whole; nothing was placed")
+    for path, text in texts.items():
+        files.write_text(root / path, text)
+    if lock is not None:
+        files.write_text(root / branch / "dvc.lock", lock)

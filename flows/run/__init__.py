@@ -1,0 +1,1 @@
+"""One flow run: what was asked, the plan, resources, processes and progress."""

@@ -1,0 +1,60 @@
+"""What a request comes to: the graph as it is now, and the stages that are to be visited."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from flows.dvc import graph as graphs
+from flows.dvc import locks
+from flows.run import regenerate
+from flows.run.progress import console
+from flows.run.request import Request
+from flows.run.resources import Seats
+from paragone.project import environment
+
+BIN = Path(sys.executable).parent
+
+
+class Plan(NamedTuple):
+    """What a request comes to: the graph, the stages to visit and those to run though nothing changed."""
+
+    graph: graphs.Graph
+    visits: dict[str, set[str]]
+    forced: frozenset[str]
+
+
+def enter(root: Path) -> None:
+    """Let this process and its children find the project's stores and, with no environment activated, its commands."""
+    environment.prepare(root)
+    if str(BIN) not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+
+
+def make_plan(root: Path, request: Request) -> Plan:
+    """Regenerate what the graph is made from, read it, and see what is to be visited; the flow's lock is held."""
+    for sentence in locks.restore(root):
+        console.print(sentence, style="yellow")
+    regenerate.prepare(root, root / ".logs" / request.profile)
+    graph = graphs.read(root, request.profile, request.targets)
+    forced = frozenset(request.runs(graph)) if request.force else frozenset()
+    targets = request.targets(graph)
+    visits = graphs.plan(graph, targets, forced)
+    seats = Seats(request.slots, request.gpus)
+    for stage in visits:
+        seats.check(stage, graph.processes.get(stage, 1))
+    current = len(graphs.reach(targets, graph.upstream)) - len(visits)
+    where = f", {len(request.gpus)} on a GPU" if request.gpus else ""
+    console.print(
+        f"Profile {request.profile}: {len(visits)} stages to visit, {current} current, {request.slots} at once{where}."
+    )
+    return Plan(graph, visits, forced)
+
+
+def unfinished(root: Path, request: Request, plan: Plan) -> str:
+    """Let DVC look once more at the end, which the next start then need not; a sentence if something is not current."""
+    graph = graphs.look_again(root, request.profile, request.targets, plan.visits)
+    if not (left := sorted(graphs.plan(graph, request.targets(graph)))):
+        return ""
+    names = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+    return f"Changed while the flow ran, or always: {names}; start it again to bring them up to date."

@@ -1,0 +1,1 @@
+"""The command `paragone`, and the commands that are no DVC stage."""

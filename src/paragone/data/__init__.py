@@ -1,0 +1,1 @@
+"""Data sets: from upstream files to the one prepared format."""

@@ -1,0 +1,176 @@
+"""Draw images from a finished model: of a run's folder, of one that `paragone export` wrote, or of a weights file.
+
+It is also the loader that MLflow's python_function flavour names: `_load_pyfunc` and `FinishedModel.predict`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from paragone.engine import checkpoint, hardware, sampling
+from paragone.engine.sampling import Images
+from paragone.models.base import Model
+from paragone.project import files
+
+WEIGHTS = "model.safetensors"
+BATCH = 250  # where nothing says at which batch the run was sampled
+
+
+class ReuseError(ValueError):
+    """There is no finished model to draw from, or nowhere to put what was asked for."""
+
+
+class FinishedModel(NamedTuple):
+    """A trained generator, and how its run was sampled."""
+
+    network: Model
+    metadata: dict[str, Any]  # outcome, precision, seed, recipe
+    batch: int  # that of the run
+
+    @property
+    def classes(self) -> int:
+        """How many labels it takes; 0 for a model that takes none."""
+        return int(self.metadata["recipe"]["classes"]) if "label" in self.network.needs else 0
+
+    def sample(
+        self, n: int, seed: int = 0, labels: Sequence[int] | None = None, batch: int = 0, progress: bool = False
+    ) -> Images:
+        """n images, uint8 (n,H,W,C). The same n, seed, labels and batch (0: the run's) give the same bits.
+
+        labels: one an image, for a model that takes them; by default the classes in turn. Raises ReuseError.
+        """
+        if n < 1 or seed < 0 or batch < 0:
+            raise ReuseError(f"n is {n}, seed {seed}, batch {batch}; n must be at least 1, the others not negative")
+        images, _ = sampling.sample(
+            self.network,
+            n,
+            seed=seed,
+            batch=min(batch or self.batch, n),
+            device=hardware.device(),
+            precision=self.metadata["precision"],
+            cond=self.labels(n, labels),
+            progress=progress,
+        )
+        return images
+
+    def labels(self, n: int, given: Sequence[int] | None = None) -> torch.Tensor | None:
+        """The labels (n,) int64 that n images are drawn with, None for a model that takes none. Raises ReuseError."""
+        if not self.classes:
+            if given is not None:
+                raise ReuseError(f"{self.network.title} takes no labels; leave them out")
+            return None
+        chosen = torch.arange(n) % self.classes if given is None else torch.tensor(list(given), dtype=torch.int64)
+        if len(chosen) != n:
+            raise ReuseError(f"{len(chosen)} labels for {n} images; give {n}, each from 0 to {self.classes - 1}")
+        if unknown := [label for label in chosen.tolist() if not 0 <= label < self.classes]:
+            title, last = self.network.title, self.classes - 1
+            raise ReuseError(f"there is no class {unknown[0]}; {title} was trained on the classes 0 to {last}")
+        return chosen
+
+    def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Images:
+        """MLflow's way in: a table with a column `n` (images, summed over rows) or, for a model that takes labels,
+        `label` (one image a row); params: `seed`. Images uint8 (n,H,W,C)."""
+        table = pd.DataFrame(model_input)
+        seed = int((params or {}).get("seed", 0))
+        if self.classes and "label" in table:
+            return self.sample(len(table), seed, [int(label) for label in table["label"]])
+        if "n" not in table:
+            raise ReuseError(f"the input has the columns {list(table)}; give 'n'{' or labels' * bool(self.classes)}")
+        return self.sample(int(table["n"].sum()), seed)
+
+
+def load(path: Path | str) -> FinishedModel:
+    """The model of a run's folder, of an exported folder, or of a .safetensors file.
+
+    Raises ReuseError for a run that is missing, failed, diverged or not trained yet, checkpoint.CheckpointError for a
+    file that is not whole.
+    """
+    path = Path(path)
+    folder = path.parent if path.suffix == ".safetensors" else path
+    weights = path if path.suffix == ".safetensors" else path / WEIGHTS
+    _check_present(folder, weights)
+    network, metadata = checkpoint.load_model(weights)
+    if metadata["outcome"] != "finished":
+        raise ReuseError(f"{folder}: its training diverged ({metadata['reason']}); choose a run that finished")
+    return FinishedModel(network, metadata, _batch(folder))
+
+
+def _check_present(folder: Path, weights: Path) -> None:
+    if not folder.is_dir():
+        raise ReuseError(f"{folder}: no such run; give a folder like runs/quick/mnist-5k/dcgan/0")
+    if (note := folder / "failure.json").exists():
+        failure = files.read_json(note)
+        raise ReuseError(f"{folder}: its stage {failure['stage']} failed ({failure['reason']}); run it again")
+    if not weights.exists():
+        raise ReuseError(
+            f"{folder}: holds no {weights.name}, so it is not trained yet; run it (make demo), or dvc pull"
+        )
+
+
+def _batch(folder: Path) -> int:
+    for name in ("sampling.json", "config.json"):
+        if (folder / name).exists():
+            return int(files.read_json(folder / name)["batch"]) or BATCH
+    return BATCH
+
+
+def draw(run: Path, n: int, seed: int, labels: Sequence[int] | None, folder: Path) -> None:
+    """Write n images of a run into a new folder: 00000.png and so on, wall.png, and labels.csv where it takes labels.
+
+    Raises ReuseError.
+    """
+    model = load(run)
+    check_free(folder)
+    cond = model.labels(n, labels)
+    images = model.sample(n, seed, labels, progress=True)
+    names = [f"{i:0{max(5, len(str(n - 1)))}}.png" for i in range(n)]
+    with new_folder(folder) as partial:
+        for name, image in zip(names, images, strict=True):
+            sampling.wall(image[np.newaxis], columns=1).save(partial / name)
+        if cond is not None:
+            pd.DataFrame({"file": names, "label": cond.numpy()}).to_csv(partial / "labels.csv", index=False)
+        sampling.wall(images).save(partial / "wall.png")
+    print(f"{n} images of {run} with seed {seed}: {folder}")
+
+
+def parse_labels(text: str) -> list[int] | None:
+    """Class numbers from text like 3,3,7; None for no text. Raises ReuseError."""
+    try:
+        return [int(part) for part in text.split(",")] if text else None
+    except ValueError:
+        raise ReuseError(f"labels '{text}': not class numbers; write them as 3,3,7") from None
+
+
+def folder_name(run: str, seed: int) -> Path:
+    """Where the images of a run are written unless a folder is named."""
+    return Path("drawn") / f"{'-'.join(Path(run).resolve().parts[-4:])}-seed{seed}"
+
+
+def check_free(folder: Path) -> None:
+    """Raises ReuseError unless `folder` can be written to without touching anything that is there."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ReuseError(f"{folder}: is there already and not an empty folder; choose another, or remove it")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder`, which takes its place once whole; a failure leaves neither."""
+    check_free(folder)
+    partial = folder.with_name(f".tmp-{os.getpid()}-{folder.name}")
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _load_pyfunc(path: str) -> FinishedModel:
+    return load(Path(path))

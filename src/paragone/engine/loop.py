@@ -1,0 +1,313 @@
+"""fit(): the only training loop. It knows no model; the generator contract of `models.base` tells it what to do."""
+
+import copy
+import json
+import math
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from paragone.data.base import ImageSet
+from paragone.engine import checkpoint, distributed, hardware
+from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.models.base import Batch, Model, Plan, Update
+
+ROWS = 200  # rows of the training curve, whatever the budget
+CHECKPOINT_SHARE = 0.02  # of the time, at most, goes into checkpoints
+CHECKPOINT_SECONDS = 2.0  # between two of them, at least
+
+
+class Outcome(NamedTuple):
+    """How a training ended, and the finished model (the averaged weights where the plan averages)."""
+
+    outcome: Literal["finished", "diverged"]
+    reason: str | None
+    model: Model
+    steps: int
+    seconds: float  # of training by `hardware.seconds`, over all resumptions, without set-up and checkpoints
+    precision: str
+    curve: list[dict[str, float]]  # rows: kimg, loss/<optimiser>, grad/<optimiser>, the model's own logs
+
+
+class Order:
+    """The order of the data: epoch e is the permutation seeded from (seed, e); an incomplete last batch is dropped."""
+
+    def __init__(self, n: int, batch: int, seed: int, stream: Stream = Stream.ORDER) -> None:
+        if n < batch:
+            raise ValueError(f"the training set has {n} images, fewer than one batch of {batch}; lower plan.batch")
+        self.n, self.batch, self.seed, self.stream = n, batch, seed, stream
+        self.epoch, self.permutation = -1, torch.empty(0, dtype=torch.int64)
+
+    def __call__(self, step: int) -> Tensor:
+        """The indices of the (global) batch of a step."""
+        epoch, i = divmod(step, self.n // self.batch)
+        if epoch != self.epoch:
+            self.permutation = torch.randperm(self.n, generator=generator(self.seed, self.stream, epoch))
+            self.epoch = epoch
+        return self.permutation[i * self.batch : (i + 1) * self.batch]
+
+
+def draw(
+    data: ImageSet, index: Tensor, needs: frozenset[str], device: torch.device, source_index: Tensor | None = None
+) -> Batch:
+    """The batch of these images: `image` (B,C,H,W) in [-1,1] as a channels-last view; if needed `label` (B,), and
+    `source`, like `image`: those of the same index, or of source_index in an unpaired set."""
+    batch = {"image": _scaled(data.images, index, device)}
+    if "label" in needs:
+        if data.labels is None:
+            raise ValueError("the model needs labels and the data set has none; choose a data set with labels")
+        batch["label"] = data.labels[index.to(data.labels.device)].to(device)
+    if "source" in needs:
+        if data.sources is None:
+            raise ValueError("the model needs source images and the data set has none; choose a set of pairs")
+        batch["source"] = _scaled(data.sources, index if source_index is None else source_index, device)
+    return batch
+
+
+def _scaled(images: Tensor, index: Tensor, device: torch.device) -> Tensor:
+    pixels = images[index.to(images.device)].to(device)  # (B,H,W,C) uint8
+    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def fit(
+    model: Model,
+    data: ImageSet,
+    plan: Plan,
+    *,
+    seed: int,
+    folder: Path,
+    device: torch.device | None = None,
+    progress: bool = True,
+    stop: Callable[[int], bool] = lambda step: False,
+) -> Outcome:
+    """Train `model` on `data` for plan.kimg thousand images, or go on from the checkpoint in `folder`.
+
+    A run killed at any moment and started again ends with the bits of an uninterrupted one. `folder` must belong to
+    this (code, config, plan, data, seed) alone; it holds the checkpoint and `log.jsonl`, the curve so far.
+    Loss that is not finite ends the training with the outcome "diverged".
+    Under torchrun the batch is the global one. `stop(step)` ends the training early (after a checkpoint).
+    """
+    loop = _Loop(model, data, plan, seed, folder, device or hardware.device())
+    if not loop.optimizers:
+        return Outcome("finished", None, model, 0, 0.0, loop.precision, [])
+    loop.resume()
+    with _bar(loop, progress and loop.world.rank == 0) as bar:
+        due = time.monotonic() + CHECKPOINT_SECONDS
+        while loop.step < plan.steps and loop.reason is None:
+            row = loop.advance()
+            bar.update(plan.batch)
+            if row is None:
+                continue
+            bar.set_postfix(
+                {k.removeprefix("loss/"): f"{v:.3g}" for k, v in row.items() if k.startswith("loss/")}, refresh=False
+            )
+            stopping = stop(loop.step)
+            if stopping or time.monotonic() > due:
+                due = loop.save() + time.monotonic()
+            if stopping:
+                break
+    finished = loop.ema if loop.ema is not None else model
+    outcome: Literal["finished", "diverged"] = "finished" if loop.reason is None else "diverged"
+    return Outcome(outcome, loop.reason, finished.eval(), loop.step, loop.seconds, loop.precision, loop.curve)
+
+
+class _Loop:
+    """The state of one training: what a checkpoint holds, and how it takes one step."""
+
+    def __init__(self, model: Model, data: ImageSet, plan: Plan, seed: int, folder: Path, device: torch.device) -> None:
+        self.world = distributed.join()
+        self.share = self.world.share(plan.batch)
+        self.model, self.plan, self.seed, self.folder, self.device = model, plan, seed, folder, device
+        self.precision = _precision(plan, device)
+        model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.data = _resident(data, device)
+        self.order = Order(len(data.images), plan.batch, seed)
+        self.source_order = None  # that of the images
+        if data.sources is not None and not data.paired:
+            self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)
+        self.optimizers = model.optimizers()
+        self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}
+        self.ema = copy.deepcopy(model).eval().requires_grad_(False) if plan.ema_kimg else None
+        if plan.compile:
+            for name, child in model.named_children():
+                if name != "frozen":
+                    child.compile()
+        self.step, self.seconds, self.reason = 0, 0.0, None  # type: tuple[int, float, str | None]
+        self.curve: list[dict[str, float]] = []
+        self.sums: dict[str, list[Tensor]] = defaultdict(list)
+        self.every = max(1, plan.steps // ROWS)
+
+    def advance(self) -> dict[str, float] | None:
+        """One step; the curve's new row if one is due."""
+        started = hardware.seconds(self.device)
+        self._scale_learning_rates()
+        seed_all(self.seed, Stream.STEP, self.step)
+        sources = self.source_order(self.step)[self.share] if self.source_order else None
+        batch = draw(self.data, self.order(self.step)[self.share], self.model.needs, self.device, sources)
+        updates = self.model.train().losses(batch, self.step)
+        while (update := self._next(updates)) is not None:
+            self._apply(update)
+        self.step += 1
+        if self.ema is not None:
+            self._average(self.ema)
+        row = self._row() if self.step % self.every == 0 or self.step == self.plan.steps else None
+        self.seconds += hardware.seconds(self.device) - started
+        return row
+
+    def _next(self, updates: Iterator[Update]) -> Update | None:
+        # one autocast region an update: a weight cast inside it is stale once that weight was stepped
+        noise = distributed.GlobalNoise(self.world, self.plan.batch) if self.world.size > 1 else nullcontext()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"), noise:
+            return next(updates, None)
+
+    def _apply(self, update: Update) -> None:
+        optimizer = self.optimizers[update.optimizer]
+        params = [p for group in optimizer.param_groups for p in group["params"]]
+        optimizer.zero_grad()
+        update.loss.backward(inputs=params)  # nothing leaks into the other networks
+        distributed.average_gradients(params, self.world)
+        grads = [p.grad for p in params if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(grads)
+        if self.plan.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(params, self.plan.clip_norm, norm)
+        optimizer.step()
+        name = update.optimizer
+        for key, value in {f"loss/{name}": update.loss, f"grad/{name}": norm, **update.logs}.items():
+            self.sums[key].append(value.detach().float())
+
+    def _scale_learning_rates(self) -> None:
+        scale = learning_rate_scale(self.plan, self.step * self.plan.batch / 1000)
+        for name, optimizer in self.optimizers.items():
+            for group, lr in zip(optimizer.param_groups, self.lr[name], strict=True):
+                group["lr"] = lr * scale
+
+    @torch.no_grad()
+    def _average(self, ema: Model) -> None:
+        decay = ema_decay(self.plan, self.step * self.plan.batch / 1000)
+        pairs = [(a, b) for (k, a), b in zip(ema.named_parameters(), self.model.parameters(), strict=True) if _own(k)]
+        torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - decay)
+        for (key, a), b in zip(ema.named_buffers(), self.model.buffers(), strict=True):
+            if _own(key):
+                a.copy_(b)
+
+    def _row(self) -> dict[str, float]:
+        row = {"kimg": self.step * self.plan.batch / 1000}
+        for key, values in self.sums.items():
+            row[key] = distributed.average(torch.stack(values).mean(), self.world).item()
+        self.sums.clear()
+        bad = next((k for k, v in row.items() if not math.isfinite(v)), None)
+        if bad is not None:
+            self.reason = f"{bad} became {row[bad]} by {row['kimg']:.4g} kimg (step {self.step} of {self.plan.steps})"
+        self.curve.append(row)
+        if self.world.rank == 0:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / "log.jsonl").open("a") as file:
+                file.write(json.dumps(row, sort_keys=True) + "\n")
+        return row
+
+    def save(self) -> float:
+        """Write the checkpoint; the seconds until the next. Only ever at a row of the curve, so that none is lost."""
+        if self.world.rank:
+            return CHECKPOINT_SECONDS
+        started = time.monotonic()
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        if self.ema is not None:
+            tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            tensors |= _optimizer_tensors(name, optimizer)
+        meta = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
+        checkpoint.save(self.folder / "state.safetensors", tensors, meta)
+        return max(CHECKPOINT_SECONDS, (time.monotonic() - started) / CHECKPOINT_SHARE)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        path = self.folder / "state.safetensors"
+        if path.exists():
+            tensors, meta = checkpoint.load(path)
+            self.model.load_state_dict(_under("model.", tensors))
+            if self.ema is not None:
+                self.ema.load_state_dict(_under("ema.", tensors))
+            for name, optimizer in self.optimizers.items():
+                _load_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
+            self.step, self.seconds, self.curve = meta["step"], meta["seconds"], meta["curve"]
+            self.reason = meta["reason"]
+        if self.world.rank == 0:  # rows after the checkpoint will be written again
+            self.folder.mkdir(parents=True, exist_ok=True)
+            rows = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.curve)
+            (self.folder / "log.jsonl").write_text(rows)
+
+
+def learning_rate_scale(plan: Plan, kimg: float) -> float:
+    """The factor on every learning rate after `kimg` thousand images: linear warm-up, then the plan's decay to 0."""
+    warm = min(1.0, (kimg + plan.batch / 1000) / plan.warmup_kimg) if plan.warmup_kimg else 1.0
+    done = min(1.0, kimg / plan.kimg) if plan.kimg else 0.0
+    return warm * {"none": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[plan.decay]
+
+
+def ema_decay(plan: Plan, kimg: float) -> float:
+    """The EMA's decay for one step: half-life plan.ema_kimg, shorter while few images were seen (StyleGAN2-ADA's
+    ramp-up: at most 5 % of the images so far), so that early weights do not linger."""
+    half_life = min(plan.ema_kimg, 0.05 * kimg)
+    return 0.5 ** (plan.batch / 1000 / max(half_life, 1e-8))
+
+
+def _own(key: str) -> bool:
+    return not key.startswith("frozen.")
+
+
+def _precision(plan: Plan, device: torch.device) -> str:
+    return plan.precision if plan.precision != "auto" else "bf16" if hardware.has_bf16(device) else "fp32"
+
+
+def _resident(data: ImageSet, device: torch.device) -> ImageSet:
+    """The set on the device where it fits in half of its free memory; on a CPU, as it is."""
+    size = data.images.nbytes + (0 if data.sources is None else data.sources.nbytes)
+    if device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 2:
+        sources = None if data.sources is None else data.sources.to(device)
+        return data._replace(images=data.images.to(device), sources=sources)
+    return data
+
+
+def _bar(loop: _Loop, shown: bool) -> "tqdm[Any]":
+    live = sys.stderr.isatty()
+    return tqdm(
+        total=loop.plan.steps * loop.plan.batch,
+        initial=loop.step * loop.plan.batch,
+        unit=" images",
+        unit_scale=True,
+        desc=type(loop.model).__name__,
+        disable=not shown,
+        mininterval=0.2 if live else 10,
+        dynamic_ncols=live,
+    )
+
+
+def _optimizer_tensors(name: str, optimizer: Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as named tensors; hyper-parameters are not state (they follow from the plan)."""
+    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
+    return {f"optimizer.{name}.{i}.{k}": torch.as_tensor(v) for i, s in state.items() for k, v in s.items()}
+
+
+def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
+    for key, value in tensors.items():
+        index, _, field = key.partition(".")
+        like = params[int(index)]
+        if value.shape == like.shape:  # fused optimisers walk memory: state must be laid out as its parameter is
+            value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
+        state[int(index)][field] = value
+    optimizer.load_state_dict({"state": dict(state), "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

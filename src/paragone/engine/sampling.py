@@ -1,0 +1,150 @@
+"""Draw samples from a finished model, with the classes of the data where it takes them; show them, and time it."""
+
+import statistics
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from paragone.data.base import ImageSet
+from paragone.engine import hardware
+from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.models.base import Model
+
+Images = npt.NDArray[np.uint8]  # (n,H,W,C)
+CLASS_ROWS = 20  # of a wall with a class a row, at most
+
+
+class Speed(NamedTuple):
+    """How fast a model samples on one device."""
+
+    images_per_second: float  # at the batch of the run, median over its full batches
+    latency_ms: float  # of one image, median
+    latency_runs: int
+
+
+def sample(
+    model: Model,
+    n: int,
+    *,
+    seed: int,
+    batch: int,
+    device: torch.device,
+    precision: str = "fp32",
+    cond: Tensor | None = None,
+    progress: bool = True,
+) -> tuple[Images, list[float]]:
+    """n samples as uint8 (n,H,W,C), and the seconds of each batch. Batch i follows from (seed, i) alone.
+
+    cond: labels (n,) or source images (n,C,H,W) in [-1,1], for models that take them. Raises ValueError for others.
+    """
+    if cond is not None and not model.needs & {"label", "source"}:
+        raise ValueError(f"{model.title} takes no labels; sample a model that was trained with them")
+    model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images, seconds = [], []
+    starts = range(0, n, batch)
+    for i, start in enumerate(tqdm(starts, desc="sampling", unit=" batches", disable=not progress, mininterval=1)):
+        size = min(batch, n - start)
+        part = None if cond is None else cond[start : start + size].to(device)
+        pixels, took = _draw(model, size, part, seed, i, device, precision)
+        images.append(pixels)
+        seconds.append(took)
+    return np.concatenate(images), seconds
+
+
+def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
+    """The labels (n,) int64 that a run samples, None for a model that takes none: the training split's shares of n,
+    each rounded down and what is left given to the largest remainders, in an order that follows from the seed.
+
+    Raises ValueError if the set has no labels.
+    """
+    if "label" not in model.needs:
+        return None
+    if train.labels is None:
+        raise ValueError(f"{model.title} samples by label and the data set has none; choose a data set with labels")
+    real = torch.bincount(train.labels, minlength=train.spec.classes)  # (K,)
+    count, remainder = real * n // len(train.labels), real * n % len(train.labels)
+    count[remainder.argsort(descending=True, stable=True)[: n - int(count.sum())]] += 1
+    order = torch.randperm(n, generator=generator(seed, Stream.LABEL))
+    return torch.arange(train.spec.classes).repeat_interleave(count)[order]
+
+
+def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:
+    """The source images (n,C,H,W) in [-1,1] that a run translates, None for a model that takes none: those of the test
+    split in order, from the first again where there are fewer.
+
+    Raises ValueError if the set has none.
+    """
+    if "source" not in model.needs:
+        return None
+    if test.sources is None:
+        raise ValueError(f"{model.title} translates images and the data set has no sources; choose a set of pairs")
+    chosen = test.sources[torch.arange(n) % len(test.sources)]  # (n,H,W,C) uint8
+    return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _draw(
+    model: Model, n: int, cond: Tensor | None, seed: int, counter: int, device: torch.device, precision: str
+) -> tuple[Images, float]:
+    seed_all(seed, Stream.SAMPLE, counter)
+    hardware.synchronize(device)
+    started = hardware.seconds(device)
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        x = model.sample(n, cond)
+    pixels = quantise(x)  # on the device, so that what is timed ends with the images in memory
+    return pixels, hardware.seconds(device) - started
+
+
+def quantise(x: Tensor) -> Images:
+    """Images (n,C,H,W) in [-1,1] to uint8 (n,H,W,C), rounded to the nearest level and clipped."""
+    levels = x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def speed(
+    model: Model,
+    seconds: list[float],
+    sizes: list[int],
+    *,
+    device: torch.device,
+    precision: str,
+    cond: Tensor | None = None,
+) -> Speed:
+    """Throughput from the timed batches (the first is left out as warm-up where there are others), and the latency of
+    one image: the median of up to twenty draws within about five seconds."""
+    full = [(s, t) for s, t in zip(sizes, seconds, strict=True) if s == max(sizes)]
+    rates = [s / t for s, t in (full[1:] or full)]
+    times: list[float] = []
+    while len(times) < 20 and (len(times) < 2 or sum(times) < 5):
+        times.append(
+            _draw(model, 1, None if cond is None else cond[:1].to(device), 0, len(times), device, precision)[1]
+        )
+    timed = times[1:]
+    return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
+
+
+def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
+    """The first images as one picture, row by row, a pixel of white between them."""
+    images = images[: columns * rows]
+    _, h, w, c = images.shape
+    rows = -(-len(images) // columns)
+    canvas = np.full((rows * (h + 1) - 1, columns * (w + 1) - 1, c), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = divmod(i, columns)
+        canvas[y * (h + 1) : y * (h + 1) + h, x * (w + 1) : x * (w + 1) + w] = image
+    return Image.fromarray(canvas.squeeze(-1) if c == 1 else canvas)
+
+
+def class_wall(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
+    """The first samples of each class, a row a class in their order (the first `CLASS_ROWS`); white where there are
+    fewer than `columns`."""
+    rows = min(classes, CLASS_ROWS)
+    shown = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)
+    for row, label in zip(shown, range(rows), strict=True):
+        own = images[(labels == label).numpy()][:columns]
+        row[: len(own)] = own
+    return wall(shown.reshape(-1, *images.shape[1:]), columns, rows)

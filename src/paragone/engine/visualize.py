@@ -1,0 +1,124 @@
+"""Pictures of what a model can do besides sampling: reconstruct, and walk through its latents.
+
+A model shows what its optional abilities allow (see `paragone.models.base`). Every draw follows from the seed.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from paragone.data.base import ImageSet
+from paragone.engine.sampling import Images, quantise, wall
+from paragone.engine.seeding import Stream, seed_all
+from paragone.models.base import Model
+
+COLUMNS = 10  # of every picture; steps of a walk
+PAIRS = 40  # test images shown with their reconstructions
+WALKS = 6  # interpolations
+ROWS = 10  # latents traversed, at most
+DRAWS = 1000  # of the prior, to learn its quantiles
+BASES = 4  # draws of the prior on which the effect of a latent is measured
+BATCH = 100  # decoded at a time
+
+
+def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> dict[str, Image.Image]:
+    """What the model can show, by name:
+
+    pairs           the first test images, each above its reconstruction
+    interpolation   a row a pair of draws from the prior, and the way from one to the other (see `interpolate`)
+    traversal       a row a latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
+                    quantile of the prior, those that say or change most first; or the rows that the model chooses
+
+    Models that take labels reconstruct with the image's, walk in the class of the row's number, and traverse in the
+    first class.
+    """
+    able: Any = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    shown = {}
+    with torch.inference_mode():
+        if hasattr(able, "reconstruct"):
+            shown["pairs"] = _pairs(able, test, seed, device)
+        if hasattr(able, "latents"):
+            shown["interpolation"] = _interpolation(able, test.spec.classes, seed)
+            if able.latents(1).ndim == 2:  # of a latent image, no one pixel has a meaning
+                shown["traversal"] = _traversal(able, test, seed, device)
+    return shown
+
+
+def interpolate(a: Tensor, b: Tensor, steps: int, prior: str) -> Tensor:
+    """The way from latent a (z,...) to b in equal steps, both ends included: (steps,z,...).
+
+    Where the prior is "normal", along a great circle, unless the two are parallel: a straight line would leave the
+    shell on which nearly all of the prior lies (White 2016, https://arxiv.org/abs/1609.04468, section 2.1). Otherwise
+    straight.
+    """
+    t = torch.linspace(0, 1, steps, device=a.device).view(-1, *[1] * a.ndim)
+    angle = torch.arccos((a.flatten() @ b.flatten() / (a.norm() * b.norm())).clamp(-1, 1))
+    if prior != "normal" or angle.sin() < 1e-3:
+        return torch.lerp(a, b, t)
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / angle.sin()
+
+
+def traverse(z: Tensor, latents: Tensor, low: Tensor, high: Tensor, steps: int) -> Tensor:
+    """A row for each index of `latents` (k,): z (z_dim,) with that latent going from low to high: (k,steps,z_dim)."""
+    rows = z.expand(len(latents), steps, -1).clone()
+    t = torch.linspace(0, 1, steps, device=z.device)
+    for row, j in zip(rows, latents.tolist(), strict=True):
+        row[:, j] = torch.lerp(low[j], high[j], t)
+    return rows
+
+
+def _pairs(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image.Image:
+    images = test.images[:PAIRS]
+    seed_all(seed, Stream.PICTURE, 0)
+    made = torch.from_numpy(quantise(model.reconstruct(*_given(model, test, len(images), device))))
+    rows = [half for pair in zip(images.split(COLUMNS), made.split(COLUMNS), strict=True) for half in pair]
+    return wall(torch.cat(rows).numpy(), COLUMNS, len(rows))
+
+
+def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
+    seed_all(seed, Stream.PICTURE, 1)
+    ends = model.latents(2 * WALKS)
+    walks = ends.view(WALKS, 2, *ends.shape[1:])
+    z = torch.cat([interpolate(a, b, COLUMNS, model.latent_prior) for a, b in walks])
+    return wall(_decode(model, z, torch.arange(WALKS).repeat_interleave(COLUMNS) % max(1, classes)), COLUMNS, WALKS)
+
+
+def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image.Image:
+    seed_all(seed, Stream.PICTURE, 2)
+    draws = model.latents(DRAWS)
+    if hasattr(model, "traversals"):
+        rows = model.traversals(draws[0], COLUMNS)
+    else:
+        low, high = draws.quantile(0.01, 0), draws.quantile(0.99, 0)
+        if hasattr(model, "rate"):
+            weight = model.rate(*_given(model, test, BATCH, device)).mean(0)
+        else:
+            weight = _effect(model, draws[:BASES], low, high)
+        rows = traverse(draws[0], weight.argsort(descending=True)[:ROWS], low, high, COLUMNS)
+    return wall(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
+
+
+def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """How much an image changes from one end of each latent to the other, the mean over some draws: (z_dim,)."""
+    change = torch.zeros(bases.shape[1])
+    for z in bases:
+        ends = _decode(model, traverse(z, torch.arange(len(z)), low, high, 2).flatten(0, 1))
+        pairs = torch.from_numpy(ends).float().view(len(z), 2, -1)
+        change += (pairs[:, 1] - pairs[:, 0]).square().mean(1)
+    return change
+
+
+def _given(model: Any, test: ImageSet, n: int, device: torch.device) -> list[Tensor]:
+    """The first n test images (n,C,H,W) in [-1,1] and, for a model that takes them, their labels."""
+    x = test.images[:n].to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return [x, test.labels[:n].to(device)] if "label" in model.needs and test.labels is not None else [x]
+
+
+def _decode(model: Any, z: Tensor, labels: Tensor | None = None) -> Images:
+    """The images of latents (n,...), where the model takes labels in these classes (n,) or the first."""
+    labels = torch.zeros(len(z), dtype=torch.int64) if labels is None else labels
+    conditions = [labels.to(z.device).split(BATCH)] if "label" in model.needs else []
+    return np.concatenate([quantise(model.decode(*part)) for part in zip(z.split(BATCH), *conditions, strict=True)])

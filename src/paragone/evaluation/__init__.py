@@ -1,0 +1,1 @@
+"""The protocol of a measurement, its statistics, metrics, feature spaces and studies."""

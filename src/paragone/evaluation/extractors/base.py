@@ -1,0 +1,92 @@
+"""The contract of a feature space: uint8 images in, float32 features out, under a name and a hash.
+
+A file in this package is one space. It defines one `Extractor` subclass and
+
+    load(root: Path, dataset: str) -> Extractor
+
+which finds the weights (raising ValueError that says what to do where they are missing or wrong). Adding a file adds
+the space to what a profile's `spaces` may name.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from paragone.project import files
+
+CPU_BATCH, GPU_BATCH = 32, 256  # on a CPU 32 is fastest (what a layer reads stays in the cache)
+
+
+class Features(NamedTuple):
+    """What an extractor makes of N images, on the CPU."""
+
+    values: Tensor  # (N,D) float32
+    logits: Tensor | None  # (N,K) float32, where the network is a classifier whose classes mean something here
+
+
+class Extractor(nn.Module):
+    """A fixed network with a fixed preprocessing. Always float32: bf16 features differ by several per cent.
+
+    Subclasses set the attributes below and define `forward`.
+    """
+
+    name: str  # of the space, in files and tables: "lite0-64"
+    distance: str  # what tables call the Frechet distance in this space; "FID" is the Inception network's alone
+    preprocessing: str  # what happens to the pixels, in one sentence
+    weights: str  # SHA-256 of the weights file
+    dim: int  # D
+    version: ClassVar[int]  # raise it whenever `forward` computes something else
+    confusion: Tensor | None = None  # (K,K) mean probabilities a true class, on held-out real images of this data set
+
+    @property
+    def hash(self) -> str:
+        """Names everything a feature depends on: weights, preprocessing and the version of the code."""
+        text = "|".join((self.name, self.weights, self.preprocessing, str(self.version)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (B,D) and logits (B,K) of images (B,C,H,W), float32 in [0,255], channels-last."""
+        raise NotImplementedError
+
+    def extract(self, images: Tensor, device: torch.device, batch: int = 0) -> Features:
+        """Features and logits of uint8 images (N,H,W,C); batch 0: what suits the device."""
+        batch = batch or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
+        self.to(device)
+        values, logits = [], []
+        # TF32, on by default in cuDNN, keeps 10 bits of 23
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+            for part in images.split(batch):
+                x = part.to(device).permute(0, 3, 1, 2).float()  # a view of NHWC: channels-last
+                f, z = self(x)
+                values.append(f.cpu())
+                logits.append(None if z is None else z.cpu())
+        known = [z for z in logits if z is not None]
+        return Features(torch.cat(values), torch.cat(known) if known else None)
+
+
+def fold(weights: Mapping[str, Tensor], conv: str, norm: str, eps: float) -> tuple[Tensor, Tensor]:
+    """The weight and bias of a convolution with the batch norm after it folded in (in float64, then float32)."""
+    get = {k: weights[f"{norm}.{k}"].double() for k in ("weight", "bias", "running_mean", "running_var")}
+    scale = get["weight"] / (get["running_var"] + eps).sqrt()
+    weight = weights[f"{conv}.weight"].double() * scale[:, None, None, None]
+    return weight.float(), (get["bias"] - get["running_mean"] * scale).float()
+
+
+def read_weights(path: Path, sha256: str, remedy: str) -> dict[str, Tensor]:
+    """The state dict in a weights file of known content. Raises ValueError if it is missing or another file."""
+    if not path.is_file():
+        raise ValueError(f"{path}: weights file not found; {remedy}")
+    found = files.sha256(path)
+    if found != sha256:
+        raise ValueError(f"{path}: not the expected weights file (SHA-256 is {found}, not {sha256}); {remedy}")
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def as_rgb(x: Tensor) -> Tensor:
+    """Grey images (B,1,H,W) with their channel repeated; RGB as it is."""
+    return x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x

@@ -1,0 +1,75 @@
+"""Images that are known by the factors they were drawn from, and the latents that a model gives them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from paragone.data.base import ATTRIBUTE
+from paragone.evaluation.metrics.rate import ACTIVE
+from paragone.models.base import Model
+
+BATCH = 250  # images that go through a network at a time
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class Factors(NamedTuple):
+    """What the images of a data set were drawn from, in the manifest's order: the splits one after the other."""
+
+    names: list[str]
+    values: Ints  # (N,K)
+    levels: Ints  # (N,K): the values, or the intervals that they fall into, numbered from 0
+    categorical: Flags  # (K,): factors whose values have no order
+    test: Flags  # (N,): images of the test split
+
+
+class Latents(NamedTuple):
+    """What a model makes of images."""
+
+    codes: Floats  # (N,J)
+    active: Flags  # (J,): latents that tell something of an image (metrics.rate)
+
+
+def read(prepared: Path, categorical: tuple[str, ...], levels: int) -> Factors:
+    """The attributes of a prepared set that vary; ordered ones with more values are cut into `levels` intervals.
+
+    Raises ValueError for a set that has none, or lacks one of those named as categorical.
+    """
+    table = pd.read_parquet(prepared / "manifest.parquet")
+    columns = [str(c) for c in table if str(c).startswith(ATTRIBUTE) and table[c].nunique() > 1]
+    names = [c.removeprefix(ATTRIBUTE) for c in columns]
+    if not names:
+        raise ValueError(f"{prepared}: its images are not known by factors; take a set that is drawn, such as shapes")
+    if unknown := sorted(set(categorical) - set(names)):
+        known = ", ".join(names)
+        raise ValueError(f"{prepared}: no factor '{unknown[0]}' (categorical) varies in it; those that do: {known}")
+    values = table[columns].to_numpy(np.int64, copy=True)
+    named = np.array([name in categorical for name in names])
+    cut = [v - v.min() if c else _cut(v, levels) for v, c in zip(values.T, named, strict=True)]
+    return Factors(names, values, np.stack(cut, 1), named, (table["split"] == "test").to_numpy(copy=True))
+
+
+def _cut(values: Ints, levels: int) -> Ints:
+    low, high = values.min(), values.max() + 1
+    return values - low if high - low <= levels else (values - low) * levels // (high - low)
+
+
+def encode(model: Model, images: Tensor, device: torch.device, who: str) -> Latents:
+    """The latents of images (N,H,W,C) uint8. Raises ValueError for a model that has none with a posterior."""
+    to_code, to_rate = (getattr(model, name, None) for name in ("encode", "rate"))
+    if to_code is None or to_rate is None:
+        raise ValueError(f"{who} has no latents with a posterior; name rows of variational autoencoders")
+    model.to(device)
+    codes, rates = [], []
+    with torch.no_grad():
+        for part in images.split(BATCH):
+            x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
+            codes.append(to_code(x).double().cpu())
+            rates.append(to_rate(x).double().cpu())
+    return Latents(torch.cat(codes).numpy(), (torch.cat(rates).mean(0) > ACTIVE).numpy())

@@ -1,0 +1,290 @@
+"""Measure images against a reference: the real training split of a data set, in every feature space of a profile.
+
+A `Reference` is built once a profile and data set. `evaluate` measures n images, fake or real, and `abilities` what
+else a model can do. Together they make metrics.json (and floor.json, where real test images stand in for samples):
+
+    outcome, reason             "finished" and null; a run that diverged has "diverged", its reason, n 0 and no figures
+    n, n_real, reference_split  images measured, reference images, and their split ("train")
+    spaces.<space>              hash, distance (what tables call fd: "FD-clf", "FD-Lite0", "FID"), n, n_real (for fd),
+                                n_subset (real images for the others), fd, kid, precision, recall, density, coverage;
+                                fd_se and kid_se, standard errors over samples, the reference held fixed; is (mean, std,
+                                splits, n) in the Inception space
+    is                          mean, std, splits, n, space: from the data set's classifier, if its space is present
+    modes                       shares (of the classes, in order), missing (count), ideal, tv, counted, kl, n, space: as
+                                `is`
+    label_accuracy              rate, classes (of each), n, space: of samples drawn by label, and in the floor
+    duplicates                  rate, threshold, n
+    nearest_train               mean, median, ratio, copies, n, n_real
+    reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
+    clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
+    codebook                    perplexity, used, codes, n, split: if the model has a codebook
+    bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
+
+Each metric's file says what its figures mean. A figure that is not finite is written as null. Everything is computed
+on the CPU from float32 features, deterministically.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from paragone.data.base import ImageSet
+from paragone.engine import checkpoint
+from paragone.engine.sampling import quantise
+from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.evaluation.extractors.base import Extractor, Features
+from paragone.evaluation.metrics import nearest
+from paragone.evaluation.metrics.base import (
+    Bounded,
+    Classified,
+    Clustered,
+    Coded,
+    Conditional,
+    Embedded,
+    Encoded,
+    Pixels,
+    Predicted,
+    Reconstructed,
+    Statistics,
+    View,
+)
+from paragone.models.base import Model
+from paragone.project import files, registry
+
+SUBSET = 10_000  # real images for KID, precision, recall, density and coverage, which compare pairs
+POOL = 60_000  # training images searched for the nearest
+CHUNK = 10_000  # images whose features are held at once while a reference is built
+BATCH = 100  # of a model's reconstructions and bounds
+
+
+class EvaluationError(ValueError):
+    """Images and reference do not fit together."""
+
+
+class Space(NamedTuple):
+    """The real data in one feature space."""
+
+    hash: str  # of the extractor
+    statistics: Statistics  # of the whole training split
+    subset: Tensor  # (M,D) float32, features of a random part of it
+
+
+class Reference(NamedTuple):
+    """What a profile's images are compared with on one data set."""
+
+    about: dict[str, Any]  # reference.json
+    spaces: dict[str, Space]
+    train: Tensor  # (M,H,W,C) uint8, searched for nearest images
+    test_nearest: Tensor  # (T,) float64, from test images to the nearest training image
+
+
+def load_extractors(root: Path, dataset: str, names: Iterable[str]) -> dict[str, Extractor]:
+    """The feature spaces of a profile (file names in paragone/evaluation/extractors) by their full names."""
+    found = [registry.load("extractors", name).load(root, dataset) for name in names]
+    return {extractor.name: extractor for extractor in found}
+
+
+def choose(images: Tensor, n: int) -> Tensor:
+    """A random part of n images, the same at every call; all of them, in order, if there are no more than n."""
+    if len(images) <= n:
+        return images
+    index = torch.randperm(len(images), generator=generator(0, Stream.EVALUATE))[:n]
+    return images[index.sort().values]
+
+
+def build(
+    extractors: Mapping[str, Extractor], train: ImageSet, test: ImageSet, n: int, device: torch.device
+) -> Reference:
+    """The reference for evaluating n images a run. Raises EvaluationError for sets too small to compare with."""
+    for split, images in (("train", train.images), ("test", test.images)):
+        if len(images) < 16:
+            raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")
+    pool = choose(train.images, POOL)
+    alike = choose(train.images, n)  # as many real images as fakes: nearest distances shrink with their number
+    spaces = {name: _space(extractor, train.images, device) for name, extractor in extractors.items()}
+    about = {
+        "split": "train",
+        "n": len(train.images),
+        "n_test": len(test.images),
+        "shape": list(train.spec.shape),
+        "samples": n,
+        "shares": None if train.labels is None else _shares(train.labels, train.spec.classes),
+        "spaces": {name: _about(extractors[name], space) for name, space in spaces.items()},
+        "pool": len(pool),
+        "duplicates": {"threshold": nearest.quantile(nearest.nearest_distances(alike)), "n": len(alike)},
+    }
+    test_nearest = nearest.nearest_distances(choose(test.images, max(n, 1000)), pool)
+    return Reference(about, spaces, pool, test_nearest)
+
+
+def _space(extractor: Extractor, images: Tensor, device: torch.device) -> Space:
+    chosen = choose(torch.arange(len(images)), SUBSET)
+    statistics, subset = None, []
+    for start in range(0, len(images), CHUNK):
+        features = extractor.extract(images[start : start + CHUNK], device).values
+        part = Statistics.of(features)
+        statistics = part if statistics is None else statistics.merge(part)
+        inside = chosen[(chosen >= start) & (chosen < start + CHUNK)]
+        subset.append(features[inside - start])
+    assert statistics is not None
+    return Space(extractor.hash, statistics, torch.cat(subset))
+
+
+def _shares(labels: Tensor, classes: int) -> list[float]:
+    counts: list[float] = torch.bincount(labels, minlength=classes).double().div(len(labels)).tolist()
+    return counts
+
+
+def _about(extractor: Extractor, space: Space) -> dict[str, Any]:
+    return {
+        "hash": extractor.hash,
+        "weights": extractor.weights,
+        "preprocessing": extractor.preprocessing,
+        "distance": extractor.distance,
+        "dim": extractor.dim,
+        "n": space.statistics.n,
+        "n_subset": len(space.subset),
+    }
+
+
+def save(folder: Path, reference: Reference) -> None:
+    """Write one safetensors file a space, nearest.safetensors, and last reference.json."""
+    for name, space in reference.spaces.items():
+        tensors = {"mean": space.statistics.mean, "cov": space.statistics.cov, "subset": space.subset}
+        checkpoint.save(folder / f"{name}.safetensors", tensors, {"hash": space.hash, "n": space.statistics.n})
+    checkpoint.save(folder / "nearest.safetensors", {"test": reference.test_nearest}, {"n": reference.about["n"]})
+    files.write_json(folder / "reference.json", reference.about)
+
+
+def load(folder: Path, extractors: Mapping[str, Extractor], train: ImageSet) -> Reference:
+    """Read what `save` wrote from the same `train` split. Raises EvaluationError if something changed since."""
+    about = files.read_json(folder / "reference.json")
+    remedy = "build the reference again (paragone reference)"
+    if about["n"] != len(train.images) or about["shape"] != list(train.spec.shape):
+        raise EvaluationError(f"{folder}: was built from another training split than the prepared one; {remedy}")
+    spaces = {}
+    for name, extractor in extractors.items():
+        built = about["spaces"].get(name, {}).get("hash")
+        if built != extractor.hash:
+            raise EvaluationError(
+                f"{folder / 'reference.json'}: has hash {built} for '{name}', the extractor {extractor.hash}; {remedy}"
+            )
+        tensors, metadata = checkpoint.load(folder / f"{name}.safetensors")
+        statistics = Statistics(metadata["n"], tensors["mean"], tensors["cov"])
+        spaces[name] = Space(built, statistics, tensors["subset"])
+    distances = checkpoint.load(folder / "nearest.safetensors")[0]["test"]
+    return Reference(about, spaces, choose(train.images, POOL), distances)
+
+
+def evaluate(
+    images: Tensor,
+    reference: Reference,
+    extractors: Mapping[str, Extractor],
+    device: torch.device,
+    labels: Tensor | None = None,
+) -> dict[str, Any]:
+    """Every metric of uint8 images (n,H,W,C), and of the labels (n,) they were asked to have, if any: the module's
+    schema without abilities. Raises EvaluationError.
+    """
+    about = reference.about
+    c, h, w = about["shape"]
+    if images.dtype != torch.uint8 or tuple(images.shape[1:]) != (h, w, c):
+        found = "x".join(map(str, images.shape[1:]))
+        raise EvaluationError(f"images are {found} {images.dtype}, the reference is of {h}x{w}x{c} torch.uint8")
+    if len(images) < 16:
+        raise EvaluationError(f"{len(images)} images are too few to evaluate; take at least 16")
+    result: dict[str, Any] = {
+        "outcome": "finished",
+        "reason": None,
+        "n": len(images),
+        "n_real": about["n"],
+        "reference_split": about["split"],
+        "spaces": {},
+    }
+    for name, space in reference.spaces.items():
+        extractor = extractors[name]
+        features = extractor.extract(images, device)
+        result["spaces"][name] = {
+            "hash": extractor.hash,
+            "distance": extractor.distance,
+            "n": len(images),
+            "n_real": space.statistics.n,
+            "n_subset": len(space.subset),
+            **measure(Embedded(space.statistics, space.subset, features.values)),
+        }
+        classes = _classes(extractor, features, about["shares"], labels)
+        (result if extractor.confusion is not None else result["spaces"][name]).update(classes)
+    threshold = about["duplicates"]["threshold"]
+    return result | measure(Pixels(images, reference.train, reference.test_nearest, threshold))
+
+
+def _classes(
+    extractor: Extractor, features: Features, shares: list[float] | None, labels: Tensor | None
+) -> dict[str, Any]:
+    """What the classes that an extractor tells apart say, if it tells any: each a dict that names the space."""
+    if features.logits is None:
+        return {}
+    order = torch.randperm(len(features.logits), generator=generator(0, Stream.EVALUATE))
+    result = measure(Predicted(features.logits[order]))
+    if extractor.confusion is not None and shares is not None:
+        real = torch.tensor(shares, dtype=torch.float64)
+        result |= measure(Classified(features.logits, extractor.confusion, real))
+    if extractor.confusion is not None and labels is not None:
+        result |= measure(Conditional(features.logits, labels))
+    return {key: {**value, "space": extractor.name} for key, value in result.items()}
+
+
+def measure(view: View) -> dict[str, Any]:
+    """Every metric that needs this view."""
+    result: dict[str, Any] = {}
+    for name in registry.names("metrics"):
+        module = registry.load("metrics", name)
+        if module.needs is type(view):
+            result |= module.compute(view)
+    return result
+
+
+def abilities(
+    model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
+) -> dict[str, Any]:
+    """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
+
+    labels: the images' (N,), for models that take them, and to judge categories that a model found without them.
+    Latents are drawn from (seed, batch), so the result is the same each time.
+    """
+    model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    given = [test, labels] if labels is not None and "label" in model.needs else [test]
+    result: dict[str, Any] = {}
+    if hasattr(model, "reconstruct"):
+        made = torch.from_numpy(quantise(_batched(model.reconstruct, given, seed, device)))
+        result["reconstruction"] = {**measure(Reconstructed(test, made)), "n": len(test), "split": "test"}
+    if hasattr(model, "rate"):
+        result |= measure(Encoded(_batched(model.rate, given, seed, device)))
+    if hasattr(model, "cluster") and labels is not None:
+        clusters = _batched(model.cluster, [test], seed, device)
+        result["clustering"] = {**measure(Clustered(clusters, labels))["clustering"], "n": len(test), "split": "test"}
+    if codes := getattr(model, "codebook_size", 0):
+        result |= measure(Coded(_batched(model.codes, given, seed, device), codes))
+    if hasattr(model, "log_likelihood_bound"):
+        bound = _batched(model.log_likelihood_bound, given, seed, device)
+        result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
+    return result
+
+
+def _batched(ability: Any, given: list[Tensor], seed: int, device: torch.device) -> Tensor:
+    parts = []
+    with torch.no_grad():
+        for i, (part, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
+            seed_all(seed, Stream.EVALUATE, i)
+            x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
+            parts.append(ability(x, *(own.to(device) for own in labels)).cpu())
+    return torch.cat(parts)
+
+
+def diverged(reason: str | None) -> dict[str, Any]:
+    """The metrics of a run that ended in NaN or infinity: none."""
+    return {"outcome": "diverged", "reason": reason, "n": 0, "spaces": {}}

@@ -1,0 +1,118 @@
+"""How steadily a run was trained: gradient norms, oscillation of the losses, and whether it collapsed or diverged.
+
+Everything follows from what a run leaves anyway: its curve (curves.csv) and its metrics. A row of the curve is a mean
+over 1/200 of the training, so what swings faster than that is not seen.
+
+    gradients     of an optimiser's parameters: the median and the 95th percentile of the norm over the training, and
+                  its trend, the median of the last tenth over that of the first (far from 1: exploding or vanishing)
+    oscillation   of a loss: the standard deviation of its residuals from a straight line over the last half of the
+                  training, over its mean absolute value there. Multiplying the loss changes nothing; adding to it
+                  does, so two different losses do not compare, and a critic's that crosses 0 looks large
+    state         diverged: a loss became NaN or infinite (`paragone.engine.loop`).
+                  collapsed: the samples lack variety: more than a tenth of them repeat another, however good they are
+                  (Arora and Zhang 2017, https://arxiv.org/abs/1706.08224, look for such; of real images 0.5 % do); or,
+                  of samples that look like the data, beyond what chance misses at least a tenth of the classes are
+                  missing (`metrics.modes`; as Srivastava et al. 2017, https://arxiv.org/abs/1705.07761, count
+                  modes), or recall is below half of the floor's (Kynkaanniemi et al. 2019,
+                  https://arxiv.org/abs/1904.06991).
+                  Of as many classes as samples the first errs on the side of health: of 1,000 classes, 1,000 samples
+                  must lack about three in ten (in simulations; or two in ten and the rest drawn unevenly) before they
+                  miss a tenth more than chance does. `paragone.evaluation.studies.mode_coverage` draws more.
+                  unlearned: precision is below half of the floor's. Classes and recall say nothing then: no image that
+                  is unlike the data covers any of it.
+                  healthy: none of these.
+
+The thresholds were set before any run was judged by them. That unlearned goes before classes and recall was set after:
+by the first rule diffusion models and VAEs whose budget was too short were all called collapsed. Coverage is no part of
+it: it falls with poor images as well as with few kinds of them, so it stands beside, as a share of the floor's.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Values = npt.NDArray[np.float64]  # (rows of the curve,)
+State = Literal["healthy", "unlearned", "collapsed", "diverged"]
+ROLES = {
+    "critic": "adversary",
+    "discriminator": "adversary",
+    "d": "adversary",
+    "generator": "generator",
+    "g": "generator",
+}
+"""The role of an optimiser by its name; any other trains the model itself."""
+MISSING = 0.1  # of the classes
+REPEATED = 0.1  # of the samples
+HALF = 0.5  # of the floor's recall or precision
+
+
+def of_curve(curve: pd.DataFrame) -> dict[str, float]:
+    """`grad_median`, `grad_p95`, `grad_trend` and `oscillation`, each with a dot and the optimiser's role: `adversary`,
+    `generator` or `model`.
+
+    curve: `kimg`, `loss/<optimiser>` and `grad/<optimiser>`, a row a stretch of the training; rows that are not finite
+    are left out, and so is an optimiser with fewer than 20 others.
+    """
+    found: dict[str, float] = {}
+    for column in map(str, curve):
+        kind, _, optimizer = column.partition("/")
+        role = ROLES.get(optimizer, "model")
+        own = curve[np.isfinite(curve[["kimg", column]]).all(axis=1)]
+        if len(own) < 20:
+            continue
+        values = own[column].to_numpy(float)
+        if kind == "grad":
+            found |= {f"{key}.{role}": value for key, value in _gradients(values).items()}
+        elif kind == "loss":
+            found[f"oscillation.{role}"] = oscillation(own["kimg"].to_numpy(float), values)
+    return found
+
+
+def _gradients(norms: Values) -> dict[str, float]:
+    tenth = -(-len(norms) // 10)
+    first, last = np.median(norms[:tenth]), np.median(norms[-tenth:])
+    tiny = np.finfo(float).tiny
+    return {
+        "grad_median": float(np.median(norms)),
+        "grad_p95": float(np.quantile(norms, 0.95)),
+        "grad_trend": float(last / max(first, tiny)),
+    }
+
+
+def oscillation(kimg: Values, loss: Values) -> float:
+    """Standard deviation around a straight line over the last half, relative to the mean absolute value there."""
+    late = kimg >= kimg[-1] / 2
+    x, y = kimg[late], loss[late]
+    residuals = y - np.polyval(np.polyfit(x - x.mean(), y, 1), x - x.mean())
+    return float(residuals.std() / max(np.abs(y).mean(), np.finfo(float).tiny))
+
+
+def state(row: Mapping[str, Any], floor: Mapping[str, Any], space: str) -> State | None:
+    """What became of a run, from its row of the wide table and the floor's figures under the same names.
+
+    space: the feature space of precision and recall. None for a run that neither finished nor diverged, or that lacks
+    the figures.
+    """
+    if row["outcome"] == "diverged":
+        return "diverged"
+    precision, recall = (f"metrics.spaces.{space}.{key}" for key in ("precision", "recall"))
+    if row["outcome"] != "finished" or not {precision, recall} <= row.keys() & floor.keys():
+        return None
+    if row["metrics.duplicates.rate"] > REPEATED:
+        return "collapsed"
+    if row[precision] < HALF * floor[precision]:
+        return "unlearned"
+    narrow = row[recall] < HALF * floor[recall]
+    return "collapsed" if narrow or missing_share(row) >= MISSING else "healthy"
+
+
+def missing_share(row: Mapping[str, Any]) -> float:
+    """The share of the classes that the samples miss beyond what as many real images would; 0 without classes."""
+    if "metrics.modes.shares" not in row:
+        return 0.0
+    classes = len(json.loads(row["metrics.modes.shares"]))
+    return max(0.0, row["metrics.modes.missing"] - row.get("metrics.modes.ideal", 0.0)) / classes

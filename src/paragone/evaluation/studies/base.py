@@ -1,0 +1,12 @@
+"""The contract of a study: a measurement over several runs, or of the real data, that a claim rests on.
+
+A study's file is found by its name, which `profiles.<profile>.studies` in params.yaml lists with its options. It holds
+
+    class Options                                # frozen keyword-only dataclass with defaults
+    def depends(work: Work) -> list[Path]        # the files that it reads, relative to the root
+    def measure(work: Work) -> dict[str, Any]    # what runs/<profile>/studies/<name>.json is to hold
+
+`measure` states its sample counts, seeds and protocol in what it returns; it raises ValueError naming what is missing.
+"""
+
+from paragone.project.study import Work as Work

@@ -1,0 +1,193 @@
+"""A GAN that starts from finished weights of another data set, against the same one from scratch.
+
+As Wang et al. 2018 (https://arxiv.org/abs/1805.01677) transfer them, generator and discriminator both start from the
+weights that a row of the profile reached on `source`; the optimisers start fresh. Both arms see the same images of
+`target` in the same order, with the same noise, for an equal budget there: what the pre-trained arm saw of `source`
+comes on top, and `pretrained_kimg` says how much that was. Measured are:
+- `points`, at each: of n samples of the averaged weights, in the space of the data set's classifier, Frechet distance,
+  precision, recall, density and coverage (against a part of the real images), and how many classes any sample is
+  assigned to: of stacked MNIST's 1,000 the usual count of modes (Lin et al. 2018, https://arxiv.org/abs/1712.04086,
+  section 4.1). At 0 kimg nothing of `target` was seen.
+- `peaks` of the generator's gradient norm over the first `early_kimg`: 95th percentile over median.
+- `oscillation` of the discriminator's loss over the first `early_kimg` (`paragone.evaluation.stability`).
+"""
+
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+
+from paragone.data import base as datasets
+from paragone.data.base import ImageSet
+from paragone.engine import checkpoint, hardware, sampling
+from paragone.engine.loop import Outcome, fit
+from paragone.engine.seeding import Stream, seed_all
+from paragone.evaluation import protocol, stability
+from paragone.evaluation.extractors.base import Extractor
+from paragone.evaluation.metrics.base import Statistics
+from paragone.evaluation.metrics.frechet import frechet_distance
+from paragone.evaluation.metrics.prdc import prdc
+from paragone.evaluation.studies.base import Work
+from paragone.models.base import Model, Plan, Spec
+from paragone.project import files, paths, registry
+
+SPACE = "classifier"
+SUBSET = 2000  # real images for precision, recall, density and coverage
+ARMS = ("scratch", "pretrained")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    row: str = "dcgan"  # two optimisers: discriminator and generator
+    source: str = "shapes"
+    target: str = "stacked-mnist"
+    kimg: float = 40.0  # of target, for both arms
+    early_kimg: float = 10.0
+    points: tuple[float, ...] = (0.0, 5.0, 10.0, 20.0, 40.0)  # kimg; 0, early_kimg and kimg among them
+    batch: int = 32
+    ema_kimg: float = 2.0  # half-life of the averaged weights that points are measured of
+    n: int = 1000  # samples at each point
+
+
+class Judge(NamedTuple):
+    """What samples of the target are measured against."""
+
+    extractor: Extractor
+    space: protocol.Space
+
+
+def depends(work: Work) -> list[Path]:
+    """The row's models on the source, the target's data, classifier and reference."""
+    target = work.options.target
+    judged = [paths.prepared(target), paths.classifier(target), paths.reference(work.profile, target)]
+    return [*judged, *(p for run in _runs(work) for p in (run.weights, run.training))]
+
+
+def _runs(work: Work) -> list[paths.Run]:
+    """The row's runs on the source. Raises ValueError if there are none, or the target is not of the profile."""
+    options: Options = work.options
+    where = f"params.yaml: profiles.{work.profile}.studies.pretraining"
+    found = [run for run in work.runs(options.row) if run.dataset == options.source]
+    if not found:
+        raise ValueError(f"{where}.source: '{options.row}' does not run on '{options.source}'; let it, or name another")
+    if options.target not in work.datasets:
+        raise ValueError(f"{where}.target: '{options.target}' is not a data set of the profile; add it")
+    if missing := {0.0, options.early_kimg, options.kimg} - set(options.points):
+        raise ValueError(f"{where}.points: {list(options.points)} lack {min(missing):g}; add it")
+    return found
+
+
+def measure(work: Work) -> dict[str, Any]:
+    """{arms: {"scratch" | "pretrained": [{seed, outcome, reason, peaks, oscillation, points: [{kimg, fd, ...}],
+    curve: {column: values}}]}, floor: {fd, ...} of real test images}."""
+    options, runs = work.options, _runs(work)
+    target = work.root / paths.prepared(options.target)
+    data = datasets.load(target, "train")
+    judge = _judge(work, data)
+    arms: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    seen = []
+    for run in runs:
+        for arm in ARMS:
+            trained = _train(work.root / run.weights, arm, data, judge, run.seed, options)
+            arms[arm].append({"seed": run.seed, **trained})
+        seen.append(files.read_json(work.root / run.training)["kimg"])
+    real = protocol.choose(datasets.load(target, "test").images, options.n)
+    names = ("row", "source", "target", "kimg", "early_kimg", "points", "batch", "ema_kimg", "n")
+    return {
+        **{name: getattr(options, name) for name in names},
+        "seeds": work.seeds,
+        "pretrained_kimg": max(seen),
+        "space": judge.extractor.name,
+        "n_real": judge.space.statistics.n,
+        "n_subset": len(judge.space.subset[:SUBSET]),
+        "device": hardware.device_name(hardware.device()),
+        "floor": _measure(real, judge),
+        "arms": arms,
+    }
+
+
+def _judge(work: Work, train: ImageSet) -> Judge:
+    target = work.options.target
+    extractors = protocol.load_extractors(work.root, target, [SPACE])
+    reference = protocol.load(work.root / paths.reference(work.profile, target), extractors, train)
+    ((name, extractor),) = extractors.items()
+    return Judge(extractor, reference.spaces[name])
+
+
+def _start(weights: Path, spec: Spec, seed: int, arm: str) -> Model:
+    """The source's model: with its weights, or with those that its seed begins with. Raises ValueError."""
+    model, about = checkpoint.load_model(weights)
+    recipe = about["recipe"]
+    if about["outcome"] != "finished":
+        raise ValueError(f"{weights}: its training {about['outcome']}; choose another row for the study")
+    if tuple(recipe["shape"]) != spec.shape:
+        raise ValueError(
+            f"{weights}: draws images of {recipe['shape']}, the target's are {list(spec.shape)} (channels, height, "
+            "width); choose a source of the same shape"
+        )
+    if arm == "scratch":
+        seed_all(seed, Stream.INIT)
+        return registry.build_model(recipe["model"], spec, recipe["config"])
+    return model.requires_grad_(True)
+
+
+def _train(weights: Path, arm: str, data: ImageSet, judge: Judge, seed: int, options: Options) -> dict[str, Any]:
+    """Train from point to point, each time going on from the checkpoint, and measure the averaged weights there."""
+    plan = Plan(kimg=options.kimg, batch=options.batch, ema_kimg=options.ema_kimg)
+    first, *later = sorted(options.points)
+    points = [{"kimg": first, **_figures(_start(weights, data.spec, seed, arm), judge, seed, options)}]
+    with tempfile.TemporaryDirectory() as folder:
+        for kimg in later:
+            model = _start(weights, data.spec, seed, arm)
+            due = partial(_reached, kimg=kimg, batch=options.batch)
+            result = fit(model, data, plan, seed=seed, folder=Path(folder), progress=False, stop=due)
+            if result.outcome == "diverged":
+                break
+            points.append({"kimg": kimg, **_figures(result.model, judge, seed, options)})
+    return {"outcome": result.outcome, "reason": result.reason, "points": points, **_steadiness(result, options)}
+
+
+def _reached(step: int, kimg: float, batch: int) -> bool:
+    return (step + 0.5) * batch / 1000 >= kimg
+
+
+def _figures(model: Model, judge: Judge, seed: int, options: Options) -> dict[str, float]:
+    """fd, precision, recall, density, coverage, and classes of the model's samples."""
+    device = hardware.device()
+    images, _ = sampling.sample(model, options.n, seed=seed, batch=250, device=device, progress=False)
+    return _measure(torch.from_numpy(images), judge)
+
+
+def _measure(images: torch.Tensor, judge: Judge) -> dict[str, float]:
+    features = judge.extractor.extract(images, hardware.device())
+    if features.logits is None:
+        raise ValueError(f"{judge.extractor.name}: tells no classes apart; choose a target with labels")
+    return {
+        "fd": frechet_distance(judge.space.statistics, Statistics.of(features.values)),
+        **prdc(judge.space.subset[:SUBSET], features.values),
+        "classes": len(features.logits.argmax(1).unique()),
+    }
+
+
+def _steadiness(result: Outcome, options: Options) -> dict[str, Any]:
+    """Peaks and oscillation of the early part, and the whole curve. Raises ValueError for a part too short."""
+    curve = pd.DataFrame(result.curve)
+    early = curve[curve["kimg"] <= options.early_kimg + 0.5 * options.batch / 1000]
+    found = stability.of_curve(early)
+    if not {"grad_p95.generator", "oscillation.adversary"} <= found.keys():
+        if result.outcome == "diverged":
+            return {"peaks": None, "oscillation": None, "curve": curve.to_dict("list")}
+        raise ValueError(
+            f"params.yaml: studies.pretraining: the first {options.early_kimg:g} kimg of '{options.row}' leave "
+            f"{len(early)} rows with a generator and a discriminator to judge; it takes a GAN and 20 rows: raise "
+            "early_kimg, or lower batch"
+        )
+    return {
+        "peaks": found["grad_p95.generator"] / found["grad_median.generator"],
+        "oscillation": found["oscillation.adversary"],
+        "curve": curve.to_dict("list"),
+    }

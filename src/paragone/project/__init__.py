@@ -1,0 +1,1 @@
+"""The project on disk: parameters, paths, pipelines, registry, fingerprints, files."""

@@ -1,0 +1,67 @@
+"""The ranges of the numbers that the rows of params.yaml give, checked before any work starts.
+
+`project.params` checks types, and a model's Config what is special to it. Here stands what holds of every model and
+plan: a number is no yes or no, and finite; sizes and counts are at least 1; learning rates are above 0; nothing else is
+negative but LSGAN's targets; momenta and dropout stay below 1.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from paragone.models.base import Plan
+from paragone.project import registry
+from paragone.project.params import FILE, Params, ParamsError
+
+MAY_BE_ZERO = {"noise", "continuous", "levels"}  # counts of which a model can do without any
+ANY_SIGN = {"a", "b", "c"}  # targets that LSGAN regresses
+BELOW_ONE = {"momentum", "adversary_momentum", "beta1", "beta2", "dropout", "dropout_input"}
+
+
+def check(params: Params) -> None:
+    """Raise ParamsError for the first number of a plan or config that is out of its range."""
+    for profile, settings in params.profiles.items():
+        for row, entry in settings.models.items():
+            where = f"profiles.{profile}.models.{row}"
+            config = registry.model_class(params.model(profile, row)).Config
+            _check(entry.plan, Plan, f"{where}.plan")
+            _check(entry.config, config, f"{where}.config")
+            for dataset in set(entry.datasets) & set(settings.datasets):  # those whose types are checked
+                _check(entry.datasets[dataset].plan, Plan, f"{where}.datasets.{dataset}.plan")
+                _check(entry.datasets[dataset].config, config, f"{where}.datasets.{dataset}.config")
+
+
+def _check(given: Mapping[str, Any], cls: type, where: str) -> None:
+    """Raise ParamsError for a value of a dataclass's field that is out of its range."""
+    defaults = {field.name: field.default for field in fields(cls)}
+    for name, value in given.items():
+        default = 0.0 if defaults[name] is MISSING else defaults[name]  # a plan's length has none
+        for own, part in _numbers(default, value):
+            if problem := _problem(name, own, part):
+                raise ParamsError(f"{FILE}: {where}.{name}: is {value!r}; {problem}")
+
+
+def _numbers(default: Any, value: Any) -> Iterator[tuple[Any, Any]]:
+    """A default and a value, or those of each entry of a list, where the default is a number."""
+    if isinstance(default, tuple) and default and isinstance(value, list | tuple):
+        for part in value:
+            yield from _numbers(default[0], part)
+    elif isinstance(default, int | float) and not isinstance(default, bool):
+        yield default, value
+
+
+def _problem(name: str, default: float, value: Any) -> str:
+    """What is wrong with a value whose default is an integer (a size or a count) or not; empty if nothing is."""
+    if isinstance(value, bool):
+        return "give a number"
+    number = float(value)
+    if not math.isfinite(number):
+        return "give a finite number"
+    if isinstance(default, int) and default > 0 and name not in MAY_BE_ZERO:
+        return "" if number >= 1 else "it must be at least 1"
+    if name == "lr" or name.endswith("_lr"):
+        return "" if number > 0 else "it must be above 0"
+    if number < 0 and name not in ANY_SIGN:
+        return "it must not be negative"
+    return "it must be below 1" if name in BELOW_ONE and number >= 1 else ""

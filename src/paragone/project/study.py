@@ -1,0 +1,25 @@
+"""What a study works on: the rows, seeds and options that its profile gives it."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from paragone.project import paths
+
+
+class Work(NamedTuple):
+    """What a study works on."""
+
+    root: Path
+    profile: str
+    datasets: dict[str, list[str]]  # data set: the rows that run on it
+    seeds: list[int]
+    options: Any  # the study's Options
+
+    def runs(self, row: str) -> list[paths.Run]:
+        """The runs of a row, data set by data set. Raises ValueError if it runs on none."""
+        found = [
+            paths.Run(self.profile, d, row, s) for d, rows in self.datasets.items() if row in rows for s in self.seeds
+        ]
+        if not found:
+            raise ValueError(f"params.yaml: profiles.{self.profile}.studies: there is no row '{row}' in the profile")
+        return found

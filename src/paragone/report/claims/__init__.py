@@ -1,0 +1,1 @@
+"""Verdicts on the claims, and what is missing for those not measured yet."""

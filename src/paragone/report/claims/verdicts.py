@@ -1,0 +1,189 @@
+"""The surveys' sentences with their verdicts: a board, a figure a claim, and what is missing for the rest."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from paragone.project import files, paths, registry
+from paragone.project.params import Params
+from paragone.report import scatter
+from paragone.report.figures import STYLE, Plot
+from paragone.report.render import Grid, Line, Text
+from paragone.report.scatter import INK, PALETTE
+from paragone.results import schema
+from paragone.results.claims.base import SURVEYS, Claim, Effect, Evidence, Finding, Json, Verdict, find, number
+from paragone.results.evidence import PROTOCOL
+from paragone.results.runs import Results, of_table
+
+PROFILE = "claims-quick"  # has what every claim needs that can be measured on two cores
+COLOURS = {
+    Verdict.SUPPORTED: PALETTE[2],
+    Verdict.CONTRADICTED: PALETTE[1],
+    Verdict.UNCERTAIN: PALETTE[6],
+}
+LABEL = 112  # characters on a line above an interval
+KEY = "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; dotted: the size that counts."
+
+
+class Judged(NamedTuple):
+    """A claim and what the runs say of it."""
+
+    id: str  # "C03"
+    claim: Claim
+    finding: Finding
+
+
+def judge(results: Results, params: Params) -> list[Judged]:
+    """Every claim put to the test by what one profile has left so far: `judge_table` of its wide table and studies."""
+    return judge_table(schema.as_table(results.runs), studies(results.root, params, results.profile))
+
+
+def judge_table(table: pd.DataFrame, measured: Mapping[str, Json]) -> list[Judged]:
+    """Every claim, in order, put to the test by a wide table of runs and what studies measured, and by nothing else.
+
+    Raises wide.TableError for a table that cannot be judged: the sentence names the column and the remedy.
+    """
+    evidence = Evidence(of_table(table), measured)
+    judged = []
+    for name in registry.names("claims"):
+        module = registry.load("claims", name)
+        judged.append(Judged(number_of(name), module.CLAIM, find(module.CLAIM, module.judge, evidence)))
+    return judged
+
+
+def number_of(name: str) -> str:
+    """The claim's number, from its file's name."""
+    return name.partition("_")[0].upper()
+
+
+def studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
+    """What each study of the profile that has run measured. Raises ValueError for a file that is not whole."""
+    written = {name: root / paths.study(profile, name) for name in params.get_profile(profile).studies}
+    return {name: files.read_json(file) for name, file in written.items() if file.exists()}
+
+
+def judge_file(path: Path, folder: Path | None) -> tuple[Results, list[Judged]]:
+    """The results and verdicts of a saved table (runs.parquet) and of the studies' files (<name>.json) in a folder.
+
+    Raises ValueError: as `judge_table`; and for runs of one data set under several protocols, or that name none.
+    """
+    table = schema.read(path)
+    finished = table[table["outcome"] == "finished"]
+    for key in PROTOCOL:
+        if key not in table or finished[key].isna().any():
+            raise schema.TableError(
+                f"{path}: column '{key}' is missing or empty, so the protocol is not known; write the table anew with "
+                "`paragone report`"
+            )
+        for dataset, own in finished.groupby("dataset", sort=False):
+            if (kinds := own[key].unique()).size > 1:
+                raise schema.TableError(
+                    f"{path}: column '{key}' has {' and '.join(map(str, kinds))} for {dataset}: figures under two "
+                    "protocols do not compare; keep the runs of one"
+                )
+    if folder is not None and not folder.is_dir():
+        raise ValueError(f"{folder}: no such folder; studies stand in runs/<profile>/studies")
+    measured = {} if folder is None else {f.stem: files.read_json(f) for f in sorted(folder.glob("*.json"))}
+    return of_table(table), judge_table(table, measured)
+
+
+def records(judged: list[Judged]) -> list[Json]:
+    """The verdicts for machines: a record a claim, with its effects."""
+    return [
+        {
+            "claim": j.id,
+            "verdict": str(j.finding.verdict),
+            "sentence": j.claim.sentence,
+            "surveys": list(j.claim.surveys),
+            "reason": j.finding.reason,
+            "effects": [e._asdict() | {"size": e.size._asdict()} for e in j.finding.effects],
+        }
+        for j in judged
+    ]
+
+
+def effects_csv(judged: list[Judged]) -> str:
+    """The same as CSV, a line an effect; a claim without one has a line of its own."""
+    lines = []
+    for record in records(judged):
+        about = {key: record[key] for key in ("claim", "verdict", "sentence", "reason")}
+        for effect in record["effects"] or [{"size": {}, "verdict": None}]:
+            own = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
+            lines.append(about | own | effect["size"] | {"effect_verdict": effect["verdict"]})
+    return pd.DataFrame(lines).to_csv(index=False, float_format="%.10g")
+
+
+def grid(judged: list[Judged], results: Results) -> Grid:
+    """The board: a line a claim."""
+    headers = ["Claim", "Verdict", "Sentence", "Survey", "Evidence"]
+    lines = [
+        Line("model", [
+            Text(j.id), Text(j.finding.verdict), Text(j.claim.sentence), Text(", ".join(j.claim.surveys)),
+            Text(j.finding.reason),
+        ])
+        for j in judged
+    ]  # fmt: skip
+    caption = [
+        f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
+        "Intervals are at 95 %, paired by seed; of studies over draws or rounds, of crashes over runs.",
+        "Each rule was stated before the runs that decide it.",
+        *(f"{key}: {title}." for key, title in SURVEYS.items()),
+    ]
+    return Grid("The surveys' sentences, re-measured", headers, [""] * 5, [False] * 5, lines, caption)
+
+
+def rules(judged: list[Judged]) -> Grid:
+    """What is measured for each claim, and when it counts as supported."""
+    lines = [Line("model", [Text(j.id), Text(j.claim.measured), Text(j.claim.rule)]) for j in judged]
+    return Grid("How each sentence is tested", ["Claim", "Measured", "Rule"], [""] * 3, [False] * 3, lines, [])
+
+
+def plots(judged: list[Judged]) -> Iterator[Plot]:
+    """A figure for each claim that was measured: its effects with their intervals."""
+    with mpl.rc_context(STYLE):
+        for j in judged:
+            if j.finding.effects:
+                title = f"{j.id}: {j.finding.verdict}"
+                yield Plot(f"claim-{j.id.lower()}", title, f"{j.claim.sentence} {KEY}", forest(j.finding.effects))
+
+
+def forest(effects: tuple[Effect, ...]) -> Figure:
+    """Effects under each other, one axis a unit."""
+    units = list(dict.fromkeys(e.unit for e in effects))
+    groups = [[e for e in effects if e.unit == unit] for unit in units]
+    labels = [[_label(e) for e in group] for group in groups]
+    heights = [(0.35 + 0.25 * max(map(len, own))) * len(own) + 0.75 for own in labels]
+    figure = Figure(figsize=(7.2, sum(heights)), layout="constrained")
+    axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
+    for ax, unit, group, own in zip(axes, units, groups, labels, strict=True):
+        _panel(ax, unit, group, own)
+    scatter.settle(figure)
+    return figure
+
+
+def _label(effect: Effect) -> list[str]:
+    whole = number(effect).replace(" ", "\N{NO-BREAK SPACE}")  # an interval is not broken
+    return textwrap.wrap(f"{effect.what}: {whole}", LABEL)
+
+
+def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[str]]) -> None:
+    factor = 100 if unit == "%" else 1
+    for y, (effect, label) in enumerate(zip(reversed(group), reversed(labels), strict=True)):
+        colour, (value, low, high) = COLOURS[effect.verdict], (factor * v for v in effect.size[:3])
+        ax.plot([low, high], [y, y], color=colour, linewidth=2)
+        ax.plot([value], [y], "o", color=colour)
+        ax.plot([factor * effect.neutral] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle="--")
+        ax.plot([factor * effect.at_least] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")
+        where: Any = ("axes fraction", "data")
+        said = ax.annotate("\n".join(label), (0, y + 0.34), xycoords=where, fontsize=7.5, va="bottom")
+        said.set_in_layout(False)  # it is broken to fit the axes, which would be made narrower for it
+    if unit == "times" and all(e.size.low > 0 for e in group):
+        ax.set_xscale("log")
+        scatter.plain_ticks(ax.xaxis)
+    ax.set(yticks=[], ylim=(-0.5, len(group) - 0.2), xlabel={"times": "times (log)", "": "difference"}.get(unit, unit))
+    ax.spines["left"].set_visible(False)

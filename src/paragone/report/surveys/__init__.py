@@ -1,0 +1,1 @@
+"""One page per survey: its own tables, filled by measurements."""

@@ -1,0 +1,149 @@
+"""Y. Zhao's page: the chain from DCGAN to StyleGAN, both scores worked, and what the scores cannot see."""
+
+from paragone.report import tables
+from paragone.report.render import MISSING, Grid, Line, Text
+from paragone.report.surveys import base, systems, worked
+from paragone.report.surveys.base import Measured, Section, Sources, SurveyPage, section
+from paragone.results.claims.base import SURVEYS
+from paragone.results.columns import fd_label
+from paragone.results.runs import Json
+
+CHAIN = {
+    "DCGAN": ("convolutions throughout, batch normalisation", "C03"),
+    "ProGAN": (
+        "resolution grown step by step, equalised learning rate, minibatch deviation, pixel normalisation",
+        "C29",
+    ),
+    "StyleGAN": ("a mapping network, style by AdaIN, noise at every pixel, style mixing", "C30"),
+}
+"""System -> what it adds, and the claim that it improves on the one before."""
+KEYS = ("precision", "coverage", "missing_modes", "kimg", "train_seconds_total")  # beside the distances
+SIZES, BLIND = "sample_size", "blind_scores"
+SETS = {
+    "real": "test images",
+    "repeated": "a few of them, over and over",
+    "blurred": "the same without detail",
+}
+SCORES = {"is": ("IS-clf ↑", 2), "fd": ("FD-clf ↓", 2), "coverage": ("Coverage ↑", 3), "ssim": ("SSIM ↑", 3)}
+
+
+def page(sources: Sources) -> SurveyPage:
+    """The chain, FID and IS, the studies of the scores, and everything else that the survey names."""
+    return SurveyPage(
+        "zhao",
+        SURVEYS["zhao"],
+        "The chain DCGAN, ProGAN, StyleGAN with figures where there are rows, FID and IS computed step by step on "
+        "samples of a run, what these scores cannot see, and every system and sentence that it names.",
+        [
+            section(
+                "The chain: DCGAN, ProGAN, StyleGAN",
+                "The survey tells the progress of the field as this chain, each system better than the one before.",
+                grids=[_chain(m, sources) for m in sources.measured],
+            ),
+            worked.fid(sources),
+            worked.score(sources),
+            _sizes(sources),
+            _blind(sources),
+            base.lists("zhao", sources),
+        ],
+    )
+
+
+def _chain(m: Measured, sources: Sources) -> Grid:
+    keys = [k for k in m.columns if k.startswith("fd_")] + [k for k in KEYS if k in m.columns]
+    shown = [m.columns[k] for k in keys]
+    named = systems.systems().set_index("system")["row"]
+    lines = []
+    for system, (adds, claim) in CHAIN.items():
+        row = m.rows.get(named[system])
+        id_, verdict, _ = base.judgement(claim, sources)
+        numbers = [m.figure(row, k) for k in keys]
+        ended = [Text(row.seeds if row else MISSING), Text(systems.status(row, named[system]))]
+        lines.append(Line("model", [Text(system), Text(adds), *numbers, *ended, Text(f"{id_}: {verdict}")]))
+    return Grid(
+        f"The chain: {m.dataset.title}",
+        ["System", "What it adds", *(c.header for c in shown), "Seeds", "Status", "Better than before?"],
+        ["", "", *(c.about for c in shown), "finished of planned", "", "the verdict of the claim that says so"],
+        [False, False, *(True for _ in shown), False, False, False],
+        lines,
+        m.protocol,
+    )
+
+
+def _sizes(sources: Sources) -> Section:
+    title, text = "How many samples FID needs", "The survey says that FID needs many samples to be reliable (C31)."
+    study = sources.studies.get(SIZES)
+    if study is None:
+        return section(title, text, sources.no_study(SIZES))
+    found = [(m, study["datasets"][m.dataset.name]) for m in sources.measured if m.dataset.name in study["datasets"]]
+    names = {m.dataset.name: m.rows[study["row"]].title for m, _ in found}
+    return section(
+        title,
+        text,
+        grids=[_size_grid(m, own, names[m.dataset.name]) for m, own in found],
+        plots=sources.plots(SIZES, sources.measured),
+    )
+
+
+def _size_grid(m: Measured, own: Json, row: str) -> Grid:
+    lines: list[Line] = []
+    for images, figured in own["figures"].items():
+        lines.append(Line("heading", [Text("Real test images" if images == "real" else f"Samples of {row}")]))
+        for n in sorted({f["n"] for f in figured}):
+            drawn = [f for f in figured if f["n"] == n]
+            cells = [
+                _mean([f[key] * scale for f in drawn], digits) for key, scale, digits in (("fd", 1, 2), ("kid", 1e3, 2))
+            ]
+            lines.append(Line("model", [Text(f"{n:,}", value=n), *cells, Text(str(len(drawn)))]))
+        limit = own["limit"][images]
+        lines.append(
+            Line("model", [Text("endless (extrapolated)"), Text(f"{limit:.2f}", value=limit), *[Text(MISSING)] * 2])
+        )
+    available = ", ".join(f"{n:,} {'real' if key == 'real' else row}" for key, n in own["available"].items())
+    caption = [
+        "Mean ± half-width of the 95 % t-interval over draws of subsets.",
+        f"Drawn from {available}; against {own['n_real']:,} real images, in {own['space']}.",
+        "Large subsets of one set share most of their images: fresh samples would give wider intervals.",
+        "Extrapolated: a line of the distance over 1 / n, at 0. KID is unbiased.",
+        *m.protocol,
+    ]
+    headers = ["Images", f"{fd_label(own['space'])} ↓", "KID-clf (×10³) ↓", "Draws"]
+    return Grid(f"Distance by number of images: {m.dataset.title}", headers, [""] * 4, [True] * 4, lines, caption)
+
+
+def _mean(values: list[float], digits: int) -> Text:
+    """Mean and interval over draws."""
+    cell = tables.interval(values)
+    half = "" if cell.half is None else f" ± {cell.half:.{digits}f}"
+    return Text(f"{cell.mean:,.{digits}f}{half}", value=cell.mean)
+
+
+def _blind(sources: Sources) -> Section:
+    title = "What IS and SSIM cannot see"
+    text = (
+        "The survey says that IS rewards samples of low diversity and cannot see the distance to the real data (C32), "
+        "and that scores like SSIM see detail but miss diversity (C33)."
+    )
+    study = sources.studies.get(BLIND)
+    if study is None:
+        return section(title, text, sources.no_study(BLIND))
+    here = [m for m in sources.measured if m.dataset.name in study["datasets"]]
+    return section(title, text, grids=[_blind_grid(m, study) for m in here], plots=sources.plots(BLIND, here))
+
+
+def _blind_grid(m: Measured, study: Json) -> Grid:
+    own = study["datasets"][m.dataset.name]
+    lines = []
+    for name, about in SETS.items():
+        cells = [_mean([f[key] for f in own["sets"][name]], digits) for key, (_, digits) in SCORES.items()]
+        lines.append(Line("model", [Text(f"{name.capitalize()}: {about}"), *cells]))
+    caption = [
+        f"Mean ± half-width of the 95 % t-interval over {study['draws']} draws of {study['n']:,} images a set.",
+        f"Against {own['n_real']:,} real images, in {own['space']}.",
+        f"Repeated: {study['kept']} images a class. Blurred: by {study['sigma']:g} pixels.",
+        "SSIM: of each image to a copy blurred in that way.",
+        *m.protocol,
+    ]
+    headers = ["Set", *(header for header, _ in SCORES.values())]
+    numeric = [False, *(True for _ in SCORES)]
+    return Grid(f"Three sets of real images: {m.dataset.title}", headers, [""] * 5, numeric, lines, caption)

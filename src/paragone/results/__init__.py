@@ -1,0 +1,1 @@
+"""What runs left behind, as one wide table; and the claims that are tested on it."""

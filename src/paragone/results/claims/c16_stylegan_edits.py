@@ -1,0 +1,15 @@
+"""C16: not yet measured; what it would take stands below."""
+
+from paragone.results.claims.base import Claim, Effect, Evidence, NotMeasuredError
+
+CLAIM = Claim(
+    surveys=("hu",),
+    sentence="StyleGAN2 and 3 edit attributes finely (PSNR above 32 dB) at a high training cost.",
+    measured="To be measured: edits in the style space of a trained StyleGAN2.",
+    rule="To be stated before the first run.",
+    lacks="no StyleGAN row yet; its budget needs a GPU",
+)
+
+
+def judge(evidence: Evidence) -> list[Effect]:
+    raise NotMeasuredError(CLAIM.lacks)

@@ -1,0 +1,16 @@
+"""C22: not yet measured; what it would take stands below."""
+
+from paragone.results.claims.base import Claim, Effect, Evidence, NotMeasuredError
+
+CLAIM = Claim(
+    surveys=("hu",),
+    sentence="LDM is 96 % more efficient than pixel-space diffusion, at a loss of fine detail.",
+    measured="To be measured: training and sampling cost of a latent against a pixel-space diffusion model at equal "
+    "quality.",
+    rule="To be stated before the first run.",
+    lacks="no LDM row yet",
+)
+
+
+def judge(evidence: Evidence) -> list[Effect]:
+    raise NotMeasuredError(CLAIM.lacks)

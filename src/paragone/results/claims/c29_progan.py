@@ -1,0 +1,15 @@
+"""C29: not yet measured; what it would take stands below."""
+
+from paragone.results.claims.base import Claim, Effect, Evidence, NotMeasuredError
+
+CLAIM = Claim(
+    surveys=("zhao",),
+    sentence="ProGAN is more stable and more varied than DCGAN at higher resolution.",
+    measured="To be measured: share of runs that collapse, and coverage, at 64 px and more.",
+    rule="To be stated before the first run.",
+    lacks="no ProGAN row yet; its budget needs a GPU",
+)
+
+
+def judge(evidence: Evidence) -> list[Effect]:
+    raise NotMeasuredError(CLAIM.lacks)

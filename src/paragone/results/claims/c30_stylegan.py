@@ -1,0 +1,15 @@
+"""C30: not yet measured; what it would take stands below."""
+
+from paragone.results.claims.base import Claim, Effect, Evidence, NotMeasuredError
+
+CLAIM = Claim(
+    surveys=("zhao",),
+    sentence="StyleGAN improves on ProGAN in quality and separates the factors of an image.",
+    measured="To be measured: Frechet distance, and disentanglement on data with known factors.",
+    rule="To be stated before the first run.",
+    lacks="no StyleGAN row and no ProGAN row yet; their budgets need a GPU",
+)
+
+
+def judge(evidence: Evidence) -> list[Effect]:
+    raise NotMeasuredError(CLAIM.lacks)

@@ -1,0 +1,308 @@
+"""The columns of the tables: where a figure comes from, its unit, which way is better, how it is written."""
+
+from typing import Literal, NamedTuple
+
+FAMILIES = {
+    "gan": "Adversarial",
+    "vae": "Variational autoencoders",
+    "vq": "Vector-quantised",
+    "flow": "Flows",
+    "autoregressive": "Autoregressive",
+    "diffusion": "Diffusion",
+    "score": "Score-based",
+    "translation": "Image to image",
+}
+"""Family (a folder of models) -> its heading; in the tables' order. Others follow under their folder's name."""
+
+
+class Column(NamedTuple):
+    """One column of figures."""
+
+    key: str  # in the CSV: short, and the same whatever the space
+    label: str
+    source: str  # column of the wide table (paragone.results.runs)
+    unit: str = ""
+    better: Literal["low", "high", ""] = ""
+    digits: int = 2  # after the decimal point
+    scale: float = 1.0  # what the file's value is multiplied by
+    about: str = ""  # for the page: what it measures
+    setting: bool = False  # chosen rather than measured: no interval
+    error: str = ""  # column of the wide table with its standard error over samples, where it has one
+
+    @property
+    def header(self) -> str:
+        arrow = {"low": " ↓", "high": " ↑", "": ""}[self.better]
+        return self.label + (f" ({self.unit})" if self.unit else "") + arrow
+
+    def number(self, value: float) -> str:
+        """A figure as printed; one too small for the column's digits keeps its first."""
+        tiny = 0 < abs(value) < 0.5 * 10**-self.digits
+        return f"{value:.1g}" if tiny else f"{value:,.{self.digits}f}"
+
+
+def space_short(space: str) -> str:
+    """What a feature space is called in a header: "clf", "Lite0", "Inception"."""
+    if space.startswith("clf-"):
+        return "clf"
+    return {"lite0": "Lite0", "inception": "Inception"}.get(space.partition("-")[0], space)
+
+
+def space_rank(space: str) -> tuple[int, str]:
+    """Where a feature space stands among others: the classifier's first, then Lite0, Inception, the rest by name."""
+    order = ("clf", "Lite0", "Inception")
+    short = space_short(space)
+    return (order.index(short) if short in order else len(order), space)
+
+
+def fd_label(space: str) -> str:
+    """The name of a Frechet distance. Only the 2015 Inception network's may be called FID."""
+    return "FID" if space == "inception-2015" else f"FD-{space_short(space)}"
+
+
+def distance(space: str) -> Column:
+    short = space_short(space)
+    about = f"Fréchet distance between Gaussians fitted to real and generated features ({space})"
+    source = f"metrics.spaces.{space}.fd"
+    return Column(f"fd_{short.lower()}", fd_label(space), source, "", "low", 2, about=about, error=f"{source}_se")
+
+
+def kernel(space: str) -> Column:
+    short = space_short(space)
+    label = "KID" if space == "inception-2015" else f"KID-{short}"
+    about = f"unbiased kernel distance between real and generated features ({space}); the headline at small n"
+    source = f"metrics.spaces.{space}.kid"
+    return Column(f"kid_{short.lower()}", label, source, "×10³", "low", 2, 1000, about, error=f"{source}_se")
+
+
+_NEIGHBOURS = {
+    "precision": "share of samples inside the real images' neighbourhoods: fidelity",
+    "recall": "share of real images inside the samples' neighbourhoods: diversity",
+    "density": "how many real neighbourhoods hold a sample, on average: fidelity, robust to outliers",
+    "coverage": "share of real images with a sample in their neighbourhood: diversity, robust to outliers",
+}
+
+
+def neighbours(space: str, named: bool = False) -> list[Column]:
+    """Precision, recall, density, coverage; `named` puts the space into the label."""
+    short = space_short(space)
+    return [
+        Column(
+            f"{name}_{short.lower()}" if named else name,
+            f"{name.capitalize()}-{short}" if named else name.capitalize(),
+            f"metrics.spaces.{space}.{name}",
+            "",
+            "high",
+            3,
+            about=f"{about} (k = 5, {space})",
+        )
+        for name, about in _NEIGHBOURS.items()
+    ]
+
+
+def scores(spaces: list[str]) -> list[Column]:
+    """The Inception Score of the data set's classifier, and of the Inception network where it was used."""
+    source = "metrics.spaces.inception-2015.is.mean"
+    inception = Column("is", "IS", source, "", "high", 2, about="Inception Score, 10 splits; blind to repeats")
+    return [_SCORE] + ([inception] if "inception-2015" in spaces else [])
+
+
+_SCORE = Column(
+    "is_clf",
+    "IS-clf",
+    "metrics.is.mean",
+    "",
+    "high",
+    2,
+    about="Inception Score of the data set's own classifier: confident and varied classes; blind to repeats",
+)
+MODES = [
+    Column(
+        "missing_modes",
+        "Missing modes",
+        "metrics.modes.missing",
+        "classes",
+        "low",
+        0,
+        about="classes that the samples hardly show, after correcting the classifier's confusions (BBSE)",
+    ),
+    Column(
+        "duplicates",
+        "Duplicates",
+        "metrics.duplicates.rate",
+        "%",
+        "low",
+        1,
+        100,
+        about="share of samples that repeat another sample; real images score 0.5 %",
+    ),
+    Column(
+        "nearest_train",
+        "Nearest train",
+        "metrics.nearest_train.ratio",
+        "ratio",
+        "",
+        2,
+        about="distance to the nearest training image over that of real test images; far below 1 is memorisation",
+    ),
+]
+LABELS = Column(
+    "label_accuracy",
+    "Label accuracy",
+    "metrics.label_accuracy.rate",
+    "%",
+    "high",
+    1,
+    100,
+    about="share of conditional samples that the data set's classifier takes for the class asked for, uncorrected: "
+    "perfect samples score its accuracy on real images, the floor's figure",
+)
+CLUSTERS = Column(
+    "clustering",
+    "Clustering",
+    "metrics.clustering.accuracy",
+    "%",
+    "high",
+    1,
+    100,
+    about="share of test images in a category, found without labels, that stands for their class (its most frequent)",
+)
+RECONSTRUCTION = [
+    Column(
+        "ssim",
+        "SSIM",
+        "metrics.reconstruction.ssim",
+        "",
+        "high",
+        3,
+        about="structural similarity of reconstructed test images",
+    ),
+    Column("psnr", "PSNR", "metrics.reconstruction.psnr", "dB", "high", 1, about="of reconstructed test images"),
+]
+MULTI_SCALE = Column(
+    "ms_ssim",
+    "MS-SSIM",
+    "metrics.reconstruction.ms_ssim",
+    "",
+    "high",
+    3,
+    about="structural similarity of reconstructed test images at several scales: two at 32 px, three at 64 px",
+)
+MEAN_SQUARE = Column("mse", "MSE", "metrics.reconstruction.mse", "", "low", 4, about="of reconstructed test images")
+RATE = [
+    Column(
+        "rate",
+        "Rate",
+        "metrics.rate.nats",
+        "nats",
+        "",
+        2,
+        about="divergence of the latents' posterior from their prior on test images: what the latents hold of an image",
+    ),
+    Column("active_latents", "Latents in use", "metrics.rate.active", "", "", 0, about="of a rate above 0.01 nats"),
+]
+BITS = Column(
+    "bits_per_dimension",
+    "Bound",
+    "metrics.bits_per_dimension",
+    "bits/dim",
+    "low",
+    2,
+    about="upper bound on the negative log-likelihood of test images",
+)
+CODEBOOK = [
+    Column("perplexity", "Perplexity", "metrics.codebook.perplexity", "codes", "", 1,
+           about="of the codes of test images: how many equally frequent codes would carry as much"),
+    Column("codes_used", "Codes used", "metrics.codebook.used", "%", "high", 1, 100, about="share of the codebook"),
+]  # fmt: skip
+SAMPLES = Column("n", "Samples", "metrics.n", "n", "", 0, about="generated images that were evaluated", setting=True)
+TRAINING = [
+    Column(
+        "kimg",
+        "Budget",
+        "train.kimg",
+        "kimg",
+        "",
+        1,
+        about="thousands of images drawn in its own training",
+        setting=True,
+    ),
+    Column(
+        "train_seconds_total",
+        "Training",
+        "train_seconds_total",
+        "s",
+        "low",
+        1,
+        about="seconds of training, its parents' included",
+    ),
+    Column(
+        "parameters",
+        "Parameters",
+        "sampling.parameters",
+        "M",
+        "low",
+        2,
+        1e-6,
+        about="millions of weights in the sampler, its parents' included",
+        setting=True,
+    ),
+]
+SPEED = [
+    Column(
+        "images_per_second",
+        "Sampling",
+        "sampling.images_per_second",
+        "images/s",
+        "high",
+        0,
+        about="throughput at the stated batch",
+    ),
+    Column("latency_ms", "Latency", "sampling.latency_ms", "ms", "low", 1, about="time to draw one image"),
+]
+OWN_COST = [
+    Column("train_seconds", "Own training", "train.seconds", "s", "", 1, about="seconds, parents left out"),
+    Column("train_images_per_second", "Training rate", "train.images_per_second", "images/s", "high", 0),
+    Column("train_parameters", "Own parameters", "train.parameters", "M", "", 2, 1e-6, "parents left out", True),
+    Column("peak_memory_mb", "Peak memory", "train.peak_memory_mb", "MB", "low", 0, about="of the training process"),
+    Column("sample_batch", "Sampling batch", "sampling.batch", "images", "", 0, setting=True),
+]
+
+
+def main(spaces: list[str]) -> list[Column]:
+    """The main table: distances in every space, the rest in the first space (the profile's own order)."""
+    first = spaces[:1]
+    return [
+        *(distance(s) for s in spaces),
+        *(kernel(s) for s in first),
+        *scores(spaces),
+        *(c for s in first for c in neighbours(s)),
+        *MODES,
+        LABELS,
+        *RECONSTRUCTION,
+        BITS,
+        SAMPLES,
+        *TRAINING,
+        *SPEED,
+    ]
+
+
+def quality(spaces: list[str]) -> list[Column]:
+    """Every quality figure in every space."""
+    figures = [c for s in spaces for c in (distance(s), kernel(s), *neighbours(s, named=True))]
+    return [*figures, *scores(spaces), *MODES, LABELS, CLUSTERS, SAMPLES]
+
+
+def cost() -> list[Column]:
+    return [*TRAINING, *OWN_COST, *SPEED]
+
+
+def reconstruction() -> list[Column]:
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, *CODEBOOK, BITS]
+
+
+def compact(spaces: list[str]) -> list[Column]:
+    """What fits a terminal."""
+    first = spaces[:1]
+    neighbour = [c for s in first for c in neighbours(s) if c.key in ("density", "coverage")]
+    speed = [c for c in (*TRAINING, *SPEED) if c.key in ("train_seconds_total", "images_per_second")]
+    return [*(distance(s) for s in spaces), *(kernel(s) for s in first), *neighbour, MODES[0], *speed]

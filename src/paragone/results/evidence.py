@@ -1,0 +1,162 @@
+"""What claims are judged by: the runs of one profile and its studies, and why some of it is no evidence."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from paragone.results import columns
+from paragone.results.runs import Results, is_figure
+
+Json = dict[str, Any]
+SEEDS = 3  # at least; no verdict from one seed
+PROTOCOL = ("metrics.n", "metrics.n_real", "metrics.reference_split", "train.data")
+HARDWARE = ("sampling.device", "sampling.threads", "sampling.precision", "sampling.batch")
+PAPER = "@paper"  # after a row's name: at its paper's number of steps
+
+
+class NotMeasuredError(ValueError):
+    """What a claim rests on is missing, failed, or was measured under several protocols."""
+
+
+class Evidence(NamedTuple):
+    """What the runs of one profile left, and what its studies measured."""
+
+    results: Results
+    studies: Mapping[str, Json]
+
+    def datasets(self, *rows: str) -> list[str]:
+        """The data sets on which all of these rows stand. Raises NotMeasuredError if there is none."""
+        runs = self.results.runs
+        for row in rows:
+            if row not in set(runs["model"]):
+                raise NotMeasuredError(f"profile {self.results.profile} has no row '{row}'")
+        found = [d.name for d in self.results.datasets if set(rows) <= set(self.results.of(d.name)["model"])]
+        if not found:
+            raise NotMeasuredError(f"profile {self.results.profile} has no data set on which {', '.join(rows)} all run")
+        return found
+
+    def title(self, dataset: str) -> str:
+        return next(d.title for d in self.results.datasets if d.name == dataset)
+
+    def name(self, row: str) -> str:
+        """The title of a row, as the tables print it."""
+        runs = self.results.runs
+        return str(runs.loc[runs["model"] == row, "title"].iloc[0])
+
+    def distances(self, dataset: str) -> list[tuple[str, str]]:
+        """(label, column) of the Frechet distance in every feature space that was used on a data set, its classifier's
+        first."""
+        pattern = re.compile(r"metrics\.spaces\.(.+)\.fd")
+        measured = self.results.of(dataset).dropna(axis=1, how="all").columns
+        spaces = sorted((m[1] for name in measured if (m := pattern.fullmatch(str(name)))), key=columns.space_rank)
+        if not spaces:
+            raise NotMeasuredError(f"{dataset}: nothing has been evaluated")
+        return [(columns.fd_label(space), f"metrics.spaces.{space}.fd") for space in spaces]
+
+    def beside(self, dataset: str, what: str) -> tuple[str, str]:
+        """(label, column) of another figure of the data set's first space: "coverage", "kid", ..."""
+        label, column = self.distances(dataset)[0]
+        return f"{what.capitalize()} ({label.removeprefix('FD-')})", column.removesuffix("fd") + what
+
+    def with_column(self, name: str, above: str, below: str) -> "Evidence":
+        """The same with one more column: the ratio of two. Raises NotMeasuredError where either is missing."""
+        runs = self.results.runs
+        if missing := {above, below} - set(runs):
+            raise NotMeasuredError(f"nothing measured {', '.join(sorted(missing))}")
+        ratio = pd.to_numeric(runs[above]) / pd.to_numeric(runs[below])
+        return self._replace(results=self.results._replace(runs=runs.assign(**{name: ratio})))
+
+    def study(self, name: str) -> Json:
+        """What a study measured. Raises NotMeasuredError."""
+        if name not in self.studies:
+            raise NotMeasuredError(f"study '{name}' of profile {self.results.profile} has not run")
+        return self.studies[name]
+
+    def timed(self, *rows: str) -> list[tuple[str, list[Json]]]:
+        """(data set, each row as the study `sampling_time` timed it) of the data sets on which all of them run.
+
+        A row "ddpm@paper" is DDPM's at its paper's number of steps. Raises NotMeasuredError.
+        """
+        study, found = self.study("sampling_time"), []
+        for dataset in self.datasets(*(row.removesuffix(PAPER) for row in rows)):
+            if dataset not in study["datasets"]:
+                continue
+            own = study["datasets"][dataset]
+            there = {**own["rows"], **{f"{row}{PAPER}": timed for row, timed in own["paper"].items()}}
+            for row in rows:
+                if row not in there:
+                    why = own["left_out"].get(row.removesuffix(PAPER), "the study's options leave it out")
+                    raise NotMeasuredError(f"{dataset}: study 'sampling_time' did not time '{row}': {why}")
+            found.append((dataset, [{**there[row], "clock": study["clock"], "n": study["batch"]} for row in rows]))
+        if not found:
+            raise NotMeasuredError(f"study 'sampling_time' timed no data set on which {', '.join(rows)} run")
+        return found
+
+    def figures(self, dataset: str, rows: Sequence[str], column: str, seeds: int = SEEDS) -> list[list[float]]:
+        """A column's figures of each row, seed by seed, from the seeds that all rows finished under one protocol.
+
+        A diverged run has no figure and counts as one seed less, except in a column of `stability.`: what it tells is
+        what such a column measures. Raises NotMeasuredError naming the row and what it lacks.
+        """
+        runs = self.results.of(dataset)
+        if column not in runs:
+            raise NotMeasuredError(f"{dataset}: nothing measured '{column}'")
+        by_seed = [self._row(runs, dataset, row, column) for row in rows]
+        shared = sorted(set.intersection(*(set(part) for part in by_seed)))
+        if len(shared) < seeds:
+            raise NotMeasuredError(_too_few(runs, dataset, rows, column, len(shared), seeds))
+        self._one_protocol(runs, dataset, rows, HARDWARE if column.startswith("sampling.") else PROTOCOL)
+        return [[part[seed] for seed in shared] for part in by_seed]
+
+    @staticmethod
+    def _row(runs: pd.DataFrame, dataset: str, row: str, column: str) -> dict[int, float]:
+        ended = ("finished", "diverged") if column.startswith("stability.") else ("finished",)
+        own = runs[(runs["model"] == row) & runs["outcome"].isin(ended)]
+        return {int(s): float(v) for s, v in zip(own["seed"], own[column], strict=True) if is_figure(v)}
+
+    @staticmethod
+    def _one_protocol(runs: pd.DataFrame, dataset: str, rows: Sequence[str], keys: Sequence[str]) -> None:
+        own = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
+        hashes = [c for c in map(str, own) if c.startswith("metrics.spaces.") and c.endswith(".hash")]
+        for key in keys:
+            if key not in own or own[key].isna().any():
+                raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {key}")
+        for key in [*keys, *hashes]:
+            if (kinds := own[key].dropna().unique()).size > 1:
+                raise NotMeasuredError(f"{dataset}: {', '.join(rows)} differ in {key} ({', '.join(map(str, kinds))})")
+
+    def left_out(self, dataset: str, *rows: str) -> str:
+        """Which of the rows' runs did not finish, for the note of an effect; "" if all did."""
+        runs = self.results.of(dataset)
+        parts = []
+        for row in rows:
+            own = runs.loc[runs["model"] == row, "outcome"]
+            lost = own[own != "finished"].value_counts(sort=False)
+            parts += [f"{self.name(row)}: {n} of {len(own)} {outcome}" for outcome, n in lost.items()]
+        return ", ".join(parts)
+
+    def require_equal(self, dataset: str, rows: Sequence[str], column: str, what: str) -> None:
+        """Raise NotMeasuredError unless all finished runs of the rows have one and the same figure in a column."""
+        runs = self.results.of(dataset)
+        own = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
+        if column not in own or own[column].isna().any():
+            raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {column}")
+        if own[column].nunique() > 1:
+            each = own.groupby("model", sort=False)[column].unique()
+            said = ", ".join(f"{row} {' and '.join(f'{v:,}' for v in values)}" for row, values in each.items())
+            raise NotMeasuredError(f"{dataset}: {what} differ: {said}")
+
+
+def _too_few(runs: pd.DataFrame, dataset: str, rows: Sequence[str], column: str, found: int, seeds: int) -> str:
+    """Why there are too few seeds: the first row that lacks some, with the reason that it gives."""
+    for row in rows:
+        bad = runs[(runs["model"] == row) & (runs["outcome"] != "finished")]
+        if len(bad):
+            first = bad.iloc[0]
+            why = f" (seed {first['seed']} {first['outcome']}: {first['reason']})"
+            return (
+                f"{dataset}: '{row}' finished {(runs['model'] == row).sum() - len(bad)} seeds of at least {seeds}{why}"
+            )
+    return f"{dataset}: {found} seeds have {column} for {', '.join(rows)}; it takes at least {seeds}"

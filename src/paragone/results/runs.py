@@ -1,0 +1,206 @@
+"""Read every run of a profile into one wide table: a row a run, flat column names, nothing left out.
+
+Columns are the keys of a run's files, joined by dots under the file's name; `results.schema` says what they mean.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard, cast
+
+import pandas as pd
+
+from paragone.evaluation import stability
+from paragone.project import files, paths, registry
+from paragone.project.params import Params
+from paragone.results import schema
+
+Json = dict[str, Any]
+
+
+class DataSet(NamedTuple):
+    """What is known of one data set of the profile; None for a file that is not there yet."""
+
+    name: str
+    title: str
+    loader: str
+    about: Json | None  # dataset.json
+    reference: Json | None  # reference.json
+    floor: Json | None  # floor.json: real test images, evaluated as if they were samples
+    validation: Json | None
+
+
+class Results(NamedTuple):
+    """Everything a report of one profile is made of."""
+
+    root: Path
+    profile: str
+    about: str
+    seeds: list[int]
+    datasets: list[DataSet]
+    runs: pd.DataFrame
+
+    def of(self, dataset: str) -> pd.DataFrame:
+        """The runs of one data set."""
+        return self.runs[self.runs["dataset"] == dataset]
+
+    def rows(self, dataset: str | None = None) -> list[Json]:
+        """The runs (of one data set) one by one; NaN where a run lacks a column."""
+        runs = self.runs if dataset is None else self.of(dataset)
+        return cast(list[Json], runs.to_dict("records"))
+
+    def where(self, row: Json) -> paths.Run:
+        """Where the files of a row stand."""
+        return paths.Run(self.profile, row["dataset"], row["model"], int(row["seed"]))
+
+
+def read(root: Path, params: Params, profile: str) -> Results:
+    """Read what the runs of `profile` have left so far. Raises ValueError naming a file that is not whole."""
+    chosen = params.get_profile(profile)
+    rows = [
+        _row(root, params, paths.Run(profile, dataset, model, seed))
+        for dataset in chosen.datasets
+        for model in chosen.rows(dataset)
+        for seed in chosen.seeds
+    ]
+    _add_totals(rows, params, profile)
+    datasets = [_dataset(root, params, profile, name) for name in chosen.datasets]
+    _add_floors(rows, datasets)
+    _add_stability(root, rows, {d.name: d.floor or {} for d in datasets})
+    return Results(root, profile, chosen.about, chosen.seeds, datasets, pd.DataFrame(rows, dtype=object))
+
+
+def of_table(table: pd.DataFrame) -> Results:
+    """The results of a wide table alone, as `wide.read` gives it: all that a claim is judged by. No files stand behind
+    it. Raises wide.TableError for one that `wide.check` refuses."""
+    schema.check(table)
+    runs = schema.plain(table)
+    titles = dict(zip(runs["dataset"], runs["dataset_title"], strict=True))
+    datasets = [DataSet(name, title, "", None, None, None, None) for name, title in titles.items()]
+    profile = str(runs["profile"].iloc[0]) if len(runs) else ""
+    return Results(Path(), profile, "", sorted(set(runs["seed"])), datasets, runs)
+
+
+def _object(file: Path) -> Json | None:
+    """The object in a JSON file, None if there is no such file."""
+    if not file.exists():
+        return None
+    value = files.read_json(file)
+    if not isinstance(value, dict):
+        raise ValueError(f"{file}: holds {type(value).__name__}, not an object; delete it and run its stage again")
+    return value
+
+
+def is_figure(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a run lacks this value."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The leaves of nested objects under dotted names; a list is one leaf, as JSON text."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flatten(f"{prefix}.{key}", inner)
+    else:
+        yield prefix, json.dumps(value) if isinstance(value, list) else value
+
+
+def _row(root: Path, params: Params, run: paths.Run) -> Json:
+    sources = {"train": run.training, "sampling": run.sampling, "metrics": run.metrics}
+    found = {stage: _object(root / file) for stage, file in sources.items()}
+    outcome, reason = _outcome(found, _object(root / run.failure))
+    entry, model = params.entry(run.profile, run.model), params.model(run.profile, run.model)
+    row: Json = {
+        "name": f"{run.dataset}/{run.model}/{run.seed}",
+        "profile": run.profile,
+        "dataset": run.dataset,
+        "model": run.model,
+        "seed": run.seed,
+        "file": model,
+        "title": entry.title or (found["train"] or {}).get("title") or registry.model_class(model).title,
+        "family": (found["train"] or {}).get("family") or registry.family(model),
+        "outcome": outcome,
+        "reason": reason,
+        "parents": ", ".join(f"{role}={parent}" for role, parent in entry.parents.items()),
+    }
+    for stage, content in found.items():
+        row |= dict(flatten(stage, content or {}))
+    return row
+
+
+def _outcome(found: Mapping[str, Json | None], failure: Json | None) -> tuple[str, str]:
+    train, sampling, metrics = found["train"], found["sampling"], found["metrics"]
+    if failure is not None:  # figures that an earlier attempt left are not this one's
+        return "failed", f"{failure.get('stage', 'a stage')}: {failure.get('reason', 'no reason was recorded')}"
+    for content in (metrics, train):
+        if content is not None and content.get("outcome") == "diverged":
+            return "diverged", str(content.get("reason") or "no reason was recorded")
+    if metrics is not None:
+        return "finished", ""
+    if train is None:
+        return "not run", "its training has not run yet"
+    return "unfinished", "trained, not sampled yet" if sampling is None else "sampled, not evaluated yet"
+
+
+def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
+    """Training time with the parents' (a child's own seconds alone would flatter it), and what a child waits for."""
+    by_key = {(row["dataset"], row["model"], row["seed"]): row for row in rows}
+
+    def total(row: Json) -> float | None:
+        own = row.get("train.seconds")
+        parents = [by_key[row["dataset"], m, row["seed"]] for m in params.entry(profile, row["model"]).parents.values()]
+        inherited = [total(parent) for parent in parents]
+        known = [seconds for seconds in (own, *inherited) if seconds is not None]
+        return sum(known) if len(known) == 1 + len(inherited) else None
+
+    for row in rows:
+        row["train_seconds_total"] = total(row)
+        for model in params.entry(profile, row["model"]).parents.values():
+            outcome = by_key[row["dataset"], model, row["seed"]]["outcome"]
+            if row["outcome"] == "not run" and outcome != "finished":
+                row["reason"] = f"waits for its parent {model} ({outcome})"
+
+
+def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
+    """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to judge a run by."""
+    by_name = {d.name: d for d in datasets}
+    for row in rows:
+        own = by_name[row["dataset"]]
+        row["dataset_title"] = own.title
+        row |= {k: v for k, v in flatten(schema.FLOOR.rstrip("."), own.floor or {}) if is_figure(v)}
+
+
+def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:
+    for row in rows:
+        floor = dict(flatten("metrics", floors[row["dataset"]]))
+        space = next(iter(floors[row["dataset"]].get("spaces", {})), "")
+        row["stability.state"] = stability.state(row, floor, space)
+        if row["outcome"] == "finished":
+            row["stability.missing_share"] = stability.missing_share(row)
+        coverage = f"metrics.spaces.{space}.coverage"
+        if is_figure(row.get(coverage)) and floor.get(coverage):
+            row["stability.coverage"] = row[coverage] / floor[coverage]  # of what real test images cover
+        curves = root / paths.Run(row["profile"], row["dataset"], row["model"], row["seed"]).curves
+        if row["outcome"] != "failed" and curves.exists():
+            row |= {f"stability.{k}": v for k, v in stability.of_curve(pd.read_csv(curves)).items()}
+
+
+def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:
+    entry = params.get_dataset(name)
+    about = _object(root / paths.prepared(name) / "dataset.json")
+    folder = root / paths.reference(profile, name)
+    return DataSet(
+        name=name,
+        title=entry.title or (about or {}).get("title") or name,
+        loader=entry.loader,
+        about=about,
+        reference=_object(folder / "reference.json"),
+        floor=_object(folder / "floor.json"),
+        validation=_object(root / paths.validation(name)) or _object(root / paths.failed_validation(name)),
+    )

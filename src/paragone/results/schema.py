@@ -1,0 +1,297 @@
+"""The wide table of runs (runs.parquet): what its columns are, of which type and unit; write it, read it, check it.
+
+A row is a run. Columns are the keys of a run's files, joined by dots under the file's name: `train.seconds`,
+`sampling.latency_ms`, `metrics.spaces.clf-mnist-5k.fd`; under `floor.` stand the figures of real test images,
+evaluated as if they were samples, under the names that `metrics.` has. The file carries the unit of each column as
+metadata of its schema. A table with a column, a type or a unit that is not known here is refused by the column's name:
+nothing is judged by figures that may mean something else.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+FLOOR = "floor."
+REMEDY = "write the table anew with `paragone report`, or take the column out"
+
+
+class TableError(ValueError):
+    """A results table that cannot be judged: the sentence names the column and the way out."""
+
+
+class Meaning(NamedTuple):
+    """What a column holds."""
+
+    kind: Literal["text", "number", "count", "flag", "any"]
+    about: str
+    unit: str = ""  # "share" is in 0..1; "" has none
+
+
+def _text(about: str) -> Meaning:
+    return Meaning("text", about)
+
+
+def _count(about: str, unit: str = "") -> Meaning:
+    return Meaning("count", about, unit)
+
+
+def _number(about: str, unit: str = "") -> Meaning:
+    return Meaning("number", about, unit)
+
+
+COLUMNS = {
+    "name": _text("data set/model/seed; also the name of its MLflow run"),
+    "profile": _text("profile of params.yaml"),
+    "dataset": _text("data set of params.yaml"),
+    "dataset_title": _text("the data set's name in tables"),
+    "model": _text("the row's name in params.yaml"),
+    "seed": _count("seed of the run"),
+    "file": _text("the model that the row runs: the name of its file"),
+    "title": _text("the model's name as the field writes it"),
+    "family": _text("family of generators: the folder of the model's file"),
+    "outcome": _text("finished, diverged, failed (a stage crashed), unfinished or not run"),
+    "reason": _text("why the outcome is not `finished`"),
+    "parents": _text("models of the same data set and seed that it starts from, as role=model"),
+    "train_seconds_total": _number("training, that of its parents included", "s"),
+    "train.outcome": _text("finished or diverged"),
+    "train.reason": _text("why it diverged"),
+    "train.title": _text("the model's own name"),
+    "train.paper": _text("author and year"),
+    "train.family": _text("as family"),
+    "train.seconds": _number("training by the clock of `train.clock`, without set-up and checkpoints", "s"),
+    "train.clock": _text("cpu: CPU time of the process (one thread on a CPU); wall: wall time"),
+    "train.images": _count("images drawn from the training set", "images"),
+    "train.kimg": _number("budget", "thousand images"),
+    "train.steps": _count("steps that were taken"),
+    "train.batch": _count("images a step", "images"),
+    "train.ema_kimg": _number("half-life of the averaged weights", "thousand images"),
+    "train.images_per_second": _number("training throughput", "images/s"),
+    "train.parameters": _count("weights of the model, its parents' left out"),
+    "train.peak_memory_mb": _number("peak memory of training", "MB"),
+    "train.device": _text("device that trained"),
+    "train.cpu": _text("the machine's CPU"),
+    "train.threads": _count("threads a process"),
+    "train.processes": _count("processes side by side"),
+    "train.precision": _text("fp32 or bf16"),
+    "train.torch": _text("version of torch"),
+    "train.commit": _text("git commit of the code"),
+    "train.dirty": Meaning("flag", "whether tracked files differed from that commit"),
+    "train.started": _text("when, in UTC"),
+    "train.seed": _count("as seed"),
+    "train.code": _text("fingerprint of the code that the training used"),
+    "train.data": _text("content hash of the prepared data"),
+    "train.parents.*": _text("SHA-256 of a parent's weights"),
+    "train.plan.*": Meaning("any", "training plan (paragone.models.base.Plan)"),
+    "train.config.*": Meaning("any", "the model's Config, what differs from the paper's defaults"),
+    "sampling.images_per_second": _number("sampling throughput at the batch of `sampling.batch`", "images/s"),
+    "sampling.latency_ms": _number("time to draw one image, median", "ms"),
+    "sampling.latency_runs": _count("images timed one by one"),
+    "sampling.clock": _text("as train.clock"),
+    "sampling.n": _count("samples drawn", "images"),
+    "sampling.batch": _count("images drawn at a time", "images"),
+    "sampling.device": _text("device that sampled"),
+    "sampling.threads": _count("threads"),
+    "sampling.precision": _text("fp32 or bf16"),
+    "sampling.parameters": _count("weights of the sampler, its parents' included"),
+    "metrics.outcome": _text("finished or diverged"),
+    "metrics.reason": _text("why it diverged"),
+    "metrics.n": _count("generated images that were evaluated", "images"),
+    "metrics.n_real": _count("real images in the reference", "images"),
+    "metrics.n_test": _count("test images of the bound", "images"),
+    "metrics.reference_split": _text("split of the reference"),
+    "metrics.spaces.*.hash": _text("names the feature space: its weights and preprocessing"),
+    "metrics.spaces.*.distance": _text("what tables call its Frechet distance"),
+    "metrics.spaces.*.n": _count("images whose features were taken", "images"),
+    "metrics.spaces.*.n_real": _count("real images behind fd", "images"),
+    "metrics.spaces.*.n_subset": _count("real images behind the other figures", "images"),
+    "metrics.spaces.*.fd": _number("Frechet distance in this feature space", "squared feature units"),
+    "metrics.spaces.*.fd_se": _number("standard error of fd over samples", "squared feature units"),
+    "metrics.spaces.*.kid": _number("kernel distance (KID) in this feature space"),
+    "metrics.spaces.*.kid_se": _number("standard error of kid over samples"),
+    "metrics.spaces.*.precision": _number("precision (k = 5) in this feature space", "share"),
+    "metrics.spaces.*.recall": _number("recall (k = 5) in this feature space", "share"),
+    "metrics.spaces.*.density": _number("density (k = 5) in this feature space"),
+    "metrics.spaces.*.coverage": _number("coverage (k = 5) in this feature space", "share"),
+    "metrics.spaces.*.is.mean": _number("Inception Score by this space's classes, mean over splits"),
+    "metrics.spaces.*.is.std": _number("its standard deviation over splits"),
+    "metrics.is.mean": _number("Inception Score by the data set's classifier, mean over splits"),
+    "metrics.is.std": _number("its standard deviation over splits"),
+    "metrics.modes.shares": _text("of the classes, in order, corrected for the classifier's confusions; JSON"),
+    "metrics.modes.missing": _count("classes that the samples hardly show", "classes"),
+    "metrics.modes.ideal": _number("classes that as many draws from the real shares miss on average", "classes"),
+    "metrics.modes.tv": _number("total variation of the shares from the real ones", "share"),
+    "metrics.modes.counted": _count("classes that any sample is assigned to", "classes"),
+    "metrics.modes.kl": _number("divergence of the assigned classes from the real ones", "nats"),
+    "metrics.label_accuracy.rate": _number("samples that are of the class asked for, by the classifier", "share"),
+    "metrics.label_accuracy.classes": _text("the same of each class; JSON"),
+    "metrics.duplicates.rate": _number("samples that repeat another", "share"),
+    "metrics.duplicates.threshold": _number("distance below which two are one", "pixel range"),
+    "metrics.nearest_train.mean": _number("distance to the nearest training image, mean", "pixel range"),
+    "metrics.nearest_train.median": _number("the same, median", "pixel range"),
+    "metrics.nearest_train.ratio": _number("the median over that of test images", "times"),
+    "metrics.nearest_train.copies": _number("samples nearer to one than nearly all test images are", "share"),
+    "metrics.reconstruction.ssim": _number("structural similarity of reconstructed test images"),
+    "metrics.reconstruction.ms_ssim": _number("the same at several scales"),
+    "metrics.reconstruction.ms_ssim_scales": _count("how many"),
+    "metrics.reconstruction.psnr": _number("of reconstructed test images", "dB"),
+    "metrics.reconstruction.mse": _number("of reconstructed test images", "squared pixel range"),
+    "metrics.rate.nats": _number("KL of the latents' posterior from their prior, mean over test images", "nats"),
+    "metrics.rate.active": _count("latents above 0.01 nats"),
+    "metrics.rate.latents": _count("latents"),
+    "metrics.clustering.accuracy": _number("test images in a category of their class", "share"),
+    "metrics.clustering.categories": _count("categories that hold an image"),
+    "metrics.codebook.perplexity": _number("of the codes of test images", "codes"),
+    "metrics.codebook.used": _number("codes that test images use", "share"),
+    "metrics.codebook.codes": _count("size of the codebook", "codes"),
+    "metrics.bits_per_dimension": _number("bound on the negative log-likelihood of test images", "bits/dim"),
+    **{f"metrics.{part}n": _count("images behind it", "images") for part in ("*.", "spaces.*.is.")},
+    "metrics.*.n_real": _count("real images behind it", "images"),
+    "metrics.*.split": _text("split of the images behind it"),
+    "metrics.*.space": _text("feature space of the classes"),
+    "metrics.*.splits": _count("splits of the score"),
+    "stability.state": _text("healthy, unlearned, collapsed or diverged (paragone.evaluation.stability)"),
+    "stability.missing_share": _number("classes missing beyond what chance misses", "share"),
+    "stability.coverage": _number("coverage over the floor's", "times"),
+    "stability.grad_median.*": _number("gradient norm of an optimiser over the training: median"),
+    "stability.grad_p95.*": _number("the same, 95th percentile"),
+    "stability.grad_trend.*": _number("the same, last tenth over the first", "times"),
+    "stability.oscillation.*": _number("swing of an optimiser's loss around its trend, late in the training", "times"),
+}
+"""What a column means; the first pattern that fits."""
+
+KEYS = ("name", "profile", "dataset", "dataset_title", "model", "seed", "title", "outcome", "reason")
+"""The columns that no table can do without."""
+
+
+@cache
+def meaning(column: str) -> Meaning | None:
+    """What a column means; None if it is not known."""
+    floor = column.startswith(FLOOR)
+    name = f"metrics.{column.removeprefix(FLOOR)}" if floor else column
+    found = next((about for pattern, about in COLUMNS.items() if fnmatchcase(name, pattern)), None)
+    return found._replace(about=f"{found.about}; of real test images (floor)") if found and floor else found
+
+
+def as_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with one type a column, fit for parquet: where a key's values have several types, they are JSON text."""
+    table = runs.copy()
+    for column in table:
+        kinds = {type(v) for v in table[column].dropna()}
+        if kinds == {int}:
+            table[column] = table[column].astype("Int64")
+        elif kinds == {int, float} or kinds == {float}:
+            table[column] = table[column].astype("float64")
+        elif len(kinds) > 1:
+            table[column] = table[column].map(lambda v: None if pd.isna(v) else json.dumps(v))
+    return table
+
+
+def plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The same with Python's own values, None where there is none: what `as_table` was made from."""
+    columns = {column: [_plain(value) for value in table[column]] for column in table}
+    return pd.DataFrame(columns, dtype=object)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NA or value != value:  # NaN differs from itself
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as parquet, the unit of each column in its schema. Raises TableError, as `check` does."""
+    check(table)
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    fields = [field.with_metadata({"unit": _known(field.name).unit}) for field in arrow.schema]
+    pq.write_table(arrow.cast(pa.schema(fields, arrow.schema.metadata)), path)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table of runs and check it. Raises TableError naming the file, the column and the remedy."""
+    try:
+        arrow = pq.read_table(path)
+    except FileNotFoundError:
+        raise TableError(f"{path}: no such file; `paragone report` writes one as tables/runs.parquet") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TableError(f"{path}: not a whole parquet file ({error}); write it anew with `paragone report`") from None
+    table = arrow.to_pandas()
+    check(
+        table, {f.name: f.metadata[b"unit"].decode() for f in arrow.schema if b"unit" in (f.metadata or {})}, str(path)
+    )
+    return table
+
+
+def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: str = "results table") -> None:
+    """Raise TableError unless every column is known and of its type and unit, and the rows are runs of one profile.
+
+    units: what a file says of its columns; one that says nothing is taken at its columns' names.
+    """
+    if missing := [key for key in KEYS if key not in table]:
+        raise TableError(f"{source}: has no column '{missing[0]}'; write the table anew with `paragone report`")
+    for column in map(str, table):
+        known = _known(column, source)
+        unit = (units or {}).get(column, known.unit)
+        if unit != known.unit:
+            said = f"is in {unit or 'no unit'}, not in {known.unit or 'no unit'}"
+            raise TableError(f"{source}: column '{column}' {said}; convert it, or {REMEDY}")
+        if wrong := next(_wrong(table[column], known), None):
+            raise TableError(f"{source}: column '{column}' {wrong}; correct it, or {REMEDY}")
+    if (profiles := table["profile"].unique()).size > 1:
+        raise TableError(
+            f"{source}: column 'profile' has {', '.join(map(str, profiles))}; keep the runs of one profile"
+        )
+    if (twice := table["name"][table["name"].duplicated()]).size:
+        raise TableError(f"{source}: column 'name' has {twice.iloc[0]} twice; keep one row a run")
+
+
+def _known(column: str, source: str = "results table") -> Meaning:
+    if found := meaning(column):
+        return found
+    near = get_close_matches(column, [name for name in COLUMNS if "*" not in name], n=1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    raise TableError(
+        f"{source}: column '{column}' is not known{hint}; take it out, or describe it in {__name__}.COLUMNS"
+    )
+
+
+def _wrong(values: pd.Series, known: Meaning) -> Iterator[str]:
+    """What is wrong with a column, value by value."""
+    for value in values.dropna():
+        if known.kind == "any":
+            return
+        if not _is(value, known.kind):
+            yield f"holds {value!r}, which is no {known.kind}"
+        elif known.unit == "share" and not 0 <= value <= 1:
+            yield f"holds {value:g}, which is not in 0..1: it is a share, not a percentage"
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind in ("text", "flag"):
+        return isinstance(value, str) if kind == "text" else isinstance(value, bool) or type(value).__name__ == "bool"
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and (kind == "number" or isinstance(value, Integral) or float(value).is_integer())
+
+
+def describe(table: pd.DataFrame) -> str:
+    """The wide table's columns, their meaning and unit, in Markdown."""
+    lines = [
+        "# Columns of runs.parquet",
+        "",
+        "One row a run (data set, model, seed).",
+        "",
+        "| column | meaning | unit |",
+        "|---|---|---|",
+    ]
+    for column in map(str, table.columns):
+        known = _known(column)
+        lines.append(f"| `{column}` | {known.about} | {known.unit} |")
+    return "\n".join(lines) + "\n"

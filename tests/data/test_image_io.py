@@ -1,0 +1,92 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from paragone.data import image_io
+from paragone.data.image_io import ImageError
+
+RAMP = np.linspace(0, 255, 30 * 40 * 3).astype(np.uint8).reshape(30, 40, 3)
+
+
+def _file(image: Image.Image, kind: str = "PNG", **how: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **how)
+    return file.getvalue()
+
+
+def test_what_is_lossless_comes_back() -> None:
+    for kind in ("PNG", "BMP", "PPM", "TIFF"):
+        np.testing.assert_array_equal(image_io.decode(_file(Image.fromarray(RAMP), kind)), RAMP)
+
+
+def test_modes_become_eight_bits() -> None:
+    grey = Image.fromarray(RAMP[..., 0])
+    assert np.asarray(image_io.decode(_file(grey))).shape == (30, 40, 3)
+    np.testing.assert_array_equal(image_io.decode(_file(grey), "L"), RAMP[..., 0])
+    deep = Image.fromarray(RAMP[..., 0].astype(np.uint16) * 257)
+    np.testing.assert_array_equal(image_io.decode(_file(deep), "L"), RAMP[..., 0])
+    palette = Image.fromarray(np.where(RAMP > 99, 255, 0).astype(np.uint8)).quantize(8)
+    np.testing.assert_array_equal(image_io.decode(_file(palette)), palette.convert("RGB"))
+    cmyk = np.asarray(image_io.decode(_file(Image.new("CMYK", (9, 9), (0, 255, 255, 0)), "JPEG")))
+    np.testing.assert_allclose(cmyk.mean((0, 1)), [255, 0, 0], atol=3)
+
+
+def test_what_is_transparent_is_white() -> None:
+    image = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    image.putpixel((0, 0), (255, 0, 0, 255))
+    pixels = np.asarray(image_io.decode(_file(image)))
+    assert pixels[0, 0].tolist() == [255, 0, 0]
+    assert (pixels[1:] == 255).all()
+
+
+def test_first_frame_and_upright() -> None:
+    frames = [Image.new("RGB", (5, 5), colour) for colour in ("red", "blue")]
+    moving = _file(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert np.asarray(image_io.decode(moving))[0, 0].tolist() == [255, 0, 0]
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held at 90 degrees
+    turned = image_io.decode(_file(Image.fromarray(RAMP), exif=exif))
+    np.testing.assert_array_equal(turned, np.rot90(RAMP, -1))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "begins empty"),
+        (b"<html>quota</html>", r"no JPEG, PNG.* file \(it begins 3c 68 74 6d\)"),
+        (_file(Image.fromarray(RAMP))[:-30], "truncated|broken"),
+        (_file(Image.fromarray(RAMP), "JPEG")[:-200], "(?i)truncated"),
+        (_file(Image.fromarray(RAMP[..., 0].astype(np.float32)), "TIFF"), "floats"),
+        (_file(Image.new("1", (9000, 9000))), "9000x9000 pixels"),
+    ],
+)
+def test_what_cannot_be_used(data: bytes, said: str) -> None:
+    with pytest.raises(ImageError, match=said):
+        image_io.decode(data)
+
+
+def test_only_the_formats_that_are_asked_for() -> None:
+    with pytest.raises(ImageError, match="no JPEG file"):
+        image_io.decode(_file(Image.fromarray(RAMP)), formats=("JPEG",))
+
+
+def test_resize_agrees_with_an_antialiased_bilinear_oracle() -> None:
+    """An independent implementation; both round to integers, twice in Pillow (one axis after the other)."""
+    noise = np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8)
+    box = (15, 40, 163, 188)
+    found = image_io.resize(Image.fromarray(noise), 64, box)
+    cut = torch.from_numpy(noise[40:188, 15:163].copy()).permute(2, 0, 1)[None].float()
+    expected = functional.interpolate(cut, (64, 64), mode="bilinear", antialias=True)[0].permute(1, 2, 0)
+    assert found.shape == (64, 64, 3)
+    assert np.abs(found - expected.numpy()).max() <= 1.01
+    plain = functional.interpolate(cut, (64, 64), mode="bilinear")[0].permute(1, 2, 0)
+    assert np.abs(found - plain.numpy()).mean() > 10, "no antialiasing"
+
+
+def test_centre_square() -> None:
+    assert image_io.centre_square(178, 218) == (0, 20, 178, 198)
+    assert image_io.centre_square(5, 2) == (1, 0, 3, 2)

@@ -1,0 +1,164 @@
+"""Sampling: deterministic by (seed, batch index), quantised once, timed."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from paragone.data.base import ImageSet
+from paragone.engine import sampling
+from paragone.models.base import Model, Spec, class_labels
+
+
+class Noise(Model):
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        return torch.randn(n, 1, 8, 8).clamp(-1, 1)
+
+
+class Level(Model):
+    """Draws images as bright as their label."""
+
+    title = "Level"
+    needs = frozenset({"image", "label"})
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        y = class_labels(cond, n, 4, CPU)
+        return (y / 4).view(n, 1, 1, 1).expand(n, 1, 8, 8)
+
+
+class Negative(Model):
+    """Turns its source round."""
+
+    title = "Negative"
+    needs = frozenset({"image", "source"})
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        assert cond is not None
+        return -cond
+
+
+CPU = torch.device("cpu")
+
+
+def test_source_images_of_the_test_split_are_translated_in_order():
+    levels = torch.tensor([0, 100, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 8, 8, 1)
+    test = ImageSet(torch.zeros(5, 8, 8, 1, dtype=torch.uint8), None, Spec((1, 8, 8)), levels, paired=False)
+    cond = sampling.sources(Negative(), test, 7)
+    images, _ = sampling.sample(Negative(), 7, seed=0, batch=2, device=CPU, cond=cond, progress=False)
+    assert images[:, 0, 0, 0].tolist() == [255, 155, 0, 255, 155, 0, 255]
+    assert sampling.sources(Noise(), test, 7) is None
+    with pytest.raises(ValueError, match="Negative translates images and the data set has no sources; choose a set of"):
+        sampling.sources(Negative(), test._replace(sources=None), 7)
+
+
+def labelled(*counts: int) -> ImageSet:
+    """A set of so many images of each class."""
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    return ImageSet(torch.zeros(len(labels), 8, 8, 1, dtype=torch.uint8), labels, Spec((1, 8, 8), len(counts)))
+
+
+def test_samples_follow_from_seed_and_batch_index_alone():
+    first, seconds = sampling.sample(Noise(), 50, seed=1, batch=20, device=CPU, progress=False)
+    again, _ = sampling.sample(Noise(), 40, seed=1, batch=20, device=CPU, progress=False)
+    other, _ = sampling.sample(Noise(), 40, seed=2, batch=20, device=CPU, progress=False)
+    assert first.shape == (50, 8, 8, 1)
+    assert first.dtype == np.uint8
+    assert len(seconds) == 3
+    assert np.array_equal(first[:40], again)
+    assert not np.array_equal(again, other)
+    assert not np.array_equal(first[:20], first[20:40])
+
+
+def test_quantising_rounds_clips_and_inverts_the_scaling():
+    levels = torch.arange(256).view(256, 1, 1, 1)
+    assert np.array_equal(sampling.quantise(levels / 127.5 - 1).ravel(), np.arange(256))
+    assert sampling.quantise(torch.tensor([-7.0, 7.0]).view(2, 1, 1, 1)).ravel().tolist() == [0, 255]
+
+
+def test_speed_states_rate_and_latency():
+    speed = sampling.speed(Noise(), [9.0, 2.0, 1.0], [20, 20, 10], device=CPU, precision="fp32")
+    assert speed.images_per_second == pytest.approx(10)  # the first batch warms up, the short one is not full
+    assert speed.latency_ms > 0
+    assert speed.latency_runs >= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_wall_shows_the_first_images(channels):
+    images = np.full((7, 4, 4, channels), 9, np.uint8)
+    picture = np.asarray(sampling.wall(images, columns=3, rows=5))
+    assert picture.shape[:2] == (3 * 5 - 1, 3 * 5 - 1)
+    assert (picture[:4, :4] == 9).all()
+    assert (picture[4] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("counts", "n", "expected"),
+    [
+        ((10, 10, 10), 30, [10, 10, 10]),
+        ((70, 20, 10), 1000, [700, 200, 100]),
+        ((1, 1, 1), 32, [11, 11, 10]),  # what is left goes to the first of equal remainders
+        ((5, 0, 3), 7, [4, 0, 3]),  # 4.375 and 2.625
+        ((999, 1), 16, [16, 0]),
+    ],
+)
+def test_labels_have_the_shares_of_the_training_split(counts, n, expected):
+    labels = sampling.labels(Level(), labelled(*counts), n, seed=3)
+    assert labels.dtype == torch.int64
+    assert torch.bincount(labels, minlength=len(counts)).tolist() == expected
+
+
+def test_the_order_of_the_labels_follows_from_the_seed():
+    first, again, other = (sampling.labels(Level(), labelled(50, 50), 100, seed=s) for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first[:50].sum() not in (0, 50)  # shuffled
+
+
+def test_only_models_that_need_labels_are_given_some():
+    assert sampling.labels(Noise(), labelled(5, 5), 10, seed=0) is None
+    with pytest.raises(ValueError, match="Level samples by label and the data set has none; choose"):
+        sampling.labels(Level(), labelled(5, 5)._replace(labels=None), 10, seed=0)
+
+
+def test_each_sample_is_of_the_label_at_its_place():
+    labels = sampling.labels(Level(), labelled(3, 3, 3, 3), 50, seed=0)
+    images, _ = sampling.sample(Level(), 50, seed=0, batch=20, device=CPU, cond=labels, progress=False)
+    assert np.array_equal(images[:, 0, 0, 0], sampling.quantise((labels / 4).view(-1, 1, 1, 1)).ravel())
+    speed = sampling.speed(Level(), [1.0, 1.0], [20, 20], device=CPU, precision="fp32", cond=labels)
+    assert speed.latency_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("cond", "sentence"),
+    [
+        (torch.tensor([0, 4, 1]), "there is no class 4 to sample; the model has the classes 0 to 3"),
+        (torch.tensor([0, -1, 1]), "there is no class -1 to sample"),
+        (torch.tensor([0.0, 1.0, 2.0]), r"labels to sample are torch.float32 \(3,\); give torch.int64 \(3,\)"),
+        (torch.tensor([[0, 1, 2]]), r"labels to sample are torch.int64 \(1, 3\)"),
+    ],
+)
+def test_labels_that_do_not_exist_are_refused(cond, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Level().sample(3, cond)
+
+
+def test_a_model_without_labels_refuses_them():
+    model = Noise()
+    model.title = "Noise"
+    with pytest.raises(ValueError, match="Noise takes no labels; sample a model that was trained with them"):
+        sampling.sample(model, 3, seed=0, batch=3, device=CPU, cond=torch.zeros(3, dtype=torch.int64))
+
+
+def test_without_labels_a_conditional_model_draws_classes_evenly():
+    torch.manual_seed(0)
+    drawn = class_labels(None, 4000, 4, CPU)
+    assert (torch.bincount(drawn, minlength=4) > 900).all()
+
+
+def test_the_wall_by_class_has_a_row_a_class():
+    labels = torch.tensor([1, 0, 1, 2, 1, 1, 0])
+    images = (labels * 50 + torch.arange(7)).to(torch.uint8).view(7, 1, 1, 1).expand(7, 4, 4, 1).numpy()
+    picture = np.asarray(sampling.class_wall(images, labels, 3, columns=3))
+    assert picture[2::5, 2::5].tolist() == [[1, 6, 255], [50, 52, 54], [103, 255, 255]]
+    tall = sampling.class_wall(images, labels, 100, columns=3)
+    assert tall.size == (3 * 5 - 1, sampling.CLASS_ROWS * 5 - 1)

@@ -1,0 +1,62 @@
+"""Intervals against scipy's own tests and against coverage by simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from paragone.evaluation import intervals
+
+A, B = [3.0, 4.0, 5.5], [2.0, 2.5, 2.75]
+
+
+def test_the_interval_of_a_difference_is_the_paired_t_tests() -> None:
+    found = intervals.difference(A, B)
+    expected = stats.ttest_rel(A, B).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.value == pytest.approx(np.mean(A) - np.mean(B))
+    assert found.n == 3
+
+
+def test_a_ratio_turned_round_is_its_inverse() -> None:
+    forth, back = intervals.ratio(A, B), intervals.ratio(B, A)
+    assert forth.value == pytest.approx(1 / back.value)
+    assert forth.low == pytest.approx(1 / back.high)
+
+
+def test_a_ratio_of_what_is_not_positive_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive figures; there is 0"):
+        intervals.ratio([1, 0], [1, 1])
+
+
+def test_one_seed_has_no_interval() -> None:
+    with pytest.raises(ValueError, match="1 values have no interval"):
+        intervals.mean([3.0])
+
+
+def test_equal_values_have_no_width() -> None:
+    assert intervals.mean([2.0, 2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+
+
+def test_a_share_of_none_still_has_an_upper_end() -> None:
+    found = intervals.share(0, 3)
+    assert found.value == found.low == 0
+    assert found.high == pytest.approx(0.5615, abs=1e-3)  # Wilson: z^2 / (n + z^2)
+
+
+def test_the_interval_of_a_difference_of_shares_is_newcombes() -> None:
+    """Newcombe 1998, table II, the example 56/70 - 48/80 by method 10."""
+    found = intervals.share_difference((56, 70), (48, 80))
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    back = intervals.share_difference((48, 80), (56, 70))
+    assert (back.low, back.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_the_interval_of_an_estimate_with_an_error_is_normal() -> None:
+    assert intervals.normal(5, 1)[:3] == pytest.approx((5, 5 - 1.959964, 5 + 1.959964))
+
+
+def test_the_interval_covers_the_truth_about_95_times_in_100() -> None:
+    draw = np.random.default_rng(0)
+    inside = [i.low <= 1 <= i.high for i in (intervals.mean(draw.normal(1, 2, 4)) for _ in range(2000))]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.015)

@@ -1,0 +1,300 @@
+"""References and evaluations on small images with a real classifier: what they contain, and what they refuse."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paragone.data.base import ImageSet
+from paragone.evaluation import protocol
+from paragone.evaluation.extractors import classifier
+from paragone.evaluation.extractors.base import Extractor
+from paragone.models.base import Batch, Model, Spec, Update
+from paragone.project import files
+from paragone.results import runs, schema
+
+CPU = torch.device("cpu")
+CLASSES = 4
+
+
+def bars(n: int, seed: int) -> ImageSet:
+    """Noisy bars (n,16,16,1), of one of four widths, as the label says."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.randint(CLASSES, (n,), generator=draw)
+    shift = torch.randint(1, 8, (n,), generator=draw)
+    at = torch.arange(16)
+    inside = (at >= shift[:, None]) & (at < (shift + 1 + 2 * labels)[:, None])  # (n,16)
+    noise = torch.randint(0, 60, (n, 16, 16), generator=draw)
+    images = (inside[:, None] * 190 + noise).to(torch.uint8)
+    return ImageSet(images[..., None], labels, Spec((1, 16, 16), CLASSES))
+
+
+class Set(NamedTuple):
+    train: ImageSet
+    test: ImageSet
+    extractors: dict[str, Extractor]
+    reference: protocol.Reference
+
+
+@pytest.fixture(scope="module")
+def whole() -> Set:
+    train, test = bars(400, 0), bars(120, 1)
+    net, _ = classifier.train(train, CPU, kimg=8, progress=False)
+    confusion = torch.tensor(classifier.held_out(net, test, CPU)["soft_confusion"], dtype=torch.float64)
+    extractors: dict[str, Extractor] = {"clf-bars": classifier.Classifier(net, "clf-bars", "0" * 64, confusion)}
+    return Set(train, test, extractors, protocol.build(extractors, train, test, 100, CPU))
+
+
+def evaluate(whole: Set, images: Tensor) -> dict[str, Any]:
+    return protocol.evaluate(images, whole.reference, whole.extractors, CPU)
+
+
+def test_new_real_images_score_near_the_ideal(whole: Set) -> None:
+    result = evaluate(whole, bars(200, 2).images)
+    space = result["spaces"]["clf-bars"]
+    assert space["precision"] > 0.85
+    assert space["recall"] > 0.85
+    assert abs(space["kid"]) < 0.02
+    assert result["modes"]["missing"] == 0
+    assert result["modes"]["tv"] < 0.08
+    assert result["nearest_train"]["ratio"] == pytest.approx(1, abs=0.05)
+    assert result["is"]["mean"] > 3
+
+
+def test_every_figure_says_of_how_many_images_and_in_which_space(whole: Set) -> None:
+    result = evaluate(whole, bars(100, 2).images)
+    space = result["spaces"]["clf-bars"]
+    assert (result["outcome"], result["reason"], result["reference_split"]) == ("finished", None, "train")
+    assert (result["n"], result["n_real"]) == (100, 400)
+    assert (space["n"], space["n_real"], space["n_subset"]) == (100, 400, 400)
+    assert space["hash"] == whole.extractors["clf-bars"].hash
+    assert space["distance"] == "FD-clf"
+    assert 0 < space["fd_se"] < space["fd"]
+    assert 0 < space["kid_se"] < 0.1
+    for key in ("is", "modes"):
+        assert (result[key]["n"], result[key]["space"]) == (100, "clf-bars")
+    assert result["duplicates"]["n"] == result["nearest_train"]["n"] == 100
+
+
+def test_every_figure_is_a_known_column_of_the_wide_table(whole: Set) -> None:
+    measured = protocol.evaluate(bars(100, 2).images, whole.reference, whole.extractors, CPU, bars(100, 2).labels)
+    for model in (Mirror(), Sorter(), Codes()):
+        measured |= protocol.abilities(model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels)
+    assert {"rate", "clustering", "codebook", "label_accuracy", "reconstruction"} <= set(measured)
+    for column, _ in runs.flatten("metrics", measured):
+        assert schema.meaning(column) is not None, f"{column}: describe it in paragone.results.schema.COLUMNS"
+
+
+def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:
+    new = bars(200, 2)
+    assert new.labels is not None
+    good = evaluate(whole, new.images)
+    dropped = evaluate(whole, new.images[new.labels != 3])
+    repeated = evaluate(whole, new.images[:8].repeat(25, 1, 1, 1))
+    copied = evaluate(whole, whole.train.images[:200])
+    noise = torch.randint(0, 256, (200, 16, 16, 1), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    broken = evaluate(whole, noise)
+
+    def fd(result: dict[str, Any]) -> float:
+        return float(result["spaces"]["clf-bars"]["fd"])
+
+    assert dropped["modes"]["missing"] == 1
+    assert fd(dropped) > 3 * fd(good)
+    assert repeated["duplicates"]["rate"] == 1
+    assert repeated["spaces"]["clf-bars"]["coverage"] < 0.5 * good["spaces"]["clf-bars"]["coverage"]
+    assert repeated["is"]["mean"] == pytest.approx(good["is"]["mean"], rel=0.1)  # blind to it
+    assert copied["nearest_train"]["copies"] == 1
+    assert copied["nearest_train"]["ratio"] == 0
+    assert fd(broken) > 10 * fd(good)
+    assert broken["spaces"]["clf-bars"]["precision"] < 0.2
+
+
+def test_samples_in_the_order_of_their_classes_score_as_in_any_other(whole: Set) -> None:
+    """The Inception Score is taken over parts: each must hold every class."""
+    new = bars(200, 2)
+    assert new.labels is not None
+    by_class = evaluate(whole, new.images[new.labels.argsort()])
+    assert by_class["is"]["mean"] == pytest.approx(evaluate(whole, new.images)["is"]["mean"], rel=0.1)
+
+
+def test_a_saved_reference_measures_the_same_bit_for_bit(whole: Set, tmp_path: Path) -> None:
+    protocol.save(tmp_path, whole.reference)
+    loaded = protocol.load(tmp_path, whole.extractors, whole.train)
+    images = bars(64, 3).images
+    again = protocol.evaluate(images, loaded, whole.extractors, CPU)
+    assert json.dumps(again, sort_keys=True) == json.dumps(evaluate(whole, images), sort_keys=True)
+    files.write_json(tmp_path / "metrics.json", again)
+    assert files.read_json(tmp_path / "metrics.json") == again
+    before = {f.name: f.read_bytes() for f in tmp_path.iterdir()}
+    protocol.save(tmp_path, protocol.build(whole.extractors, whole.train, whole.test, 100, CPU))
+    assert {f.name: f.read_bytes() for f in tmp_path.iterdir()} == before
+
+
+def test_statistics_do_not_depend_on_how_the_set_is_streamed(whole: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "CHUNK", 96)
+    streamed = protocol.build(whole.extractors, whole.train, whole.test, 100, CPU).spaces["clf-bars"]
+    space = whole.reference.spaces["clf-bars"]
+    assert streamed.statistics.n == space.statistics.n
+    assert torch.allclose(streamed.statistics.cov, space.statistics.cov, rtol=1e-6, atol=1e-9)
+    assert torch.allclose(streamed.subset, space.subset, atol=1e-5)
+
+
+def test_parts_are_random_repeatable_and_whole_where_they_can_be() -> None:
+    x = torch.arange(50)
+    assert protocol.choose(x, 50) is x
+    part = protocol.choose(x, 20)
+    assert torch.equal(part, protocol.choose(x, 20))
+    assert len(set(part.tolist())) == 20
+    assert part.tolist() != list(range(20))
+
+
+def test_without_labels_there_are_no_mode_shares(whole: Set) -> None:
+    unlabelled = whole.train._replace(labels=None)
+    reference = protocol.build(whole.extractors, unlabelled, whole.test, 100, CPU)
+    result = protocol.evaluate(bars(64, 3).images, reference, whole.extractors, CPU)
+    assert reference.about["shares"] is None
+    assert "modes" not in result
+
+
+def test_images_of_the_labels_asked_for_score_the_classifiers_accuracy(whole: Set) -> None:
+    new = bars(200, 2)
+    assert new.labels is not None
+    extractor = whole.extractors["clf-bars"]
+
+    def found(labels: Tensor) -> dict[str, Any]:
+        return protocol.evaluate(new.images, whole.reference, whole.extractors, CPU, labels)["label_accuracy"]
+
+    logits = extractor.extract(new.images, CPU).logits
+    assert logits is not None
+    right = found(new.labels)
+    assert right["rate"] == pytest.approx(float((logits.argmax(1) == new.labels).double().mean()))
+    assert right["rate"] > 0.9
+    assert (right["n"], right["space"], len(right["classes"])) == (200, "clf-bars", CLASSES)
+    assert found((new.labels + 1) % CLASSES)["rate"] < 0.1
+    assert "label_accuracy" not in evaluate(whole, new.images)
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        (torch.zeros(20, 16, 16, 3, dtype=torch.uint8), "images are 16x16x3 torch.uint8, the reference is of 16x16x1"),
+        (torch.zeros(20, 32, 32, 1, dtype=torch.uint8), "images are 32x32x1 torch.uint8"),
+        (torch.zeros(20, 16, 16, 1), "images are 16x16x1 torch.float32"),
+        (torch.zeros(15, 16, 16, 1, dtype=torch.uint8), "15 images are too few to evaluate; take at least 16"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(whole: Set, images: Tensor, sentence: str) -> None:
+    with pytest.raises(protocol.EvaluationError, match=sentence):
+        evaluate(whole, images)
+
+
+def test_a_reference_of_something_else_is_refused(whole: Set, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"reference\.json: no such file"):
+        protocol.load(tmp_path, whole.extractors, whole.train)
+    protocol.save(tmp_path, whole.reference)
+    with pytest.raises(protocol.EvaluationError, match="another training split"):
+        protocol.load(tmp_path, whole.extractors, whole.test)
+    known = whole.extractors["clf-bars"]
+    assert isinstance(known, classifier.Classifier)
+    other = classifier.Classifier(known.net, "clf-bars", "1" * 64)
+    with pytest.raises(protocol.EvaluationError, match=r"has hash \w+ for 'clf-bars', the extractor \w+; build"):
+        protocol.load(tmp_path, {"clf-bars": other}, whole.train)
+
+
+class Mirror(Model):
+    """Reconstructs with a little noise; takes pixels for uniform over 256 levels."""
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        return {}
+
+    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+        yield from ()
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        return torch.zeros(n, 1, 16, 16)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return x + 0.05 * torch.randn_like(x)
+
+    def rate(self, x: Tensor) -> Tensor:
+        return x.new_tensor([0.5, 2.0]).expand(len(x), 2)
+
+    def log_likelihood_bound(self, x: Tensor) -> Tensor:
+        return x.new_full((len(x),), -x[0].numel() * math.log(256))
+
+
+def test_abilities_are_measured_and_repeat_themselves(whole: Set) -> None:
+    test = whole.test.images
+    result = protocol.abilities(Mirror(), test, seed=3, device=CPU)
+    found = result["reconstruction"]
+    assert result["bits_per_dimension"] == pytest.approx(8)
+    assert (result["n_test"], found["n"], found["split"]) == (120, 120, "test")
+    assert found["psnr"] == pytest.approx(-20 * math.log10(0.025), abs=1)
+    assert found["mse"] == pytest.approx(0.025**2, rel=0.3)
+    assert 0.5 < found["ssim"] < 1
+    assert result["rate"] == {"nats": 2.5, "active": 2, "latents": 2, "n": 120, "split": "test"}
+    torch.manual_seed(5)
+    assert protocol.abilities(Mirror(), test, seed=3, device=CPU) == result
+    assert protocol.abilities(Mirror(), test, seed=4, device=CPU) != result
+
+
+def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> None:
+    class Told(Model):
+        needs = frozenset({"image", "label"})
+
+        def reconstruct(self, x: Tensor, cond: Tensor) -> Tensor:
+            return x * (cond == 1).view(-1, 1, 1, 1)
+
+    test = whole.test
+    made = protocol.abilities(Told(), test.images, seed=0, device=CPU, labels=test.labels)["reconstruction"]
+    other = test.images[test.labels != 1]
+    lost = ((other.double() - 127.5) / 255).square().mean() * len(other) / len(test.images)  # they become grey
+    assert made["mse"] == pytest.approx(float(lost), rel=0.01)
+
+
+class Sorter(Model):
+    """Knows the bars by their width, and calls them what it likes."""
+
+    def cluster(self, x: Tensor) -> Tensor:
+        return 9 - (x[:, 0] > 0).sum((1, 2)) // 32
+
+
+class Codes(Model):
+    """Codes an image by how light it is."""
+
+    codebook_size = 8
+
+    def codes(self, x: Tensor) -> Tensor:
+        return ((x.mean((1, 2, 3)) + 1) * 4).long().clamp(0, 7).view(-1, 1, 1)
+
+
+def test_categories_are_judged_by_the_labels(whole: Set) -> None:
+    images, labels = whole.test.images, whole.test.labels
+    assert labels is not None
+    found = protocol.abilities(Sorter(), images, seed=0, device=CPU, labels=labels)["clustering"]
+    assert found == {"accuracy": 1, "categories": CLASSES, "n": 120, "split": "test"}
+    mixed = protocol.abilities(Sorter(), images, seed=0, device=CPU, labels=labels.roll(1))["clustering"]
+    assert mixed["accuracy"] < 0.6
+    assert protocol.abilities(Sorter(), images, seed=0, device=CPU) == {}
+
+
+def test_a_model_without_abilities_has_no_such_figures(whole: Set) -> None:
+    class Plain(Model):
+        pass
+
+    assert protocol.abilities(Plain(), whole.test.images, seed=0, device=CPU) == {}
+
+
+def test_a_diverged_run_has_a_reason_and_no_figures() -> None:
+    assert protocol.diverged("the loss is NaN") == {
+        "outcome": "diverged",
+        "reason": "the loss is NaN",
+        "n": 0,
+        "spaces": {},
+    }

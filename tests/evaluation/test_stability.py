@@ -1,0 +1,89 @@
+"""Stability of a run: measures of curves whose answer is known, and the states of a run."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from paragone.evaluation import stability
+
+KIMG = np.linspace(0.5, 100, 200)
+SPACE = "clf-x"
+FLOOR = {f"metrics.spaces.{SPACE}.precision": 0.8, f"metrics.spaces.{SPACE}.recall": 0.9}
+
+
+def curve(**columns: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"kimg": KIMG, **{k.replace("_", "/"): v for k, v in columns.items()}})
+
+
+def test_gradients_are_the_medians_and_the_percentile_of_the_norms() -> None:
+    norms = np.geomspace(1, 100, 200)
+    found = stability.of_curve(curve(grad_critic=norms))
+    assert found == pytest.approx(
+        {
+            "grad_median.adversary": 10,
+            "grad_p95.adversary": np.quantile(norms, 0.95),
+            "grad_trend.adversary": np.median(norms[-20:]) / np.median(norms[:20]),
+        },
+        rel=1e-3,
+    )
+
+
+def test_a_straight_line_does_not_oscillate_and_a_sine_does() -> None:
+    line = 5 - 0.02 * KIMG
+    sine = 2 + 0.5 * np.sin(KIMG)
+    assert stability.oscillation(KIMG, line) == pytest.approx(0, abs=1e-9)
+    assert stability.oscillation(KIMG, sine) == pytest.approx(0.5 / np.sqrt(2) / 2, rel=0.05)
+
+
+def test_the_oscillation_sees_the_last_half_alone_and_no_scale() -> None:
+    draw = np.random.default_rng(0)
+    wild = 1 + np.where(KIMG < 50, draw.normal(size=200), 0)
+    assert stability.oscillation(KIMG, wild) == pytest.approx(0, abs=1e-9)
+    loss = 3 + draw.normal(size=200)
+    assert stability.oscillation(KIMG, 7 * loss) == pytest.approx(stability.oscillation(KIMG, loss))
+    assert stability.oscillation(KIMG, loss + 100) < 0.1 * stability.oscillation(KIMG, loss)  # as its doc says
+
+
+def test_rows_that_are_not_finite_and_short_curves_are_left_out() -> None:
+    norms = np.ones(200)
+    norms[-1] = np.nan
+    assert stability.of_curve(curve(grad_generator=norms))["grad_p95.generator"] == 1
+    assert stability.of_curve(curve(grad_generator=norms).head(10)) == {}
+
+
+def run(precision: float = 0.7, recall: float = 0.8, repeats: float = 0.01, missing: int = 0, **more: Any) -> dict:
+    return {
+        "outcome": "finished",
+        f"metrics.spaces.{SPACE}.precision": precision,
+        f"metrics.spaces.{SPACE}.recall": recall,
+        "metrics.duplicates.rate": repeats,
+        "metrics.modes.missing": missing,
+        "metrics.modes.shares": json.dumps([0.05] * 20),
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (run(), "healthy"),
+        (run(recall=0.44), "collapsed"),  # of a few kinds
+        (run(recall=0.46), "healthy"),
+        (run(precision=0.39), "unlearned"),
+        (run(precision=0.39, recall=0.44), "unlearned"),  # what is unlike the data covers none of it
+        (run(precision=0.39, missing=5), "unlearned"),
+        (run(precision=0.39, repeats=0.11), "collapsed"),
+        (run(repeats=0.1), "healthy"),
+        (run(missing=2), "collapsed"),
+        (run(missing=1), "healthy"),
+        (run(missing=5, **{"metrics.modes.ideal": 3.5}), "healthy"),  # chance misses as many
+        ({"outcome": "diverged"}, "diverged"),
+        ({"outcome": "failed"}, None),
+        ({"outcome": "finished"}, None),
+    ],
+)
+def test_the_state_of_a_run(row: dict, expected: str | None) -> None:
+    assert stability.state(row, FLOOR, SPACE) == expected

@@ -1,0 +1,94 @@
+"""Lock files of DVC survive what a kill does to them."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.dvc import locks
+
+WHOLE = """schema: '2.0'
+stages:
+  train@0:
+    cmd: x
+  train@1:
+    cmd: y
+    outs:
+    - path: a
+      md5: 0cc175b9c0f1b6a831c399e269772661
+    - path: b
+      md5: 92eb5ffee6ae2fec3ad71c777531578f
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in (tmp_path / "runs/a", tmp_path / ".locks/dvc/runs/a"):
+        folder.mkdir(parents=True)
+        (folder / "dvc.lock").write_text(WHOLE)
+    (tmp_path / "runs/a/dvc.yaml").write_text("stages: {}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("end", range(len(WHOLE)))
+def test_what_a_kill_left_is_replaced_aloud_wherever_it_cut(project: Path, end: int) -> None:
+    lock = project / "runs/a/dvc.lock"
+    lock.write_text(WHOLE[:end])
+    (said,) = locks.restore(project)
+    assert said.startswith("runs/a/dvc.lock ")
+    assert lock.read_text() == WHOLE
+    assert locks.restore(project) == []
+
+
+@pytest.mark.parametrize("copy", ["", None])
+def test_without_a_copy_a_broken_one_goes_aloud_and_a_whole_one_gets_a_copy(project: Path, copy: str | None) -> None:
+    lock, kept = project / "runs/a/dvc.lock", project / ".locks/dvc/runs/a/dvc.lock"
+    kept.unlink() if copy is None else kept.write_text(copy)
+    assert locks.restore(project) == []
+    assert kept.read_text() == WHOLE
+    kept.unlink() if copy is None else kept.write_text(copy)
+    lock.write_text(WHOLE[:50])
+    (said,) = locks.restore(project)
+    assert said.startswith("runs/a/dvc.lock was cut short")
+    assert said.endswith("its stages are made anew")
+    assert not lock.exists()
+    assert locks.restore(project) == []
+
+
+def test_what_changed_on_purpose_is_kept(project: Path) -> None:
+    lock = project / "runs/a/dvc.lock"
+    fewer = yaml.safe_load(WHOLE)
+    fewer["stages"]["train@1"] = {"cmd": "another"}
+    lock.write_text(yaml.safe_dump(fewer))
+    assert locks.restore(project) == []
+    assert yaml.safe_load((project / ".locks/dvc/runs/a/dvc.lock").read_text()) == fewer
+
+
+@pytest.mark.parametrize(("left", "goes"), [("", True), ('{"/a/b": {"wri', True), ("{}", False)])
+def test_dvcs_note_of_readers_and_writers_goes_if_it_was_cut_short(project: Path, left: str, goes: bool) -> None:
+    note = project / ".dvc/tmp/rwlock"
+    note.parent.mkdir(parents=True)
+    note.write_text(left)
+    said = locks.restore(project)
+    assert note.exists() != goes
+    assert bool(said) == goes
+
+
+def test_a_whole_file_is_left_alone_and_a_removed_one_stays_removed(project: Path) -> None:
+    lock = project / "runs/a/dvc.lock"
+    more = WHOLE + "  train@2:\n    cmd: z\n"
+    lock.write_text(more)
+    assert locks.restore(project) == []
+    assert lock.read_text() == more == (project / ".locks/dvc/runs/a/dvc.lock").read_text()
+    lock.unlink()
+    assert locks.restore(project) == []
+    assert not lock.exists()
+
+
+def test_one_flow_at_a_time(project: Path) -> None:
+    with locks.only_flow(project, "profile quick"):
+        with pytest.raises(locks.BusyError, match=r"another flow is running .*profile quick.*wait for it to end"):
+            with locks.only_flow(project, "profile smoke"):
+                pass
+    with locks.only_flow(project, "profile smoke"):
+        pass

@@ -1,0 +1,71 @@
+"""What is asked for is checked before any work starts, and a wrong name comes with the right one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.dvc.graph import Graph
+from flows.run.request import RequestError, check
+from support.stand_in import SMALL
+
+BRANCH = "runs/all/{}/vae/dvc.yaml"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(SMALL))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"profile": "quikc"}, r"profiles has no profile 'quikc'; did you mean quick\?"),
+        ({"profile": "all", "datasets": ["digit"]}, r"profiles.all.datasets has no data set 'digit'; did you mean"),
+        ({"models": ["dppm"]}, r"profiles.quick.models has no model 'dppm'; did you mean ddpm"),
+        ({"models": ["unknown"]}, r"known: ddim, ddpm"),
+        ({"seeds": [3]}, r"profiles.quick.seeds has no seed '3'; known: 0"),
+        ({"slots": -1}, r"slots: -1 stages"),
+        ({"gpus": "0,banana"}, r"no GPU '(0|banana)' here"),
+        ({"hours": 0.0}, r"limit: a stage cannot take 0.0 hours"),
+        ({"hours": float("nan")}, r"limit: a stage cannot take nan hours"),
+    ],
+)  # fmt: skip
+def test_what_there_is_not_is_one_sentence(
+    project: Path, monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ValueError, match=said) as caught:
+        check(project, **choice)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "profiles: []", "a: 1", "[1", "profile: x"])
+def test_a_params_file_that_is_none(project: Path, text: str) -> None:
+    (project / "params.yaml").write_text(text)
+    with pytest.raises(RequestError, match=r"params\.yaml: "):
+        check(project)
+
+
+def test_the_whole_profile_or_a_part_of_it(project: Path) -> None:
+    every = {f"{BRANCH.format(d)}:{s}@{n}": Path(BRANCH.format(d))
+             for d in ("digits", "clothes") for s in ("train", "evaluate") for n in (0, 1)}  # fmt: skip
+    graph = Graph({stage: set() for stage in every}, set(), every)
+    whole = check(project, profile="all", datasets=["clothes", "digits"])
+    assert whole.targets(graph) == [whole.report] == ["runs/all/dvc.yaml:report"]
+    part = check(project, profile="all", datasets=["digits"], seeds=[1])
+    assert part.targets(graph) == [f"{BRANCH.format('digits')}:evaluate@1"]
+    assert part.runs(graph) == [f"{BRANCH.format('digits')}:{s}@1" for s in ("evaluate", "train")]
+    with pytest.raises(RequestError, match="no run fits"):
+        part.runs(Graph({}, set(), {}))
+
+
+def test_the_limit_is_the_profiles_unless_it_is_given(project: Path) -> None:
+    values = yaml.safe_load((project / "params.yaml").read_text())
+    values["profiles"]["quick"]["stage_hours"] = 2
+    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    assert check(project).hours == 2
+    assert check(project, hours=0.5).hours == 0.5
+    assert check(project, profile="all").hours is None

@@ -1,5 +1,0 @@
-"""torch-fidelity, an oracle of these tests, imports torchvision, whose operators may need a hand first."""
-
-from paragone import torchvision_compat
-
-torchvision_compat.import_torchvision()

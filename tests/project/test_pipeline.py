@@ -1,0 +1,176 @@
+"""The generated pipelines: what depends on what, that the checked-in files are current, and what DVC makes of them."""
+
+import copy
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from paragone.cli import pipeline as stage
+from paragone.project import params, paths
+from paragone.project.params import Params, ParamsError
+from paragone.project.pipeline import HEADER, generate
+from support import ROOT, stand_in
+from support.stand_in import SMALL
+
+
+def stages(file: str | Path, values: dict[str, Any] = SMALL) -> dict[str, Any]:
+    return yaml.safe_load(generate(Params.model_validate(values))[Path(file)])["stages"]
+
+
+def keys(stage: dict[str, Any]) -> set[str]:
+    """The keys of runs/code.yaml that a stage depends on."""
+    return {key for entry in stage["params"] if isinstance(entry, dict) for key in entry[str(paths.CODE)]}
+
+
+def test_what_is_checked_in_is_what_params_yaml_asks_for() -> None:
+    stage.run(ROOT, params.load(ROOT), check=True)
+
+
+def test_no_file_grows_beyond_what_dvc_handles_fast() -> None:
+    for file, text in generate(params.load(ROOT)).items():
+        listed = yaml.safe_load(text)["stages"].values()
+        assert sum(len(s.get("foreach", [0])) for s in listed) <= 40, file
+
+
+def test_the_default_profile_stands_at_the_root_and_others_use_its_data() -> None:
+    assert set(stages("dvc.yaml")) == {
+        *("code", "ingest-digits", "validate-digits", "classifier-digits", "reference-digits", "report"),
+    }
+    assert set(stages("runs/all/dvc.yaml")) == {
+        *("ingest-clothes", "validate-clothes", "reference-digits", "reference-clothes", "report"),
+    }
+    assert stages("runs/all/dvc.yaml")["report"]["wdir"] == "../.."
+    assert stages("runs/all/dvc.yaml")["ingest-clothes"]["deps"] == ["upstream"]
+
+
+def test_a_set_made_from_another_brings_that_one_along() -> None:
+    """Prepared and checked before it, and nothing more; a second profile does not prepare either again."""
+    values = copy.deepcopy(SMALL)
+    values["datasets"]["pairs"] = {"loader": "paired", "source": "local", "path": "data/prepared/clothes"}
+    values["profiles"][values["profile"]]["datasets"] = ["pairs"]
+    found = stages("dvc.yaml", values)
+    assert list(found) == [
+        *("code", "ingest-clothes", "validate-clothes"),
+        *("ingest-pairs", "validate-pairs", "classifier-pairs", "reference-pairs", "report"),
+    ]
+    assert found["ingest-pairs"]["deps"] == ["data/prepared/clothes"] == found["ingest-clothes"]["outs"]
+    assert "reference-clothes" in stages("runs/all/dvc.yaml", values)
+    assert "ingest-clothes" not in stages("runs/all/dvc.yaml", values)
+
+
+def test_a_child_depends_on_its_parents_weights_of_the_same_seed_and_on_their_code() -> None:
+    train = stages("runs/quick/digits/ddim/dvc.yaml")["train"]["do"]
+    assert "runs/quick/digits/ddpm/${item}/model.safetensors" in train["deps"]
+    assert keys(train) == {"stages.train", "models.ddim", "models.ddpm"}
+
+
+def test_a_row_of_another_name_depends_on_its_models_code_and_its_own_entry() -> None:
+    values = copy.deepcopy(SMALL)
+    values["profiles"]["all"]["models"]["wide"] = {"model": "vae", "title": "VAE (wide)", "only": ["digits"]}
+    train = stages("runs/all/digits/wide/dvc.yaml", values)["train"]["do"]
+    assert keys(train) == {"stages.train", "models.vae"}
+    assert "profiles.all.models.wide" in train["params"]
+    assert Path("runs/all/clothes/wide/dvc.yaml") not in generate(Params.model_validate(values))
+
+
+def test_only_evaluations_in_the_classifiers_space_wait_for_the_classifier() -> None:
+    folder = str(paths.classifier("digits"))
+    assert folder in stages("runs/quick/digits/ddpm/dvc.yaml")["evaluate"]["do"]["deps"]
+    assert folder not in stages("runs/all/digits/vae/dvc.yaml")["evaluate"]["do"]["deps"]
+    assert stages("runs/all/digits/vae/dvc.yaml")["evaluate"]["foreach"] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["tables", "site"])
+def test_a_profile_named_as_a_folder_of_the_report_is_refused(name: str) -> None:
+    values = {**SMALL, "profile": name, "profiles": {name: SMALL["profiles"]["quick"]}}
+    with pytest.raises(ParamsError, match=rf"profiles\.{name}.*otherwise"):
+        generate(Params.model_validate(values))
+
+
+def test_stale_generated_files_go_and_handwritten_ones_stay(tmp_path: Path) -> None:
+    settings = Params.model_validate(SMALL)
+    stage.run(tmp_path, settings)
+    stage.run(tmp_path, settings, check=True)
+    stale, own = tmp_path / "runs/gone/dvc.yaml", tmp_path / "runs/own/dvc.yaml"
+    for file, text in ((stale, HEADER), (own, "stages: {}\n")):
+        file.parent.mkdir()
+        file.write_text(text)
+    with pytest.raises(ValueError, match=r"runs/gone/dvc.yaml: not what params.yaml asks for; run `paragone pipeline`"):
+        stage.run(tmp_path, settings, check=True)
+    stage.run(tmp_path, settings)
+    assert own.exists()
+    assert not stale.exists()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return stand_in.build(tmp_path, monkeypatch)
+
+
+def repro(root: Path, *targets: str) -> list[str]:
+    """The stages that `dvc repro` ran."""
+    out = subprocess.run(["dvc", "repro", *targets], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert out.returncode == 0, out.stdout + out.stderr
+    return [line.split("'")[1] for line in out.stdout.splitlines() if line.startswith("Running stage")]
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def of_model(model: str) -> set[str]:
+    return {f"runs/quick/digits/{model}/dvc.yaml:{name}@0" for name in ("train", "sample", "evaluate")}
+
+
+def test_dvc_runs_the_default_profile_once_and_reruns_what_a_change_touches(project: Path) -> None:
+    first = repro(project)
+    assert first[0] == "code"
+    assert first[-1] == "report"
+    assert set(first) == {*stages("dvc.yaml"), *of_model("ddpm"), *of_model("ddim")}
+    assert repro(project) == []
+    status = subprocess.run(
+        ["git", "status", "--short"], cwd=project, capture_output=True, text=True, check=True
+    ).stdout
+    assert ".gitignore" not in status  # DVC adds no file of its own
+    assert not any(name in status for name in (".safetensors", ".npy", ".png", "data/", "code.yaml"))
+
+    code = project / "src/paragone/code"
+    edit(code, "metrics: 1", "metrics: 1  # a comment")
+    assert repro(project) == ["code"]
+    edit(code, "ddim: 1", "ddim: 2")
+    assert set(repro(project)) == {"code", *of_model("ddim"), "report"}
+    edit(project / "params.yaml", "kimg: 1", "kimg: 2")
+    assert set(repro(project)) == {*of_model("ddpm"), *of_model("ddim"), "report"}
+    edit(project / "params.yaml", "about: Everything.", "about: All.")
+    assert repro(project) == []
+    edit(code, "metrics: 1", "metrics: 2")
+    evaluations = {f"runs/quick/digits/{m}/dvc.yaml:evaluate@0" for m in ("ddpm", "ddim")}
+    assert set(repro(project)) == {"code", "reference-digits", *evaluations, "report"}
+
+
+def test_another_profile_builds_the_part_of_the_trunk_that_it_uses_and_leaves_the_default_one_alone(
+    project: Path,
+) -> None:
+    ran = repro(project, "runs/all/dvc.yaml")
+    assert {"code", "ingest-digits", "validate-digits", "runs/all/dvc.yaml:ingest-clothes"} < set(ran)
+    assert {f"runs/all/clothes/vae/dvc.yaml:evaluate@{seed}" for seed in (0, 1)} < set(ran)
+    assert "classifier-digits" not in ran
+    assert not any("quick" in name for name in ran)
+    assert repro(project, "runs/all/dvc.yaml") == []
+
+
+def test_dvc_shows_metrics_and_curves(project: Path) -> None:
+    repro(project)
+    shown = subprocess.run(["dvc", "metrics", "show"], cwd=project, capture_output=True, text=True, check=True).stdout
+    assert "fd" in shown
+    assert "runs/quick/digits/ddim/0/headline.json" in shown
+    plots = ["dvc", "plots", "show", "-o", "build/plots"]
+    subprocess.run(plots, cwd=project, capture_output=True, check=True)
+    page = (project / "build/plots/index.html").read_text()
+    assert "ddim on digits" in page
+    assert "wall.png" in page

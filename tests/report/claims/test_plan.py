@@ -1,0 +1,64 @@
+"""What a claim lacks, and the command that makes it."""
+
+import pytest
+
+from paragone.project import paths
+from paragone.report.claims import plan, verdicts
+from paragone.report.claims.plan import Need
+from paragone.results import runs
+from support import sample_project
+
+
+@pytest.fixture
+def needs(tmp_path) -> dict[str, Need]:
+    params = sample_project.make(tmp_path, datasets=("mnist-5k",))
+    (tmp_path / paths.Run("quick", "mnist-5k", "dcgan", 1).metrics).unlink()
+    found = runs.read(tmp_path, params, "quick")
+    return {n.id: n for n in plan.needs(verdicts.judge(found, params), found, params)}
+
+
+def test_runs_that_are_not_there_are_named_with_their_command(needs):
+    need = needs["C03"]
+    assert need.missing == [
+        "dcgan: 1 of 3 runs are not there (mnist-5k/dcgan/1 unfinished: sampled, not evaluated yet)"
+    ]
+    assert need.commands == [".venv/bin/python -m flows.benchmark --profile quick --models dcgan"]
+    assert "'dcgan' finished 2 seeds of at least 3" in need.reason
+
+
+def test_a_row_or_study_that_the_profile_lacks_is_named(needs):
+    assert needs["C10"].missing == ["vae_gan: not in profile quick"]
+    assert needs["C06"].missing == ["wgan: not in profile quick", "study mode_coverage: not in profile quick"]
+    assert needs["C06"].commands == []  # no other profile has them
+
+
+def test_a_profile_that_has_the_rows_is_named(tmp_path):
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
+    quick = params.profiles["quick"]
+    models = {row: quick.models[row] for row in ("gan", "vae")}
+    small = quick.model_copy(update={"models": models})
+    both = params.model_copy(update={"profiles": {"small": small, "quick": quick}})
+    found = runs.read(tmp_path, both, "small")
+    need = {n.id: n for n in plan.needs(verdicts.judge(found, both), found, both)}["C03"]
+    assert need.missing == ["dcgan: not in profile small"]
+    assert need.commands == ["make demo PROFILE=quick"]
+
+
+def test_a_study_that_has_not_run_has_its_stage(tmp_path):
+    params = sample_project.make(tmp_path, datasets=("mnist-5k",))
+    (tmp_path / paths.study("quick", "sample_size")).unlink()
+    found = runs.read(tmp_path, params, "quick")
+    need = {n.id: n for n in plan.needs(verdicts.judge(found, params), found, params)}["C31"]
+    assert need.missing == ["study sample_size: has not run"]
+    assert need.commands == ['PATH="$PWD/.venv/bin:$PATH" dvc repro dvc.yaml:study-sample_size']
+
+
+def test_what_has_to_be_written_first_has_no_command(needs):
+    assert needs["C04"] == Need("C04", needs["C04"].reason, [], [])
+    assert "no HGAN row yet" in needs["C04"].reason
+
+
+def test_measured_claims_are_not_listed(needs):
+    assert "C02" in needs  # dcgan, too
+    assert "C28" in needs
+    assert "C31" not in needs  # its study is there

@@ -1,0 +1,128 @@
+"""Verdicts from a saved table: the same as from the files, for machines too, and what is refused."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from scipy import stats
+
+from paragone.evaluation.intervals import Interval
+from paragone.report.claims import verdicts
+from paragone.report.claims.verdicts import Judged
+from paragone.results import schema
+from paragone.results.claims.base import Effect, Verdict, number
+from paragone.results.evidence import PROTOCOL
+
+
+@pytest.fixture(scope="module")
+def judged(project) -> list[Judged]:
+    return verdicts.judge(project.found, project.params)
+
+
+@pytest.fixture
+def saved(project, tmp_path: Path) -> Path:
+    schema.write(schema.as_table(project.found.runs), tmp_path / "runs.parquet")
+    return tmp_path / "runs.parquet"
+
+
+def test_what_stands_above_an_interval_is_whole_and_on_the_sheet():
+    size, words = (
+        Interval(1.04, 0.582, 1.84, 3),
+        "Growth of the untrained generator's gradient, the loss over its penalty",
+    )
+    effects = tuple(
+        Effect("; ".join([words] * times), unit, size, 1.0, 1.1, Verdict.UNCERTAIN)
+        for unit in ("times", "%")
+        for times in (1, 2, 3)
+    )
+    figure = verdicts.forest(effects)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    found = [(ax, text) for ax in figure.axes for text in ax.texts]
+    said = [" ".join(text.get_text().replace("\N{NO-BREAK SPACE}", " ").split()) for _, text in found]
+    assert sorted(said) == sorted(f"{e.what}: {number(e)}" for e in effects)
+    boxes = [text.get_window_extent(renderer) for _, text in found]
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1
+    lines = [line.get_window_extent(renderer) for ax, _ in found for line in ax.lines]
+    assert not [box for box in boxes if any(box.overlaps(line) for line in lines)]
+    assert max(len(text.get_text().splitlines()) for _, text in found) >= 2
+
+
+def change(saved: Path, **columns: object) -> None:
+    table = schema.read(saved)
+    gans = (table["model"] == "gan") & (table["seed"] == 1)
+    for column, value in columns.items():
+        table.loc[gans, column.replace("__", ".")] = value
+    schema.write(table, saved)
+
+
+def test_a_saved_table_gives_the_verdicts_of_the_files(project, saved, judged):
+    found, again = verdicts.judge_file(saved, project.root / "runs/quick/studies")
+    assert again == judged
+    assert found.profile == "quick"
+    assert {j.finding.verdict for j in again} > {"supported", "not yet measured"}
+
+
+def test_pandas_alone_makes_the_same_of_the_table(saved, judged):
+    """C03, by hand: the logarithms of the ratios, paired by seed, and Student's t."""
+    table = pd.read_parquet(saved).query("outcome == 'finished'")
+    effects = next(j for j in judged if j.id == "C03").finding.effects
+    hand = []
+    for dataset in ("mnist-5k", "fashion-mnist"):
+        for space in (f"clf-{dataset}", "lite0-64"):
+            by_seed = table[table["dataset"] == dataset].pivot(
+                index="seed", columns="model", values=f"metrics.spaces.{space}.fd"
+            )
+            logs = np.log(by_seed["gan"] / by_seed["dcgan"])
+            half = stats.t.ppf(0.975, len(logs) - 1) * logs.std() / len(logs) ** 0.5
+            hand.append(np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]))
+    assert np.array([e.size[:3] for e in effects]) == pytest.approx(np.array(hand))
+    labels = table["floor.spaces.clf-mnist-5k.fd"].dropna().unique()
+    assert list(labels) == [0.8]  # what real images score stands in every row
+
+
+def test_studies_are_read_beside_it(saved, tmp_path):
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    sets = {
+        name: [{"is": 9.0, "fd": fd, "ssim": 0.5, "coverage": 0.5}] * 3 for name, fd in (("real", 1), ("repeated", 9))
+    }
+    (folder / "blind_scores.json").write_text(json.dumps({"datasets": {"mnist-5k": {"sets": sets}}}))
+    by_id = {j.id: j.finding for j in verdicts.judge_file(saved, folder)[1]}
+    assert by_id["C32"].verdict == "supported"
+    with pytest.raises(ValueError, match=r"none: no such folder; studies stand in runs/<profile>/studies"):
+        verdicts.judge_file(saved, tmp_path / "none")
+
+
+def test_mixed_protocols_are_refused(saved):
+    change(saved, metrics__n=500)
+    with pytest.raises(ValueError, match=r"column 'metrics\.n' has 1000 and 500 for mnist-5k.*keep the runs of one"):
+        verdicts.judge_file(saved, None)
+
+
+@pytest.mark.parametrize("key", PROTOCOL)
+def test_a_table_that_does_not_say_its_protocol_is_refused(saved, key):
+    schema.write(schema.read(saved).drop(columns=key), saved)
+    with pytest.raises(ValueError, match=f"column '{key}' is missing or empty, so the protocol is not known; write"):
+        verdicts.judge_file(saved, None)
+
+
+def test_a_protocol_that_is_empty_for_one_run_is_refused(saved):
+    change(saved, train__data=None)
+    with pytest.raises(ValueError, match=r"column 'train\.data' is missing or empty"):
+        verdicts.judge_file(saved, None)
+
+
+def test_machines_get_every_effect(judged):
+    effects = [e for j in judged for e in j.finding.effects]
+    assert json.loads(json.dumps(verdicts.records(judged)))[2]["claim"] == "C03"
+    frame = pd.read_csv(io.StringIO(verdicts.effects_csv(judged)))
+    assert frame["value"].notna().sum() == len(effects)
+    assert set(frame["claim"]) == {j.id for j in judged}
+    first = frame[frame["claim"] == "C03"].iloc[0]
+    size = next(j for j in judged if j.id == "C03").finding.effects[0].size
+    assert [first["value"], first["low"], first["high"], first["n"]] == pytest.approx(list(size))
+    assert (first["verdict"], first["effect_verdict"], first["unit"]) == ("supported", "supported", "times")

@@ -1,0 +1,247 @@
+"""The surveys' pages: a cell is a figure or says why there is none; Markdown and LaTeX are whole."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from paragone.evaluation.intervals import Interval
+from paragone.project import registry
+from paragone.report import tables
+from paragone.report.claims import verdicts
+from paragone.report.render import Grid
+from paragone.report.surveys import base
+from paragone.report.surveys import pages as survey_pages
+from paragone.report.surveys import systems as surveys
+from paragone.report.surveys.pages import SurveyPage
+from paragone.results.claims.base import SURVEYS, Effect, Finding, Verdict
+
+
+@pytest.fixture(scope="module")
+def built(project):
+    return {d.name: tables.build(project.found, d) for d in project.found.datasets}
+
+
+@pytest.fixture(scope="module")
+def pages(project, built) -> dict[str, SurveyPage]:
+    return _pages(project.found, built, project.params)
+
+
+def _pages(found, built, params) -> dict[str, SurveyPage]:
+    judged, studies = verdicts.judge(found, params), verdicts.studies(found.root, params, found.profile)
+    return {page.survey: page for page in survey_pages.pages(found, built, judged, studies)}
+
+
+def grid(page: SurveyPage, title: str) -> Grid:
+    (found,) = (g for section in page.sections for g in section.grids if g.title == title)
+    return found
+
+
+def rows(found: Grid) -> dict[str, dict[str, str]]:
+    """The cells of each line under its headers, by the first."""
+    lines = [line.cells for line in found.lines if line.kind != "heading"]
+    return {cells[0].text: dict(zip(found.headers, (c.text for c in cells), strict=True)) for cells in lines}
+
+
+def test_there_is_a_page_a_survey_in_order_and_every_table_is_rectangular(pages):
+    assert list(pages) == list(SURVEYS)
+    for page in pages.values():
+        for found in (g for section in page.sections for g in section.grids):
+            assert found.lines, found.title
+            assert len(found.headers) == len(found.abouts) == len(found.numeric)
+            assert {len(line.cells) for line in found.lines if line.kind != "heading"} == {len(found.headers)}
+            for i in (i for i, header in enumerate(found.headers) if header == "Verdict"):
+                assert {line.cells[i].text for line in found.lines if line.kind == "model"} <= set(Verdict)
+
+
+def test_what_the_files_name_exists():
+    ids = {verdicts.number_of(name) for name in registry.names("claims")}
+    systems = set(surveys.systems()["system"])
+    models, asked = base.read("survey_hu_models.csv"), base.read("survey_poudel.csv")
+    challenges = base.read("survey_hu_challenges.csv")
+    assert {row["system"] for row in models} <= systems
+    named = [row["claim"] for row in models] + [c for row in challenges + asked for c in row["claims"].split()]
+    assert {token.split(":")[0] for token in named} <= ids
+
+
+def test_every_key_of_the_files_is_a_column(project, built):
+    sources = base.gather(project.found, built, [], {})
+    known = set(sources.measured[0].columns) | {base.STATE, base.DISTANCE}
+    keys = [row["key"] for row in base.read("survey_hu_challenges.csv") if row["key"]]
+    for name in ("survey_hu_models.csv", "survey_poudel.csv"):
+        keys += [t.rpartition(":")[2] for row in base.read(name) for t in row["figures"].split()]
+    assert set(keys) <= known
+
+
+def test_lis_figures_have_the_tables_numbers_and_the_walls(pages, built):
+    found = rows(grid(pages["li"], "GAN beside VAE: MNIST-5K"))
+    assert list(found) == [tables.FLOOR, "GAN", "DCGAN", "VAE"]
+    cell = next(r for r in built["mnist-5k"][0].rows if r.model == "vae").cells["fd_clf"]
+    assert found["VAE"]["FD-clf ↓"] == f"{cell.mean:.2f} ± {cell.half:.2f}"
+    assert found["VAE"]["Seeds"] == "3/3"
+    pictures = pages["li"].sections[0].pictures
+    assert [p.title for p in pictures] == ["Real test images", "GAN, seed 0", "DCGAN, seed 0", "VAE, seed 0"]
+    assert {p.image.size for p in pictures} == {(10 * 33 - 1, 5 * 33 - 1)}
+
+
+def test_a_figure_whose_data_set_is_not_there_says_why(pages):
+    for cells in rows(grid(pages["li"], "GAN beside VAE: CelebA")).values():
+        assert cells["Status"].startswith("not measured here: profile quick has MNIST-5K, FASHION-MNIST alone")
+
+
+def test_lis_data_sets_say_what_can_be_had_and_what_is_here(pages):
+    found = rows(grid(pages["li"], "Data sets of the survey"))
+    assert len(found) == 9
+    assert found["MNIST"]["In this profile"].startswith("yes: MNIST-5K, 32 × 32 pixels")
+    assert "5,000 of the 70,000 images" in found["MNIST"]["In this profile"]
+    assert "23 of 24 runs finished" in found["MNIST"]["In this profile"]
+    assert found["CelebA"]["In this profile"] == "no"
+    assert "withdrawn by its authors" in found["Tiny Images (withdrawn)"]["Licence"]
+
+
+def test_hus_models_stand_beside_the_surveys_numbers(pages):
+    found = rows(grid(pages["hu"], "Each model's strength and limit, as the survey sees them and as measured here"))
+    slow = found["draws far more slowly than a GAN"]
+    assert slow["Its number (another protocol)"] == "about 1000 times"
+    assert slow["Our figures"].startswith("MNIST-5K: Latency of DDPM 1,000.0 ± 0.0 ms; Sampling of DDPM 9 ± 0 images/s")
+    assert "FASHION-MNIST: no Latency of DDPM (not run)" in slow["Our figures"]
+    assert (slow["Claim"], slow["Verdict"]) == ("C20", "not yet measured")
+    crash = found['its samples collapse often ("crash rate")']
+    assert crash["Verdict"] == "not yet measured"  # the claim's other half is
+    assert "DCGAN collapsed or diverged in 0 of 3 runs (0 to 56 %)" in crash["Our figures"]
+    assert found["loses fine detail"]["Our figures"] == "not measured: no row yet"
+    assert found["schedule and learned variance help"]["Our figures"] == (
+        "Improved DDPM not measured: not in this profile"
+    )
+
+
+def test_hus_challenges_span_each_family(pages):
+    found = rows(grid(pages["hu"], "Challenges by family: MNIST-5K"))
+    state = found["runs that collapsed or diverged, with Wilson's 95 % interval"]
+    assert state["Adversarial"] == "5 of 9 runs (27 to 81 %)"  # GAN collapsed, one seed of WGAN-GP diverged
+    assert found["peak memory (MB)"]["Diffusion"] == "512 ± 0 (all 2 rows)"
+    found = rows(grid(pages["hu"], "Challenges by family: FASHION-MNIST"))
+    speed = found["images/s at the profile's batch"]
+    assert speed["Adversarial"] == "20,000 ± 0 (DCGAN) to 90,000 ± 0 (GAN)"  # WGAN-GP diverged: no samples
+    assert speed["Vector-quantised"] == "not measured: failed, not run"
+    assert speed["Diffusion"] == "not measured: not run"
+    assert found["share of codes in use (%)"]["Adversarial"] == "does not apply: has no codebook"
+    assert found["energy"]["Diffusion"] == "not measured: no reading of power is taken"
+
+
+def test_unlearned_runs_are_left_out_of_what_collapsed_and_counted_beside_it(project, built):
+    runs = project.found.runs.copy()
+    gans = (runs["dataset"] == "mnist-5k") & (runs["model"] == "dcgan")
+    cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more unlearned"}
+    for unlearned, said in (cases | {3: "0 of 0 runs, 3 more unlearned"}).items():
+        runs.loc[runs.index[gans][:unlearned], "stability.state"] = "unlearned"
+        sources = base.gather(project.found._replace(runs=runs), built, [], {})
+        assert base.ends(sources, "mnist-5k", ["dcgan"]) == said
+    assert base.ends(sources, "mnist-5k", ["sngan"]) is None
+
+
+def test_zhaos_chain_says_which_links_have_no_row(pages):
+    found = rows(grid(pages["zhao"], "The chain: MNIST-5K"))
+    assert list(found) == ["DCGAN", "ProGAN", "StyleGAN"]
+    assert (found["DCGAN"]["Status"], found["DCGAN"]["Better than before?"]) == ("measured", "C03: supported")
+    absent = registry.names("models")
+    for system in ("ProGAN", "StyleGAN"):
+        assert found[system]["Status"] == ("not in this profile" if system.lower() in absent else "no row yet")
+        assert found[system]["FD-clf ↓"] == "–"
+
+
+def test_studies_that_have_not_run_are_named(project, built, tmp_path: Path):
+    elsewhere = project.found._replace(root=tmp_path)  # where no file of a study is
+    found = _pages(elsewhere, built, project.params)
+    texts = {section.title: " ".join(section.text) for section in found["zhao"].sections}
+    for title, study in (
+        ("FID, worked", "worked_scores"),
+        ("IS, worked", "worked_scores"),
+        ("How many samples FID needs", "sample_size"),
+        ("What IS and SSIM cannot see", "blind_scores"),
+    ):
+        assert f"the study '{study}' has not run in profile quick" in texts[title]
+    assert "study 'sharpness' has not run" in " ".join(grid(found["li"], "GAN beside VAE: MNIST-5K").caption)
+
+
+def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
+    def effect(what: str, verdict: Verdict) -> Effect:
+        return Effect(what, "times", Interval(1.0, 0.9, 1.1, 3), 1.0, 1.1, verdict)
+
+    effects = (
+        effect("FD-clf of VAE over that of AAE, MNIST", Verdict.SUPPORTED),
+        effect("Coverage (clf) of AAE less that of DCGAN, MNIST", Verdict.CONTRADICTED),
+    )
+    whole = Finding(Verdict.MIXED, "both", effects)
+    judged = [j._replace(finding=whole) if j.id == "C35" else j for j in verdicts.judge(project.found, project.params)]
+    sources = base.gather(project.found, built, judged, {})
+    assert base.judgement("C35", sources) == ("C35", Verdict.MIXED, "both")
+    assert base.judgement("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
+    id_, verdict, evidence = base.judgement("C35:AAE:coverage", sources)
+    assert (id_, verdict) == ("C35", Verdict.CONTRADICTED)
+    assert evidence.startswith("Coverage (clf) of AAE less that of DCGAN, MNIST: 1 times [0.9, 1.1]")
+    assert base.judgement("C35:AVB", sources)[1:] == (
+        Verdict.UNMEASURED,
+        "C35 does not measure this part of the sentence",
+    )
+
+
+def test_poudels_items_have_a_verdict_or_say_that_figures_stand_alone(pages):
+    found = rows(grid(pages["poudel"], "Advantages and disadvantages, tested"))
+    structure = found["captures the structure of the data's distribution better than a GAN"]
+    assert structure["Tested"] == "contradicted (C02)"
+    assert structure["Figures"].startswith("MNIST-5K: Coverage of VAE 0.710 ± 0.017; Coverage of DCGAN 0.745 ± 0.012")
+    assert found["has no encoder and no likelihood"]["Figures"] == (
+        "MNIST-5K: no PSNR of DCGAN; no Bound of DCGAN; FASHION-MNIST: no PSNR of DCGAN; no Bound of DCGAN"
+    )
+    avb = found["AVB: better images than a VAE and better coverage than a GAN"]
+    assert "AVB not measured" in avb["Figures"]
+
+
+def test_tables_of_runs_state_their_protocol(pages):
+    for title, survey in (
+        ("GAN beside VAE: MNIST-5K", "li"),
+        ("Challenges by family: MNIST-5K", "hu"),
+        ("The chain: MNIST-5K", "zhao"),
+        ("Advantages and disadvantages, tested", "poudel"),
+    ):
+        caption = " ".join(grid(pages[survey], title).caption)
+        for part in ("1,000 samples a run against 4,000 real images (the train split)", "clf-mnist-5k", "3 seeds",
+                     "Test CPU", "5,000 of the 70,000 images"):  # fmt: skip
+            assert part in caption, title
+
+
+def test_markdown_and_latex_are_written_whole(pages, tmp_path: Path):
+    survey_pages.write(tmp_path, list(pages.values()))
+    for key, page in pages.items():
+        text = (tmp_path / "tables" / f"survey-{key}.md").read_text()
+        plots = {plot.name for section in page.sections for plot in section.plots}
+        blocks = re.findall(r"(?:^\|.*\n)+", text, flags=re.M)
+        assert len(blocks) == sum(len(section.grids) for section in page.sections)
+        for block in blocks:
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+        for name in re.findall(r"\.\./figures/([\w-]+\.png)", text):
+            if name.removesuffix(".png") not in plots:  # those the report saves
+                Image.open(tmp_path / "figures" / name).verify()
+        check_latex((tmp_path / "tables" / f"survey-{key}.tex").read_text())
+
+
+def check_latex(text: str) -> None:
+    """Braces and environments close in order, tables have a cell a column, and every character can be set."""
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    open_: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end){(\w+\*?)}", text):
+        if kind == "begin":
+            open_.append(name)
+        else:
+            assert open_.pop() == name
+    assert open_ == []
+    for align, body in re.findall(r"\\begin{tabular}{(.*?)}\n(.*?)\\end{tabular}", text, flags=re.S):
+        width = len(re.sub(r"{[\d.]+cm}", "", align))
+        for line in body.splitlines():
+            if line.endswith(r"\\") and "multicolumn" not in line:
+                assert len(re.findall(r"(?<!\\)&", line)) == width - 1
+    labels = re.findall(r"\\label{(.*?)}", text)
+    assert len(labels) == len(set(labels))
+    assert not {c for c in text if ord(c) > 0xFF or ord(c) in (0xB2, 0xB3, 0xB1, 0xD7)}

@@ -1,0 +1,49 @@
+"""A small project of drawn shapes with beta-VAEs that were really trained: three weights, three seeds each."""
+
+from pathlib import Path
+from typing import Any
+
+from paragone.data import base as datasets
+from paragone.engine import checkpoint, hardware
+from paragone.evaluation import protocol
+from paragone.project import files, paths
+from paragone.project.params import Params
+from paragone.stages import ingest, train
+
+ROWS = ("beta_vae_1", "beta_vae_4", "beta_vae_16")
+SEEDS = (0, 1, 2)
+SHORT = {"kimg": 0.6, "batch": 30}
+
+
+def params(**profile: Any) -> Params:
+    config = {"network": "conv", "width": 8, "z_dim": 4, "optimizer": "adam", "lr": 0.002}
+    models = {
+        row: {"model": "beta_vae", "title": f"beta = {row[9:]}", "plan": SHORT, "config": {**config, "beta": beta}}
+        for row, beta in zip(ROWS, (1.0, 4.0, 16.0), strict=True)
+    }
+    small = {
+        "about": "Shapes.",
+        "datasets": ["drawn"],
+        "seeds": list(SEEDS),
+        "samples": 48,
+        "sample_batch": 48,
+        "spaces": ["classifier"],
+        "models": models,
+        **profile,
+    }
+    options = {"n_train": 600, "n_test": 120}
+    datasets = {"drawn": {"loader": "shapes", "source": "generated", "title": "Drawn", "options": options}}
+    return Params.model_validate({"profile": "small", "datasets": datasets, "profiles": {"small": small}})
+
+
+def make(root: Path) -> None:
+    """Train every run and measure what it can do with test images; no samples are drawn."""
+    chosen = params()
+    ingest.run(root, chosen, "drawn")
+    test = datasets.load(root / paths.prepared("drawn"), "test").images
+    for run in (paths.Run("small", "drawn", row, seed) for row in ROWS for seed in SEEDS):
+        train.run(root, chosen, run.profile, run.dataset, run.model, run.seed)
+        model, _ = checkpoint.load_model(root / run.weights)
+        found = protocol.abilities(model, test, run.seed, hardware.device())
+        about = {"outcome": "finished", "reason": None, "n": 0, "n_real": 600, "reference_split": "train"}
+        files.write_json(root / run.metrics, {**about, **found})
