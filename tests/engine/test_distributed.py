@@ -19,7 +19,7 @@ from torch import nn
 from paragone.data.base import ImageSet
 from paragone.engine.loop import fit
 from paragone.engine.seeding import Stream, seed_all
-from paragone.models.base import Model, Plan, Spec, Update
+from paragone.models.base import Model, Plan, Progress, Spec, Update
 
 class Denoiser(Model):
     @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Denoiser(Model):
         self.net = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 1, 3, padding=1))
     def optimizers(self):
         return {"net": torch.optim.Adam(self.net.parameters(), 1e-3, fused=True)}
-    def losses(self, batch, step):
+    def losses(self, batch, progress):
         x = batch["image"]
         level = torch.rand(len(x), 1, 1, 1) + torch.randint(0, 2, (len(x), 1, 1, 1))
         yield Update("net", (self.net(x + level * torch.randn_like(x)) - x).square().mean())

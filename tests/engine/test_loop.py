@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from paragone.data.base import ImageSet
 from paragone.engine.loop import Order, Outcome, draw, ema_decay, fit, learning_rate_scale
 from paragone.engine.seeding import Stream, seed_all
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 
 
 class Toy(Model):
@@ -37,14 +37,14 @@ class Toy(Model):
         nets = {"encoder": self.encoder, "decoder": self.decoder}
         return {k: Adam(net.parameters(), 1e-3, fused=True) for k, net in nets.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]
         for _ in range(2):
             before = self.decoder.weight.detach().clone()
             yield Update("decoder", mse_loss(self.decoder(self._code(x)).float(), x))
             assert not torch.equal(before, self.decoder.weight)  # the step was taken before the generator went on
             self.stepped += 1
-        scale = float("nan") if step == self.cfg.explode_at else 1.0
+        scale = float("nan") if progress.step == self.cfg.explode_at else 1.0
         yield Update(
             "encoder", scale * mse_loss(self.decoder(self._code(x)).float(), x), {"seen": self.stepped.clone()}
         )

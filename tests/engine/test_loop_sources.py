@@ -11,7 +11,7 @@ from torch.optim import SGD, Optimizer
 
 from paragone.data.base import ImageSet
 from paragone.engine.loop import draw, fit
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 
 CPU = torch.device("cpu")
 
@@ -41,7 +41,7 @@ class Reader(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"w": SGD(self.parameters(), 0.1)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         levels = [((batch[key] + 1) * 127.5).round()[:, 0, 0, 0].int().tolist() for key in ("image", "source")]
         self.seen.append((levels[0], levels[1]))
         yield Update("w", self.weight**2)

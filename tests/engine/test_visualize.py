@@ -1,4 +1,4 @@
-"""Pictures of abilities: what stands where, and that walks go the way they should."""
+"""Pictures of what a model can do: what stands where, and that walks go the way they should."""
 
 import numpy as np
 import pytest
@@ -20,6 +20,8 @@ TEST = ImageSet(
 class Painter(Model):
     """Two latents set the left and the right half; the second counts double. A third does nothing."""
 
+    capabilities = frozenset({"latents", "decode"})
+
     def latents(self, n: int) -> Tensor:
         return torch.randn(n, 3)
 
@@ -34,6 +36,7 @@ class Labelled(Painter):
     """As Painter, brighter by class; told the label, it gives the image back."""
 
     needs = frozenset({"image", "label"})
+    capabilities = Painter.capabilities | {"reconstruct"}
 
     def decode(self, z: Tensor, cond: Tensor) -> Tensor:
         return super().decode(z) / 4 + 0.3 * cond.view(-1, 1, 1, 1)
@@ -44,16 +47,22 @@ class Labelled(Painter):
 
 
 class Still(Painter):
+    capabilities = Painter.capabilities | {"rate"}
+
     def rate(self, x: Tensor) -> Tensor:
         return torch.tensor([0.5, 0.1, 0.2]).expand(len(x), 3)
 
 
 class Coded(Painter):
+    capabilities = Painter.capabilities | {"traversals"}
+
     def traversals(self, z: Tensor, steps: int) -> Tensor:
         return torch.zeros(2, steps, 3)
 
 
 class Noise(Model):
+    capabilities = frozenset({"latents", "decode"})
+
     def latents(self, n: int) -> Tensor:
         return torch.randn(n, 1, 8, 8)
 

@@ -15,7 +15,7 @@ from paragone.data.base import ImageSet
 from paragone.evaluation import protocol
 from paragone.evaluation.extractors import classifier
 from paragone.evaluation.extractors.base import Extractor
-from paragone.models.base import Batch, Model, Spec, Update
+from paragone.models.base import Batch, Model, Progress, Spec, Update
 from paragone.project import files
 from paragone.results import runs, schema
 
@@ -85,7 +85,9 @@ def test_every_figure_says_of_how_many_images_and_in_which_space(whole: Set) -> 
 def test_every_figure_is_a_known_column_of_the_wide_table(whole: Set) -> None:
     measured = protocol.evaluate(bars(100, 2).images, whole.reference, whole.extractors, CPU, bars(100, 2).labels)
     for model in (Mirror(), Sorter(), Codes()):
-        measured |= protocol.abilities(model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels)
+        measured |= protocol.measure_capabilities(
+            model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels
+        )
     assert {"rate", "clustering", "codebook", "label_accuracy", "reconstruction"} <= set(measured)
     for column, _ in runs.flatten("metrics", measured):
         assert schema.meaning(column) is not None, f"{column}: describe it in paragone.results.schema.COLUMNS"
@@ -210,10 +212,12 @@ def test_a_reference_of_something_else_is_refused(whole: Set, tmp_path: Path) ->
 class Mirror(Model):
     """Reconstructs with a little noise; takes pixels for uniform over 256 levels."""
 
+    capabilities = frozenset({"reconstruct", "rate", "log_likelihood_bound"})
+
     def optimizers(self) -> dict[str, Optimizer]:
         return {}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         yield from ()
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
@@ -229,9 +233,9 @@ class Mirror(Model):
         return x.new_full((len(x),), -x[0].numel() * math.log(256))
 
 
-def test_abilities_are_measured_and_repeat_themselves(whole: Set) -> None:
+def test_capabilities_are_measured_and_repeat_themselves(whole: Set) -> None:
     test = whole.test.images
-    result = protocol.abilities(Mirror(), test, seed=3, device=CPU)
+    result = protocol.measure_capabilities(Mirror(), test, seed=3, device=CPU)
     found = result["reconstruction"]
     assert result["bits_per_dimension"] == pytest.approx(8)
     assert (result["n_test"], found["n"], found["split"]) == (120, 120, "test")
@@ -240,19 +244,20 @@ def test_abilities_are_measured_and_repeat_themselves(whole: Set) -> None:
     assert 0.5 < found["ssim"] < 1
     assert result["rate"] == {"nats": 2.5, "active": 2, "latents": 2, "n": 120, "split": "test"}
     torch.manual_seed(5)
-    assert protocol.abilities(Mirror(), test, seed=3, device=CPU) == result
-    assert protocol.abilities(Mirror(), test, seed=4, device=CPU) != result
+    assert protocol.measure_capabilities(Mirror(), test, seed=3, device=CPU) == result
+    assert protocol.measure_capabilities(Mirror(), test, seed=4, device=CPU) != result
 
 
 def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> None:
     class Told(Model):
         needs = frozenset({"image", "label"})
+        capabilities = frozenset({"reconstruct"})
 
         def reconstruct(self, x: Tensor, cond: Tensor) -> Tensor:
             return x * (cond == 1).view(-1, 1, 1, 1)
 
     test = whole.test
-    made = protocol.abilities(Told(), test.images, seed=0, device=CPU, labels=test.labels)["reconstruction"]
+    made = protocol.measure_capabilities(Told(), test.images, seed=0, device=CPU, labels=test.labels)["reconstruction"]
     other = test.images[test.labels != 1]
     lost = ((other.double() - 127.5) / 255).square().mean() * len(other) / len(test.images)  # they become grey
     assert made["mse"] == pytest.approx(float(lost), rel=0.01)
@@ -261,6 +266,8 @@ def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> N
 class Sorter(Model):
     """Knows the bars by their width, and calls them what it likes."""
 
+    capabilities = frozenset({"cluster"})
+
     def cluster(self, x: Tensor) -> Tensor:
         return 9 - (x[:, 0] > 0).sum((1, 2)) // 32
 
@@ -268,6 +275,7 @@ class Sorter(Model):
 class Codes(Model):
     """Codes an image by how light it is."""
 
+    capabilities = frozenset({"codes"})
     codebook_size = 8
 
     def codes(self, x: Tensor) -> Tensor:
@@ -277,18 +285,18 @@ class Codes(Model):
 def test_categories_are_judged_by_the_labels(whole: Set) -> None:
     images, labels = whole.test.images, whole.test.labels
     assert labels is not None
-    found = protocol.abilities(Sorter(), images, seed=0, device=CPU, labels=labels)["clustering"]
+    found = protocol.measure_capabilities(Sorter(), images, seed=0, device=CPU, labels=labels)["clustering"]
     assert found == {"accuracy": 1, "categories": CLASSES, "n": 120, "split": "test"}
-    mixed = protocol.abilities(Sorter(), images, seed=0, device=CPU, labels=labels.roll(1))["clustering"]
+    mixed = protocol.measure_capabilities(Sorter(), images, seed=0, device=CPU, labels=labels.roll(1))["clustering"]
     assert mixed["accuracy"] < 0.6
-    assert protocol.abilities(Sorter(), images, seed=0, device=CPU) == {}
+    assert protocol.measure_capabilities(Sorter(), images, seed=0, device=CPU) == {}
 
 
-def test_a_model_without_abilities_has_no_such_figures(whole: Set) -> None:
+def test_a_model_without_capabilities_has_no_such_figures(whole: Set) -> None:
     class Plain(Model):
         pass
 
-    assert protocol.abilities(Plain(), whole.test.images, seed=0, device=CPU) == {}
+    assert protocol.measure_capabilities(Plain(), whole.test.images, seed=0, device=CPU) == {}
 
 
 def test_a_diverged_run_has_a_reason_and_no_figures() -> None:

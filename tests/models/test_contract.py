@@ -14,7 +14,7 @@ from torch import nn
 from paragone.engine import checkpoint
 from paragone.engine.loop import draw, fit
 from paragone.engine.seeding import Stream, seed_all
-from paragone.models.base import Model, Plan, Spec, Update
+from paragone.models.base import CAPABILITIES, Model, Plan, Progress, Spec, Update
 from paragone.project import params as parameters
 from paragone.project import registry
 from support import ROOT
@@ -93,7 +93,7 @@ def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, tmp_path)
     seed_all(0, Stream.INIT)
     model = build(name)
     optimizers = model.optimizers()
-    updates = model.losses(draw(blobs, torch.arange(8), model.needs, torch.device("cpu")), 0)
+    updates = model.losses(draw(blobs, torch.arange(8), model.needs, torch.device("cpu")), Progress(0, 0.0, 1.0))
     assert isinstance(updates, Iterator)
     for update in updates:
         assert isinstance(update, Update)
@@ -159,21 +159,28 @@ def test_a_cut_training_goes_on_to_the_same_bits(name, blobs, tmp_path):
     assert same(whole.state_dict(), train(name, blobs, tmp_path / "cut").model.state_dict())
 
 
-def test_optional_abilities_have_their_shapes(name, blobs, tmp_path):
+def test_capabilities_are_declared(name):
+    """Every optional method that the class defines, and no other; an instance may declare fewer."""
+    cls = registry.model_class(name)
+    assert cls.capabilities == {capability for capability in CAPABILITIES if hasattr(cls, capability)}
+    assert build(name).capabilities <= cls.capabilities
+
+
+def test_optional_capabilities_have_their_shapes(name, blobs, tmp_path):
     model = train(name, blobs, tmp_path).model
     batch = draw(blobs, torch.arange(4), model.needs, torch.device("cpu"))
     x, given = batch["image"], [batch[key] for key in ("image", "label") if key in model.needs]
     with torch.no_grad():
-        if hasattr(model, "reconstruct"):
+        if "reconstruct" in model.capabilities:
             y = model.reconstruct(*given)
             assert y.shape == x.shape
             assert y.abs().max() <= 1 + 1e-5
-        if hasattr(model, "log_likelihood_bound"):
+        if "log_likelihood_bound" in model.capabilities:
             bound = model.log_likelihood_bound(*given)
             assert bound.shape == (4,)
             assert bound.isfinite().all()
             assert (bound < 0).all()  # of discrete pixels: a probability
-        if hasattr(model, "rate"):
+        if "rate" in model.capabilities:
             rate = model.rate(*given)
             assert rate.shape == model.latents(4).shape
             assert (rate > -1e-4).all()
@@ -181,7 +188,7 @@ def test_optional_abilities_have_their_shapes(name, blobs, tmp_path):
 
 def test_samples_are_images_of_its_latents(name, blobs, tmp_path):
     model = train(name, blobs, tmp_path).model
-    if not hasattr(model, "latents"):
+    if "latents" not in model.capabilities:
         pytest.skip("has no latents to walk between")
     labels = [torch.tensor([0, 1, 1])] if "label" in model.needs else []
     with torch.inference_mode():
@@ -190,7 +197,7 @@ def test_samples_are_images_of_its_latents(name, blobs, tmp_path):
         torch.manual_seed(0)
         z = model.latents(3)
         assert torch.equal(model.decode(z, *labels), images)
-        if hasattr(model, "traversals"):
+        if "traversals" in model.capabilities:
             rows = model.traversals(z[0], 5)
             assert rows.shape == (len(rows), 5, len(z[0]))
 

@@ -44,6 +44,6 @@ def make(root: Path) -> None:
     for run in (paths.Run("small", "drawn", row, seed) for row in ROWS for seed in SEEDS):
         train.run(root, chosen, run.profile, run.dataset, run.model, run.seed)
         model, _ = checkpoint.load_model(root / run.weights)
-        found = protocol.abilities(model, test, run.seed, hardware.device())
+        found = protocol.measure_capabilities(model, test, run.seed, hardware.device())
         about = {"outcome": "finished", "reason": None, "n": 0, "n_real": 600, "reference_split": "train"}
         files.write_json(root / run.metrics, {**about, **found})

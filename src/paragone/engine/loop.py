@@ -19,7 +19,7 @@ from tqdm import tqdm
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, distributed, hardware
 from paragone.engine.seeding import Stream, generator, seed_all
-from paragone.models.base import Batch, Model, Plan, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Update
 
 ROWS = 200  # rows of the training curve, whatever the budget
 CHECKPOINT_SHARE = 0.02  # of the time, at most, goes into checkpoints
@@ -36,6 +36,8 @@ class Outcome(NamedTuple):
     seconds: float  # of training by `hardware.seconds`, over all resumptions, without set-up and checkpoints
     precision: str
     curve: list[dict[str, float]]  # rows: kimg, loss/<optimiser>, grad/<optimiser>, the model's own logs
+    updates: dict[str, int]  # steps of each optimiser
+    drawn: int  # images that the model generated for its updates, over all processes
 
 
 class Order:
@@ -98,7 +100,7 @@ def fit(
     """
     loop = _Loop(model, data, plan, seed, folder, device or hardware.device())
     if not loop.optimizers:
-        return Outcome("finished", None, model, 0, 0.0, loop.precision, [])
+        return Outcome("finished", None, model, 0, 0.0, loop.precision, [], {}, 0)
     loop.resume()
     with _bar(loop, progress and loop.world.rank == 0) as bar:
         due = time.monotonic() + CHECKPOINT_SECONDS
@@ -117,7 +119,17 @@ def fit(
                 break
     finished = loop.ema if loop.ema is not None else model
     outcome: Literal["finished", "diverged"] = "finished" if loop.reason is None else "diverged"
-    return Outcome(outcome, loop.reason, finished.eval(), loop.step, loop.seconds, loop.precision, loop.curve)
+    return Outcome(
+        outcome,
+        loop.reason,
+        finished.eval(),
+        loop.step,
+        loop.seconds,
+        loop.precision,
+        loop.curve,
+        loop.updates,
+        loop.drawn,
+    )
 
 
 class _Loop:
@@ -136,13 +148,15 @@ class _Loop:
             self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)
         self.optimizers = model.optimizers()
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}
-        self.ema = copy.deepcopy(model).eval().requires_grad_(False) if plan.ema_kimg else None
+        self.ema = _copy(model) if plan.ema_kimg else None
         if plan.compile:
             for name, child in model.named_children():
                 if name != "frozen":
                     child.compile()
         self.step, self.seconds, self.reason = 0, 0.0, None  # type: tuple[int, float, str | None]
         self.curve: list[dict[str, float]] = []
+        self.updates = dict.fromkeys(self.optimizers, 0)
+        self.drawn = 0
         self.sums: dict[str, list[Tensor]] = defaultdict(list)
         self.every = max(1, plan.steps // ROWS)
 
@@ -153,7 +167,8 @@ class _Loop:
         seed_all(self.seed, Stream.STEP, self.step)
         sources = self.source_order(self.step)[self.share] if self.source_order else None
         batch = draw(self.data, self.order(self.step)[self.share], self.model.needs, self.device, sources)
-        updates = self.model.train().losses(batch, self.step)
+        progress = Progress(self.step, self.step * self.plan.batch / 1000, self.plan.kimg)
+        updates = self.model.train().losses(batch, progress)
         while (update := self._next(updates)) is not None:
             self._apply(update)
         self.step += 1
@@ -181,6 +196,8 @@ class _Loop:
             torch.nn.utils.clip_grads_with_norm_(params, self.plan.clip_norm, norm)
         optimizer.step()
         name = update.optimizer
+        self.updates[name] += 1
+        self.drawn += update.drawn * self.world.size
         for key, value in {f"loss/{name}": update.loss, f"grad/{name}": norm, **update.logs}.items():
             self.sums[key].append(value.detach().float())
 
@@ -219,12 +236,13 @@ class _Loop:
         if self.world.rank:
             return CHECKPOINT_SECONDS
         started = time.monotonic()
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items() if _own(k)}
         if self.ema is not None:
-            tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
+            tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items() if _own(k)}
         for name, optimizer in self.optimizers.items():
             tensors |= _optimizer_tensors(name, optimizer)
-        meta = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
+        meta: dict[str, Any] = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
+        meta |= {"updates": self.updates, "drawn": self.drawn}
         checkpoint.save(self.folder / "state.safetensors", tensors, meta)
         return max(CHECKPOINT_SECONDS, (time.monotonic() - started) / CHECKPOINT_SHARE)
 
@@ -233,13 +251,13 @@ class _Loop:
         path = self.folder / "state.safetensors"
         if path.exists():
             tensors, meta = checkpoint.load(path)
-            self.model.load_state_dict(_under("model.", tensors))
+            _load_own(self.model, _under("model.", tensors))
             if self.ema is not None:
-                self.ema.load_state_dict(_under("ema.", tensors))
+                _load_own(self.ema, _under("ema.", tensors))
             for name, optimizer in self.optimizers.items():
                 _load_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
             self.step, self.seconds, self.curve = meta["step"], meta["seconds"], meta["curve"]
-            self.reason = meta["reason"]
+            self.reason, self.updates, self.drawn = meta["reason"], meta["updates"], meta["drawn"]
         if self.world.rank == 0:  # rows after the checkpoint will be written again
             self.folder.mkdir(parents=True, exist_ok=True)
             rows = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.curve)
@@ -250,7 +268,13 @@ def learning_rate_scale(plan: Plan, kimg: float) -> float:
     """The factor on every learning rate after `kimg` thousand images: linear warm-up, then the plan's decay to 0."""
     warm = min(1.0, (kimg + plan.batch / 1000) / plan.warmup_kimg) if plan.warmup_kimg else 1.0
     done = min(1.0, kimg / plan.kimg) if plan.kimg else 0.0
-    return warm * {"none": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[plan.decay]
+    decayed = {
+        "none": 1.0,
+        "linear": 1 - done,
+        "constant-linear": min(1.0, 2 - 2 * done),
+        "cosine": (1 + math.cos(math.pi * done)) / 2,
+    }
+    return warm * decayed[plan.decay]
 
 
 def ema_decay(plan: Plan, kimg: float) -> float:
@@ -262,6 +286,18 @@ def ema_decay(plan: Plan, kimg: float) -> float:
 
 def _own(key: str) -> bool:
     return not key.startswith("frozen.")
+
+
+def _copy(model: Model) -> Model:
+    """A copy in eval mode for the averaged weights; parents never change, so the two share theirs."""
+    copied = copy.deepcopy(model, {id(model.frozen): model.frozen})
+    return copied.eval().requires_grad_(False)
+
+
+def _load_own(model: Model, tensors: dict[str, Tensor]) -> None:
+    """Load what a checkpoint holds: all but the parents, which come from their own files."""
+    parents = {k: v for k, v in model.state_dict().items() if not _own(k)}
+    model.load_state_dict(parents | tensors)
 
 
 def _precision(plan: Plan, device: torch.device) -> str:

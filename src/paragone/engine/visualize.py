@@ -1,6 +1,6 @@
 """Pictures of what a model can do besides sampling: reconstruct, and walk through its latents.
 
-A model shows what its optional abilities allow (see `paragone.models.base`). Every draw follows from the seed.
+A model shows what its capabilities allow (see `paragone.models.base`). Every draw follows from the seed.
 """
 
 from typing import Any
@@ -38,9 +38,9 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
     able: Any = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     shown = {}
     with torch.inference_mode():
-        if hasattr(able, "reconstruct"):
+        if "reconstruct" in able.capabilities:
             shown["pairs"] = _pairs(able, test, seed, device)
-        if hasattr(able, "latents"):
+        if "latents" in able.capabilities:
             shown["interpolation"] = _interpolation(able, test.spec.classes, seed)
             if able.latents(1).ndim == 2:  # of a latent image, no one pixel has a meaning
                 shown["traversal"] = _traversal(able, test, seed, device)
@@ -89,11 +89,11 @@ def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
 def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image.Image:
     seed_all(seed, Stream.PICTURE, 2)
     draws = model.latents(DRAWS)
-    if hasattr(model, "traversals"):
+    if "traversals" in model.capabilities:
         rows = model.traversals(draws[0], COLUMNS)
     else:
         low, high = draws.quantile(0.01, 0), draws.quantile(0.99, 0)
-        if hasattr(model, "rate"):
+        if "rate" in model.capabilities:
             weight = model.rate(*_given(model, test, BATCH, device)).mean(0)
         else:
             weight = _effect(model, draws[:BASES], low, high)

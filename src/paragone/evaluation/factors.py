@@ -1,7 +1,7 @@
 """Images that are known by the factors they were drawn from, and the latents that a model gives them."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -62,14 +62,13 @@ def _cut(values: Ints, levels: int) -> Ints:
 
 def encode(model: Model, images: Tensor, device: torch.device, who: str) -> Latents:
     """The latents of images (N,H,W,C) uint8. Raises ValueError for a model that has none with a posterior."""
-    to_code, to_rate = (getattr(model, name, None) for name in ("encode", "rate"))
-    if to_code is None or to_rate is None:
+    if not model.capabilities >= {"encode", "rate"}:
         raise ValueError(f"{who} has no latents with a posterior; name rows of variational autoencoders")
-    model.to(device)
+    able: Any = model.to(device)
     codes, rates = [], []
     with torch.no_grad():
         for part in images.split(BATCH):
             x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
-            codes.append(to_code(x).double().cpu())
-            rates.append(to_rate(x).double().cpu())
+            codes.append(able.encode(x).double().cpu())
+            rates.append(able.rate(x).double().cpu())
     return Latents(torch.cat(codes).numpy(), (torch.cat(rates).mean(0) > ACTIVE).numpy())

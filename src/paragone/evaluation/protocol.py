@@ -1,7 +1,8 @@
 """Measure images against a reference: the real training split of a data set, in every feature space of a profile.
 
-A `Reference` is built once a profile and data set. `evaluate` measures n images, fake or real, and `abilities` what
-else a model can do. Together they make metrics.json (and floor.json, where real test images stand in for samples):
+A `Reference` is built once per profile and data set. `evaluate` measures n images, fake or real, and
+`measure_capabilities` whatever else a model can do. Together they make metrics.json (and floor.json, where real test
+images take the place of samples):
 
     outcome, reason             "finished" and null; a run that diverged has "diverged", its reason, n 0 and no figures
     n, n_real, reference_split  images measured, reference images, and their split ("train")
@@ -188,7 +189,7 @@ def evaluate(
     labels: Tensor | None = None,
 ) -> dict[str, Any]:
     """Every metric of uint8 images (n,H,W,C), and of the labels (n,) they were asked to have, if any: the module's
-    schema without abilities. Raises EvaluationError.
+    schema without capabilities. Raises EvaluationError.
     """
     about = reference.about
     c, h, w = about["shape"]
@@ -248,7 +249,7 @@ def measure(view: View) -> dict[str, Any]:
     return result
 
 
-def abilities(
+def measure_capabilities(
     model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
 ) -> dict[str, Any]:
     """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
@@ -259,29 +260,29 @@ def abilities(
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     given = [test, labels] if labels is not None and "label" in model.needs else [test]
     result: dict[str, Any] = {}
-    if hasattr(model, "reconstruct"):
+    if "reconstruct" in model.capabilities:
         made = torch.from_numpy(quantise(_batched(model.reconstruct, given, seed, device)))
         result["reconstruction"] = {**measure(Reconstructed(test, made)), "n": len(test), "split": "test"}
-    if hasattr(model, "rate"):
+    if "rate" in model.capabilities:
         result |= measure(Encoded(_batched(model.rate, given, seed, device)))
-    if hasattr(model, "cluster") and labels is not None:
+    if "cluster" in model.capabilities and labels is not None:
         clusters = _batched(model.cluster, [test], seed, device)
         result["clustering"] = {**measure(Clustered(clusters, labels))["clustering"], "n": len(test), "split": "test"}
-    if codes := getattr(model, "codebook_size", 0):
-        result |= measure(Coded(_batched(model.codes, given, seed, device), codes))
-    if hasattr(model, "log_likelihood_bound"):
+    if "codes" in model.capabilities:
+        result |= measure(Coded(_batched(model.codes, given, seed, device), model.codebook_size))
+    if "log_likelihood_bound" in model.capabilities:
         bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
     return result
 
 
-def _batched(ability: Any, given: list[Tensor], seed: int, device: torch.device) -> Tensor:
+def _batched(capability: Any, given: list[Tensor], seed: int, device: torch.device) -> Tensor:
     parts = []
     with torch.no_grad():
         for i, (part, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
             seed_all(seed, Stream.EVALUATE, i)
             x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
-            parts.append(ability(x, *(own.to(device) for own in labels)).cpu())
+            parts.append(capability(x, *(own.to(device) for own in labels)).cpu())
     return torch.cat(parts)
 
 

@@ -24,12 +24,26 @@ class Spec(NamedTuple):
     classes: int = 0  # 0: no labels
 
 
+class Progress(NamedTuple):
+    """How far a training has come before a step. Images are counted over all processes, whatever one's share is."""
+
+    step: int  # steps taken
+    kimg: float = 0.0  # images drawn from the training set, in thousands
+    total_kimg: float = 0.0  # the budget, to which schedules and phases are scaled
+
+    @property
+    def share(self) -> float:
+        """Of the budget that is spent, 0 to 1."""
+        return min(1.0, self.kimg / self.total_kimg) if self.total_kimg else 0.0
+
+
 class Update(NamedTuple):
     """One optimiser step: which optimiser, the scalar to minimise, and what else to log (0-d tensors)."""
 
     optimizer: str
     loss: Tensor
     logs: Mapping[str, Tensor] = MappingProxyType({})
+    drawn: int = 0  # images that the model generated for this update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +54,8 @@ class Plan:
     batch: int = 64
     ema_kimg: float = 0.0  # half-life of the averaged weights; 0: no averaging
     warmup_kimg: float = 0.0  # linear learning-rate warm-up
-    decay: Literal["none", "linear", "cosine"] = "none"  # of the learning rate to 0 over the budget
+    # of the learning rate to 0 over the budget, or, constant-linear, over its second half
+    decay: Literal["none", "linear", "constant-linear", "cosine"] = "none"
     clip_norm: float = 0.0  # of the gradient of each update; 0: no clipping
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware has it
     compile: bool = False  # torch.compile the model's children (pays on a GPU only)
@@ -57,23 +72,32 @@ class Plan:
         return round(self.kimg * 1000 / self.batch)
 
 
+CAPABILITIES = frozenset(
+    ("reconstruct", "translate", "log_likelihood", "log_likelihood_bound", "encode", "rate", "cluster", "codes")
+) | frozenset(("latents", "decode", "traversals"))
+
+
 class Model(nn.Module):
     """An image generator. Subclass once; a subclass is never subclassed again (import its networks instead).
 
     Subclasses define a nested frozen keyword-only dataclass `Config`, the class attributes below, and
     `__init__(self, cfg, spec, **parents)`, which passes the parents on to `super().__init__(**parents)`.
-    Optional abilities are plain methods that evaluation and pictures look for; images are (B,C,H,W) in [-1,1]:
+    What else a model can do is declared in `capabilities`, by the names of the methods; images are (B,C,H,W) in [-1,1]:
 
     reconstruct(x) -> x             SSIM, PSNR and MS-SSIM of test images, and pairs of them
+    translate(source) -> x          of each source image its partner, for a model that needs sources; SSIM, PSNR, L1
+    log_likelihood(x) -> (B,)       the exact log P(x) over 256 levels in nats: bits per dimension
     log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over 256 levels in nats: bits per dimension
     encode(x) -> z                  what stands for an image; where there is a posterior, its mean
     rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
     cluster(x) -> (B,)              one of the categories that it found without labels: clustering accuracy
-    latents(n) -> z (n,...)         draws from `latent_prior`, and
+    codes(x) -> (B,...) int64       indices into its codebook of `codebook_size` entries: perplexity and share in use
+    latents(n) -> z (n,...)         draws from `latent_prior`, a tensor or a tuple of them, and
     decode(z) -> x                  their images, so that sample(n) is decode(latents(n)): interpolation, traversal
     traversals(z, steps)            of one latent (z_dim,), rows (k,steps,z_dim) that each vary one code with a meaning
 
     A model that needs labels takes them (B,) as the second argument of all of these but `latents` and `traversals`.
+    An instance may declare fewer than its class, where its configuration rules one out.
     State that changes behaviour is a buffer, so averaging, resuming and export carry it.
     """
 
@@ -81,11 +105,15 @@ class Model(nn.Module):
     paper: ClassVar[str]  # "Author et al., year"
     plan: ClassVar[Plan]  # the paper's batch, averaging and budget; params.yaml overrides
     needs: frozenset[str] = frozenset({"image"})  # batch keys it reads
+    capabilities: frozenset[str] = frozenset()  # of CAPABILITIES: the optional methods that it has
     latent_prior: ClassVar[Literal["normal", "uniform"]] = "normal"  # of its latents, if any: how to walk between two
     parents: ClassVar[frozenset[str]] = frozenset()  # roles of the finished models it starts from
+    optional_parents: ClassVar[frozenset[str]] = frozenset()  # roles that may be left open
+    feature_parents: ClassVar[frozenset[str]] = frozenset()  # roles of feature networks, x -> list of feature maps
+    codebook_size: int  # of a model with `codes`
     Config: ClassVar[type]
 
-    def __init__(self, **parents: "Model") -> None:
+    def __init__(self, **parents: nn.Module) -> None:
         super().__init__()
         self.frozen = nn.ModuleDict(parents).requires_grad_(False)
 
@@ -98,17 +126,16 @@ class Model(nn.Module):
         """The optimisers by name; none for a model that trains nothing."""
         raise NotImplementedError
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
-        """Yield updates in the paper's order. What stands after a `yield` runs after that optimiser stepped.
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
+        """Yield updates in the paper's order. The code after a `yield` runs after that optimiser stepped.
 
         Never `yield` inside a `with`: the context would leak into the loop.
         """
         raise NotImplementedError
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        """Draw n images, (n,C,H,W) in [-1,1]. cond: labels (n,) or source images (n,C,H,W).
-
-        A model that needs labels passes cond through `class_labels`.
+        """Draw n images, (n,C,H,W) in [-1,1]. cond: labels (n,), which a model that needs them passes through
+        `class_labels`. A model that translates is not sampled: `translate(source)` takes its place.
         """
         raise NotImplementedError
 

@@ -55,7 +55,7 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     result = protocol.evaluate(samples, reference, extractors, device, labels)
     real = protocol.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
-    return result | protocol.abilities(network, test.images[real], where.seed, device, known)
+    return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known)
 
 
 def read_samples(path: Path, shape: tuple[int, ...]) -> Tensor:

@@ -42,7 +42,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         with usage.recording(root / this.usage) if distributed.join().rank == 0 else nullcontext():
             result = fit(net, data, plan, seed=seed, folder=folder)
     else:
-        result = Outcome("diverged", diverged, net, 0, 0.0, "fp32", [])
+        result = Outcome("diverged", diverged, net, 0, 0.0, "fp32", [], {}, 0)
     if distributed.join().rank == 0:
         _write(root, this, result, recipe, facts, started)
         shutil.rmtree(root / ".ckpt" / this.folder, ignore_errors=True)
@@ -114,6 +114,8 @@ def _write(
             "images": images,
             "kimg": images / 1000,
             "steps": result.steps,
+            "updates": result.updates,
+            "images_drawn": result.drawn,
             "batch": facts["plan"]["batch"],
             "ema_kimg": facts["plan"]["ema_kimg"],
             "seconds": round(result.seconds, 3),

@@ -16,7 +16,7 @@ from paragone.engine import checkpoint
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation.studies import gradients
 from paragone.evaluation.studies.gradients import GAMES, Options
-from paragone.models.base import Model, Spec
+from paragone.models.base import Model, Progress, Spec
 from paragone.models.gan.dcgan import DCGAN
 from paragone.models.gan.lsgan import LSGAN
 from paragone.models.gan.wgan import WGAN
@@ -79,7 +79,7 @@ def test_the_losses_are_those_of_the_models(game: gradients.Game, make: Callable
     model = make().eval()
     twin: Any = copy.deepcopy(model)  # WGAN clips its own after the first loss
     torch.manual_seed(1)
-    first, second = model.losses({"image": X}, 1)
+    first, second = model.losses({"image": X}, Progress(1))
     torch.manual_seed(1)
     real, fake = twin.D(X), twin.D(twin.sample(len(X)))
     assert game.discriminator(real, fake).item() == pytest.approx(first.loss.item(), rel=1e-5)
@@ -204,7 +204,7 @@ def test_layer_norms_are_autograds_and_add_up_to_the_whole() -> None:
     model = gradients.build("relu", 3, data, Options(hidden=8, z_dim=2), 0)
     norms = gradients.layer_norms(model, X, 0)
     seed_all(0, Stream.EVALUATE)
-    next(iter(model.losses({"image": X}, 0))).loss.backward()
+    next(iter(model.losses({"image": X}, Progress(0)))).loss.backward()
     weights = [m.weight for m in model.modules() if isinstance(m, nn.Linear)]
     assert norms == pytest.approx([float(w.grad.norm()) for w in weights if w.grad is not None], rel=1e-5)
     assert len(norms) == 8

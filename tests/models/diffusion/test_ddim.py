@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.diffusion.ddim import DDIM, times
 from paragone.models.diffusion.ddpm import DDPM
 
@@ -87,7 +87,7 @@ def test_one_step_is_the_parents_guess_from_noise(parent):
 def test_it_trains_nothing_and_holds_its_parent_once(parent):
     model = build(parent, steps=5)
     assert model.optimizers() == {}
-    assert list(model.losses({"image": torch.zeros(1, 1, 16, 16)}, 0)) == []
+    assert list(model.losses({"image": torch.zeros(1, 1, 16, 16)}, Progress(0))) == []
     assert not [k for k in model.state_dict() if not k.startswith("frozen.ddpm.") and k != "times"]
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.diffusion.ddpm import DDPM
 from paragone.models.layers.functional import cosine_betas, linear_betas
 
@@ -92,7 +92,7 @@ def test_the_large_variance_is_beta_but_for_the_first_step() -> None:
 def test_the_loss_is_the_mean_squared_error_of_the_target(parameterization: str, schedule: str) -> None:
     model = build(parameterization=parameterization, schedule=schedule)
     torch.manual_seed(1)
-    (update,) = model.losses({"image": X}, 0)
+    (update,) = model.losses({"image": X}, Progress(0))
     torch.manual_seed(1)
     t, eps = torch.randint(10, (3,)), torch.randn_like(X)
     betas = linear_betas(10) if schedule == "linear" else cosine_betas(10)

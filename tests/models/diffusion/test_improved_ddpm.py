@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.diffusion.improved_ddpm import Importance, ImprovedDDPM
 from paragone.models.layers.functional import cosine_betas
 
@@ -50,7 +50,7 @@ def terms(model: ImprovedDDPM, t: torch.Tensor, eps: torch.Tensor) -> tuple[torc
 def test_the_hybrid_loss_is_equation_16() -> None:
     model = build(vlb_weight=0.01)
     torch.manual_seed(3)
-    (update,) = model.losses({"image": X}, 0)
+    (update,) = model.losses({"image": X}, Progress(0))
     torch.manual_seed(3)
     t, eps = torch.randint(10, (4,)), torch.randn_like(X)
     simple, vlb = terms(model, t, eps)
@@ -64,7 +64,7 @@ def test_the_first_steps_term_is_the_decoders() -> None:
     for p in model.net.parameters():  # small enough words for float64's cdf: a mean near the image
         torch.nn.init.zeros_(p)
     torch.manual_seed(3)
-    (update,) = model.losses({"image": X}, 0)
+    (update,) = model.losses({"image": X}, Progress(0))
     torch.manual_seed(3)
     torch.testing.assert_close(update.loss.double(), terms(model, t, torch.randn_like(X))[1].mean(), rtol=1e-3, atol=0)
 
@@ -86,7 +86,7 @@ def test_the_bounds_gradient_does_not_reach_the_mean() -> None:
         model = build(objective=objective, vlb_weight=1.0)
         said = torch.zeros(4, 2, 16, 16, requires_grad=True)
         model.net.forward = lambda x, t, said=said: said  # type: ignore[method-assign]
-        (update,) = model.losses({"image": X}, 0)
+        (update,) = model.losses({"image": X}, Progress(0))
         simple = update.logs["simple"] if objective == "hybrid" else 0.0
         (grad,) = torch.autograd.grad(update.loss - simple, said)
         mean, variance = grad.chunk(2, 1)
@@ -131,14 +131,14 @@ def test_what_it_remembers_is_state_and_weighs_the_loss() -> None:
     model = build(objective="vlb", sampler="importance", timesteps=3)
     assert model.importance is not None
     for step in range(15):
-        list(model.losses({"image": X}, step))
+        list(model.losses({"image": X}, Progress(step)))
     assert (model.importance.count >= 10).all()
     twin = build(objective="vlb", sampler="importance", timesteps=3)
     twin.load_state_dict(copy.deepcopy(model.state_dict()))
     updates = []
     for each in (model, twin):
         torch.manual_seed(5)
-        updates += list(each.losses({"image": X}, 15))
+        updates += list(each.losses({"image": X}, Progress(15)))
     assert torch.equal(updates[0].loss, updates[1].loss)
     torch.testing.assert_close(updates[0].loss, updates[0].logs["vlb"])
 

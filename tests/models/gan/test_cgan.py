@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.cgan import CGAN, Generator
 from paragone.project import registry
 
@@ -25,7 +25,7 @@ def build(network: str = "mlp", **config: Any) -> CGAN:
 def test_the_losses_are_the_non_saturating_game_given_the_labels(network: str) -> None:
     model = build(network).eval()  # neither dropout nor moving statistics
     torch.manual_seed(1)
-    first, second = model.losses({"image": X, "label": Y}, 1)
+    first, second = model.losses({"image": X, "label": Y}, Progress(1))
     torch.manual_seed(1)
     onehot = torch.eye(4)[Y]
     fake = torch.tanh(model.G(2 * torch.rand(6, 8) - 1, onehot)).view(6, 3, 16, 16)
@@ -61,7 +61,7 @@ def test_samples_are_of_the_classes_asked_for(network: str) -> None:
 
 def test_the_first_update_makes_the_mean_image_the_output_of_silence() -> None:
     model = build()
-    update = next(model.losses({"image": X, "label": Y}, 0))
+    update = next(model.losses({"image": X, "label": Y}, Progress(0)))
     optimizer = model.optimizers()[update.optimizer]
     update.loss.backward()
     optimizer.step()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.dcgan import DCGAN
 
 
@@ -57,7 +57,7 @@ def test_weights_start_from_a_narrow_normal_distribution() -> None:
 def test_losses_are_the_non_saturating_game() -> None:
     model, x = build(), torch.rand(8, 1, 32, 32) * 2 - 1
     torch.manual_seed(1)
-    updates = list(model.losses({"image": x}, 0))
+    updates = list(model.losses({"image": x}, Progress(0)))
     torch.manual_seed(1)
     fake = model.sample(8)
     d_real, d_fake = model.D(x).sigmoid(), model.D(fake).sigmoid()
@@ -68,7 +68,7 @@ def test_losses_are_the_non_saturating_game() -> None:
 
 def test_the_discriminators_update_does_not_reach_the_generator() -> None:
     model = build()
-    first = next(model.losses({"image": torch.rand(8, 1, 32, 32)}, 0))
+    first = next(model.losses({"image": torch.rand(8, 1, 32, 32)}, Progress(0)))
     assert all(g is None for g in torch.autograd.grad(first.loss, list(model.G.parameters()), allow_unused=True))
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.gan import GAN
 
 SPEC = Spec((1, 16, 16))
@@ -15,7 +15,7 @@ SMALL = {"hidden": 16, "units": 8, "pieces": 3, "dropout": 0.0, "dropout_input":
 def test_losses_are_the_games_of_the_paper(loss: str) -> None:
     model = GAN(GAN.Config(loss=loss, **SMALL), SPEC)
     torch.manual_seed(1)
-    updates = list(model.losses({"image": X}, 1))
+    updates = list(model.losses({"image": X}, Progress(1)))
     torch.manual_seed(1)
     fake = model.sample(len(X))
     d_real, d_fake = model.D((X + 1) / 2).sigmoid(), model.D((fake + 1) / 2).sigmoid()
@@ -27,14 +27,14 @@ def test_losses_are_the_games_of_the_paper(loss: str) -> None:
 
 def test_the_discriminators_update_does_not_reach_the_generator() -> None:
     model = GAN(GAN.Config(**SMALL), SPEC)
-    first = next(model.losses({"image": X}, 1))
+    first = next(model.losses({"image": X}, Progress(1)))
     grads = torch.autograd.grad(first.loss, list(model.G.parameters()), allow_unused=True)
     assert all(g is None for g in grads)
 
 
 def test_the_generator_starts_at_the_mean_image_of_the_first_batch() -> None:
     model = GAN(GAN.Config(**SMALL), SPEC)
-    updates = model.losses({"image": X}, 0)
+    updates = model.losses({"image": X}, Progress(0))
     first = next(updates)
     first.loss.backward(inputs=[model.mean])
     model.optimizers()["start"].step()

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.infogan import InfoGAN
 
 X = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -29,7 +29,7 @@ def bounds(model: InfoGAN, z: torch.Tensor, x: torch.Tensor) -> tuple[float, flo
 def test_both_losses_are_the_game_less_the_information() -> None:
     model = build(categorical_lambda=0.7, continuous_lambda=0.2).eval()
     torch.manual_seed(1)
-    first, second = model.losses({"image": X}, 0)
+    first, second = model.losses({"image": X}, Progress(0))
     torch.manual_seed(1)
     z = model.latents(6)
     fake = model.decode(z)
@@ -58,7 +58,7 @@ def test_a_q_that_knows_the_codes_has_all_their_information() -> None:
 
 def test_q_learns_with_the_discriminator_and_the_generator_from_the_information() -> None:
     model = build()
-    updates = model.losses({"image": X}, 0)
+    updates = model.losses({"image": X}, Progress(0))
     first = next(updates)
     found = torch.autograd.grad(first.loss, [model.D.q2.weight, model.D.conv1.weight], retain_graph=True)
     assert all(g.abs().sum() > 0 for g in found)

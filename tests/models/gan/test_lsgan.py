@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.lsgan import LSGAN, Generator
 
 X = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -21,7 +21,7 @@ def build(shape: tuple[int, int, int] = (3, 16, 16), **config: object) -> LSGAN:
 def test_the_losses_are_the_squared_distances_to_the_targets(a: float, b: float, c: float) -> None:
     model = build(a=a, b=b, c=c).eval()  # the statistics of batch normalisation do not move
     torch.manual_seed(1)
-    first, second = model.losses({"image": X}, 0)
+    first, second = model.losses({"image": X}, Progress(0))
     torch.manual_seed(1)
     real, fake = (model.D(images).flatten().tolist() for images in (X, model.sample(6)))
     expected = sum((r - b) ** 2 for r in real) / 12 + sum((f - a) ** 2 for f in fake) / 12
@@ -36,7 +36,7 @@ def test_the_default_targets_are_those_of_eq_9() -> None:
 
 def test_each_update_reaches_its_own_network_alone() -> None:
     model = build()
-    updates = model.losses({"image": X}, 0)
+    updates = model.losses({"image": X}, Progress(0))
     first = next(updates)
     assert all(g is None for g in torch.autograd.grad(first.loss, list(model.G.parameters()), allow_unused=True))
     assert all(g.abs().sum() > 0 for g in torch.autograd.grad(next(updates).loss, list(model.G.parameters()))[:1])
@@ -46,7 +46,7 @@ def test_real_and_generated_images_are_normalised_apart() -> None:
     model = build()
     seen: list[int] = []
     model.D.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    list(model.losses({"image": X}, 0))
+    list(model.losses({"image": X}, Progress(0)))
     assert seen == [6, 6, 6]
 
 

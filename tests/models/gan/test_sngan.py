@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.sngan import SNGAN
 
 X = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -47,7 +47,7 @@ def test_the_vectors_of_the_power_iterations_are_state() -> None:
 def test_the_losses_are_the_hinge() -> None:
     model = build(n_dis=1).eval()  # in evaluation mode neither the power iteration nor the statistics move
     torch.manual_seed(1)
-    first, second = model.losses({"image": X}, 0)
+    first, second = model.losses({"image": X}, Progress(0))
     torch.manual_seed(1)
     fakes = [model.sample(len(X)) for _ in range(2)]
     real, fake = model.D(X).flatten().tolist(), model.D(fakes[0]).flatten().tolist()
@@ -59,7 +59,7 @@ def test_the_losses_are_the_hinge() -> None:
 
 def test_the_generator_is_updated_after_every_fifth_update_of_the_discriminator() -> None:
     model = build(network="conv")
-    orders = [[u.optimizer for u in model.losses({"image": X}, step)] for step in range(10)]
+    orders = [[u.optimizer for u in model.losses({"image": X}, Progress(step))] for step in range(10)]
     assert orders == ([["discriminator"]] * 4 + [["discriminator", "generator"]]) * 2
 
 

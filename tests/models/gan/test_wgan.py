@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.gan.wgan import WGAN
 
 X = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -18,7 +18,7 @@ def build(**config: object) -> WGAN:
 def test_the_critic_ascends_the_difference_of_the_mean_scores() -> None:
     model = build(norm=False)
     torch.manual_seed(1)
-    update = next(model.losses({"image": X}, 0))
+    update = next(model.losses({"image": X}, Progress(0)))
     torch.manual_seed(1)
     with torch.no_grad():
         fake = model.sample(len(X))
@@ -34,7 +34,7 @@ def test_clipping_follows_each_step_of_the_critic_and_takes_its_every_parameter(
     model = build(clip=0.02)
     before = [p.detach().clone() for p in model.D.parameters()]
     generator = [p.detach().clone() for p in model.G.parameters()]
-    updates = model.losses({"image": X}, 0)
+    updates = model.losses({"image": X}, Progress(0))
     next(updates)
     assert all(torch.equal(a, b) for a, b in zip(before, model.D.parameters(), strict=True))  # not before its step
     list(updates)
@@ -48,19 +48,19 @@ def test_real_and_generated_images_are_normalised_apart() -> None:
     model = build()
     seen: list[int] = []
     model.D.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    next(model.losses({"image": X}, 0))
+    next(model.losses({"image": X}, Progress(0)))
     assert seen == [6, 6]
 
 
 def test_the_generator_is_updated_after_every_fifth_critic_update() -> None:
     model = build()
-    orders = [[u.optimizer for u in model.losses({"image": X}, step)] for step in range(10)]
+    orders = [[u.optimizer for u in model.losses({"image": X}, Progress(step))] for step in range(10)]
     assert orders == ([["critic"]] * 4 + [["critic", "generator"]]) * 2
 
 
 def test_the_generators_loss_is_the_negative_score() -> None:
     model = build(n_critic=1, norm=False)
-    updates = model.losses({"image": X}, 0)
+    updates = model.losses({"image": X}, Progress(0))
     next(updates)
     state = torch.get_rng_state()
     update = next(updates)

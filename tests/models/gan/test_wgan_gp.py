@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec, Update
+from paragone.models.base import Progress, Spec, Update
 from paragone.models.gan.wgan_gp import WGANGP
 
 X = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -18,7 +18,7 @@ def build(**config: object) -> WGANGP:
 def test_the_critic_loss_is_equation_3() -> None:
     model = build(norm=False)
     torch.manual_seed(1)
-    update = next(model.losses({"image": X}, 0))
+    update = next(model.losses({"image": X}, Progress(0)))
     torch.manual_seed(1)
     with torch.no_grad():
         fake = model.sample(len(X))
@@ -41,7 +41,7 @@ def test_the_critics_gradient_matches_finite_differences_through_the_penalty() -
 
     def loss() -> torch.Tensor:
         torch.manual_seed(1)
-        return next(model.losses({"image": X}, 0)).loss
+        return next(model.losses({"image": X}, Progress(0))).loss
 
     loss().backward(inputs=list(model.D.parameters()))
     assert weight.grad is not None
@@ -57,7 +57,7 @@ def test_the_critics_gradient_matches_finite_differences_through_the_penalty() -
 
 
 def names(model: WGANGP, step: int) -> list[str]:
-    return [u.optimizer for u in model.losses({"image": X}, step)]
+    return [u.optimizer for u in model.losses({"image": X}, Progress(step))]
 
 
 def test_the_generator_is_updated_after_every_fifth_critic_update() -> None:
@@ -68,7 +68,7 @@ def test_the_generator_is_updated_after_every_fifth_critic_update() -> None:
 
 def test_the_generators_loss_is_the_negative_score_and_leaves_the_critic_alone() -> None:
     model = build(n_critic=1, norm=False)
-    updates = model.losses({"image": X}, 0)
+    updates = model.losses({"image": X}, Progress(0))
     next(updates)
     state = torch.get_rng_state()
     update = next(updates)
@@ -84,7 +84,7 @@ def test_a_lazy_penalty_is_rarer_and_as_much_stronger() -> None:
 
     def critic(model: WGANGP, step: int) -> Update:
         torch.manual_seed(1)
-        return next(model.losses({"image": X}, step))
+        return next(model.losses({"image": X}, Progress(step)))
 
     every = critic(model, 0)
     torch.testing.assert_close(critic(lazy, 3).loss, every.loss + 2 * 10 * every.logs["penalty"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.vae.aae import AAE
 
 Y = torch.tensor([0, 1, 2, 3, 3])
@@ -21,7 +21,7 @@ def build(shape: tuple[int, int, int] = (1, 16, 16), **config: object) -> AAE:
 def test_the_losses_are_half_the_squared_error_and_the_game_of_equation_1() -> None:
     model = build()
     torch.manual_seed(1)
-    updates = list(model.losses({"image": X}, 0))
+    updates = list(model.losses({"image": X}, Progress(0)))
     torch.manual_seed(1)
     z, prior = model.encoder((X + 1) / 2), 5 * torch.randn(5, 3)
     difference = model.decoder(z).sigmoid() - (X + 1) / 2
@@ -36,7 +36,7 @@ def test_each_phase_moves_its_own_networks() -> None:
     model = build()
     nets = {"encoder": model.encoder, "decoder": model.decoder, "D": model.D}
     reached = {}
-    for update in model.losses({"image": X}, 0):
+    for update in model.losses({"image": X}, Progress(0)):
         held = [p for g in model.optimizers()[update.optimizer].param_groups for p in g["params"]]
         model.zero_grad()
         update.loss.backward(inputs=held, retain_graph=True)
@@ -46,7 +46,7 @@ def test_each_phase_moves_its_own_networks() -> None:
 
 def test_the_discriminators_update_does_not_reach_the_encoder() -> None:
     model = build()
-    _, update, _ = model.losses({"image": X}, 0)
+    _, update, _ = model.losses({"image": X}, Progress(0))
     grads = torch.autograd.grad(update.loss, list(model.encoder.parameters()), allow_unused=True)
     assert all(g is None for g in grads)
 
@@ -61,7 +61,7 @@ def test_the_encoder_learns_to_be_taken_for_the_prior() -> None:
     optimizer = model.optimizers()["generator"]
     before = model.encode(X).detach()
     for _ in range(50):
-        *_, update = model.losses({"image": X}, 0)
+        *_, update = model.losses({"image": X}, Progress(0))
         optimizer.zero_grad()
         update.loss.backward(inputs=list(model.encoder.parameters()))
         optimizer.step()
@@ -104,7 +104,7 @@ def test_what_cannot_be_is_refused(key: str, value: float) -> None:
 def test_labels_in_the_adversary_make_the_prior_a_mixture_that_it_is_told() -> None:
     model = build(labels="adversary", prior_std=3.0)
     torch.manual_seed(1)
-    updates = list(model.losses({"image": X, "label": Y}, 0))
+    updates = list(model.losses({"image": X, "label": Y}, Progress(0)))
     torch.manual_seed(1)
     code, eps, prior = model.encoder((X + 1) / 2), 3 * torch.randn(5, 3), []
     for (a, b, c), k in zip(eps.tolist(), Y.tolist(), strict=True):  # 4 components: the neighbour is 6 sqrt(2) away
@@ -121,7 +121,7 @@ def test_labels_in_the_adversary_make_the_prior_a_mixture_that_it_is_told() -> N
 def test_labels_in_the_decoder_leave_prior_and_adversary_as_they_are() -> None:
     model = build(labels="decoder")
     torch.manual_seed(1)
-    updates = list(model.losses({"image": X, "label": Y}, 0))
+    updates = list(model.losses({"image": X, "label": Y}, Progress(0)))
     torch.manual_seed(1)
     code, prior = model.encoder((X + 1) / 2), 5 * torch.randn(5, 3)
     difference = model.decoder(torch.cat([code, torch.eye(4)[Y]], 1)).sigmoid() - (X + 1) / 2

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.vae.cvae import CVAE
 
 X = torch.rand(5, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -23,7 +23,7 @@ def build(shape: tuple[int, int, int] = (1, 16, 16), **config: object) -> CVAE:
 def test_the_loss_is_the_negative_bound_of_equation_5(prior: str) -> None:
     model = build(prior=prior)
     torch.manual_seed(1)
-    (update,) = model.losses({"image": X, "label": Y}, 0)
+    (update,) = model.losses({"image": X, "label": Y}, Progress(0))
     torch.manual_seed(1)
     eps = torch.randn(5, 3)
     bound = []
@@ -44,7 +44,7 @@ def test_rate_is_the_divergence_from_the_classes_own_prior() -> None:
     model.prior.weight.data[2] += 1
     changed = (model.rate(X, Y) - rate).abs().sum(1) > 0
     assert changed.tolist() == [False, False, True, True, False]
-    (update,) = model.losses({"image": X, "label": Y}, 0)
+    (update,) = model.losses({"image": X, "label": Y}, Progress(0))
     torch.testing.assert_close(model.rate(X, Y).sum(1).mean(), update.logs["kl"])
 
 
@@ -64,13 +64,13 @@ def test_the_label_reaches_encoder_and_decoder_and_every_parameter_learns(networ
     x = torch.rand(3, 3, 32, 32) * 2 - 1
     z = torch.zeros(3, 3)
     one, two = torch.tensor([0, 0, 1]), torch.tensor([2, 0, 1])
-    for ability, given in ((model.decode, z), (model.encode, x), (model.reconstruct, x)):
-        change = (ability(given, one) - ability(given, two)).flatten(1).abs().sum(1) > 0
+    for method, given in ((model.decode, z), (model.encode, x), (model.reconstruct, x)):
+        change = (method(given, one) - method(given, two)).flatten(1).abs().sum(1) > 0
         assert change.tolist() == [True, False, False]
     y = model.reconstruct(x, one)
     assert y.shape == x.shape
     assert y.abs().max() <= 1
-    (update,) = model.train().losses({"image": x, "label": one}, 0)
+    (update,) = model.train().losses({"image": x, "label": one}, Progress(0))
     update.loss.backward(inputs=list(model.parameters()))
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 

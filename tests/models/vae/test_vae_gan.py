@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.vae.vae_gan import VAEGAN
 
 X = torch.rand(5, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -21,7 +21,7 @@ def build(shape: tuple[int, int, int] = (1, 16, 16), **config: object) -> VAEGAN
 def test_the_losses_are_those_of_algorithm_1(loss: str, layer: int) -> None:
     model = build(loss=loss, layer=layer, gamma=0.3).eval()  # in eval mode, a batch may be taken apart
     torch.manual_seed(1)
-    updates = {u.optimizer: u for u in model.losses({"image": X}, 0)}
+    updates = {u.optimizer: u for u in model.losses({"image": X}, Progress(0))}
     torch.manual_seed(1)
     mu, logvar = model.encoder(X).chunk(2, 1)
     q = Normal(mu, (logvar / 2).exp())
@@ -45,7 +45,7 @@ def test_the_losses_are_those_of_algorithm_1(loss: str, layer: int) -> None:
 def test_no_network_learns_from_anothers_loss() -> None:
     model = build()
     nets = {"encoder": model.encoder, "decoder": model.decoder, "discriminator": model.D}
-    for update in model.losses({"image": X}, 0):
+    for update in model.losses({"image": X}, Progress(0)):
         for name, net in nets.items():
             grads = torch.autograd.grad(update.loss, list(net.parameters()), allow_unused=True, retain_graph=True)
             reached = any(g is not None for g in grads)

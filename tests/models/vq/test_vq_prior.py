@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paragone.models.base import Spec
+from paragone.models.base import Progress, Spec
 from paragone.models.vq.vq_prior import VQPrior
 from paragone.models.vq.vq_vae import VQVAE
 
@@ -19,7 +19,7 @@ def model() -> VQPrior:
 
 
 def test_the_loss_is_the_negative_log_likelihood_of_a_code(model: VQPrior) -> None:
-    (update,) = model.losses({"image": X}, 0)
+    (update,) = model.losses({"image": X}, Progress(0))
     codes = model.vq_vae.encode(X)
     logits = model.prior(codes.view(4, 16))
     picked = [logits[b, 4 * i + j].log_softmax(0)[codes[b, i, j]] for b in range(4) for i in range(4) for j in range(4)]
@@ -52,9 +52,9 @@ def test_it_learns_codes_that_never_change(model: VQPrior) -> None:
     optimizer.param_groups[0]["lr"] = optimizer.param_groups[1]["lr"] = 3e-3
     one = {"image": X[:1].expand(4, -1, -1, -1)}
     for step in range(60):
-        for update in model.losses(one, step):
+        for update in model.losses(one, Progress(step)):
             optimizer.zero_grad()
             update.loss.backward()
             optimizer.step()
     assert update.loss < 0.05
-    assert torch.equal(model.prior(model.codes(X)).argmax(-1)[0], model.codes(X)[0])
+    assert torch.equal(model.prior(model._codes(X)).argmax(-1)[0], model._codes(X)[0])

@@ -23,7 +23,7 @@ An ordered factor is asked to move by at least twice the tolerance with which it
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -190,9 +190,9 @@ def _judged(edited: Edited, reader: Judge, before: Floats, made: Iterator[Tensor
 
 def _edit(model: Model, who: str, images: Tensor, known: Factors, edited: Edited, reader: Judge) -> dict[str, Any]:
     """What the judge says of one model's edits, in both ways."""
-    decode = getattr(model, "decode", None)
-    if decode is None:
+    if "decode" not in model.capabilities:
         raise ValueError(f"{who} cannot decode latents; name rows of variational autoencoders")
+    decode = cast(Any, model).decode
     latents = factors.encode(model, images, hardware.device(), who)
     codes = latents.codes[edited.place]
     before = reader.read(_decoded(decode, codes))

@@ -36,7 +36,7 @@ from paragone.engine import checkpoint, hardware
 from paragone.engine.loop import Order, draw, fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation.studies.base import Work
-from paragone.models.base import Plan
+from paragone.models.base import Plan, Progress
 from paragone.models.gan.dcgan import DCGAN
 from paragone.models.layers import functional, mlp
 from paragone.models.layers.dcgan import Discriminator, init_weights
@@ -277,7 +277,7 @@ def deep(
     seed_all(seed, Stream.EVALUATE)
     images = draw(test, torch.arange(min(options.tested, len(test.images))), IMAGE, device)["image"]
     with torch.no_grad():
-        update = next(iter(model.losses({"image": images}, 0)))
+        update = next(iter(model.losses({"image": images}, Progress(0))))
         mse = ((model.reconstruct(images) - images) / 2).square().mean()  # of pixels in [0,1]
     after = layer_norms(model, x, seed)
     reached = {"bound": -update.loss.item(), "kl": update.logs["kl"].item(), "mse": mse.item()}
@@ -306,5 +306,5 @@ def layers(model: VAE) -> list[nn.Linear]:
 def layer_norms(model: VAE, x: Tensor, seed: int) -> list[float]:
     """The norm of the loss's gradient by the weights of each layer, on the images x (B,C,H,W)."""
     seed_all(seed, Stream.EVALUATE)
-    loss = next(iter(model.losses({"image": x}, 0))).loss
+    loss = next(iter(model.losses({"image": x}, Progress(0)))).loss
     return [norm((g,)) for g in torch.autograd.grad(loss, [layer.weight for layer in layers(model)])]

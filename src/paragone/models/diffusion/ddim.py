@@ -24,13 +24,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 
 
 class DDIM(Model):
     title = "DDIM"
     paper = "Song et al., 2021"
     plan = Plan(kimg=0)
+    capabilities = frozenset({"decode", "latents"})
     parents = frozenset({"ddpm"})
 
     @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ class DDIM(Model):
         if not 1 <= cfg.steps <= total:
             raise ValueError(f"DDIM's steps is {cfg.steps}; it must be 1 to the {total} timesteps of its parent")
         self.register_buffer("times", times(cfg.steps, total, cfg.spacing))
-        if not cfg.eta:  # only then does x_T alone decide the image
-            self.latents = self._noise
+        if cfg.eta:  # x_T does not decide the image alone
+            self.capabilities = frozenset()
 
     @property
     def ddpm(self) -> Any:
@@ -58,13 +59,13 @@ class DDIM(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         yield from ()
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.decode(self._noise(n))
+        return self.decode(self.latents(n))
 
-    def _noise(self, n: int) -> Tensor:
+    def latents(self, n: int) -> Tensor:
         """x_T ~ N(0, I), (n,C,H,W)."""
         return torch.randn(n, *self.shape, device=self.times.device)
 

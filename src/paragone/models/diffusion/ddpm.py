@@ -35,7 +35,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.diffusion import Diffusion, at, diffusion
 from paragone.models.layers.unet import UNet
 
@@ -45,6 +45,7 @@ class DDPM(Model):
     paper = "Ho et al., 2020"
     # CIFAR-10: 800,000 steps of 128 images, EMA 0.9999 a step (half-life 6,931 steps), 5,000 steps of warm-up
     plan = Plan(kimg=102_400, batch=128, ema_kimg=887, warmup_kimg=640, clip_norm=1.0)
+    capabilities = frozenset({"log_likelihood_bound"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -81,7 +82,7 @@ class DDPM(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"net": Adam(self.net.parameters(), self.cfg.lr, fused=True)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, process = batch["image"], self.process
         t = torch.randint(self.cfg.timesteps, (len(x),), device=x.device)
         eps = torch.randn_like(x)

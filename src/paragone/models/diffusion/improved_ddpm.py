@@ -31,7 +31,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.diffusion import Diffusion, at, diffusion
 from paragone.models.layers.unet import UNet
 
@@ -43,6 +43,7 @@ class ImprovedDDPM(Model):
     paper = "Nichol and Dhariwal, 2021"
     # CIFAR-10: 500,000 steps of 128 images, EMA 0.9999 a step (half-life 6,931 steps)
     plan = Plan(kimg=64_000, batch=128, ema_kimg=887)
+    capabilities = frozenset({"log_likelihood_bound"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -88,7 +89,7 @@ class ImprovedDDPM(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"net": Adam(self.net.parameters(), self.cfg.lr, fused=True)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, process = batch["image"], self.process
         t, weight = self._times(x)
         eps = torch.randn_like(x)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 
 
 class Strided(Model):
@@ -41,7 +41,7 @@ class Strided(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         yield from ()
 
     @torch.no_grad()

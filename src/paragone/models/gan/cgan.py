@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, one_hot, relu
 from torch.optim import SGD, Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update, class_labels
 from paragone.models.layers import dcgan, functional
 from paragone.models.layers.maxout import Maxout
 
@@ -109,6 +109,7 @@ class CGAN(Model):
     title = "CGAN"
     paper = "Mirza & Osindero, 2014"
     plan = Plan(kimg=10_000, batch=100)
+    capabilities = frozenset({"decode", "latents"})
     needs = frozenset({"image", "label"})
     latent_prior = "uniform"
 
@@ -157,14 +158,14 @@ class CGAN(Model):
                 made[name] = Adam(weights, cfg.lr, (cfg.momentum, 0.999), fused=True)
         return made
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, label = batch["image"], batch["label"]  # (B,C,H,W), (B,)
-        if step == 0 and isinstance(self.G, Generator):
+        if progress.step == 0 and isinstance(self.G, Generator):
             yield Update("start", mse_loss(self.G.mean, ((x + 1) / 2).mean(0).flatten()))
         y = one_hot(label, self.classes).float()  # (B,K)
         fake = self.decode(self.latents(len(x)), label)
         loss = functional.logistic_discriminator_loss(self.D(x, y), self.D(fake.detach(), y))
-        yield Update("discriminator", loss)
+        yield Update("discriminator", loss, drawn=len(x))
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake, y)))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:

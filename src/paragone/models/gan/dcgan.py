@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional
 from paragone.models.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 
@@ -37,6 +37,7 @@ class DCGAN(Model):
     title = "DCGAN"
     paper = "Radford et al., 2015"
     plan = Plan(kimg=15_000, batch=128)
+    capabilities = frozenset({"decode", "latents"})
     latent_prior = "uniform"
 
     @dataclass(frozen=True, kw_only=True)
@@ -59,11 +60,11 @@ class DCGAN(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"discriminator": _optimizer(self.D, self.cfg), "generator": _optimizer(self.G, self.cfg)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
         fake = self.sample(len(x))
         loss = functional.logistic_discriminator_loss(self.D(x), self.D(fake.detach()))
-        yield Update("discriminator", loss)
+        yield Update("discriminator", loss, drawn=len(x))
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake)))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:

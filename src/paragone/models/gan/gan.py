@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import SGD, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional
 from paragone.models.layers.maxout import Maxout
 
@@ -45,6 +45,7 @@ class GAN(Model):
     title = "GAN"
     paper = "Goodfellow et al., 2014"
     plan = Plan(kimg=10_000, batch=100)
+    capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -84,13 +85,13 @@ class GAN(Model):
             **{k: SGD(net.parameters(), cfg.lr, cfg.momentum, fused=True) for k, net in nets.items()},
         }
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
-        if step == 0:
+        if progress.step == 0:
             yield Update("start", mse_loss(self.mean, ((x + 1) / 2).mean(0).flatten()))
         fake = self.sample(len(x))
         loss = functional.logistic_discriminator_loss(self._logits(x), self._logits(fake.detach()))
-        yield Update("discriminator", loss)
+        yield Update("discriminator", loss, drawn=len(x))
         logits = self._logits(fake)
         if self.cfg.loss == "minimax":
             yield Update("generator", functional.minimax_generator_loss(logits))

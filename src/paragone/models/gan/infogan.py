@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, leaky_relu, one_hot
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional
 from paragone.models.layers.dcgan import init_weights
 
@@ -84,6 +84,7 @@ class InfoGAN(Model):
     title = "InfoGAN"
     paper = "Chen et al., 2016"
     plan = Plan(kimg=640, batch=128)
+    capabilities = frozenset({"cluster", "decode", "latents", "traversals"})
     latent_prior = "uniform"
 
     @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class InfoGAN(Model):
             "generator": Adam(self.G.parameters(), cfg.generator_lr, betas, fused=True),
         }
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, cfg = batch["image"], self.cfg  # (B,C,H,W)
         z = self.latents(len(x))
         fake = self.decode(z)
@@ -130,7 +131,7 @@ class InfoGAN(Model):
         information = cfg.categorical_lambda * categorical + cfg.continuous_lambda * continuous  # eq. 6
         loss = functional.logistic_discriminator_loss(self.D(x)[0], fake_score) - information
         logs = {"information/categorical": categorical.detach(), "information/continuous": continuous.detach()}
-        yield Update("discriminator", loss, logs)
+        yield Update("discriminator", loss, logs, drawn=len(x))
         fake_score, q = self.D(fake)
         categorical, continuous = self._information(q, z)
         information = cfg.categorical_lambda * categorical + cfg.continuous_lambda * continuous

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import dcgan
 
 
@@ -62,6 +62,7 @@ class LSGAN(Model):
     title = "LSGAN"
     paper = "Mao et al., 2017"
     plan = Plan(kimg=64_000, batch=64)
+    capabilities = frozenset({"decode", "latents"})
     latent_prior = "uniform"
 
     @dataclass(frozen=True, kw_only=True)
@@ -98,12 +99,12 @@ class LSGAN(Model):
         nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
         return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, cfg = batch["image"], self.cfg  # (B,C,H,W)
         fake = self.sample(len(x))
         real_score, fake_score = self.D(x).float(), self.D(fake.detach()).float()
         loss = (real_score - cfg.b).square().mean() / 2 + (fake_score - cfg.a).square().mean() / 2  # eq. 2
-        yield Update("discriminator", loss)
+        yield Update("discriminator", loss, drawn=len(x))
         yield Update("generator", (self.D(fake).float() - cfg.c).square().mean() / 2)  # eq. 2
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import dcgan, functional, resnet
 from paragone.models.layers.spectral import spectral_norm
 
@@ -41,6 +41,7 @@ class SNGAN(Model):
     title = "SNGAN"
     paper = "Miyato et al., 2018"
     plan = Plan(kimg=16_000, batch=64, decay="linear")
+    capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -73,14 +74,16 @@ class SNGAN(Model):
         nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
         return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
         with torch.no_grad():
             fake = self.sample(len(x))
         real_score, fake_score = self.D(torch.cat([x, fake])).chunk(2)
-        yield Update("discriminator", functional.hinge_discriminator_loss(real_score, fake_score))  # eq. 16
-        if (step + 1) % self.cfg.n_dis == 0:
-            yield Update("generator", -self.D(self.sample(len(x))).float().mean())  # eq. 17
+        yield Update(
+            "discriminator", functional.hinge_discriminator_loss(real_score, fake_score), drawn=len(x)
+        )  # eq. 16
+        if (progress.step + 1) % self.cfg.n_dis == 0:
+            yield Update("generator", -self.D(self.sample(len(x))).float().mean(), drawn=len(x))  # eq. 17
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.dcgan import Discriminator, Generator, Kernel, init_weights
 
 
@@ -37,6 +37,7 @@ class WGAN(Model):
     title = "WGAN"
     paper = "Arjovsky et al., 2017"
     plan = Plan(kimg=75_000, batch=64)
+    capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -65,15 +66,15 @@ class WGAN(Model):
         nets = {"critic": self.D, "generator": self.G}
         return {name: RMSprop(net.parameters(), self.cfg.lr, foreach=True) for name, net in nets.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, x = self.cfg, batch["image"]  # (B,C,H,W)
         with torch.no_grad():
             fake = self.sample(len(x))
         distance = self.D(x).float().mean() - self.D(fake).float().mean()
-        yield Update("critic", -distance, {"distance": distance.detach()})
+        yield Update("critic", -distance, {"distance": distance.detach()}, drawn=len(x))
         self._clip()
-        if (step + 1) % cfg.n_critic == 0:
-            yield Update("generator", -self.D(self.sample(len(x))).float().mean())
+        if (progress.step + 1) % cfg.n_critic == 0:
+            yield Update("generator", -self.D(self.sample(len(x))).float().mean(), drawn=len(x))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional
 from paragone.models.layers.dcgan import Discriminator, Generator, Kernel
 
@@ -38,6 +38,7 @@ class WGANGP(Model):
     title = "WGAN-GP"
     paper = "Gulrajani et al., 2017"
     plan = Plan(kimg=64_000, batch=64)
+    capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -62,19 +63,19 @@ class WGANGP(Model):
         nets, betas = {"critic": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
         return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, x = self.cfg, batch["image"]  # (B,C,H,W)
         with torch.no_grad():
             fake = self.sample(len(x))
         distance = self.D(x).float().mean() - self.D(fake).float().mean()
         loss, logs = -distance, {"distance": distance.detach()}
-        if step % cfg.penalty_every == 0:
+        if progress.step % cfg.penalty_every == 0:
             penalty = functional.gradient_penalty(self.D, x, fake)
             loss = loss + cfg.penalty * cfg.penalty_every * penalty
             logs["penalty"] = penalty.detach()
-        yield Update("critic", loss, logs)
-        if (step + 1) % cfg.n_critic == 0:
-            yield Update("generator", -self.D(self.sample(len(x))).float().mean())
+        yield Update("critic", loss, logs, drawn=len(x))
+        if (progress.step + 1) % cfg.n_critic == 0:
+            yield Update("generator", -self.D(self.sample(len(x))).float().mean(), drawn=len(x))
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""

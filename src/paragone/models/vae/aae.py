@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import SGD, Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update, class_labels
 from paragone.models.layers import functional, mlp
 from paragone.models.layers.dcgan import Discriminator, Generator
 
@@ -58,6 +58,7 @@ class AAE(Model):
     title = "AAE"
     paper = "Makhzani et al., 2015"
     plan = Plan(kimg=300_000, batch=100, decay="cosine")
+    capabilities = frozenset({"decode", "encode", "latents", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -115,7 +116,7 @@ class AAE(Model):
             return {name: Adam(p, lr, (momentum, 0.999), fused=True) for name, (p, lr, momentum) in phases.items()}
         return {name: SGD(p, lr, momentum, fused=True) for name, (p, lr, momentum) in phases.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, y = batch["image"], batch.get("label")  # (B,C,H,W), (B,)
         error = (self._image(self._code(x), y) - x) / 2  # of intensities in [0,1]
         yield Update("autoencoder", error.square().flatten(1).sum(1).mean() / 2)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adagrad, Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional, mlp
 from paragone.models.layers.dcgan import Discriminator, Generator
 
@@ -36,6 +36,7 @@ class BetaVAE(Model):
     title = "beta-VAE"
     paper = "Higgins et al., 2017"
     plan = Plan(kimg=100_000, batch=100)
+    capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -69,7 +70,7 @@ class BetaVAE(Model):
         on_cpu = next(self.parameters()).device.type == "cpu"  # Adagrad has no fused kernel for CUDA, and raises
         return {"vae": Adagrad(self.parameters(), self.cfg.lr, fused=on_cpu)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
         mu, logvar = self._posterior(x)
         z = mu + (logvar / 2).exp() * torch.randn_like(mu)

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update, class_labels
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update, class_labels
 from paragone.models.layers import functional, mlp
 from paragone.models.layers.dcgan import Discriminator, Generator
 
@@ -44,6 +44,7 @@ class CVAE(Model):
     title = "CVAE"
     paper = "Sohn et al., 2015"
     plan = Plan(kimg=12_000, batch=100)
+    capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
     needs = frozenset({"image", "label"})
 
     @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class CVAE(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"cvae": Adam(self.parameters(), self.cfg.lr, fused=True)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, y = batch["image"], batch["label"]  # (B,C,H,W), (B,)
         mu, logvar = self._posterior(x, y)
         eps = mu + (logvar / 2).exp() * torch.randn_like(mu)  # (z - mu(y)) / sigma(y)

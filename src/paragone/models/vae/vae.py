@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adagrad, Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional, mlp
 from paragone.models.layers.dcgan import Discriminator, Generator
 
@@ -48,6 +48,7 @@ class VAE(Model):
     title = "VAE"
     paper = "Kingma & Welling, 2013"
     plan = Plan(kimg=100_000, batch=100)
+    capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -71,8 +72,8 @@ class VAE(Model):
             self.encoder = mlp.encoder(spec.shape, [cfg.hidden], 2 * cfg.z_dim, nn.Tanh)
             self.decoder = mlp.decoder(cfg.z_dim, [cfg.hidden], out, nn.Tanh)
             self.apply(_mlp_init)
-        if cfg.likelihood != "bernoulli":  # an ability only where it is honest
-            self.log_likelihood_bound = self._bound
+        if cfg.likelihood == "bernoulli":  # of grey levels taken for probabilities: no bound for them
+            self.capabilities = self.capabilities - {"log_likelihood_bound"}
 
     def optimizers(self) -> dict[str, Optimizer]:
         if self.cfg.optimizer == "adam":
@@ -80,7 +81,7 @@ class VAE(Model):
         on_cpu = next(self.parameters()).device.type == "cpu"  # Adagrad has no fused kernel for CUDA, and raises
         return {"vae": Adagrad(self.parameters(), self.cfg.lr, fused=on_cpu)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
         reconstruction, kl = self._terms(x)
         yield Update("vae", (kl - reconstruction).mean(), {"kl": kl.mean(), "log_likelihood": reconstruction.mean()})
@@ -135,7 +136,7 @@ class VAE(Model):
         noisy = x + (2 * torch.rand_like(x) - 1) / 255  # uniform in the level's bin of width 2/255
         return functional.gaussian_log_likelihood(noisy, mean, extra) + x[0].numel() * math.log(2 / 255), kl
 
-    def _bound(self, x: Tensor) -> Tensor:
+    def log_likelihood_bound(self, x: Tensor) -> Tensor:
         """A one-sample estimate, without bias, of a lower bound of log P(x) over 256 levels, in nats, (B,)."""
         reconstruction, kl = self._terms(x)
         return reconstruction - kl

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional
 
 
@@ -42,6 +42,7 @@ class VAEGAN(Model):
     title = "VAE-GAN"
     paper = "Larsen et al., 2016"
     plan = Plan(kimg=4_000, batch=64)
+    capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -79,7 +80,7 @@ class VAEGAN(Model):
             return {k: Adam(net.parameters(), cfg.lr, (cfg.beta1, 0.999), fused=True) for k, net in nets.items()}
         return {k: RMSprop(net.parameters(), cfg.lr, foreach=True) for k, net in nets.items()}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, cfg = batch["image"], self.cfg  # (B,C,H,W)
         with torch.no_grad():
             like = self.D.features(x).float()  # Dis_l(x)
@@ -96,7 +97,7 @@ class VAEGAN(Model):
             if cfg.loss == "minimax"
             else functional.nonsaturating_generator_loss(logits)
         )
-        yield Update("decoder", cfg.gamma * _half_squared(features[: len(x)], like) + game)
+        yield Update("decoder", cfg.gamma * _half_squared(features[: len(x)], like) + game, drawn=len(fake))
         yield Update("discriminator", functional.logistic_discriminator_loss(self.D(x), self.D(fake.detach())))  # eq. 8
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.transformer import CausalTransformer
 
 
@@ -61,12 +61,12 @@ class VQPrior(Model):
         ]
         return {"prior": AdamW(groups, self.cfg.lr, betas=(0.9, 0.98), fused=True)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
-        codes = self.codes(batch["image"])
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
+        codes = self._codes(batch["image"])
         yield Update("prior", cross_entropy(self.prior(codes).flatten(0, 1), codes.flatten()))  # nats a code
 
     @torch.no_grad()
-    def codes(self, x: Tensor) -> Tensor:
+    def _codes(self, x: Tensor) -> Tensor:
         """The parent's codes of images x (B,C,H,W) in raster order, (B,h w) int64."""
         return self.vq_vae.encode(x).flatten(1)
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.quantizer import Quantizer
 
 
@@ -37,6 +37,8 @@ class VQVAE(Model):
     title = "VQ-VAE (uniform prior)"
     paper = "van den Oord et al., 2017"
     plan = Plan(kimg=32_000, batch=128)  # 250,000 steps
+
+    capabilities = frozenset({"codes", "decode", "encode", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -64,7 +66,9 @@ class VQVAE(Model):
         if cfg.restart and not cfg.ema:
             raise ValueError(f"restart is {cfg.restart}, but codes are restarted with ema only: set ema to true")
         self.cfg = cfg
-        self.codebook_size = cfg.codes if cfg.quantize else 0
+        self.codebook_size = cfg.codes
+        if not cfg.quantize:
+            self.capabilities = self.capabilities - {"codes", "decode", "encode"}
         self.grid = (h // 2**cfg.levels, w // 2**cfg.levels)  # of codes
         self.encoder = _encoder(c, cfg)
         self.quantizer = Quantizer(cfg.codes, cfg.dim, learned=not cfg.ema)
@@ -73,7 +77,7 @@ class VQVAE(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         return {"vq_vae": Adam(self.parameters(), self.cfg.lr, fused=True)}
 
-    def losses(self, batch: Batch, step: int) -> Iterator[Update]:
+    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]
         z = self.encoder(x).float()
         if not self.cfg.quantize:
