@@ -140,6 +140,9 @@ def sample(
     run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
     labels: Annotated[str, typer.Option(help="With --run: class numbers, as 3,3,7; one an image.")] = "",
+    sources: Annotated[
+        str, typer.Option(help="With --run of a model that translates: a .npy file of images, as a set's sources.npy.")
+    ] = "",
     out: Annotated[
         str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
     ] = "",
@@ -154,9 +157,8 @@ def sample(
         environment.prepare(Path.cwd())
         from paragone.engine import inference
 
-        inference.draw(
-            Path(run), n, seed, inference.parse_labels(labels), Path(out or inference.folder_name(run, seed))
-        )
+        folder = Path(out or inference.folder_name(run, seed))
+        inference.draw(Path(run), n, seed, inference.parse_labels(labels), folder, Path(sources) if sources else None)
     elif not model:
         raise ValueError("sample needs PROFILE DATASET MODEL, or --run with a finished run's folder")
     else:

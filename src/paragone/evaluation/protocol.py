@@ -17,6 +17,9 @@ images take the place of samples):
     duplicates                  rate, threshold, n
     nearest_train               mean, median, ratio, copies, n, n_real
     reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    translation                 l1, ssim, ms_ssim, psnr, mse of translated sources against their true partners, n, split
+                                ("test"); identity: the same figures of the sources left as they are. If the model
+                                translates, and the partners are known
     rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
     clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
     codebook                    perplexity, used, codes, n, split: if the model has a codebook
@@ -51,6 +54,7 @@ from paragone.evaluation.metrics.base import (
     Predicted,
     Reconstructed,
     Statistics,
+    Translated,
     View,
 )
 from paragone.models.base import Model
@@ -247,6 +251,17 @@ def measure(view: View) -> dict[str, Any]:
         if module.needs is type(view):
             result |= module.compute(view)
     return result
+
+
+def measure_translation(samples: Tensor, test: ImageSet) -> dict[str, Any]:
+    """Translations (N,H,W,C) uint8 of the sources of `test`, in order, against their true partners; empty where these
+    are not known. Each source counts once."""
+    if test.sources is None or not test.paired:
+        return {}
+    n = min(len(samples), len(test.images))
+    partners, sources = test.images[:n], test.sources[:n]
+    found = measure(Translated(partners, samples[:n]))
+    return {"translation": {**found, "identity": measure(Translated(partners, sources)), "n": n, "split": "test"}}
 
 
 def measure_capabilities(

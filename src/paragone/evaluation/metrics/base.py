@@ -83,6 +83,13 @@ class Reconstructed(NamedTuple):
     reconstructions: Tensor  # (N,H,W,C) uint8
 
 
+class Translated(NamedTuple):
+    """The true partners of source images, and what a model translates the sources to."""
+
+    partners: Tensor  # (N,H,W,C) uint8
+    translations: Tensor  # (N,H,W,C) uint8
+
+
 class Bounded(NamedTuple):
     """A model's lower bounds on the log likelihood of real held-out images."""
 
@@ -110,4 +117,16 @@ class Coded(NamedTuple):
     codes: int  # K
 
 
-View = Coded | Clustered | Embedded | Encoded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded
+View = (
+    Coded
+    | Clustered
+    | Embedded
+    | Encoded
+    | Predicted
+    | Classified
+    | Conditional
+    | Pixels
+    | Reconstructed
+    | Translated
+    | Bounded
+)
