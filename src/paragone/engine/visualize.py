@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from paragone.data.base import ImageSet
-from paragone.engine.sampling import Images, quantise, wall
+from paragone.engine.sampling import Images, quantise, sample_grid
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model
 
@@ -75,7 +75,7 @@ def _pairs(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image
     seed_all(seed, Stream.PICTURE, 0)
     made = torch.from_numpy(quantise(model.reconstruct(*_given(model, test, len(images), device))))
     rows = [half for pair in zip(images.split(COLUMNS), made.split(COLUMNS), strict=True) for half in pair]
-    return wall(torch.cat(rows).numpy(), COLUMNS, len(rows))
+    return sample_grid(torch.cat(rows).numpy(), COLUMNS, len(rows))
 
 
 def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
@@ -83,7 +83,9 @@ def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
     ends = model.latents(2 * WALKS)
     walks = ends.view(WALKS, 2, *ends.shape[1:])
     z = torch.cat([interpolate(a, b, COLUMNS, model.latent_prior) for a, b in walks])
-    return wall(_decode(model, z, torch.arange(WALKS).repeat_interleave(COLUMNS) % max(1, classes)), COLUMNS, WALKS)
+    return sample_grid(
+        _decode(model, z, torch.arange(WALKS).repeat_interleave(COLUMNS) % max(1, classes)), COLUMNS, WALKS
+    )
 
 
 def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image.Image:
@@ -98,7 +100,7 @@ def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> I
         else:
             weight = _effect(model, draws[:BASES], low, high)
         rows = traverse(draws[0], weight.argsort(descending=True)[:ROWS], low, high, COLUMNS)
-    return wall(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
+    return sample_grid(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
 
 
 def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:
