@@ -53,7 +53,7 @@ def make_plan(root: Path, request: Request) -> Plan:
 
 def unfinished(root: Path, request: Request, plan: Plan) -> str:
     """Let DVC look once more at the end, which the next start then need not; a sentence if something is not current."""
-    graph = graphs.look_again(root, request.profile, request.targets, plan.visits)
+    graph = graphs.refresh(root, request.profile, request.targets, plan.visits)
     if not (left := sorted(graphs.plan(graph, request.targets(graph)))):
         return ""
     names = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")

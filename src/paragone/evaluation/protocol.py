@@ -269,7 +269,7 @@ def measure_capabilities(
 ) -> dict[str, Any]:
     """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
 
-    labels: the images' (N,), for models that take them, and to judge categories that a model found without them.
+    labels: the images' (N,), for models that take them, and to score categories that a model found without them.
     Latents are drawn from (seed, batch), so the result is the same each time.
     """
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
