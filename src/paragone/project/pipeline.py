@@ -5,6 +5,7 @@ depends on the keys of params.yaml and of runs/code.yaml that it uses, so a chan
 Keys are whole entries: DVC does not notice when a stage no longer lists a key that it used to list.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _ingest(params: Params, dataset: str) -> Stage:
     entry = params.get_dataset(dataset)
     return {
         "cmd": f"paragone ingest {dataset}",
-        **({"deps": [entry.path]} if entry.path else {}),
+        **({"deps": [os.path.expanduser(entry.path)]} if entry.path else {}),  # noqa: PTH111
         "params": _depends(["stages.ingest", f"datasets.{entry.loader}"], [f"datasets.{dataset}"]),
         "outs": [str(paths.prepared(dataset))],
     }

@@ -55,6 +55,8 @@ def _problem(name: str, default: float, value: Any) -> str:
     """What is wrong with a value whose default is an integer (a size or a count) or not; empty if nothing is."""
     if isinstance(value, bool):
         return "give a number"
+    if isinstance(value, int) and value >= 2**63:
+        return "it must be below 2^63"
     number = float(value)
     if not math.isfinite(number):
         return "give a finite number"
