@@ -90,6 +90,13 @@ class Bounded(NamedTuple):
     dims: int  # H W C
 
 
+class Likely(NamedTuple):
+    """A model's exact log likelihood of real held-out images."""
+
+    log_likelihood: Tensor  # (N,) nats an image
+    dims: int  # H W C
+
+
 class Encoded(NamedTuple):
     """What a model's latents tell of real held-out images."""
 
@@ -110,4 +117,16 @@ class Coded(NamedTuple):
     codes: int  # K
 
 
-View = Coded | Clustered | Embedded | Encoded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded
+View = (
+    Bounded
+    | Classified
+    | Clustered
+    | Coded
+    | Conditional
+    | Embedded
+    | Encoded
+    | Likely
+    | Pixels
+    | Predicted
+    | Reconstructed
+)
