@@ -172,6 +172,7 @@ COLUMNS = {
     "metrics.codebook.used": _number("codes that test images use", "share"),
     "metrics.codebook.codes": _count("size of the codebook", "codes"),
     "metrics.bits_per_dimension": _number("bound on the negative log-likelihood of test images", "bits/dim"),
+    "metrics.exact_bits_per_dimension": _number("negative log-likelihood of test images, exact", "bits/dim"),
     **{f"metrics.{part}n": _count("images behind it", "images") for part in ("*.", "spaces.*.is.")},
     "metrics.*.n_real": _count("real images behind it", "images"),
     "metrics.*.split": _text("split of the images behind it"),
