@@ -30,7 +30,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers import flow
+from paragone.models.layers import straight
 from paragone.models.layers.backbone import Backbone
 
 
@@ -41,7 +41,7 @@ class RectifiedFlow(Model):
     paper = "Liu et al., 2022"
     plan = Plan(kimg=76_800, batch=128, ema_kimg=887, warmup_kimg=640, clip_norm=1.0)
     capabilities = frozenset({"decode", "latents"})
-    sigma_range = flow.SIGMA_RANGE
+    sigma_range = straight.SIGMA_RANGE
 
     @dataclass(frozen=True, kw_only=True)
     class Config(Backbone):
@@ -69,7 +69,7 @@ class RectifiedFlow(Model):
         if self.cfg.times == "logit-normal":
             t = torch.randn(len(x_1), device=x_1.device).sigmoid()
         x_0 = torch.randn_like(x_1)
-        yield Update("net", mse_loss(self.velocity(flow.between(x_0, x_1, t), t), x_1 - x_0))  # eq. 1
+        yield Update("net", mse_loss(self.velocity(straight.between(x_0, x_1, t), t), x_1 - x_0))  # eq. 1
 
     def velocity(self, x: Tensor, t: Tensor) -> Tensor:
         """v(x, t): x (B,C,H,W), t (B,) in [0,1] -> (B,C,H,W)."""
@@ -77,7 +77,7 @@ class RectifiedFlow(Model):
 
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The expected image of x (B,C,H,W) = image + sigma noise, sigma (B,); in [-1,1]."""
-        return flow.denoise(self.velocity, x, sigma).clamp(-1, 1)
+        return straight.denoise(self.velocity, x, sigma).clamp(-1, 1)
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         return self.decode(self.latents(n))
@@ -89,4 +89,4 @@ class RectifiedFlow(Model):
     @torch.no_grad()
     def decode(self, x: Tensor) -> Tensor:
         """The images that x_0 (B,C,H,W) flows to, the same in [-1,1]."""
-        return flow.integrate(self.velocity, x, self.cfg.steps, self.cfg.solver).clamp(-1, 1)
+        return straight.integrate(self.velocity, x, self.cfg.steps, self.cfg.solver).clamp(-1, 1)

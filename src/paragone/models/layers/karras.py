@@ -65,9 +65,11 @@ def heun(denoise: Denoiser, x: Tensor, levels: Tensor, churn: Churn = Churn()) -
     return x
 
 
-def multistep(denoise: Denoiser, x: Tensor, levels: Tensor) -> Tensor:
+def multistep(denoise: Denoiser, x: Tensor, levels: Tensor, order: int = 2) -> Tensor:
     """DPM-Solver++(2M) from x (B,C,H,W) at levels[0] to levels[-1] = 0, one evaluation per step (Lu et al. 2022,
-    https://arxiv.org/abs/2211.01095, algorithm 2, with x over the scale of the process and lambda = -log sigma)."""
+    https://arxiv.org/abs/2211.01095, algorithm 2, with x over the scale of the process and lambda = -log sigma).
+
+    Of order 1 it is DDIM (Song et al. 2021, https://arxiv.org/abs/2010.02502, eq. 12 with sigma_t = 0)."""
     sigmas = levels.tolist()
     before, h_before = None, 0.0  # the last predicted image, and the step in lambda that led from it
     for now, then in pairwise(sigmas):
@@ -75,7 +77,7 @@ def multistep(denoise: Denoiser, x: Tensor, levels: Tensor) -> Tensor:
         if not then:
             return x_0
         h, guess = math.log(now / then), x_0
-        if before is not None:
+        if order == 2 and before is not None:
             guess = x_0 + h / (2 * h_before) * (x_0 - before)
         x = then / now * x + (1 - then / now) * guess
         before, h_before = x_0, h

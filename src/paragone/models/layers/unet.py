@@ -107,7 +107,7 @@ class UNet(nn.Module):
         self.stem = nn.Conv2d(c_in * patch**2, width, 3, padding=1)
         channels = [width * m for m in multipliers]
         attends = [size // patch // 2**i in attention for i in range(len(channels))]
-        skips = [width]  # channels of the feature maps that cross over
+        skips = [width]
         self.down, self.downsample = nn.ModuleList(), nn.ModuleList()
         for i, (c, a) in enumerate(zip(channels, attends, strict=True)):
             sources = [skips[-1], *[c] * (blocks - 1)]
@@ -116,6 +116,7 @@ class UNet(nn.Module):
             if i < len(channels) - 1:
                 self.downsample.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
                 skips.append(c)
+        self.crossing = tuple(skips)  # channels of the feature maps that cross over
         c = channels[-1]
         self.middle = nn.ModuleList(ResBlock(c, c, dropout, a, heads, context) for a in (True, False))
         self.up, self.upsample = nn.ModuleList(), nn.ModuleList()
