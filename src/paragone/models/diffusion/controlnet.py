@@ -40,6 +40,7 @@ class ControlNet(Model):
     paper = "Zhang et al., 2023"
     plan = Plan(kimg=3_000, batch=32)
     needs = frozenset({"image", "source"})
+    needs_pairs = True
     capabilities = frozenset({"translate"})
     parents = frozenset({"ddpm"})
 

@@ -41,6 +41,7 @@ class KLAutoencoder(Model):
     title = "KL autoencoder"
     paper = "Rombach et al., 2022"
     plan = Plan(kimg=10_000, batch=16)
+    generator = "autoencoder"
     capabilities = frozenset({"decode", "encode", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
