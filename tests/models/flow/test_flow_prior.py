@@ -6,6 +6,7 @@ from torch.distributions import Normal
 
 from paragone.models.base import Progress, Spec
 from paragone.models.flow.flow_prior import FlowPrior
+from paragone.models.vae.beta_vae import BetaVAE
 from paragone.models.vae.vae import VAE
 
 X = torch.randint(256, (4, 1, 16, 16), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
@@ -78,6 +79,8 @@ def test_without_a_bound_of_the_vae_there_is_none() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="couplings is 0; it must be at least 1"):
         build(couplings=0)
+    with pytest.raises(ValueError, match="the parent vae is a beta-VAE"):
+        FlowPrior(FlowPrior.Config(), SPEC, vae=BetaVAE(BetaVAE.Config(hidden=8), SPEC))
     vae = VAE(VAE.Config(hidden=8, z_dim=1), SPEC)
     with pytest.raises(ValueError, match="the VAE's z_dim is 1; a coupling needs at least 2 latents"):
         FlowPrior(FlowPrior.Config(), SPEC, vae=vae)
