@@ -4,7 +4,7 @@ Huang, Touati, Dinh, Drozdzal, Havaei, Charlin, Courville 2017, "Learnable Expli
 and Variational Inference", https://arxiv.org/abs/1710.02248: RealNVP (Dinh et al. 2017,
 https://arxiv.org/abs/1605.08803) takes the place of p(z) = N(0, I).
 
-    ELBO    L(x) = E_q(z|x)[log p(x|z) + log p(z) - log q(z|x)], log p(z) = log N(f(z); 0, I) + log|det df(z)/dz|
+    ELBO    L(x) = E_{q(z|x)}[log p(x|z) + log p(z) - log q(z|x)], log p(z) = log N(f(z); 0, I) + log|det df(z)/dz|
     f       couplings (Dinh et al., eq. 9) that change one half of the latents given the other, in turns
 
 Given q, what is best for L is the p(z) nearest to the posteriors of all images together, so f is fitted to draws of

@@ -2,10 +2,10 @@
 
 Vahdat, Kautz 2020, "NVAE: A Deep Hierarchical Variational Autoencoder", https://arxiv.org/abs/2007.03898.
 
-    eq. 1           L(x) = E_q[log p(x|z)] - KL(q(z_1|x) || p(z_1)) - sum_l E[KL(q(z_l|x,z_<l) || p(z_l|z_<l))]
-    section 3.2     p(z_l^i|z_<l) = N(mu_i, sigma_i), q(z_l^i|z_<l,x) = N(mu_i + Dmu_i, sigma_i Dsigma_i)
-    eq. 2           KL = 1/2 (Dmu_i^2 / sigma_i^2 + Dsigma_i^2 - log Dsigma_i^2 - 1)
-    eq. 3           L_SR = lambda sum_i s^(i), s^(i) the largest singular value of convolution i, by power iteration
+    eq. 1           L(x) = E_q[log p(x|z)] - KL(q(z_1|x) || p(z_1)) - sum_l E[KL(q(z_l|x,z_{<l}) || p(z_l|z_{<l}))]
+    section 3.2     p(z_l^i|z_{<l}) = N(mu_i, sigma_i), q(z_l^i|z_{<l},x) = N(mu_i + d_i, sigma_i r_i)
+    eq. 2           KL = 1/2 (d_i^2 / sigma_i^2 + r_i^2 - log r_i^2 - 1), d and r the paper's Delta mu and Delta sigma
+    eq. 3           L_SR = lambda sum_i s_i, s_i the largest singular value of convolution i, by power iteration
     figures 2, 3    groups at several scales, top down; cells: batch norm, 1 x 1 expansion, depthwise 5 x 5, 1 x 1,
                     squeeze and excitation (decoder); two 3 x 3 convolutions and the same (encoder); Swish throughout
     appendix A      KL weighs beta, which rises from 1e-4 to 1 over the first 30 % of training; meanwhile group l weighs

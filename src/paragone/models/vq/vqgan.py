@@ -3,14 +3,14 @@
 Esser, Rombach, Ommer 2021, "Taming Transformers for High-Resolution Image Synthesis", https://arxiv.org/abs/2012.09841.
 
     eq. 4           L_VQ = L_rec + ||sg[E(x)] - z_q||^2 + beta ||sg[z_q] - E(x)||^2
-    eq. 5, 6        L_GAN = log D(x) + log(1 - D(x^)) of patches; encoder, decoder and codebook minimise
+    eq. 5, 6        L_GAN = log D(x) + log(1 - D(x_hat)) of patches; encoder, decoder and codebook minimise
                     L_VQ + lambda L_GAN, which D maximises
-    eq. 7           lambda = |grad_{G_L} L_rec| / (|grad_{G_L} L_GAN| + delta), G_L the decoder's last layer
+    eq. 7           lambda = |grad L_rec| / (|grad L_GAN| + delta), gradients of the decoder's last layer
     section 4       D starts late (`start`, a share of the budget): until then lambda is 0
     table 7         the defaults: residual blocks with group normalisation and Swish, attention in the middle, strided
                     convolutions down, nearest neighbour and a convolution up; 1024 codes of 256 dimensions
 
-As in the authors' code (https://github.com/CompVis/taming-transformers): L_rec is |x - x^| plus the perceptual
+As in the authors' code (https://github.com/CompVis/taming-transformers): L_rec is |x - x_hat| plus the perceptual
 distance, D is pix2pix's PatchGAN with a hinge loss, lambda is at most 1e4 and multiplied by 0.8, delta = 1e-4,
 beta = 0.25, Adam with moments 0.5 and 0.9.
 
