@@ -26,8 +26,16 @@ SMOKE = parameters.load(ROOT).profiles["smoke"].models
 
 def build(name: str, spec: Spec = SPEC) -> Model:
     entry = SMOKE[name]
-    parents = {role: build(parent, spec) for role, parent in entry.parents.items()}
+    parents = {role: moved(build(parent, spec)) for role, parent in entry.parents.items()}
     return registry.build_model(name, spec, entry.config, parents)
+
+
+@torch.no_grad()
+def moved(parent: nn.Module) -> nn.Module:
+    """With weights that differ from its start, where what it predicts may be 0, as those of a finished model do."""
+    for p in parent.parameters():
+        p.add_(0.02 * torch.randn_like(p))
+    return parent
 
 
 def recipe(name: str, spec: Spec = SPEC) -> dict:
