@@ -35,7 +35,15 @@ def build(name: str, spec: Spec = SPEC) -> Model:
 def parent_of(name: str, role: str, spec: Spec) -> nn.Module:
     """A finished row, or a feature network of fresh weights."""
     found = recipe(name, spec)["parents"][role]
-    return registry.feature_network(found) if "features" in found else build(SMOKE[name].parents[role], spec)
+    return registry.feature_network(found) if "features" in found else moved(build(SMOKE[name].parents[role], spec))
+
+
+@torch.no_grad()
+def moved(parent: nn.Module) -> nn.Module:
+    """With weights that differ from its start, where what it predicts may be 0, as those of a finished model do."""
+    for p in parent.parameters():
+        p.add_(0.02 * torch.randn_like(p))
+    return parent
 
 
 def recipe(name: str, spec: Spec = SPEC) -> dict:
