@@ -75,4 +75,5 @@ def _numbers(text: str) -> list[int]:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

@@ -285,4 +285,5 @@ def _pull(root: Path, unit: Unit) -> None:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

@@ -66,4 +66,5 @@ def show(root: Path, profile: str, port: int) -> None:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

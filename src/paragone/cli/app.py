@@ -288,6 +288,7 @@ def doctor() -> None:
 
 def main(command: Callable[[], Any] = app) -> None:
     """Run the command line: bad input is one sentence on stderr and exit code 1, never a stack trace."""
+    environment.start_in_utf8()
     try:
         command()
     except (ValueError, OSError, ImportError) as error:
