@@ -35,7 +35,7 @@ def make_plan(root: Path, request: Request) -> Plan:
     """Regenerate what the graph is made from, read it, and see what is to be visited; the flow's lock is held."""
     for sentence in locks.restore(root):
         console.print(sentence, style="yellow")
-    regenerate.prepare(root, root / ".logs" / request.profile)
+    regenerate.prepare(root, request.profile, root / ".logs" / request.profile)
     graph = graphs.read(root, request.profile, request.targets)
     forced = frozenset(request.runs(graph)) if request.force else frozenset()
     targets = request.targets(graph)

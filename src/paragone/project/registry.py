@@ -3,12 +3,14 @@
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paragone.models.base import Model, Spec
+from paragone.project import suggest
+
+if TYPE_CHECKING:  # torch is slow to import, and whoever asks for names alone does without
+    from paragone.models.base import Model, Spec
 
 _PACKAGE = Path(__file__).parents[1]
 FOLDERS = {  # kind: where its files stand in the package
@@ -37,9 +39,7 @@ def module_name(kind: str, name: str) -> str:
     """The dotted name of the module that holds `name`. Raises ValueError naming the nearest known names."""
     files = _files(kind)
     if name not in files:
-        near = get_close_matches(name, files, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(files))}"
-        raise ValueError(f"there is no {kind[:-1]} '{name}': {hint}")
+        raise ValueError(f"there is no {kind[:-1]} '{name}'; {suggest.hint(name, files)}")
     relative = files[name].relative_to(_PACKAGE).with_suffix("")
     return ".".join(["paragone", *relative.parts])
 
@@ -49,8 +49,10 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(module_name(kind, name))
 
 
-def model_class(name: str) -> type[Model]:
+def model_class(name: str) -> "type[Model]":
     """The one Model subclass that the file `name` defines."""
+    from paragone.models.base import Model
+
     module = load("models", name)
     found = [
         v
@@ -68,8 +70,8 @@ def family(name: str) -> str:
 
 
 def build_model(
-    name: str, spec: Spec, config: Mapping[str, Any] | None = None, parents: Mapping[str, Model] | None = None
-) -> Model:
+    name: str, spec: "Spec", config: Mapping[str, Any] | None = None, parents: "Mapping[str, Model] | None" = None
+) -> "Model":
     """Build model `name` for data of `spec`, its Config overridden by `config`. Raises ValueError
     on unknown keys, and for a conditional model on data without labels.
     """
