@@ -10,15 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flows.dvc import locks, status_cache
 from flows.prefect_server import server
 from flows.run.plan import Plan, enter, make_plan, unfinished
 from flows.run.processes import Guard, tail
 from flows.run.progress import Screen, console
 from flows.run.request import Request
-from paragone.project import environment, files, paths
+from paragone.project import environment, files, paths, settings
 
 PREFECT = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages' output goes to files
@@ -122,8 +120,7 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
         console.print(message)
     if request.report not in results or results[request.report].state == "Skipped":
         _report(root, request.profile, bool(failures))
-    values = yaml.safe_load((root / "params.yaml").read_text())
-    report = root / paths.report(request.profile, values["profile"])
+    report = root / paths.report(request.profile, settings.read(root).profile)
     artifacts.publish(root, request.profile, report, {label(s): message for s, message in failures.items()})
     return bool(failures)
 

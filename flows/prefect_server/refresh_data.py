@@ -25,7 +25,7 @@ def refresh(root: Path, request: Request) -> State:
     with locks.only_flow(root, f"refreshing the data of {request.profile}"):
         for sentence in locks.restore(root):
             console.print(sentence, style="yellow")
-        regenerate.prepare(root, root / ".logs" / request.profile)
+        regenerate.prepare(root, request.profile, root / ".logs" / request.profile)
         graph = graphs.read(root, f"{request.profile}-data", lambda graph: _stages(graph, request))
         stages = _stages(graph, request)
         before = {name: _facts(root, name) for name in request.datasets}

@@ -40,7 +40,7 @@ def make_plan(root: Path, request: Request) -> Plan:
     if reason := git.refusal(root):
         console.print(f"The runs will not name their commit: {reason}.", style="yellow")
     git.check_not_ignored(root, _pipelines(root))
-    regenerate.prepare(root, root / ".logs" / request.profile)
+    regenerate.prepare(root, request.profile, root / ".logs" / request.profile)
     git.check_not_ignored(root, pipelines := _pipelines(root))
     graph = graphs.read(root, request.profile, request.targets)
     _check_read(root, pipelines, graph)

@@ -17,13 +17,12 @@ from paragone.engine import checkpoint, sampling
 from paragone.engine.loop import draw, fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import CAPABILITIES, Model, Plan, Progress, Spec, Update
-from paragone.project import params as parameters
-from paragone.project import registry
+from paragone.project import registry, settings
 from support import ROOT
 
 MODELS = registry.names("models")
 SPEC = Spec((1, 32, 32), 2)
-SMOKE = parameters.load(ROOT).profiles["smoke"].models
+SMOKE = settings.read(ROOT, "smoke").profiles["smoke"].models
 
 
 def build(name: str, spec: Spec = SPEC) -> Model:

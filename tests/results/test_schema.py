@@ -81,7 +81,7 @@ def test_every_column_is_described_with_its_unit(table):
             3.0,
             r"column 'my_score' is not known; take it out, or describe it in paragone\.report\.wide",
         ),
-        ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known \(did you mean 'sampling\.latency_ms'\?\)"),
+        ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known; did you mean 'sampling\.latency_ms'"),
         (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table anew"),
         ("seed", 0.5, "column 'seed' holds 0.5, which is no count"),
         ("train.dirty", 1, "column 'train.dirty' holds 1, which is no flag"),

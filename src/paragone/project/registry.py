@@ -3,14 +3,16 @@
 import dataclasses
 import importlib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from paragone.project import suggest
 
-from paragone.models.base import Model, Spec
+if TYPE_CHECKING:  # torch is slow to import, and whoever asks for names alone does without
+    from torch import nn
+
+    from paragone.models.base import Model, Spec
 
 _PACKAGE = Path(__file__).parents[1]
 FOLDERS = {  # kind: where its files stand in the package
@@ -39,9 +41,7 @@ def module_name(kind: str, name: str) -> str:
     """The dotted name of the module that holds `name`. Raises ValueError naming the nearest known names."""
     files = _files(kind)
     if name not in files:
-        near = get_close_matches(name, files, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(files))}"
-        raise ValueError(f"there is no {kind[:-1]} '{name}': {hint}")
+        raise ValueError(f"there is no {kind[:-1]} '{name}'; {suggest.hint(name, files)}")
     relative = files[name].relative_to(_PACKAGE).with_suffix("")
     return ".".join(["paragone", *relative.parts])
 
@@ -51,8 +51,10 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(module_name(kind, name))
 
 
-def model_class(name: str) -> type[Model]:
+def model_class(name: str) -> "type[Model]":
     """The one Model subclass that the file `name` defines."""
+    from paragone.models.base import Model
+
     module = load("models", name)
     found = [
         v
@@ -64,7 +66,7 @@ def model_class(name: str) -> type[Model]:
     return found[0]
 
 
-def parents_problem(cls: type[Model], given: Iterable[str]) -> str:
+def parents_problem(cls: "type[Model]", given: Iterable[str]) -> str:
     """What is wrong with the roles given to a model, as the rest of a sentence; empty if nothing is."""
     needed, roles = cls.parents | cls.feature_parents, set(given)
     if needed <= roles <= needed | cls.optional_parents:
@@ -86,7 +88,7 @@ def feature_networks() -> list[str]:
     return [name for name in names("extractors") if hasattr(load("extractors", name), "build")]
 
 
-def feature_network(recipe: Mapping[str, Any]) -> nn.Module:
+def feature_network(recipe: Mapping[str, Any]) -> "nn.Module":
     """Build a feature network that is a model's parent, with fresh weights, by what the extractor's `recipe` holds and,
     under `features`, the extractor's file name."""
     network: nn.Module = load("extractors", recipe["features"]).build(recipe)
@@ -94,8 +96,8 @@ def feature_network(recipe: Mapping[str, Any]) -> nn.Module:
 
 
 def build_model(
-    name: str, spec: Spec, config: Mapping[str, Any] | None = None, parents: Mapping[str, nn.Module] | None = None
-) -> Model:
+    name: str, spec: "Spec", config: Mapping[str, Any] | None = None, parents: "Mapping[str, nn.Module] | None" = None
+) -> "Model":
     """Build model `name` for data of `spec`, its Config overridden by `config`. Raises ValueError
     on unknown keys, for missing or unknown parents, and for a conditional model on data without labels.
     """

@@ -9,7 +9,6 @@ no verdict rests on figures that may mean something else.
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from numbers import Integral, Real
@@ -19,6 +18,8 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from paragone.project import suggest
 
 FLOOR = "floor."
 REMEDY = "write the table anew with `paragone report`, or take the column out"
@@ -278,10 +279,9 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
 def _known(column: str, source: str = "results table") -> Meaning:
     if found := meaning(column):
         return found
-    near = get_close_matches(column, [name for name in COLUMNS if "*" not in name], n=1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    near = suggest.near(column, [name for name in COLUMNS if "*" not in name])
     raise TableError(
-        f"{source}: column '{column}' is not known{hint}; take it out, or describe it in {__name__}.COLUMNS"
+        f"{source}: column '{column}' is not known; {near}take it out, or describe it in {__name__}.COLUMNS"
     )
 
 

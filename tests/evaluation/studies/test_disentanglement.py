@@ -141,5 +141,5 @@ def test_options_that_cannot_be_are_named(tmp_path: Path) -> None:
 
 def test_a_row_that_does_not_exist_is_named(tmp_path: Path) -> None:
     params = drawn_project.params(studies={"disentanglement": {"rows": ["vae"]}})
-    with pytest.raises(ValueError, match=r"profiles\.small\.studies: there is no row 'vae' in the profile"):
+    with pytest.raises(ValueError, match=r"profiles/small\.yaml: studies: there is no row 'vae' in the profile"):
         study.run(tmp_path, params, "small", "disentanglement")

@@ -90,7 +90,7 @@ def test_measuring_on_the_way_changes_nothing_of_the_training(project: Path, fou
         ({"source": "shapes"}, r"pretraining\.source: 'dcgan' does not run on 'shapes'; let it, or name another"),
         ({"target": "shapes"}, r"pretraining\.target: 'shapes' is not a data set of the profile; add it"),
         ({"early_kimg": 0.3}, r"pretraining\.points: \[0\.0, 0\.4, 0\.8\] lack 0\.3; add it"),
-        ({"row": "gan"}, r"profiles\.small\.studies: there is no row 'gan'"),
+        ({"row": "gan"}, r"profiles/small\.yaml: studies: there is no row 'gan'"),
     ],
 )
 def test_what_cannot_be_compared_is_named(project: Path, options: dict[str, Any], said: str) -> None:

@@ -15,6 +15,7 @@ from flows.dvc.graph import Graph
 from support import stand_in
 
 WEIGHTS = "runs/quick/digits/ddpm/0/model.safetensors"
+RESOLVED = "runs/quick/profile.json"
 TRAIN = "runs/quick/digits/ddpm/dvc.yaml:train@0"
 
 
@@ -86,7 +87,11 @@ CHANGES: dict[str, tuple[Callable[[Path], object], set[str]]] = {
     "a dependency": (lambda p: (p / "data/more/a").write_text("2"), {"own"}),
     "a dependency of the same size and time": (lambda p: write_alike(p / "data/more/a"), set()),  # DVC takes no notice
     "a file more in a dependency": (lambda p: (p / "data/more/b").touch(), {"own"}),
-    "a parameter": (lambda p: replace(p / "params.yaml", "kimg: 1", "kimg: 2"), {TRAIN}),
+    "a parameter": (lambda p: replace(p / "profiles/quick.yaml", "kimg: 1", "kimg: 2"), {"profile"}),
+    "a parameter as stages read it": (
+        lambda p: replace(unlinked(p / RESOLVED), '"kimg": 1', '"kimg": 2'),
+        {"profile", TRAIN},
+    ),
     "the fingerprint of a model": (
         lambda p: replace(unlinked(p / "runs/code.yaml"), "ddpm: 1", "ddpm: 2"),
         {"code", TRAIN},
@@ -163,8 +168,8 @@ def test_dvc_is_asked_once_and_again_for_stages_that_it_was_not_asked_for(
 
 
 def test_the_same_answer_as_dvc_status_where_parameters_differ_between_stages(project: Path) -> None:
-    replace(project / "params.yaml", "kimg: 1", "kimg: 2")
-    replace(project / "params.yaml", "samples: 16", "samples: 17")
+    replace(unlinked(project / RESOLVED), '"kimg": 1', '"kimg": 2')
+    replace(project / RESOLVED, '"samples": 16', '"samples": 17')
     command = [sys.executable, "-m", "dvc", "status", "--with-deps", "--json", "report"]
     said = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
     assert read(project).changed == set(yaml.safe_load(said)) != set()

@@ -151,7 +151,7 @@ def _datasets(work: Work) -> list[str]:
     known = list(dict.fromkeys(run.dataset for run in work.runs(work.options.row)))
     for dataset in work.options.datasets:
         if dataset not in known:
-            where = f"params.yaml: profiles.{work.profile}.studies.gradients.datasets"
+            where = f"profiles/{work.profile}.yaml: studies.gradients.datasets"
             raise ValueError(f"{where}: '{work.options.row}' does not run on '{dataset}'; it runs on {known}")
     return list(work.options.datasets) or known
 
@@ -171,7 +171,7 @@ def _losses(
             continue
         trained, meta = checkpoint.load_model(work.root / run.weights)
         if not isinstance(trained, DCGAN):
-            where = f"params.yaml: profiles.{work.profile}.studies.gradients.row"
+            where = f"profiles/{work.profile}.yaml: studies.gradients.row"
             raise ValueError(f"{where}: '{run.model}' is a {trained.title}; name a row of DCGAN")
         seed_all(run.seed, Stream.INIT)
         nets = {"untrained": DCGAN(trained.cfg, train.spec), "trained": trained}

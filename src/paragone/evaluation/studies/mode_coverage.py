@@ -88,7 +88,7 @@ def _runs(work: Work) -> list[paths.Run]:
     for row in work.options.rows:
         own = [run for run in work.runs(row) if run.dataset == work.options.dataset]
         if not own:
-            where = f"params.yaml: profiles.{work.profile}.studies.mode_coverage.rows"
+            where = f"profiles/{work.profile}.yaml: studies.mode_coverage.rows"
             raise ValueError(
                 f"{where}: '{row}' does not run on {work.options.dataset}; take it out, or let it run there"
             )

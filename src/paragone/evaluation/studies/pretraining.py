@@ -70,7 +70,7 @@ def depends(work: Work) -> list[Path]:
 def _runs(work: Work) -> list[paths.Run]:
     """The row's runs on the source. Raises ValueError if there are none, or the target is not of the profile."""
     options: Options = work.options
-    where = f"params.yaml: profiles.{work.profile}.studies.pretraining"
+    where = f"profiles/{work.profile}.yaml: studies.pretraining"
     found = [run for run in work.runs(options.row) if run.dataset == options.source]
     if not found:
         raise ValueError(f"{where}.source: '{options.row}' does not run on '{options.source}'; let it, or name another")
@@ -184,7 +184,7 @@ def _steadiness(result: Outcome, options: Options) -> dict[str, Any]:
         if result.outcome == "diverged":
             return {"peaks": None, "oscillation": None, "curve": curve.to_dict("list")}
         raise ValueError(
-            f"params.yaml: studies.pretraining: the first {options.early_kimg:g} kimg of '{options.row}' leave "
+            f"studies.pretraining: the first {options.early_kimg:g} kimg of '{options.row}' leave "
             f"{len(early)} rows with a generator and a discriminator to assess; it takes a GAN and 20 rows: raise "
             "early_kimg, or lower batch"
         )

@@ -132,7 +132,7 @@ def measure(work: Work) -> dict[str, Any]:
 
 
 def _datasets(work: Work) -> list[str]:
-    options, where = work.options, f"params.yaml: profiles.{work.profile}.studies.sampling_time"
+    options, where = work.options, f"profiles/{work.profile}.yaml: studies.sampling_time"
     known = [name for name, rows in work.datasets.items() if options.baseline in rows]
     if not known:
         raise ValueError(f"{where}.baseline: there is no row '{options.baseline}' in the profile; name one that is")
@@ -220,7 +220,7 @@ def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
     paper = registry.model_class(recipe["model"]).Config()
     if not hasattr(paper, "timesteps"):
         raise ValueError(
-            f"params.yaml: profiles.{work.profile}.studies.sampling_time.paper_steps: row '{row}' is a "
+            f"profiles/{work.profile}.yaml: studies.sampling_time.paper_steps: row '{row}' is a "
             f"{own.net.title}, which has no timesteps; name rows of diffusion models"
         )
     steps = {key: getattr(paper, key) for key in ("timesteps", "sampling_steps") if hasattr(paper, key)}

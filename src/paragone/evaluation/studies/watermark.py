@@ -67,7 +67,7 @@ def measure(work: Work) -> dict[str, Any]:
     marks = [*(("dwtDctSvd", s) for s in options.strengths), ("dwtDct", DEFAULT[1])]
     if DEFAULT not in marks:
         raise ValueError(
-            f"params.yaml: profiles.{work.profile}.studies.watermark.strengths: {list(options.strengths)} lacks the "
+            f"profiles/{work.profile}.yaml: studies.watermark.strengths: {list(options.strengths)} lacks the "
             f"library's default, {DEFAULT[1]}; add it"
         )
     sheets = {dataset: _sheets(work, dataset) for dataset in work.datasets}

@@ -134,7 +134,7 @@ class Sources(NamedTuple):
         """Why there is no figure of a study."""
         return (
             f"Not measured: the study '{name}' has not run in profile {self.results.profile}; list it under "
-            f"profiles.{self.results.profile}.studies in params.yaml, and run the profile."
+            f"studies of profiles/{self.results.profile}.yaml, and run the profile."
         )
 
 
