@@ -33,7 +33,7 @@ demo: .venv/.installed ## run the default profile (PROFILE=smoke for another) an
 	$(BIN)/python -m flows.benchmark $(if $(PROFILE),--profile $(PROFILE))
 
 repro: .venv/.installed ## the same by plain DVC, one stage at a time
-	$(BIN)/paragone pipeline
+	$(BIN)/paragone pipeline $(PROFILE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $$($(BIN)/paragone trunk $(PROFILE))
 	$(BIN)/paragone table $(PROFILE)
 

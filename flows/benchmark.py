@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command()
 def main(
-    profile: Annotated[str, typer.Option(help="Which profile of params.yaml; its `profile:` if left out.")] = "",
+    profile: Annotated[str, typer.Option(help="Which profile; the default one of params.yaml if left out.")] = "",
     datasets: Annotated[str, typer.Option(help="Only these of its data sets, as a,b.")] = "",
     models: Annotated[str, typer.Option(help="Only these of its models, as a,b, and the parents they need.")] = "",
     seeds: Annotated[str, typer.Option(help="Only these of its seeds, as 0,1.")] = "",

@@ -57,7 +57,7 @@ class Unit:
 @app.command()
 def main(
     pool: Annotated[str, typer.Option(help="The Prefect work pool whose workers run the units.")],
-    profile: Annotated[str, typer.Option(help="Which profile of params.yaml; its `profile:` if left out.")] = "",
+    profile: Annotated[str, typer.Option(help="Which profile; the default one of params.yaml if left out.")] = "",
     repository: Annotated[
         str, typer.Option(help="Where workers clone the code; the remote `origin` if left out.")
     ] = "",
@@ -118,7 +118,8 @@ def committed(root: Path, repository: str) -> tuple[str, str]:
 
     if not (commit := git("rev-parse", "HEAD")):
         raise FleetError(f"{root}: is no git repository with a commit; workers take the code from one")
-    if changed := git("status", "--porcelain", "--untracked-files=no", "--", "src", "flows", "params.yaml", "runs"):
+    tracked = git("status", "--porcelain", "--untracked-files=no", "--", "src", "flows", "params.yaml", "runs")
+    if changed := tracked or git("status", "--porcelain", "--", "profiles"):
         first = changed.splitlines()[0].split()[-1]
         raise FleetError(f"{first}: has changes that are not committed, so no worker would see them; commit and push")
     source = repository or git("remote", "get-url", "origin")

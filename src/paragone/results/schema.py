@@ -62,10 +62,10 @@ _PARTNERS: list[tuple[str, Kind, str, str]] = [
 ]
 COLUMNS = {
     "name": _text("data set/model/seed; also the name of its MLflow run"),
-    "profile": _text("profile of params.yaml"),
+    "profile": _text("profile"),
     "dataset": _text("data set of params.yaml"),
     "dataset_title": _text("the data set's name in tables"),
-    "model": _text("the row's name in params.yaml"),
+    "model": _text("the row's name in its profile"),
     "seed": _count("seed of the run"),
     "file": _text("the model that the row runs: the name of its file"),
     "title": _text("the model's name as the field writes it"),

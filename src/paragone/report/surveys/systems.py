@@ -1,6 +1,6 @@
 """The surveys' own lists: every system that each names, with our figures where there are any, and its claims.
 
-systems.csv holds what the surveys name, and which row of params.yaml stands for it.
+systems.csv holds what the surveys name, and which row of the profiles stands for it.
 """
 
 from collections.abc import Mapping

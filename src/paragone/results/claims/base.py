@@ -40,7 +40,7 @@ class Claim:
     sentence: str  # in our words
     measured: str  # which rows and figures, on which data
     rule: str  # what counts as supported and as contradicted
-    rows: tuple[str, ...] = ()  # rows of params.yaml that must have run
+    rows: tuple[str, ...] = ()  # rows of a profile that must have run
     studies: tuple[str, ...] = ()  # measurements beyond those of single runs (paragone/evaluation/studies)
     lacks: str = ""  # for a claim that no profile can measure yet: what it would take
 
