@@ -4,7 +4,8 @@
 preconditioned so that input, output and loss have unit variance at every noise level, the levels of the training follow
 a log-normal distribution, and Heun's method samples in few steps of a schedule that is dense at low noise.
 
-    eq. 5      sigma_i = (sigma_max^(1/rho) + i / (N - 1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho, sigma_N = 0
+    eq. 5      r_i = r_0 + i / (N - 1) (r_{N-1} - r_0), the root r_i of sigma_i of order rho; sigma_0 = sigma_max,
+               sigma_{N-1} = sigma_min, sigma_N = 0
     eq. 7      D(x; sigma) = c_skip(sigma) x + c_out(sigma) F(c_in(sigma) x; c_noise(sigma))
     table 1    c_skip = sigma_data^2 / (sigma^2 + sigma_data^2)
                c_out = sigma sigma_data / sqrt(sigma^2 + sigma_data^2)

@@ -3,7 +3,8 @@
 https://arxiv.org/abs/2206.00364, algorithm 2, for a parent (`ddpm`) that was trained otherwise: DDPM, Improved DDPM or
 rectified flow, whose samples are brought to the form image + sigma noise by their scale (section 3). It trains nothing.
 
-    eq. 5      sigma_i = (sigma_max^(1/rho) + i / (N - 1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho, sigma_N = 0
+    eq. 5      r_i = r_0 + i / (N - 1) (r_{N-1} - r_0), the root r_i of sigma_i of order rho; sigma_0 = sigma_max,
+               sigma_{N-1} = sigma_min, sigma_N = 0
     alg. 2     d = (x - D(x; sigma)) / sigma; x' = x + (sigma' - sigma) d; d' = (x' - D(x'; sigma')) / sigma';
                x' = x + (sigma' - sigma) (d + d') / 2, but for the last step: 2 N - 1 evaluations of the network
 
