@@ -2,7 +2,8 @@
 
 Karras, Aittala, Laine, Härkönen, Hellsten, Lehtinen, Aila 2021, "Alias-free generative adversarial networks",
 https://arxiv.org/abs/2106.12423. Feature maps are band-limited signals: the input is made of sines, each layer's
-cut-off is designed (see `paragone.models.layers.alias_free`), and a leaky ReLU acts on a finer grid between low-pass filters.
+cut-off is designed (see `paragone.models.layers.alias_free`), and a leaky ReLU acts on a finer grid between low-pass
+filters.
 
     section 3.1    input sin(2 pi (f^T x + phi)), |f| within the first band; w turns and moves it
     section 3.2    cut-offs f_c[i] and stopbands f_t[i] in geometric series; rate s[i] = 2^ceil(log2 min(2 f_t[i], N));
