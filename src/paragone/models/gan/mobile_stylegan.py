@@ -32,7 +32,7 @@ from torch.nn.functional import conv2d, interpolate, leaky_relu
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.gan.stylegan2 import Discriminator, Latents, StyleGAN2
+from paragone.models.gan.stylegan2 import Discriminator, Latents, StyleGAN2, widths
 from paragone.models.layers import diffaug, functional
 from paragone.models.layers.stylegan import Linear, ModulatedConv2d, Noise, truncate
 from paragone.models.layers.wavelet import haar, inverse_haar
@@ -70,7 +70,7 @@ class MobileStyleGAN(Model):
                 "name a StyleGAN2 row as the parent `teacher`"
             )
         self.cfg = cfg
-        channels = [conv.conv.weight.shape[0] for conv in teacher.synthesis.convs[::2]]  # type: ignore[union-attr]
+        channels = widths(spec.shape, teacher.cfg.width, teacher.cfg.max_width, self.title)
         if any(c % 4 for c in channels[:-1]):
             raise ValueError(f"the teacher has {channels} channels; wavelets need multiples of 4 below the full size")
         self.student = Student(spec.shape[0], teacher.cfg.w_dim, channels[:-1])
