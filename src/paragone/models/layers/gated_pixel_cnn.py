@@ -128,7 +128,7 @@ class GatedPixelCNN(nn.Module):
         At the start of a row the vertical stack runs along the row; at each place, for each group, the horizontal stack
         runs for that place alone.
         """
-        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=self.head[1].weight.device)
+        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=next(self.parameters()).device)
         rows, weights = _Rows(self, n, size[1], given), _Weights.of(self)
         for i in range(size[0]):
             place = _Places(weights, n, rows.next(i))
