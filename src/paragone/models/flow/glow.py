@@ -10,9 +10,10 @@ Kingma, Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convolutions",
     section 5       three convolutions of 512 channels in a coupling, the last zero at first; Adam, learning rate 0.001
     section 6       samples of reduced temperature: z ~ N(0, T^2 I)
 
-As in the authors' code (https://github.com/openai/glow): y_a = s (x_a + t), s = sigmoid(h + 2), actnorm in those networks too,
-images scaled to [-0.5,0.5] without a logit, and handed-out channels follow a normal distribution whose mean and scale
-come from those that go on, by a convolution that is zero at first. `latents` are the standard normal draws behind them.
+As in the authors' code (https://github.com/openai/glow): y_a = s (x_a + t), s = sigmoid(h + 2), actnorm in the
+couplings' networks too, images scaled to [-0.5,0.5] without a logit, and handed-out channels follow a normal
+distribution whose mean and scale come from those that go on, by a convolution that is zero at first. `latents` are the
+standard normal draws behind them.
 
 The density is exact. Of the 256 levels it gives a lower bound, as for RealNVP (Theis et al. 2016, section 3.1).
 

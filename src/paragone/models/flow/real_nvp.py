@@ -23,6 +23,7 @@ Deviations:
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +78,7 @@ class RealNVP(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         scales = [p for name, p in self.named_parameters() if name.endswith(("original0", "scale"))]  # of weight_norm
         others = [p for name, p in self.named_parameters() if not name.endswith(("original0", "scale"))]
-        groups = [{"params": scales, "weight_decay": self.cfg.weight_decay}, {"params": others}]
+        groups: list[dict[str, Any]] = [{"params": scales, "weight_decay": self.cfg.weight_decay}, {"params": others}]
         return {"flow": Adam(groups, self.cfg.lr, fused=True)}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:

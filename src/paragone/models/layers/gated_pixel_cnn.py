@@ -8,6 +8,8 @@ horizontal stack belong to groups, of which those of group g know the symbols of
 later layers the feature maps up to g (mask B).
 """
 
+from typing import NamedTuple, Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
@@ -126,10 +128,10 @@ class GatedPixelCNN(nn.Module):
         At the start of a row the vertical stack runs along the row; at each place, for each group, the horizontal stack
         runs for that place alone.
         """
-        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=self.head[1].weight.device)
-        rows = _Rows(self, n, size[1], given)
+        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=next(self.parameters()).device)
+        rows, weights = _Rows(self, n, size[1], given), _Weights.of(self)
         for i in range(size[0]):
-            place = _Places(self, n, rows.next(i))
+            place = _Places(weights, n, rows.next(i))
             for j in range(size[1]):
                 for g in range(self.groups):
                     logits = place.logits(j, self.embed(symbols[:, :, i, j]), g)
@@ -137,6 +139,24 @@ class GatedPixelCNN(nn.Module):
                 place.keep(self.embed(symbols[:, :, i, j]))
             rows.keep(self.embed(symbols[:, :, i]))
         return symbols
+
+
+class _Weights(NamedTuple):
+    """The masked weights of the horizontal stack as matrices (in,out) with their biases (out,)."""
+
+    layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]  # of the window, and of the 1 x 1 convolution after the gate
+    reaches: list[tuple[int, int]]  # channels and earlier places of each layer's window
+    head: tuple[Tensor, Tensor]
+    last: list[tuple[Tensor, Tensor]]  # of each group
+
+    @classmethod
+    def of(cls, net: GatedPixelCNN) -> Self:
+        gated: list[GatedLayer] = list(net.layers)  # type: ignore[arg-type]
+        layers = [(k.horizontal.matrix(), k.horizontal.bias, k.out.matrix(), k.out.bias) for k in gated]
+        first, last = (m for m in net.head if isinstance(m, MaskedConv2d))
+        groups = zip(last.matrix().chunk(net.groups, 1), last.bias.chunk(net.groups), strict=True)  # type: ignore[union-attr]
+        reaches = [(k.horizontal.in_channels, k.reach) for k in gated]
+        return cls(layers, reaches, (first.matrix(), first.bias), [(m.contiguous(), b) for m, b in groups])  # type: ignore[arg-type]
 
 
 class _Rows:
@@ -176,27 +196,24 @@ def _padded(row: Tensor, reach: int) -> Tensor:
 class _Places:
     """The horizontal stack along one row, one place after another; of each layer's input the last places are kept."""
 
-    def __init__(self, net: GatedPixelCNN, n: int, links: list[Tensor]) -> None:
-        self.layers: list[GatedLayer] = list(net.layers)  # type: ignore[arg-type]
-        self.head, self.levels = net.head, net.levels
-        self.links = links
-        self.weights = [(layer.horizontal.matrix(), layer.out.matrix()) for layer in self.layers]
-        self.past = [links[0].new_zeros(n, layer.horizontal.in_channels, layer.reach) for layer in self.layers]
+    def __init__(self, weights: _Weights, n: int, links: list[Tensor]) -> None:
+        self.weights, self.links = weights, links
+        self.past = [links[0].new_zeros(n, channels, reach) for channels, reach in weights.reaches]
         self.windows: list[Tensor] = []
 
     def logits(self, j: int, x: Tensor, group: int) -> Tensor:
         """Logits (n,levels) of a group at place j, from x (n,C): what is known of the place."""
         h, self.windows = x, []
-        for k, (layer, (matrix, out)) in enumerate(zip(self.layers, self.weights, strict=True)):
+        for k, (matrix, bias, out, out_bias) in enumerate(self.weights.layers):
             window = torch.cat([self.past[k], h[:, :, None]], 2)  # (n,C,reach + 1)
             self.windows.append(window)
-            b = torch.addmm(layer.horizontal.bias, window.flatten(1), matrix) + self.links[k][:, :, j]
-            o = torch.addmm(layer.out.bias, gate(b), out)
-            h = o if layer.first else h + o
-        rows = slice(group * self.levels, (group + 1) * self.levels)
-        first, last = self.head[1], self.head[3]
-        h = torch.relu(torch.addmm(first.bias, torch.relu(h), first.matrix()))  # type: ignore[arg-type, operator]
-        return torch.addmm(last.bias[rows], h, last.matrix()[:, rows]).float()  # type: ignore[index, operator]
+            b = torch.addmm(bias, window.flatten(1), matrix) + self.links[k][:, :, j]
+            o = torch.addmm(out_bias, gate(b), out)
+            h = h + o if k else o
+        matrix, bias = self.weights.head
+        h = torch.relu(torch.addmm(bias, torch.relu(h), matrix))
+        matrix, bias = self.weights.last[group]
+        return torch.addmm(bias, h, matrix).float()
 
     def keep(self, x: Tensor) -> None:
         """x (n,C): the whole place. No feature knows its last group, so those of the last pass are final."""

@@ -86,7 +86,8 @@ class NVAE(Model):
             for i in range(depth + 1)
         )
         self.start = nn.Parameter(torch.randn(channels[-1], h // 2**depth, w // 2**depth))
-        self.groups, self.ups, self.grids = nn.ModuleList(), nn.ModuleList(), []  # type: ignore[var-annotated]
+        self.groups, self.ups = nn.ModuleList(), nn.ModuleList()
+        self.grids: list[tuple[int, int]] = []  # of latents, one a group
         for s, count in enumerate(cfg.scales):
             i = depth - s
             self.grids += [(h // 2**i, w // 2**i)] * count

@@ -130,9 +130,9 @@ class VQGAN(Model):
 
     def _adaptive_weight(self, reconstruction: Tensor, adversary: Tensor) -> Tensor:
         """lambda of eq. 7, without a gradient."""
-        last = self.decoder[-1].weight
+        last: Any = self.decoder[-1].weight
         a, b = (torch.autograd.grad(v, last, retain_graph=True)[0].norm() for v in (reconstruction, adversary))
-        return (a / (b + 1e-4)).clamp(0, 1e4).detach()  # type: ignore[no-any-return]
+        return (a / (b + 1e-4)).clamp(0, 1e4).detach()
 
     def encode(self, x: Tensor) -> Tensor:
         """The codes of images x (B,C,H,W) in [-1,1]: (B,h,w) int64 in 0..K-1."""
