@@ -34,7 +34,7 @@ def read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     return _ask(root, name, choose)
 
 
-def look_again(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
+def refresh(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
     """The same after stages were visited: where nothing but their own files changed meanwhile, DVC need not look at
     the others."""
     kept = status_cache.read(root, name)

@@ -75,7 +75,7 @@ def _check_read(root: Path, pipelines: list[Path], graph: graphs.Graph) -> None:
 
 def unfinished(root: Path, request: Request, plan: Plan) -> str:
     """Let DVC look once more at the end, which the next start then need not; a sentence if something is not current."""
-    graph = graphs.look_again(root, request.profile, request.targets, plan.visits)
+    graph = graphs.refresh(root, request.profile, request.targets, plan.visits)
     if not (left := sorted(graphs.plan(graph, request.targets(graph)))):
         return ""
     names = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")

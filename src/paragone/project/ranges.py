@@ -15,7 +15,7 @@ from paragone.project import registry
 from paragone.project.params import FILE, Params, ParamsError
 
 MAY_BE_ZERO = {"noise", "continuous", "levels"}  # counts of which a model can do without any
-ANY_SIGN = {"a", "b", "c"}  # targets that LSGAN regresses
+ANY_SIGN = {"a", "b", "c", "p_mean"}  # targets that LSGAN regresses; the mean of EDM's ln sigma
 BELOW_ONE = {"momentum", "adversary_momentum", "beta1", "beta2", "dropout", "dropout_input"}
 
 

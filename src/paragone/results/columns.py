@@ -200,6 +200,18 @@ RATE = [
     ),
     Column("active_latents", "Latents in use", "metrics.rate.active", "", "", 0, about="of a rate above 0.01 nats"),
 ]
+TRANSLATION = [
+    Column("partner_ssim", "SSIM to partner", "metrics.translation.ssim", "", "high", 3,
+           about="structural similarity of translated test sources to their true partners"),
+    Column("partner_psnr", "PSNR to partner", "metrics.translation.psnr", "dB", "high", 2,
+           about="of translated test sources against their true partners"),
+    Column("partner_l1", "L1 to partner", "metrics.translation.l1", "%", "low", 2, 100,
+           about="mean absolute difference of translated test sources from their true partners, of the pixel range"),
+    Column("source_ssim", "SSIM untranslated", "metrics.translation.identity.ssim", "", "", 3,
+           about="the same of the sources left as they are: what a translation has to beat", setting=True),
+    Column("source_l1", "L1 untranslated", "metrics.translation.identity.l1", "%", "", 2, 100,
+           about="the same of the sources left as they are: what a translation has to beat", setting=True),
+]  # fmt: skip
 BITS = Column(
     "bits_per_dimension",
     "Bound",
@@ -208,6 +220,15 @@ BITS = Column(
     "low",
     2,
     about="upper bound on the negative log-likelihood of test images",
+)
+EXACT_BITS = Column(
+    "exact_bits_per_dimension",
+    "Exact likelihood",
+    "metrics.exact_bits_per_dimension",
+    "bits/dim",
+    "low",
+    2,
+    about="negative log-likelihood of test images, where the model knows it exactly",
 )
 CODEBOOK = [
     Column("perplexity", "Perplexity", "metrics.codebook.perplexity", "codes", "", 1,
@@ -262,10 +283,14 @@ SPEED = [
 OWN_COST = [
     Column("train_seconds", "Own training", "train.seconds", "s", "", 1, about="seconds, parents left out"),
     Column("train_images_per_second", "Training rate", "train.images_per_second", "images/s", "high", 0),
+    Column("generator_updates", "Generator updates", "train.generator_updates", "thousands", "", 2, 1e-3,
+           "steps of the optimiser that trains what draws images", True),
+    Column("images_drawn", "Drawn in training", "train.images_drawn", "kimg", "", 1, 1e-3,
+           "thousands of images that the model generated for its updates", True),
     Column("train_parameters", "Own parameters", "train.parameters", "M", "", 2, 1e-6, "parents left out", True),
     Column("peak_memory_mb", "Peak memory", "train.peak_memory_mb", "MB", "low", 0, about="of the training process"),
     Column("sample_batch", "Sampling batch", "sampling.batch", "images", "", 0, setting=True),
-]
+]  # fmt: skip
 
 
 def main(spaces: list[str]) -> list[Column]:
@@ -280,6 +305,7 @@ def main(spaces: list[str]) -> list[Column]:
         LABELS,
         *RECONSTRUCTION,
         BITS,
+        EXACT_BITS,
         SAMPLES,
         *TRAINING,
         *SPEED,
@@ -297,7 +323,7 @@ def cost() -> list[Column]:
 
 
 def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, *CODEBOOK, BITS]
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *TRANSLATION, *RATE, *CODEBOOK, BITS, EXACT_BITS]
 
 
 def compact(spaces: list[str]) -> list[Column]:

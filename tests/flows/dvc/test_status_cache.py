@@ -170,8 +170,8 @@ def test_the_same_answer_as_dvc_status_where_parameters_differ_between_stages(pr
     assert read(project).changed == set(yaml.safe_load(said)) != set()
 
 
-def look_again(project: Path, *visited: str) -> Graph:
-    return graph.look_again(project, "quick", lambda _: ["report"], visited)
+def refresh(project: Path, *visited: str) -> Graph:
+    return graph.refresh(project, "quick", lambda _: ["report"], visited)
 
 
 def test_after_a_visit_dvc_is_asked_for_what_was_visited_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,10 +179,10 @@ def test_after_a_visit_dvc_is_asked_for_what_was_visited_alone(project: Path, mo
     assert read(project).changed == {"own"}
     names = asked(project, monkeypatch)
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "own"], cwd=project, check=True)
-    assert look_again(project, "own", "report").changed == {"report"}
+    assert refresh(project, "own", "report").changed == {"report"}
     assert read(project).changed == {"report"}
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "report"], cwd=project, check=True)
-    assert look_again(project, "report") == read(project)
+    assert refresh(project, "report") == read(project)
     assert read(project).changed == set()
     assert names == []
 
@@ -193,7 +193,7 @@ def test_after_a_visit_any_other_change_is_noticed(project: Path, monkeypatch: p
     names = asked(project, monkeypatch)
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "own"], cwd=project, check=True)
     (project / WEIGHTS).unlink()
-    assert look_again(project, "own").changed >= {"report", TRAIN}
+    assert refresh(project, "own").changed >= {"report", TRAIN}
     assert names == ["quick"]
 
 
