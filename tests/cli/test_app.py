@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from paragone.cli import app
 
 STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report", "track", "pipeline"]
 
@@ -131,3 +134,8 @@ def test_parameters_edited_while_a_training_runs_are_not_taken_for_its_own(proje
     assert training.returncode == int(mine), said
     assert ("what 'train' of gan goes by was edited while it ran; start again" in said) == mine
     assert (project / "runs/smoke/mnist-5k/gan/0/failure.json").exists() == mine
+
+
+@pytest.mark.parametrize("name", re.findall(r"_stage\(\"(\w+)\"", Path(app.__file__).read_text()))
+def test_the_module_of_every_command_is_where_the_command_looks(name: str) -> None:
+    assert callable(app._module(name).run)

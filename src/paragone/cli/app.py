@@ -24,6 +24,7 @@ app = typer.Typer(
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of params.yaml: smoke, quick, survey.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
+BESIDE = ("claims", "pipeline")  # commands that are no stages of the pipeline
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds.")]
 
 
@@ -45,7 +46,7 @@ def _stage(name: str, *args: Any) -> None:
 
 def _module(name: str) -> Any:
     """A stage's module, imported only now: each imports what it needs, and no more."""
-    return importlib.import_module(f"paragone.stages.{name}")
+    return importlib.import_module(f"paragone.{'cli' if name in BESIDE else 'stages'}.{name}")
 
 
 def _check_names(params: Any, profile: str, dataset: str, model: str) -> None:
