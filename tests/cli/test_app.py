@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from paragone.cli import app
 from support import settings_files
 
 STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report", "track", "pipeline"]
@@ -135,3 +137,8 @@ def test_a_stage_reads_its_own_profile_and_imports_what_it_uses(project):
     done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) == {"paragone.models.base", "paragone.models.gan", "paragone.models.gan.dcgan"}
+
+
+@pytest.mark.parametrize("name", re.findall(r"_stage\(\"(\w+)\"", Path(app.__file__).read_text()))
+def test_the_module_of_every_command_is_where_the_command_looks(name: str) -> None:
+    assert callable(app._module(f"stages.{name}").run)
