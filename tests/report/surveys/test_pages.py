@@ -11,6 +11,7 @@ from paragone.project import registry
 from paragone.report import tables
 from paragone.report.claims import verdicts
 from paragone.report.render import Grid
+from paragone.report.studies.base import draw
 from paragone.report.surveys import base
 from paragone.report.surveys import pages as survey_pages
 from paragone.report.surveys import systems as surveys
@@ -30,7 +31,7 @@ def pages(project, built) -> dict[str, SurveyPage]:
 
 def _pages(found, built, params) -> dict[str, SurveyPage]:
     judged, studies = verdicts.judge(found, params), verdicts.studies(found.root, params, found.profile)
-    return {page.survey: page for page in survey_pages.pages(found, built, judged, studies)}
+    return {page.survey: page for page in survey_pages.pages(found, built, judged, studies, draw(studies, found))}
 
 
 def grid(page: SurveyPage, title: str) -> Grid:
@@ -58,18 +59,18 @@ def test_there_is_a_page_a_survey_in_order_and_every_table_is_rectangular(pages)
 def test_what_the_files_name_exists():
     ids = {verdicts.number_of(name) for name in registry.names("claims")}
     systems = set(surveys.systems()["system"])
-    models, asked = base.read("survey_hu_models.csv"), base.read("survey_poudel.csv")
-    challenges = base.read("survey_hu_challenges.csv")
+    models, asked = base.read("hu_models.csv"), base.read("poudel.csv")
+    challenges = base.read("hu_challenges.csv")
     assert {row["system"] for row in models} <= systems
     named = [row["claim"] for row in models] + [c for row in challenges + asked for c in row["claims"].split()]
     assert {token.split(":")[0] for token in named} <= ids
 
 
 def test_every_key_of_the_files_is_a_column(project, built):
-    sources = base.gather(project.found, built, [], {})
+    sources = base.gather(project.found, built, [], {}, {})
     known = set(sources.measured[0].columns) | {base.STATE, base.DISTANCE}
-    keys = [row["key"] for row in base.read("survey_hu_challenges.csv") if row["key"]]
-    for name in ("survey_hu_models.csv", "survey_poudel.csv"):
+    keys = [row["key"] for row in base.read("hu_challenges.csv") if row["key"]]
+    for name in ("hu_models.csv", "poudel.csv"):
         keys += [t.rpartition(":")[2] for row in base.read(name) for t in row["figures"].split()]
     assert set(keys) <= known
 
@@ -136,7 +137,7 @@ def test_unlearned_runs_are_left_out_of_what_collapsed_and_counted_beside_it(pro
     cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more unlearned"}
     for unlearned, said in (cases | {3: "0 of 0 runs, 3 more unlearned"}).items():
         runs.loc[runs.index[gans][:unlearned], "stability.state"] = "unlearned"
-        sources = base.gather(project.found._replace(runs=runs), built, [], {})
+        sources = base.gather(project.found._replace(runs=runs), built, [], {}, {})
         assert base.ends(sources, "mnist-5k", ["dcgan"]) == said
     assert base.ends(sources, "mnist-5k", ["sngan"]) is None
 
@@ -175,7 +176,7 @@ def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
     )
     whole = Finding(Verdict.MIXED, "both", effects)
     judged = [j._replace(finding=whole) if j.id == "C35" else j for j in verdicts.judge(project.found, project.params)]
-    sources = base.gather(project.found, built, judged, {})
+    sources = base.gather(project.found, built, judged, {}, {})
     assert base.judgement("C35", sources) == ("C35", Verdict.MIXED, "both")
     assert base.judgement("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
     id_, verdict, evidence = base.judgement("C35:AAE:coverage", sources)
