@@ -43,6 +43,12 @@ def test_a_share_of_none_still_has_an_upper_end() -> None:
     assert found.high == pytest.approx(0.5615, abs=1e-3)  # Wilson: z^2 / (n + z^2)
 
 
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    for hits, n in ((0, 1), (1, 1), (1, 3), (7, 10), (30, 30), (13, 400)):
+        expected = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
+        assert intervals.share(hits, n)[1:3] == pytest.approx((expected.low, expected.high), rel=1e-14)
+
+
 def test_the_interval_of_a_difference_of_shares_is_newcombes() -> None:
     """Newcombe 1998, table II, the example 56/70 - 48/80 by method 10."""
     found = intervals.share_difference((56, 70), (48, 80))

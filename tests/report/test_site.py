@@ -127,7 +127,12 @@ def test_it_weighs_little(report_folder):
 def test_a_project_without_runs_has_a_site(project, tmp_path):
     found = runs.read(tmp_path, project.params, "quick")
     built = {d.name: tables.build(found, d) for d in found.datasets}
-    site.write(Report(found, built, {d.name: [] for d in found.datasets}, [], {}, {}, []), tmp_path)
+    site.write(
+        Report(
+            found, built, {d.name: [] for d in found.datasets}, [], {}, {}, [], {d.name: None for d in found.datasets}
+        ),
+        tmp_path,
+    )
     start = read(tmp_path / "index.html")
     assert "0 of 48" in start.words
     assert start.count["table"] == 2

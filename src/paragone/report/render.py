@@ -46,8 +46,10 @@ def grid(table: Table) -> Grid:
     filled = models if any(not row.outcome for row in models) else table.rows
     shown = [c for c in table.columns if any(c.key in row.cells for row in filled)]
     lines: list[Line] = []
+    headings = set[str]()
     for row in table.rows:
-        if row.kind == "model" and row.heading not in (line.cells[0].text for line in lines if line.kind == "heading"):
+        if row.kind == "model" and row.heading not in headings:
+            headings.add(row.heading)
             lines.append(Line("heading", [Text(row.heading)]))
         figures = [figure(row.cells.get(c.key), c.number) for c in shown]
         lines.append(

@@ -1,7 +1,9 @@
 """Quality against time: a point a model, families by colour and marker, the floor as a line."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -55,6 +57,28 @@ def draw(main: Table, against: str) -> Figure | None:
     return figure
 
 
+class _Boxes:
+    """Places that are taken, in pixels."""
+
+    def __init__(self, boxes: Iterable[Bbox]) -> None:
+        self.edges = np.array([box.extents for box in boxes])  # x0, y0, x1, y1
+
+    def add(self, box: Bbox) -> None:
+        self.edges = np.vstack([self.edges, box.extents])
+
+    def met_by(self, box: Bbox) -> int:
+        """How many of them a box overlaps."""
+        x0, y0, x1, y1 = self.edges.T
+        return int(((x0 <= box.x1) & (box.x0 <= x1) & (y0 <= box.y1) & (box.y0 <= y1)).sum())
+
+
+def _moved(box: Bbox, pixels: float, dx: float, dy: float, ha: str, va: str) -> Bbox:
+    """Where text goes from its point, with its lower left corner at the point before. pixels: to a point of print."""
+    left = {"left": 0.0, "center": 0.5, "right": 1.0}[ha] * box.width
+    down = {"bottom": 0.0, "center": 0.5, "top": 1.0}[va] * box.height
+    return box.translated(dx * pixels - left, dy * pixels - down)
+
+
 def _seconds(row: Row, against: str) -> float | None:
     if against == "sampling":
         rate = row.cells.get("images_per_second")
@@ -83,7 +107,9 @@ def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
 def settle(figure: Figure) -> None:
     """Lay the figure out for good: left to itself, the layout shifts a little with every drawing."""
     for _ in range(2):
-        figure.draw_without_rendering()
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)  # all that `draw_without_rendering` does for the layout
     figure.set_layout_engine("none")
 
 
@@ -92,19 +118,19 @@ def _name(figure: Figure, ax: Axes, points: list[Point]) -> None:
     settle(figure)  # the layout decides where points are
     centres = [ax.transData.transform((p.seconds, p.quality.mean)) for p in points]
     size = figure.dpi / 72 * 6
-    taken = [Bbox.from_bounds(x - size, y - size, 2 * size, 2 * size) for x, y in centres]
+    taken = _Boxes(Bbox.from_bounds(x - size, y - size, 2 * size, 2 * size) for x, y in centres)
     for point in sorted(points, key=lambda p: p.seconds):
         at = (point.seconds, point.quality.mean)
-        text = ax.annotate(point.row.title, at, (0, 0), textcoords="offset points", fontsize=9)
+        text = ax.annotate(point.row.title, at, (0, 0), textcoords="offset points", fontsize=9, ha="left", va="bottom")
+        home = text.get_window_extent()  # measuring it anew in each place is slow
         best = (len(points) * 2.0, 0)
-        for i, (dx, dy, ha, va) in enumerate(_AROUND):
-            text.set(position=(dx, dy), ha=ha, va=va)
-            box = text.get_window_extent()
+        for i, place in enumerate(_AROUND):
+            box = _moved(home, figure.dpi / 72, *place)
             outside = box.x0 < ax.bbox.x0 or box.x1 > figure.bbox.x1
-            best = min(best, (sum(box.overlaps(other) for other in taken) + outside, i))
+            best = min(best, (taken.met_by(box) + outside, i))
         dx, dy, ha, va = _AROUND[best[1]]
         text.set(position=(dx, dy), ha=ha, va=va)
-        taken.append(text.get_window_extent())
+        taken.add(text.get_window_extent())
         if best[1] >= len(_SIDES):  # far off: a line says whose name it is
             line = {"arrowstyle": "-", "color": INK, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 4}
             ax.annotate("", at, (dx, dy), textcoords="offset points", arrowprops=line)

@@ -59,8 +59,8 @@ _ABOUT = {
 
 def grid(results: Results, dataset: DataSet) -> Grid | None:
     """One row per model, over its seeds; None with fewer than two seeds, or while nothing has ended."""
-    runs = results.of(dataset.name)
-    if len(results.seeds) < SEEDS or "stability.state" not in runs or not runs["stability.state"].notna().any():
+    runs = _runs(results, dataset)
+    if runs is None:
         return None
     roles = [r for r in ROLES if f"stability.grad_median.{r}" in runs]
     means = [
@@ -93,6 +93,15 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
             "A point of a curve is a mean over 1/200 of the training: faster oscillations are not seen.",
         ],
     )
+
+
+def _runs(results: Results, dataset: DataSet) -> pd.DataFrame | None:
+    """What the table and the figure need of the runs; None where neither can be given."""
+    runs = results.of(dataset.name)
+    kept = [c for c in map(str, runs) if c in ("model", "title", "outcome") or c.startswith("stability.")]
+    if len(results.seeds) < SEEDS or "stability.state" not in kept or not runs["stability.state"].notna().any():
+        return None
+    return runs[kept]
 
 
 def _cells(ended: pd.DataFrame, means: list[Measure], roles: list[str]) -> list[Text]:
@@ -134,8 +143,8 @@ def _values(runs: pd.DataFrame, key: str) -> list[float]:
 
 def plot(results: Results, dataset: DataSet) -> Plot | None:
     """A line a model: the coverage, gradient norm and oscillation of each seed. None where the table is."""
-    runs = results.of(dataset.name)
-    if grid(results, dataset) is None:
+    runs = _runs(results, dataset)
+    if runs is None:
         return None
     runs = runs[runs["stability.state"].notna()]
     models = list(dict.fromkeys(runs["model"]))[::-1]  # the first on top

@@ -3,10 +3,10 @@
 import math
 import statistics
 from collections import Counter
-from typing import Literal, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import pandas as pd
-from scipy import stats
 
 from paragone.evaluation import intervals
 from paragone.results import columns
@@ -73,7 +73,7 @@ def interval(values: list[float]) -> Cell:
     n, mean = len(values), statistics.mean(values)
     if n < 2:
         return Cell(mean)
-    return Cell(mean, float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n))
+    return Cell(mean, intervals.student(n - 1) * statistics.stdev(values) / math.sqrt(n))
 
 
 def spaces_of(results: Results, dataset: DataSet) -> list[str]:
@@ -95,9 +95,9 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
         "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction()),
     }
     caption = describe(results, dataset, spaces)
-    found = []
+    groups, found = by_model(results.rows(dataset.name)), []
     for name, (title, shown) in kinds.items():
-        rows = _rows(results, dataset, shown, name)
+        rows = _rows(groups, dataset, shown, name)
         noted = [*caption, *_about_samples(rows)]
         found.append(Table(name, f"{title}: {dataset.title}", dataset.name, shown, rows, noted))
     return found
@@ -109,14 +109,21 @@ def compact(results: Results, dataset: DataSet) -> Table:
     shown = columns.compact(spaces)
     runs = results.of(dataset.name)
     seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)}."
-    rows = _rows(results, dataset, shown, "compact")
+    rows = _rows(by_model(results.rows(dataset.name)), dataset, shown, "compact")
     caption = [_about_reference(dataset, runs), seeds, *_about_samples(rows), _about_hardware(runs)]
     return Table("compact", dataset.title, dataset.name, shown, rows, caption)
 
 
-def _rows(results: Results, dataset: DataSet, shown: list[Column], name: str) -> list[Row]:
-    runs = results.of(dataset.name)
-    rows = [_model(group, shown) for _, group in runs.groupby("model", sort=False)]
+def by_model(runs: Sequence[Json]) -> dict[str, list[Json]]:
+    """Runs by their row of params.yaml, in order: frames are slow to take apart, so the report does it once."""
+    groups: dict[str, list[Json]] = {}
+    for run in runs:
+        groups.setdefault(run["model"], []).append(run)
+    return groups
+
+
+def _rows(groups: Mapping[str, list[Json]], dataset: DataSet, shown: list[Column], name: str) -> list[Row]:
+    rows = [_model(group, shown) for group in groups.values()]
     if name == "reconstruction":
         rows = [row for row in rows if row.cells]
     order = list(columns.FAMILIES)
@@ -134,19 +141,18 @@ def _floor(floor: Json | None, shown: list[Column]) -> Row | None:
     return Row("floor", "", "", "", FLOOR, cells, "", "", "")
 
 
-def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
-    finished = group[group["outcome"] == "finished"]
+def _model(group: list[Json], shown: list[Column]) -> Row:
+    finished = [run for run in group if run["outcome"] == "finished"]
     cells = {}
     for column in shown:
-        if column.source in group:
-            kept = finished if len(finished) else _cost_only(group, column)
-            measured = [row for row in cast(list[Json], kept.to_dict("records")) if is_figure(row[column.source])]
-            values = [float(row[column.source]) * column.scale for row in measured]
-            if values and column.setting:
-                cells[column.key] = Cell(statistics.mean(values))
-            elif values:
-                cells[column.key] = interval(values) if len(values) > 1 else single(measured[0], column)
-    first = group.iloc[0]
+        kept = finished or _cost_only(group, column)
+        measured = [run for run in kept if is_figure(run.get(column.source))]
+        values = [float(run[column.source]) * column.scale for run in measured]
+        if values and column.setting:
+            cells[column.key] = Cell(statistics.mean(values))
+        elif values:
+            cells[column.key] = interval(values) if len(values) > 1 else single(measured[0], column)
+    first = group[0]
     outcome, reason = _outcome(group)
     return Row(
         "model",
@@ -161,18 +167,20 @@ def _model(group: pd.DataFrame, shown: list[Column]) -> Row:
     )
 
 
-def _cost_only(group: pd.DataFrame, column: Column) -> pd.DataFrame:
+def _cost_only(group: list[Json], column: Column) -> list[Json]:
     """A diverged model has a cost but no quality, and a failed or unfinished one has no figure to trust."""
     measured = column.source.startswith("train") or column.key == "parameters"
-    return group[(group["outcome"] == "diverged") & measured]
+    return [run for run in group if measured and run["outcome"] == "diverged"]
 
 
-def _outcome(group: pd.DataFrame) -> tuple[str, str]:
+def _outcome(group: list[Json]) -> tuple[str, str]:
     """How the seeds ended where not all finished: the outcome (with a count if mixed) and each distinct reason."""
-    bad = group[group["outcome"] != "finished"]
-    counts = Counter(bad["outcome"])
+    bad = [run for run in group if run["outcome"] != "finished"]
+    counts = Counter(run["outcome"] for run in bad)
     parts = [o if n == len(group) else f"{n} of {len(group)} {o}" for o, n in counts.items()]
-    seeds = {str(reason): list(same["seed"]) for reason, same in bad.groupby("reason", sort=False)}
+    seeds: dict[str, list[int]] = {}
+    for run in bad:
+        seeds.setdefault(str(run["reason"]), []).append(run["seed"])
     if len(seeds) == 1 and len(bad) == len(group):
         return ", ".join(parts), next(iter(seeds))
     each = [f"seed{'s' * (len(s) > 1)} {', '.join(map(str, s))}: {reason}" for reason, s in seeds.items()]

@@ -20,8 +20,9 @@ def run(root: Path, params: Params, profile: str) -> None:
     A model that failed, diverged or never ran is a row that says so. Raises ValueError for a file that is not whole.
     """
     folder = root / paths.report(profile, params.profile)
-    write(gather(root, params, profile), folder)
-    print_table(root, params, profile)
+    report = gather(root, params, profile)
+    write(report, folder)
+    terminal.print_table(report.results)
     print(f"report: {folder / 'index.html'}")
     from paragone.report.tracking import mirror  # only now: the report must stand though the store be dead
 
@@ -33,14 +34,16 @@ def gather(root: Path, params: Params, profile: str) -> Report:
     found = results.read(root, params, profile)
     built = {d.name: tables.build(found, d) for d in found.datasets}
     assessments, measured = verdicts.assess(found, params), verdicts.studies(root, params, profile)
+    drawn = studies.draw(measured, found)
     return Report(
         results=found,
         tables=built,
         plots={d.name: _of_dataset(found, d, built[d.name][0]) for d in found.datasets},
         assessments=assessments,
         claims={plot.name.removeprefix("claim-").upper(): plot for plot in verdicts.plots(assessments)},
-        studies=studies.draw(measured, found),
-        surveys=pages.pages(found, built, assessments, measured),
+        studies=drawn,
+        surveys=pages.pages(found, built, assessments, measured, drawn),
+        stability={d.name: stability.grid(found, d) for d in found.datasets},
     )
 
 
@@ -90,7 +93,7 @@ def _write_tables(folder: Path, report: Report) -> None:
         files.write_text(folder / f"{name}.md", render.markdown(grids))
         files.write_text(folder / f"{name}.csv", render.csv(group))
         files.write_text(folder / f"{name}.tex", latex.latex(grids, name))
-    if steady := [g for d in found.datasets if (g := stability.grid(found, d)) is not None]:
+    if steady := [grid for grid in report.stability.values() if grid is not None]:
         files.write_text(folder / "stability.md", render.markdown(steady))
         files.write_text(folder / "stability.csv", render.text_csv(steady))
         files.write_text(folder / "stability.tex", latex.latex(steady, "stability"))

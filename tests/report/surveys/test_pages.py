@@ -11,6 +11,7 @@ from paragone.project import registry
 from paragone.report import tables
 from paragone.report.claims import verdicts
 from paragone.report.render import Grid
+from paragone.report.studies.base import draw
 from paragone.report.surveys import base
 from paragone.report.surveys import pages as survey_pages
 from paragone.report.surveys import systems as surveys
@@ -30,7 +31,7 @@ def pages(project, built) -> dict[str, SurveyPage]:
 
 def _pages(found, built, params) -> dict[str, SurveyPage]:
     assessments, studies = verdicts.assess(found, params), verdicts.studies(found.root, params, found.profile)
-    return {page.survey: page for page in survey_pages.pages(found, built, assessments, studies)}
+    return {page.survey: page for page in survey_pages.pages(found, built, assessments, studies, draw(studies, found))}
 
 
 def grid(page: SurveyPage, title: str) -> Grid:
@@ -66,7 +67,7 @@ def test_what_the_files_name_exists():
 
 
 def test_every_key_of_the_files_is_a_column(project, built):
-    sources = base.gather(project.found, built, [], {})
+    sources = base.gather(project.found, built, [], {}, {})
     known = set(sources.measured[0].columns) | {base.STATE, base.DISTANCE}
     keys = [row["key"] for row in base.read("hu_challenges.csv") if row["key"]]
     for name in ("hu_models.csv", "poudel.csv"):
@@ -136,7 +137,7 @@ def test_undertrained_runs_are_left_out_of_what_collapsed_and_counted_beside_it(
     cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more undertrained"}
     for undertrained, said in (cases | {3: "0 of 0 runs, 3 more undertrained"}).items():
         runs.loc[runs.index[gans][:undertrained], "stability.state"] = "undertrained"
-        sources = base.gather(project.found._replace(runs=runs), built, [], {})
+        sources = base.gather(project.found._replace(runs=runs), built, [], {}, {})
         assert base.ends(sources, "mnist-5k", ["dcgan"]) == said
     assert base.ends(sources, "mnist-5k", ["sngan"]) is None
 
@@ -177,7 +178,7 @@ def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
     assessments = [
         j._replace(finding=whole) if j.id == "C35" else j for j in verdicts.assess(project.found, project.params)
     ]
-    sources = base.gather(project.found, built, assessments, {})
+    sources = base.gather(project.found, built, assessments, {}, {})
     assert base.verdict_of("C35", sources) == ("C35", Verdict.MIXED, "both")
     assert base.verdict_of("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
     id_, verdict, evidence = base.verdict_of("C35:AAE:coverage", sources)

@@ -15,6 +15,7 @@ from paragone.report import tables
 from paragone.report.claims import verdicts
 from paragone.report.render import Grid
 from paragone.report.studies import base as studies
+from paragone.report.studies.base import draw
 from paragone.report.surveys import base, pages
 from paragone.report.surveys import worked as survey_worked
 from paragone.report.surveys.pages import SurveyPage
@@ -44,7 +45,7 @@ def build(root: Path) -> dict[str, SurveyPage]:
     found = results.read(root, params, "small")
     built = {d.name: tables.build(found, d) for d in found.datasets}
     assessments, studies = verdicts.assess(found, params), verdicts.studies(root, params, "small")
-    return {page.survey: page for page in pages.pages(found, built, assessments, studies)}
+    return {page.survey: page for page in pages.pages(found, built, assessments, studies, draw(studies, found))}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_another_value_than_the_metrics_is_said(project: Path, tmp_path: Path) -
     runs["metrics.spaces.clf-squares.fd"] = runs["metrics.spaces.clf-squares.fd"] * 1.5
     changed = found._replace(runs=runs)
     studies = verdicts.studies(project, square_images.params(studies=STUDIES), "small")
-    sources = base.gather(changed, {d.name: tables.build(changed, d) for d in found.datasets}, [], studies)
+    sources = base.gather(changed, {d.name: tables.build(changed, d) for d in found.datasets}, [], studies, {})
     terms = next(g for g in survey_worked.fid(sources).grids if g.title.startswith("In all"))
     assert terms.lines[-2].cells[2].text == "equal"
     assert terms.lines[-1].cells[2].text.startswith("differs by ")

@@ -14,6 +14,7 @@ from paragone.project import files
 from paragone.report import figures
 from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
+from paragone.report.render import Grid
 from paragone.report.scatter import GRID, INK
 from paragone.report.surveys.pages import SurveyPage
 from paragone.report.tables import Table
@@ -38,6 +39,7 @@ class Report(NamedTuple):
     claims: Mapping[str, Plot]  # by claim's id, where it was measured
     studies: Mapping[str, list[Plot]]  # by study, of those that have run
     surveys: list[SurveyPage]
+    stability: Mapping[str, Grid | None]  # by data set
 
 
 class Shown(NamedTuple):

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from paragone.data import cards
 from paragone.project import registry
-from paragone.report import figures, render, stability
+from paragone.report import figures, render
 from paragone.report.pages import base, pictures
 from paragone.report.pages.base import Shown, Site
 from paragone.report.pages.claims import beside
@@ -36,7 +36,7 @@ def write(site: Site) -> None:
             title=dataset.title,
             main=grids[0],
             more=[g for g in grids[1:] if len(g.headers) > 3],
-            stability=stability.grid(site.report.results, dataset),
+            stability=site.report.stability[dataset.name],
             grids=_sample_grids(site, dataset, tables[0]),
             plots=_plots(site, dataset),
             facts=facts(dataset),

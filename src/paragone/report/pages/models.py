@@ -2,19 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
 
 from paragone.project import registry
-from paragone.report import figures, notation, render, stability
+from paragone.report import figures, notation, render
 from paragone.report.figures import Plot
 from paragone.report.pages import base, claims, pictures
 from paragone.report.pages.base import Site
 from paragone.report.pages.claims import beside
 from paragone.report.render import MISSING, Grid, Line, Text
-from paragone.report.tables import Row, Table
+from paragone.report.tables import Row, Table, by_model
 from paragone.results.runs import DataSet, Json, is_figure, is_missing
 
 LINEAGE = {
@@ -31,8 +31,9 @@ def write(site: Site) -> None:
     """Write a page a row, in the tables' order."""
     rows = {row.model: row for d in site.report.results.datasets for row in _rows(site, d)}
     listed = [(row.title, base.model_page(model)) for model, row in rows.items()]
+    groups = by_model(site.report.results.rows())
     for i, row in enumerate(rows.values()):
-        runs = [run for run in site.report.results.rows() if run["model"] == row.model]
+        runs = groups[row.model]
         cls = registry.model_class(runs[0]["file"])
         about = notation.read(registry.load("models", runs[0]["file"]).__doc__ or "")
         datasets = [d for d in site.report.results.datasets if any(run["dataset"] == d.name for run in runs)]
@@ -43,7 +44,7 @@ def write(site: Site) -> None:
             file=runs[0]["file"],
             paper=cls.paper,
             about=about,
-            parents=_related(site, runs),
+            parents=_related(groups, row.model),
             sections=[_section(site, d, row.model, [r for r in runs if r["dataset"] == d.name]) for d in datasets],
             claims=claims.of_model(site, row.model),
             beside=beside(listed, i),
@@ -54,20 +55,18 @@ def _rows(site: Site, dataset: DataSet) -> list[Row]:
     return [row for row in site.report.tables[dataset.name][0].rows if row.kind == "model"]
 
 
-def _related(site: Site, runs: list[Json]) -> list[tuple[str, str, str]]:
+def _related(groups: Mapping[str, list[Json]], model: str) -> list[tuple[str, str, str]]:
     """(relation, title, page) of the rows that a row starts from, and of those that start from it."""
-    model, everyone = runs[0]["model"], site.report.results.runs
-    titles = dict(zip(everyone["model"], everyone["title"], strict=True))
-    above = [part.partition("=")[2] for part in str(runs[0]["parents"]).split(", ") if part]
-    by_row = everyone.drop_duplicates("model")
-    below = [
-        row["model"]
-        for row in by_row.to_dict("records")
-        if model in [part.partition("=")[2] for part in str(row["parents"]).split(", ")]
-    ]
-    found = [("Starts from", parent) for parent in above] + [("Is the start of", child) for child in below]
-    rows = [(relation, row) for relation, row in found if row in titles]  # a feature network has no page
-    return [(relation, str(titles[row]), base.model_page(row)) for relation, row in rows]
+    below = [child for child, runs in groups.items() if model in _parents(runs[0])]
+    found = [("Starts from", parent) for parent in _parents(groups[model][0])]
+    found += [("Is the start of", child) for child in below]
+    rows = [(relation, row) for relation, row in found if row in groups]  # a feature network has no page
+    return [(relation, str(groups[row][-1]["title"]), base.model_page(row)) for relation, row in rows]
+
+
+def _parents(run: Json) -> list[str]:
+    """The rows that a run starts from."""
+    return [part.partition("=")[2] for part in str(run["parents"]).split(", ") if part]
 
 
 def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json:
@@ -85,7 +84,7 @@ def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json
         "grids": [(run["seed"], run["outcome"], pictures.sample_grid(site, dataset, run, file)) for run, file in grids],
         "pictures": [] if first is None else pictures.others(site, dataset, first),
         "curves": [site.plot(plot) for plot in _curves(site, dataset, model, runs)],
-        "figures": figures_of(site.report.tables[dataset.name], model, stability.grid(results, dataset), row.title),
+        "figures": figures_of(site.report.tables[dataset.name], model, site.report.stability[dataset.name], row.title),
         "settings": settings(runs, f"Settings that differ from the paper's: {dataset.title}"),
         "lineage": lineage(runs, results.profile, dataset.title),
     }

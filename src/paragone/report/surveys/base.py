@@ -1,6 +1,6 @@
 """What the surveys' pages share: their structure, the figures that they draw on, and how a figure is put into words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -13,7 +13,6 @@ from paragone.report import render, tables
 from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
-from paragone.report.studies.base import draw
 from paragone.report.surveys import systems as surveys
 from paragone.report.tables import Row, Table
 from paragone.results.claims import base as claims
@@ -104,6 +103,7 @@ class Sources(NamedTuple):
     measured: list[Measured]
     assessments: dict[str, Assessment]  # by id: "C03"
     studies: dict[str, Json]  # by name; those that have run
+    figures: Mapping[str, Sequence[Plot]]  # of each study, drawn
 
     def protocol(self) -> list[str]:
         """What was compared with what on every data set."""
@@ -115,9 +115,8 @@ class Sources(NamedTuple):
 
     def plots(self, study: str, of: Iterable[Measured]) -> list[Plot]:
         """The figures of a study of some data sets, if it has run."""
-        found = {name: content for name, content in self.studies.items() if name == study}
         names = {f"{study}-{m.dataset.name}" for m in of}
-        return [plot for plots in draw(found, self.results).values() for plot in plots if plot.name in names]
+        return [plot for plot in self.figures.get(study, ()) if plot.name in names]
 
     def about_sharpness(self, dataset: str) -> str:
         """What the sharpness of a data set's rows was measured from, or why it was not."""
@@ -145,12 +144,16 @@ def read(name: str) -> list[Json]:
 
 
 def gather(
-    results: Results, built: dict[str, list[Table]], assessments: Sequence[Assessment], studies: dict[str, Json]
+    results: Results,
+    built: dict[str, list[Table]],
+    assessments: Sequence[Assessment],
+    studies: dict[str, Json],
+    figures: Mapping[str, Sequence[Plot]],
 ) -> Sources:
-    """Everything that a page may draw on. studies: what those of the profile measured, by name."""
+    """Everything that a page may draw on. studies: what those of the profile measured, by name; figures: of each."""
     sharp = studies.get("sharpness", {}).get("datasets", {})
     measured = [_measured(d, built[d.name], sharp.get(d.name)) for d in results.datasets]
-    return Sources(results, measured, {j.id: j for j in assessments}, studies)
+    return Sources(results, measured, {j.id: j for j in assessments}, studies, figures)
 
 
 def _measured(dataset: DataSet, built: list[Table], sharp: Json | None) -> Measured:

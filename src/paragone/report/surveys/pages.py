@@ -1,5 +1,6 @@
 """A page for each survey: its own tables and figures, filled with measurements; as Markdown and LaTeX too."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from paragone.project import files
 from paragone.report import latex as tex
 from paragone.report import render
 from paragone.report.claims.verdicts import Assessment
+from paragone.report.figures import Plot
 from paragone.report.surveys import base, hu, li, poudel, zhao
 from paragone.report.surveys.base import Picture, Section, SurveyPage
 from paragone.report.tables import Table
@@ -16,10 +18,15 @@ __all__ = ["Picture", "Section", "SurveyPage", "latex", "markdown", "pages", "wr
 
 
 def pages(
-    results: Results, tables: dict[str, list[Table]], assessments: list[Assessment], studies: dict[str, Json]
+    results: Results,
+    tables: dict[str, list[Table]],
+    assessments: list[Assessment],
+    studies: dict[str, Json],
+    figures: Mapping[str, Sequence[Plot]],
 ) -> list[SurveyPage]:
-    """A page a survey, in the order of SURVEYS. studies: what those of the profile measured, by name."""
-    sources = base.gather(results, tables, assessments, studies)
+    """One page per survey, in the order of SURVEYS. studies: what those of the profile measured, by name; figures: of
+    each."""
+    sources = base.gather(results, tables, assessments, studies, figures)
     return [survey.page(sources) for survey in (li, hu, zhao, poudel)]
 
 
