@@ -128,9 +128,9 @@ def execute(
 ) -> dict[str, Result]:
     """Visit the stages of `visits`, as many at once as the request allows, the longest chain of work first.
 
-    Call it inside of a Prefect flow, whose run records each visit as a task; `recorded` makes one. seconds: how long
-    stages took before. forced: stages to run though nothing changed. A failed stage costs its descendants only.
-    Whatever ends this function ends the stages' processes too.
+    Call it inside a Prefect flow, whose run records each visit as a task. seconds: how long stages took before.
+    forced: stages to run though nothing changed. A failed stage costs its descendants only. Whatever ends this
+    function ends the stages' processes too.
     """
     with Guard() as guard:
         visiting = _Visiting(guard, root, graph, visits, screen, request, forced)

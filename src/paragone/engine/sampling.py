@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float, to_uint8
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
@@ -84,7 +85,7 @@ def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:
     if test.sources is None:
         raise ValueError(f"{model.title} translates images and the data set has no sources; choose a set of pairs")
     chosen = test.sources[torch.arange(n) % len(test.sources)]  # (n,H,W,C) uint8
-    return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return to_float(chosen)
 
 
 def _draw(
@@ -101,8 +102,7 @@ def _draw(
 
 def quantise(x: Tensor) -> Images:
     """Images (n,C,H,W) in [-1,1] to uint8 (n,H,W,C), rounded to the nearest level and clipped."""
-    levels = x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return to_uint8(x).cpu().numpy()
 
 
 def speed(

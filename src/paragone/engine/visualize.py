@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float
 from paragone.engine.sampling import Images, quantise, sample_grid
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model
@@ -115,7 +116,7 @@ def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def _given(model: Any, test: ImageSet, n: int, device: torch.device) -> list[Tensor]:
     """The first n test images (n,C,H,W) in [-1,1] and, for a model that takes them, their labels."""
-    x = test.images[:n].to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = to_float(test.images[:n].to(device))
     return [x, test.labels[:n].to(device)] if "label" in model.needs and test.labels is not None else [x]
 
 

@@ -1,12 +1,10 @@
 """Build the tables: one row per model, mean and interval over seeds, the best in bold, failures with their reason."""
 
-import math
 import statistics
 from collections import Counter
 from typing import Literal, NamedTuple, cast
 
 import pandas as pd
-from scipy import stats
 
 from paragone.evaluation import intervals
 from paragone.results import columns
@@ -70,10 +68,10 @@ def single(row: Json, column: Column) -> Cell:
 
 def interval(values: list[float]) -> Cell:
     """Mean and t-interval (95 %) over seeds; no interval from a single seed."""
-    n, mean = len(values), statistics.mean(values)
-    if n < 2:
-        return Cell(mean)
-    return Cell(mean, float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * statistics.stdev(values) / math.sqrt(n))
+    if len(values) < 2:
+        return Cell(statistics.mean(values))
+    found = intervals.mean(values)
+    return Cell(found.value, found.high - found.value)
 
 
 def spaces_of(results: Results, dataset: DataSet) -> list[str]:
