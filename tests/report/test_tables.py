@@ -23,6 +23,10 @@ def test_mean_and_interval_are_scipys():
     assert cell.half == pytest.approx((high - low) / 2)
 
 
+def test_equal_values_have_no_spread():
+    assert tables.interval([0.1] * 3) == tables.Cell(0.1, 0.0)
+
+
 def test_one_seed_has_no_interval(tmp_path):
     assert tables.interval([3.0]) == tables.Cell(3.0)
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
