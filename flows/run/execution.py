@@ -50,7 +50,7 @@ def log_file(root: Path, profile: str, stage: str) -> Path:
 
 
 def run_of(stage: str) -> tuple[paths.Run, str] | None:
-    """The run and the stage's name that an address stands for; None for a stage of a trunk."""
+    """The run and the stage's name that an address denotes; None for a stage of a trunk."""
     match = re.fullmatch(r"runs/([^/]+)/([^/]+)/([^/]+)/dvc\.yaml:(\w+)@(\d+)", stage)
     return (paths.Run(match[1], match[2], match[3], int(match[5])), match[4]) if match else None
 

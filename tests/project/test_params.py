@@ -170,9 +170,7 @@ def test_two_of_one_name_are_refused(tmp_path):
     text = yaml.safe_dump(GOOD, sort_keys=False)
     twice = text.replace("datasets:\n", "datasets:\n  d: {loader: mnist, source: download}\n", 1)
     (tmp_path / "params.yaml").write_text(twice)
-    said = (
-        r"^params\.yaml: line 4: 'd' stands in line 3 already, and two of one name would overwrite each other; rename"
-    )
+    said = r"^params\.yaml: line 4: 'd' is already in line 3, and two of one name would overwrite each other; rename"
     with pytest.raises(ParamsError, match=said):
         module.load(tmp_path)
 

@@ -110,7 +110,7 @@ def test_families_are_grouped_and_the_floor_comes_first(project):
 
 def test_the_caption_states_the_protocol(project):
     caption = " ".join(main(project)[0].caption)
-    for part in ("MNIST-5K", "zero-padded", "5,000 of the 70,000", "1,000 samples a run against 4,000 real images",
+    for part in ("MNIST-5K", "zero-padded", "5,000 of the 70,000", "1,000 samples per run against 4,000 real images",
                  "train split", "Floor: 1,000", "FD-clf is in clf-mnist-5k (aaaaaaaaaaaa)", "lite0-64 (bbbbbbbbbbbb)",
                  "95% t-interval over 3 seeds", "Test CPU, 1 thread, fp32, torch 2.13.0"):  # fmt: skip
         assert part in caption

@@ -251,9 +251,7 @@ def main() -> None:
     environment.prepare(ROOT)
     body = table()
     count = body.count("\n") - 2
-    head = (
-        f"# Faults put into data on purpose\n\n{count} faults, each in a copy of a data set that is whole otherwise, "
-    )
+    head = f"# Faults injected into data sets\n\n{count} faults, each in a copy of a data set that is whole otherwise, "
     head += "and what `paragone ingest` and `paragone validate` then say.\n"
     head += "Written by `PYTHONPATH=tests python -m support.data_faults`.\n\n"
     files.write_text(ROOT / "docs/data-faults.md", head + body)

@@ -87,7 +87,7 @@ def _outcome(found: list[dict[str, Any]]) -> tuple[str, str]:
     return f"the flow came to a good end by itself, {ended} of {n}", after
 
 
-HEAD = """# Faults put into flows on purpose
+HEAD = """# Faults injected into flows
 
 Each fault in a smoke run of two rows (a network and a row that draws from it), the real stages, two at once, at random
 moments after the first stage of a run began. Then the flow is started once more, with no cleaning up, and what the runs

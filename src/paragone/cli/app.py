@@ -95,7 +95,7 @@ def _check_unchanged(root: Path, before: Any, stage: str, profile: str, model: s
 
 
 def _explained(error: BaseException) -> str:
-    """What an error says, with the way out where the system names none: a disk that filled up under an open file."""
+    """What an error says, with the remedy where the system names none: a disk that filled up under an open file."""
     if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
         return f"{error.strerror}; free disk space and run again: what was finished is kept"
     return str(error)
@@ -168,7 +168,7 @@ def export(
     run: Annotated[str, typer.Argument(help="A finished run, for example runs/quick/mnist-5k/dcgan/0.")],
     folder: Annotated[str, typer.Argument(help="The new folder.")],
 ) -> None:
-    """Write a finished run as a folder that stands alone: weights, config and a model card; paragone.load reads it."""
+    """Write a finished run as a self-contained folder: weights, config and a model card; paragone.load reads it."""
     environment.prepare(Path.cwd())
     from paragone.cli import export as exporting
 

@@ -1,4 +1,4 @@
-"""What the pixels of a prepared split say, in one pass: a hash an image, moments by channel, the mean of each class.
+"""What the pixels of a prepared split say, in one pass: one hash per image, moments by channel, the mean of each class.
 
 Memory does not grow with the split: images may be memory-mapped, and a block of them is looked at once.
 """

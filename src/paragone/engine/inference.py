@@ -76,7 +76,7 @@ class FinishedModel(NamedTuple):
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Images:
         """MLflow's way in: a table with a column `n` (images, summed over rows) or, for a model that takes labels,
-        `label` (one image a row); params: `seed`. Images uint8 (n,H,W,C)."""
+        `label` (one image per row); params: `seed`. Images uint8 (n,H,W,C)."""
         table = pd.DataFrame(model_input)
         seed = int((params or {}).get("seed", 0))
         if self.classes and "label" in table:

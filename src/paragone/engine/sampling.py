@@ -140,7 +140,7 @@ def sample_grid(images: Images, columns: int = 10, rows: int = 10) -> Image.Imag
 
 
 def class_grid(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
-    """The first samples of each class, a row a class in their order (the first `CLASS_ROWS`); white where there are
+    """The first samples of each class, one row per class in their order (the first `CLASS_ROWS`); white where there are
     fewer than `columns`."""
     rows = min(classes, CLASS_ROWS)
     shown = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)

@@ -29,8 +29,8 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
     """What the model can show, by name:
 
     pairs           the first test images, each above its reconstruction
-    interpolation   a row a pair of draws from the prior, and the way from one to the other (see `interpolate`)
-    traversal       a row a latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
+    interpolation   one row per pair of draws from the prior, and the way from one to the other (see `interpolate`)
+    traversal       one row per latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
                     quantile of the prior, those that say or change most first; or the rows that the model chooses
 
     Models that take labels reconstruct with the image's, walk in the class of the row's number, and traverse in the

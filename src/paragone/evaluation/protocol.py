@@ -101,7 +101,7 @@ def choose(images: Tensor, n: int) -> Tensor:
 def build(
     extractors: Mapping[str, Extractor], train: ImageSet, test: ImageSet, n: int, device: torch.device
 ) -> Reference:
-    """The reference for evaluating n images a run. Raises EvaluationError for sets too small to compare with."""
+    """The reference for evaluating n images per run. Raises EvaluationError for sets too small to compare with."""
     for split, images in (("train", train.images), ("test", test.images)):
         if len(images) < 16:
             raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")

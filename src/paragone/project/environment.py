@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 DEFAULTS = {
-    "OMP_NUM_THREADS": "1",  # one thread a process: two are slower under load and change results
+    "OMP_NUM_THREADS": "1",  # one thread per process: two are slower under load and change results
     "DVC_NO_ANALYTICS": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",

@@ -62,7 +62,7 @@ class Profile(_Strict):
     about: str  # one sentence for the report
     datasets: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    samples: Annotated[int, Field(ge=16)]  # images sampled a run
+    samples: Annotated[int, Field(ge=16)]  # images sampled per run
     sample_batch: Annotated[int, Field(ge=1)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
@@ -166,7 +166,7 @@ def _sentence(error: ValidationError, where: str = "") -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a name that stands twice in one place, of which YAML would silently take the last."""
+    """Refuses a name that appears twice in one place, of which YAML would silently take the last."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
@@ -175,7 +175,7 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             if (first := lines.setdefault(str(key.value), line)) != line:
                 raise ParamsError(
-                    f"{FILE}: line {line}: '{key.value}' stands in line {first} already, and two of one name would "
+                    f"{FILE}: line {line}: '{key.value}' is already in line {first}, and two of one name would "
                     "overwrite each other; rename or remove one"
                 )
         return node

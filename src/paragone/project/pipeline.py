@@ -1,4 +1,4 @@
-"""params.yaml as DVC pipelines: a trunk a profile, and a branch a (profile, data set, model) with its seeds.
+"""params.yaml as DVC pipelines: one trunk per profile, and one branch per (profile, data set, model) with its seeds.
 
 Many small files, because DVC reads and rewrites the whole lock file of a pipeline for each stage that runs. A stage
 depends on the keys of params.yaml and of runs/code.yaml that it uses, so a change reruns what it touches and no more.

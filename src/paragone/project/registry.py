@@ -11,7 +11,7 @@ from typing import Any
 from paragone.models.base import Model, Spec
 
 _PACKAGE = Path(__file__).parents[1]
-FOLDERS = {  # kind: where its files stand in the package
+FOLDERS = {  # kind: where its files are in the package
     "models": "models",
     "datasets": "data/datasets",
     "metrics": "evaluation/metrics",
@@ -63,7 +63,7 @@ def model_class(name: str) -> type[Model]:
 
 
 def family(name: str) -> str:
-    """The folder that a model's file stands in: its family."""
+    """The folder of a model's file: its family."""
     return _files("models")[name].parent.name
 
 

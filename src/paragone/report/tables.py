@@ -231,7 +231,7 @@ def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
     floor_n = (dataset.floor or {}).get("n")
     floor = f" Floor: {floor_n:,} real test images, evaluated as if they were samples." if floor_n else ""
     split = known("reference_split")
-    return f"{known('n')} samples a run against {known('n_real')} real images (the {split} split).{floor}"
+    return f"{known('n')} samples per run against {known('n_real')} real images (the {split} split).{floor}"
 
 
 def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:

@@ -48,7 +48,7 @@ def space_short(space: str) -> str:
 
 
 def space_rank(space: str) -> tuple[int, str]:
-    """Where a feature space stands among others: the classifier's first, then Lite0, Inception, the rest by name."""
+    """The rank of a feature space: the classifier's first, then Lite0, Inception, the rest by name."""
     order = ("clf", "Lite0", "Inception")
     short = space_short(space)
     return (order.index(short) if short in order else len(order), space)
@@ -161,7 +161,7 @@ CLUSTERS = Column(
     better="high",
     digits=1,
     scale=100,
-    about="share of test images in a category, found without labels, that stands for their class (its most frequent)",
+    about="share of test images in a category, found without labels, that represents their class (its most frequent)",
 )
 RECONSTRUCTION = [
     Column(

@@ -86,7 +86,7 @@ class Reconstructed(NamedTuple):
 class Bounded(NamedTuple):
     """A model's lower bounds on the log likelihood of real held-out images."""
 
-    bound: Tensor  # (N,) nats an image
+    bound: Tensor  # (N,) nats per image
     dims: int  # H W C
 
 
