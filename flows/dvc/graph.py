@@ -84,7 +84,7 @@ def _ask(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     os.chdir(root)
     try:
         return _read(root, name, choose)
-    except DvcException as error:
+    except (DvcException, OSError) as error:  # a dependency that may not be read, or a link to nothing in it
         raise ValueError(f"DVC cannot read the graph of {root}: {' '.join(str(error).split())}") from error
 
 

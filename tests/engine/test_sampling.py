@@ -31,10 +31,21 @@ class Negative(Model):
 
     title = "Negative"
     needs = frozenset({"image", "source"})
+    capabilities = frozenset({"translate"})
 
-    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        assert cond is not None
-        return -cond
+    def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
+        return -source
+
+
+class Shade(Model):
+    """Darkens its source by the label."""
+
+    title = "Shade"
+    needs = frozenset({"image", "label", "source"})
+    capabilities = frozenset({"translate"})
+
+    def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
+        return source - class_labels(cond, len(source), 4, CPU).view(-1, 1, 1, 1) / 4
 
 
 CPU = torch.device("cpu")
@@ -43,12 +54,33 @@ CPU = torch.device("cpu")
 def test_source_images_of_the_test_split_are_translated_in_order():
     levels = torch.tensor([0, 100, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 8, 8, 1)
     test = ImageSet(torch.zeros(5, 8, 8, 1, dtype=torch.uint8), None, Spec((1, 8, 8)), levels, paired=False)
-    cond = sampling.sources(Negative(), test, 7)
-    images, _ = sampling.sample(Negative(), 7, seed=0, batch=2, device=CPU, cond=cond, progress=False)
+    source = sampling.sources(Negative(), test, 7)
+    images, _ = sampling.sample(Negative(), 7, seed=0, batch=2, device=CPU, source=source, progress=False)
     assert images[:, 0, 0, 0].tolist() == [255, 155, 0, 255, 155, 0, 255]
     assert sampling.sources(Noise(), test, 7) is None
     with pytest.raises(ValueError, match="Negative translates images and the data set has no sources; choose a set of"):
         sampling.sources(Negative(), test._replace(sources=None), 7)
+
+
+def test_labels_and_sources_come_together():
+    labels, source = torch.arange(4), torch.ones(4, 1, 8, 8)
+    options = {"device": CPU, "cond": labels, "source": source}
+    images, seconds = sampling.sample(Shade(), 4, seed=0, batch=3, progress=False, **options)
+    assert images[:, 0, 0, 0].tolist() == [255, 223, 191, 159]
+    assert sampling.speed(Shade(), seconds, [3, 1], precision="fp32", **options).latency_runs >= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "sentence"),
+    [
+        (Negative, None, "Negative translates: give 4 source images for 4 samples; given: none"),
+        (Negative, torch.ones(3, 1, 8, 8), "Negative translates: give 4 source images for 4 samples; given: 3"),
+        (Level, torch.ones(4, 1, 8, 8), "Level takes no source images; sample a model that translates"),
+    ],
+)
+def test_sources_that_do_not_fit_are_refused(model, source, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        sampling.sample(model(), 4, seed=0, batch=4, device=CPU, source=source, progress=False)
 
 
 def labelled(*counts: int) -> ImageSet:

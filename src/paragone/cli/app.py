@@ -24,7 +24,7 @@ app = typer.Typer(
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of params.yaml: smoke, quick, survey.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="One of the profile's seeds.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds.")]
 
 
 def _project() -> tuple[Path, Any]:
@@ -136,10 +136,13 @@ def sample(
     profile: Annotated[str, typer.Argument(help="A profile of params.yaml: the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
     model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="One of the profile's seeds; with --run, any.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; with --run, any.")] = 0,
     run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
     labels: Annotated[str, typer.Option(help="With --run: class numbers, such as 3,3,7; one per image.")] = "",
+    sources: Annotated[
+        str, typer.Option(help="With --run of a model that translates: a .npy file of images, as a set's sources.npy.")
+    ] = "",
     out: Annotated[
         str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
     ] = "",
@@ -154,9 +157,8 @@ def sample(
         environment.prepare(Path.cwd())
         from paragone.engine import inference
 
-        inference.draw(
-            Path(run), n, seed, inference.parse_labels(labels), Path(out or inference.folder_name(run, seed))
-        )
+        folder = Path(out or inference.folder_name(run, seed))
+        inference.draw(Path(run), n, seed, inference.parse_labels(labels), folder, Path(sources) if sources else None)
     elif not model:
         raise ValueError("sample needs PROFILE DATASET MODEL, or --run with a finished run's folder")
     else:

@@ -6,7 +6,8 @@ size and writes, `load` below reads. The prepared folder holds
 
 - `<split>/images.npy`: uint8 (N,H,W,C), for the splits train and test;
 - `<split>/sources.npy`: uint8 (M,H,W,C), where the set has images to start from: what a model of image-to-image
-  translation is given. Paired: M = N, and source i belongs to image i. Unpaired: another collection;
+  translation is given. Paired: M = N, and source i belongs to image i. Unpaired: another collection. Test-paired:
+  unpaired in the training split, paired in the test split, so that what learned without pairs is measured by pairs;
 - `manifest.parquet`: one row per image (`MANIFEST`, then a column `attribute_<name>`, int64, for each attribute that
   the set has: factors it was drawn from, annotations), the splits one after the other;
 - `dataset.json`: the set as a whole (`paragone.data.prepare.write` lists its keys).
@@ -105,7 +106,8 @@ class Upstream(NamedTuple):
     warnings: tuple[str, ...] = ()  # what a reader of a table must know
     altered: str = ""  # how pixels were changed since they were published (resized, JPEG); empty: not at all
     class_names: tuple[str, ...] | None = None  # where the files or the options tell them; None: the loader's
-    sources: Literal["", "paired", "unpaired"] = ""  # whether there are source parts, and how they go with the others
+    # whether there are source parts, and how they go with the others; test-paired: in the test split alone
+    sources: Literal["", "paired", "unpaired", "test-paired"] = ""
 
 
 class Request(NamedTuple):
@@ -174,7 +176,8 @@ def load(folder: Path, split: str) -> ImageSet:
         return ImageSet(torch.from_numpy(images), labels, spec)
     shape = (facts["source_counts"][split], height, width, channels)
     sources = torch.from_numpy(read_images(folder / split / "sources.npy", shape))
-    return ImageSet(torch.from_numpy(images), labels, spec, sources, facts["sources"] == "paired")
+    paired = facts["sources"] == "paired" or (facts["sources"] == "test-paired" and split == "test")
+    return ImageSet(torch.from_numpy(images), labels, spec, sources, paired)
 
 
 def read_images(file: Path, shape: tuple[int, ...]) -> Pixels:

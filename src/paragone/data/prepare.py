@@ -31,7 +31,7 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
 
     dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], upstream_size [H,W],
     classes, class_names, channel_classes, counts by split, padding, lossy, altered, exact, warnings, skipped (files
-    that were left out), sources ("", "paired" or "unpaired") and source_counts by split, licence, citation, hashes
+    that were left out), sources (as Upstream's) and source_counts by split, licence, citation, hashes
     by split, content_hash.
     Raises DatasetError if the parts do not agree with each other or the loader, or the disk is full; nothing is left
     then. A kill leaves the images that were decoded, and the same call goes on from there.

@@ -143,6 +143,10 @@ class _Loop:
         model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.data = _resident(data, device)
         self.order = Order(len(data.images), plan.batch, seed)
+        if model.needs_pairs and not data.paired:
+            raise ValueError(
+                f"{model.title} learns from pairs and the data set's sources belong to no image; choose a set of pairs"
+            )
         self.source_order = None  # that of the images
         if data.sources is not None and not data.paired:
             self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)

@@ -1,7 +1,7 @@
 """Draw samples from a finished model, with the classes of the data where it takes them; show them, and time it."""
 
 import statistics
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,24 +37,35 @@ def sample(
     device: torch.device,
     precision: str = "fp32",
     cond: Tensor | None = None,
+    source: Tensor | None = None,
     progress: bool = True,
 ) -> tuple[Images, list[float]]:
     """n samples as uint8 (n,H,W,C), and the seconds of each batch. Batch i follows from (seed, i) alone.
 
-    cond: labels (n,) or source images (n,C,H,W) in [-1,1], for models that take them. Raises ValueError for others.
+    cond: labels (n,), and source: images (n,C,H,W) in [-1,1] to translate, for models that take them. Raises ValueError
+    for others, and for a model that translates and is given no sources.
     """
-    if cond is not None and not model.needs & {"label", "source"}:
-        raise ValueError(f"{model.title} takes no labels; sample a model that was trained with them")
+    _check_inputs(model, n, cond, source)
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, seconds = [], []
     starts = range(0, n, batch)
     for i, start in enumerate(tqdm(starts, desc="sampling", unit=" batches", disable=not progress, mininterval=1)):
         size = min(batch, n - start)
-        part = None if cond is None else cond[start : start + size].to(device)
-        pixels, took = _draw(model, size, part, seed, i, device, precision)
+        labels, sources = (None if t is None else t[start : start + size].to(device) for t in (cond, source))
+        pixels, took = _draw(model, size, labels, sources, seed, i, device, precision)
         images.append(pixels)
         seconds.append(took)
     return np.concatenate(images), seconds
+
+
+def _check_inputs(model: Model, n: int, cond: Tensor | None, source: Tensor | None) -> None:
+    if cond is not None and "label" not in model.needs:
+        raise ValueError(f"{model.title} takes no labels; sample a model that was trained with them")
+    if source is not None and "source" not in model.needs:
+        raise ValueError(f"{model.title} takes no source images; sample a model that translates")
+    if "source" in model.needs and (source is None or len(source) != n):
+        given = "none" if source is None else len(source)
+        raise ValueError(f"{model.title} translates: give {n} source images for {n} samples; given: {given}")
 
 
 def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
@@ -88,14 +99,27 @@ def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:
     return to_float(chosen)
 
 
+def draw(model: Any, n: int, cond: Tensor | None = None, source: Tensor | None = None) -> Tensor:
+    """n images (n,C,H,W) in [-1,1]: samples, or the translations of source images."""
+    images: Tensor = model.sample(n, cond) if source is None else model.translate(source, cond)
+    return images
+
+
 def _draw(
-    model: Model, n: int, cond: Tensor | None, seed: int, counter: int, device: torch.device, precision: str
+    model: Model,
+    n: int,
+    cond: Tensor | None,
+    source: Tensor | None,
+    seed: int,
+    counter: int,
+    device: torch.device,
+    precision: str,
 ) -> tuple[Images, float]:
     seed_all(seed, Stream.SAMPLE, counter)
     hardware.synchronize(device)
     started = hardware.seconds(device)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        x = model.sample(n, cond)
+        x = draw(model, n, cond, source)
     pixels = quantise(x)  # on the device, so that what is timed ends with the images in memory
     return pixels, hardware.seconds(device) - started
 
@@ -113,6 +137,7 @@ def speed(
     device: torch.device,
     precision: str,
     cond: Tensor | None = None,
+    source: Tensor | None = None,
 ) -> Speed:
     """Throughput from the timed batches (the first is left out as warm-up where there are others), and the latency of
     one image: the median of up to twenty draws within about five seconds."""
@@ -120,9 +145,8 @@ def speed(
     rates = [s / t for s, t in (full[1:] or full)]
     times: list[float] = []
     while len(times) < 20 and (len(times) < 2 or sum(times) < 5):
-        times.append(
-            _draw(model, 1, None if cond is None else cond[:1].to(device), 0, len(times), device, precision)[1]
-        )
+        label, image = (None if t is None else t[:1].to(device) for t in (cond, source))
+        times.append(_draw(model, 1, label, image, 0, len(times), device, precision)[1])
     timed = times[1:]
     return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
 

@@ -17,10 +17,14 @@ images take the place of samples):
     duplicates                  rate, threshold, n
     nearest_train               mean, median, ratio, copies, n, n_real
     reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    translation                 l1, ssim, ms_ssim, psnr, mse of translated sources against their true partners, n, split
+                                ("test"); identity: the same figures of the sources left as they are. If the model
+                                translates, and the partners are known
     rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
     clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
     codebook                    perplexity, used, codes, n, split: if the model has a codebook
     bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
+    exact_bits_per_dimension    if the model knows its likelihood exactly; over n_test images too
 
 Each metric's file says what its figures mean. A figure that is not finite is written as null. Everything is computed
 on the CPU from float32 features, deterministically.
@@ -48,10 +52,12 @@ from paragone.evaluation.metrics.base import (
     Conditional,
     Embedded,
     Encoded,
+    Likely,
     Pixels,
     Predicted,
     Reconstructed,
     Statistics,
+    Translated,
     View,
 )
 from paragone.models.base import Model
@@ -250,6 +256,17 @@ def measure(view: View) -> dict[str, Any]:
     return result
 
 
+def measure_translation(samples: Tensor, test: ImageSet) -> dict[str, Any]:
+    """Translations (N,H,W,C) uint8 of the sources of `test`, in order, against their true partners; empty where these
+    are not known. Each source counts once."""
+    if test.sources is None or not test.paired:
+        return {}
+    n = min(len(samples), len(test.images))
+    partners, sources = test.images[:n], test.sources[:n]
+    found = measure(Translated(partners, samples[:n]))
+    return {"translation": {**found, "identity": measure(Translated(partners, sources)), "n": n, "split": "test"}}
+
+
 def measure_capabilities(
     model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
 ) -> dict[str, Any]:
@@ -274,6 +291,9 @@ def measure_capabilities(
     if "log_likelihood_bound" in model.capabilities:
         bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
+    if "log_likelihood" in model.capabilities:
+        exact = _batched(model.log_likelihood, given, seed, device)
+        result |= {**measure(Likely(exact, test[0].numel())), "n_test": len(test)}
     return result
 
 

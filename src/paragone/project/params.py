@@ -50,7 +50,7 @@ class Entry(_Strict):
     title: str = ""  # for tables; the model's own title if empty. Two rows of one model need one each
     plan: dict[str, Any] = {}
     config: dict[str, Any] = {}
-    parents: dict[str, str] = {}  # role: row of the same profile, data set and seed
+    parents: dict[str, str] = {}  # role: row of the same profile, data set and seed; or a feature network's name
     datasets: dict[Name, Override] = {}  # what a data set changes
     only: list[Name] = []  # data sets of the profile that the row runs on; all of them if empty
     processes: Annotated[int, Field(ge=1)] = 1  # that train it side by side (torchrun), one a GPU of one machine
@@ -61,14 +61,16 @@ class Profile(_Strict):
 
     about: str  # one sentence for the report
     datasets: Annotated[list[Name], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    samples: Annotated[int, Field(ge=16)]  # images sampled per run
-    sample_batch: Annotated[int, Field(ge=1)]  # drawn at a time; throughput is stated at this batch
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)]
+    samples: Annotated[int, Field(ge=16, lt=2**31)]  # images sampled per run
+    sample_batch: Annotated[int, Field(ge=1, lt=2**31)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
-    stage_hours: Annotated[float, Field(gt=0)] | None = None  # a flow ends a stage that takes longer
+    stage_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = (
+        None  # a flow ends a stage that takes longer
+    )
     only: dict[Name, list[Name]] = {}  # data set: the rows that run on it; all of them where none are named
-    budget: Annotated[float, Field(gt=0)] = 1.0  # multiplies the kimg of every row
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # multiplies the kimg of every row
     studies: dict[
         Name, dict[str, Any]
     ] = {}  # measurements over its runs (paragone/evaluation/studies), with their options
@@ -114,6 +116,16 @@ class Params(_Strict):
         own = entry.datasets.get(dataset, Override()).plan
         plan: Plan = _checked(Plan, {**paper, **entry.plan, **own}, f"profiles.{profile}.models.{model}.plan")
         return replace(plan, kimg=plan.kimg * self.get_profile(profile).budget)
+
+    def parent_rows(self, profile: str, row: str) -> dict[str, str]:
+        """The rows of the profile that a row starts from, by role."""
+        features = self.features(profile, row)
+        return {role: parent for role, parent in self.entry(profile, row).parents.items() if role not in features}
+
+    def features(self, profile: str, row: str) -> dict[str, str]:
+        """The feature networks (file names in paragone/evaluation/extractors) that a row starts from, by role."""
+        roles, given = registry.model_class(self.model(profile, row)).feature_parents, self.entry(profile, row).parents
+        return {role: given[role] for role in given if role in roles}
 
     def config(self, profile: str, dataset: str, model: str) -> dict[str, Any]:
         """The overrides of the model's Config, checked against its fields and types."""
@@ -267,10 +279,13 @@ def _check_model(params: Params, profile: str, row: str) -> None:
 
 def _check_parents(params: Params, profile: str, row: str) -> None:
     where, settings = f"profiles.{profile}.models.{row}.parents", params.get_profile(profile)
-    roles, given = registry.model_class(params.model(profile, row)).parents, params.entry(profile, row).parents
-    if set(given) != roles:
-        raise ParamsError(f"{FILE}: {where}: needs {sorted(roles) or 'none'}; it has {sorted(given) or 'none'}")
-    for role, parent in given.items():
+    cls = registry.model_class(params.model(profile, row))
+    if problem := registry.parents_problem(cls, params.entry(profile, row).parents):
+        raise ParamsError(f"{FILE}: {where}: {row} {problem}")
+    for role, network in params.features(profile, row).items():
+        if network not in (known := registry.feature_networks()):
+            raise ParamsError(f"{FILE}: {where}.{role}: '{network}' is no feature network; known: {', '.join(known)}")
+    for role, parent in params.parent_rows(profile, row).items():
         if parent not in settings.models:
             raise ParamsError(f"{FILE}: {where}.{role}: '{parent}' is not a model of profile '{profile}'; add it")
         for dataset in settings.datasets:

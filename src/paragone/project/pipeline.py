@@ -5,6 +5,7 @@ depends on the keys of params.yaml and of runs/code.yaml that it uses, so a chan
 Keys are whole entries: DVC does not notice when a stage no longer lists a key that it used to list.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def _trunk(params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
         if prepare[0] == profile:
             yield f"ingest-{dataset}", _ingest(params, dataset)
             yield f"validate-{dataset}", _validate(params, dataset)
-            if any("classifier" in params.get_profile(name).spaces for name in users):
+            if any(_classified(params, name, dataset) for name in users):
                 yield f"classifier-{dataset}", _classifier(dataset)
         if dataset in own:
             yield f"reference-{dataset}", _reference(params, profile, dataset)
@@ -93,7 +94,7 @@ def _ingest(params: Params, dataset: str) -> Stage:
     entry = params.get_dataset(dataset)
     return {
         "cmd": f"paragone ingest {dataset}",
-        **({"deps": [entry.path]} if entry.path else {}),
+        **({"deps": [os.path.expanduser(entry.path)]} if entry.path else {}),  # noqa: PTH111
         "params": _depends(["stages.ingest", f"datasets.{entry.loader}"], [f"datasets.{dataset}"]),
         "outs": [str(paths.prepared(dataset))],
     }
@@ -121,6 +122,13 @@ def _judges(params: Params, profile: str, dataset: str) -> list[str]:
     """What every evaluation on a data set needs: the data, and the classifier where its space is used."""
     classified = "classifier" in params.get_profile(profile).spaces
     return [str(paths.prepared(dataset)), *([str(paths.classifier(dataset))] if classified else [])]
+
+
+def _classified(params: Params, profile: str, dataset: str) -> bool:
+    """Whether anything of a profile needs the classifier of a data set: its space, or a row that starts from it."""
+    settings = params.get_profile(profile)
+    rows = (params.features(profile, row).values() for row in settings.rows(dataset))
+    return "classifier" in settings.spaces or any("classifier" in networks for networks in rows)
 
 
 def _reference(params: Params, profile: str, dataset: str) -> Stage:
@@ -158,7 +166,7 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
 
 def _lineage(params: Params, profile: str, row: str) -> list[str]:
     """The model of a row, those of its parents, theirs, and so on."""
-    parents = params.entry(profile, row).parents.values()
+    parents = params.parent_rows(profile, row).values()
     own = params.model(profile, row)
     return list(dict.fromkeys([own, *(name for p in parents for name in _lineage(params, profile, p))]))
 
@@ -170,7 +178,8 @@ def _path(profile: str, dataset: str, model: str, file: str, seed: int | str = S
 
 
 def _train(params: Params, profile: str, dataset: str, model: str, code: list[str]) -> Stage:
-    parents = sorted(set(params.entry(profile, model).parents.values()))
+    parents = sorted(set(params.parent_rows(profile, model).values()))
+    networks = params.features(profile, model).values()
     values = [f"profiles.{profile}.models.{model}"]
     values += [f"profiles.{profile}.budget"] * (params.get_profile(profile).budget != 1)
     weights, training, curves = (_path(profile, dataset, model, f) for f in ("weights", "training", "curves"))
@@ -179,8 +188,9 @@ def _train(params: Params, profile: str, dataset: str, model: str, code: list[st
             str(paths.prepared(dataset)),
             str(paths.validation(dataset)),
             *(_path(profile, dataset, parent, "weights") for parent in parents),
+            *([str(paths.classifier(dataset))] if "classifier" in networks else []),
         ],
-        "params": _depends(["stages.train", *code], values),
+        "params": _depends(["stages.train", *code, *(["extractors"] if networks else [])], values),
         "outs": [weights, *_kept(Path(training))],
         "plots": [{curves: {"cache": False, "x": "kimg", "title": f"{model} on {dataset}"}}],
     }

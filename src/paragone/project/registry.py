@@ -2,11 +2,13 @@
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from torch import nn
 
 from paragone.models.base import Model, Spec
 
@@ -62,16 +64,40 @@ def model_class(name: str) -> type[Model]:
     return found[0]
 
 
+def parents_problem(cls: type[Model], given: Iterable[str]) -> str:
+    """What is wrong with the roles given to a model, as the rest of a sentence; empty if nothing is."""
+    needed, roles = cls.parents | cls.feature_parents, set(given)
+    if needed <= roles <= needed | cls.optional_parents:
+        return ""
+    optional = f" (and takes: {', '.join(sorted(cls.optional_parents))})" if cls.optional_parents else ""
+    return (
+        f"needs the parents: {', '.join(sorted(needed)) or 'none'}{optional}; given: "
+        f"{', '.join(sorted(roles)) or 'none'}"
+    )
+
+
 def family(name: str) -> str:
     """The folder of a model's file: its family."""
     return _files("models")[name].parent.name
 
 
+def feature_networks() -> list[str]:
+    """The extractors that can be a model's parent: those that define `build`."""
+    return [name for name in names("extractors") if hasattr(load("extractors", name), "build")]
+
+
+def feature_network(recipe: Mapping[str, Any]) -> nn.Module:
+    """Build a feature network that is a model's parent, with fresh weights, by what the extractor's `recipe` holds and,
+    under `features`, the extractor's file name."""
+    network: nn.Module = load("extractors", recipe["features"]).build(recipe)
+    return network
+
+
 def build_model(
-    name: str, spec: Spec, config: Mapping[str, Any] | None = None, parents: Mapping[str, Model] | None = None
+    name: str, spec: Spec, config: Mapping[str, Any] | None = None, parents: Mapping[str, nn.Module] | None = None
 ) -> Model:
     """Build model `name` for data of `spec`, its Config overridden by `config`. Raises ValueError
-    on unknown keys, and for a conditional model on data without labels.
+    on unknown keys, for missing or unknown parents, and for a conditional model on data without labels.
     """
     cls = model_class(name)
     config, parents = dict(config or {}), dict(parents or {})
@@ -80,9 +106,8 @@ def build_model(
         raise ValueError(
             f"model '{name}' has no config key {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
         )
-    if set(parents) != cls.parents:
-        needs = ", ".join(sorted(cls.parents)) or "none"
-        raise ValueError(f"model '{name}' needs the parents: {needs}; given: {', '.join(sorted(parents)) or 'none'}")
+    if problem := parents_problem(cls, parents):
+        raise ValueError(f"model '{name}' {problem}")
     if "label" in cls.needs and not spec.classes:
         raise ValueError(f"model '{name}' needs labels and the data set has none; choose a data set with labels")
     config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}  # JSON and YAML have no tuples

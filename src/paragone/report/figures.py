@@ -26,6 +26,10 @@ POINTS = 200  # of a curve; more cannot be seen
 LABEL = 36  # characters on a line above a picture
 PICTURES = {
     "classes": ("Samples by class", "First samples of each class that was requested, one row per class, not selected."),
+    "translations": (
+        "Translations",
+        "First source images of the test split, below each its translation and, where known, its true partner.",
+    ),
     "pairs": ("Reconstructions", "The first test images, each above its reconstruction."),
     "interpolation": (
         "Interpolation",

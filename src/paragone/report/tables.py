@@ -90,7 +90,7 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
         "main": ("Comparison", columns.main(spaces)),
         "quality": ("Quality in every feature space", columns.quality(spaces)),
         "cost": ("Cost", columns.cost()),
-        "reconstruction": ("Reconstruction and likelihood", columns.reconstruction()),
+        "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction()),
     }
     caption = describe(results, dataset, spaces)
     found = []

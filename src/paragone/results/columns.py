@@ -203,6 +203,50 @@ RATE = [
     ),
     Column("active_latents", "Latents in use", "metrics.rate.active", digits=0, about="of a rate above 0.01 nats"),
 ]
+TRANSLATION = [
+    Column(
+        "partner_ssim",
+        "SSIM to partner",
+        "metrics.translation.ssim",
+        better="high",
+        digits=3,
+        about="structural similarity of translated test sources to their true partners",
+    ),
+    Column(
+        "partner_psnr",
+        "PSNR to partner",
+        "metrics.translation.psnr",
+        unit="dB",
+        better="high",
+        about="of translated test sources against their true partners",
+    ),
+    Column(
+        "partner_l1",
+        "L1 to partner",
+        "metrics.translation.l1",
+        unit="%",
+        better="low",
+        scale=100,
+        about="mean absolute difference of translated test sources from their true partners, of the pixel range",
+    ),
+    Column(
+        "source_ssim",
+        "SSIM untranslated",
+        "metrics.translation.identity.ssim",
+        digits=3,
+        about="the same of the sources left as they are: what a translation has to beat",
+        setting=True,
+    ),
+    Column(
+        "source_l1",
+        "L1 untranslated",
+        "metrics.translation.identity.l1",
+        unit="%",
+        scale=100,
+        about="the same of the sources left as they are: what a translation has to beat",
+        setting=True,
+    ),
+]
 BITS = Column(
     "bits_per_dimension",
     "Bound",
@@ -210,6 +254,14 @@ BITS = Column(
     unit="bits/dim",
     better="low",
     about="upper bound on the negative log-likelihood of test images",
+)
+EXACT_BITS = Column(
+    "exact_bits_per_dimension",
+    "Exact likelihood",
+    "metrics.exact_bits_per_dimension",
+    unit="bits/dim",
+    better="low",
+    about="negative log-likelihood of test images, where the model knows it exactly",
 )
 CODEBOOK = [
     Column(
@@ -290,6 +342,25 @@ OWN_COST = [
         "train_images_per_second", "Training rate", "train.images_per_second", unit="images/s", better="high", digits=0
     ),
     Column(
+        "generator_updates",
+        "Generator updates",
+        "train.generator_updates",
+        unit="thousands",
+        scale=1e-3,
+        about="steps of the optimiser that trains what draws images",
+        setting=True,
+    ),
+    Column(
+        "images_drawn",
+        "Drawn in training",
+        "train.images_drawn",
+        unit="kimg",
+        digits=1,
+        scale=1e-3,
+        about="thousands of images that the model generated for its updates",
+        setting=True,
+    ),
+    Column(
         "train_parameters",
         "Own parameters",
         "train.parameters",
@@ -323,6 +394,7 @@ def main(spaces: list[str]) -> list[Column]:
         LABELS,
         *RECONSTRUCTION,
         BITS,
+        EXACT_BITS,
         SAMPLES,
         *TRAINING,
         *SPEED,
@@ -340,7 +412,7 @@ def cost() -> list[Column]:
 
 
 def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, *CODEBOOK, BITS]
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *TRANSLATION, *RATE, *CODEBOOK, BITS, EXACT_BITS]
 
 
 def compact(spaces: list[str]) -> list[Column]:

@@ -154,14 +154,15 @@ def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
 
     def total(row: Json) -> float | None:
         own = row.get("train.seconds")
-        parents = [by_key[row["dataset"], m, row["seed"]] for m in params.entry(profile, row["model"]).parents.values()]
+        rows = params.parent_rows(profile, row["model"]).values()
+        parents = [by_key[row["dataset"], parent, row["seed"]] for parent in rows]
         inherited = [total(parent) for parent in parents]
         known = [seconds for seconds in (own, *inherited) if seconds is not None]
         return sum(known) if len(known) == 1 + len(inherited) else None
 
     for row in rows:
         row["train_seconds_total"] = total(row)
-        for model in params.entry(profile, row["model"]).parents.values():
+        for model in params.parent_rows(profile, row["model"]).values():
             outcome = by_key[row["dataset"], model, row["seed"]]["outcome"]
             if row["outcome"] == "not run" and outcome != "finished":
                 row["reason"] = f"waits for its parent {model} ({outcome})"

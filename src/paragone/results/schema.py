@@ -24,6 +24,9 @@ FLOOR = "floor."
 REMEDY = "write the table again with `paragone report`, or take the column out"
 
 
+Kind = Literal["text", "number", "count", "flag", "any"]
+
+
 class TableError(ValueError):
     """A results table that cannot be used: the message names the column and the remedy."""
 
@@ -31,7 +34,7 @@ class TableError(ValueError):
 class Meaning(NamedTuple):
     """What a column holds."""
 
-    kind: Literal["text", "number", "count", "flag", "any"]
+    kind: Kind
     about: str
     unit: str = ""  # "share" is in 0..1; "" has none
 
@@ -48,6 +51,14 @@ def _number(about: str, unit: str = "") -> Meaning:
     return Meaning("number", about, unit)
 
 
+_PARTNERS: list[tuple[str, Kind, str, str]] = [
+    ("l1", "number", "mean absolute difference", "pixel range"),
+    ("mse", "number", "mean squared difference", "squared pixel range"),
+    ("psnr", "number", "peak signal-to-noise ratio", "dB"),
+    ("ssim", "number", "structural similarity", ""),
+    ("ms_ssim", "number", "structural similarity at several scales", ""),
+    ("ms_ssim_scales", "count", "scales of the similarity", ""),
+]
 COLUMNS = {
     "name": _text("data set/model/seed; also the name of its MLflow run"),
     "profile": _text("profile of params.yaml"),
@@ -60,7 +71,7 @@ COLUMNS = {
     "family": _text("family of generators: the folder of the model's file"),
     "outcome": _text("finished, diverged, failed (a stage crashed), unfinished or not run"),
     "reason": _text("why the outcome is not `finished`"),
-    "parents": _text("models of the same data set and seed that it starts from, as role=model"),
+    "parents": _text("models of the same data set and seed, and feature networks, that it starts from, as role=name"),
     "train_seconds_total": _number("training, that of its parents included", "s"),
     "train.outcome": _text("finished or diverged"),
     "train.reason": _text("why it diverged"),
@@ -72,6 +83,9 @@ COLUMNS = {
     "train.images": _count("images drawn from the training set", "images"),
     "train.kimg": _number("budget", "thousand images"),
     "train.steps": _count("steps that were taken"),
+    "train.updates.*": _count("steps of an optimiser"),
+    "train.generator_updates": _count("steps of the optimiser that trains what draws images"),
+    "train.images_drawn": _count("images that the model generated for its updates", "images"),
     "train.batch": _count("images per step", "images"),
     "train.ema_kimg": _number("half-life of the averaged weights", "thousand images"),
     "train.images_per_second": _number("training throughput", "images/s"),
@@ -144,6 +158,11 @@ COLUMNS = {
     "metrics.reconstruction.ms_ssim_scales": _count("how many"),
     "metrics.reconstruction.psnr": _number("of reconstructed test images", "dB"),
     "metrics.reconstruction.mse": _number("of reconstructed test images", "squared pixel range"),
+    **{
+        f"metrics.translation.{part}{key}": Meaning(kind, f"{about} of {what} and their true partners", unit)
+        for part, what in (("", "translated test sources"), ("identity.", "test sources, left as they are,"))
+        for key, kind, about, unit in _PARTNERS
+    },
     "metrics.rate.nats": _number("KL of the latents' posterior from their prior, mean over test images", "nats"),
     "metrics.rate.active": _count("latents above 0.01 nats"),
     "metrics.rate.latents": _count("latents"),
@@ -153,6 +172,7 @@ COLUMNS = {
     "metrics.codebook.used": _number("codes that test images use", "share"),
     "metrics.codebook.codes": _count("size of the codebook", "codes"),
     "metrics.bits_per_dimension": _number("bound on the negative log-likelihood of test images", "bits/dim"),
+    "metrics.exact_bits_per_dimension": _number("negative log-likelihood of test images, exact", "bits/dim"),
     **{f"metrics.{part}n": _count("images behind it", "images") for part in ("*.", "spaces.*.is.")},
     "metrics.*.n_real": _count("real images behind it", "images"),
     "metrics.*.split": _text("split of the images behind it"),

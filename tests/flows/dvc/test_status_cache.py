@@ -114,6 +114,29 @@ def test_every_change_is_noticed(project: Path, what: str) -> None:
     assert stages <= read(project).changed
 
 
+def test_a_copy_looks_at_its_own_files(project: Path, tmp_path: Path) -> None:
+    assert read(project).changed == set()
+    copy = Path(shutil.copytree(project, tmp_path / "copy", symlinks=True))
+    assert status_cache.recall(copy, "quick") is None
+    (copy / WEIGHTS).unlink()
+    assert TRAIN in read(copy).changed
+    assert read(project).changed == set()
+
+
+@pytest.mark.parametrize("how", ["renamed", "behind a link"])
+def test_a_moved_project_looks_at_its_own_files(project: Path, tmp_path: Path, how: str) -> None:
+    """Also where other files stand at the old place."""
+    assert read(project).changed == set()
+    moved = project.rename(tmp_path / "moved")
+    if how == "behind a link":
+        project.symlink_to(moved)
+    else:
+        shutil.copytree(moved, project, symlinks=True)
+    assert status_cache.recall(moved, "quick") is None
+    (moved / WEIGHTS).unlink()
+    assert TRAIN in read(moved).changed
+
+
 def test_a_new_pipeline_is_noticed(project: Path) -> None:
     read(project)
     (project / "mine").mkdir()

@@ -68,7 +68,7 @@ class Sampler:
 
     about: dict[str, Any]
     net: Model
-    cond: Callable[[int], Tensor | None]  # labels or sources of n images, for models that take them
+    inputs: Callable[[int], tuple[Tensor | None, Tensor | None]]  # labels and sources of n images, where it takes any
     precision: str
     device: torch.device
     used: float = 0.0  # seconds
@@ -77,8 +77,7 @@ class Sampler:
 
     def draw(self, n: int, counter: int = 0) -> Taken:
         """Draw n images, as the stage `sample` does."""
-        cond = self.cond(n)
-        cond = None if cond is None else cond.to(self.device)
+        inputs = [None if t is None else t.to(self.device) for t in self.inputs(n)]
         seed_all(0, Stream.SAMPLE, counter)
         hardware.synchronize(self.device)
         wall, cpu = time.perf_counter(), time.process_time()
@@ -86,7 +85,7 @@ class Sampler:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
-            x = self.net.sample(n, cond)
+            x = sampling.draw(self.net, n, *inputs)
         sampling.quantise(x)
         taken = Taken(time.perf_counter() - wall, time.process_time() - cpu)
         self.used += taken.wall
@@ -203,9 +202,8 @@ def _sampler(
     test: datasets.ImageSet,
     device: torch.device,
 ) -> Sampler:
-    def cond(n: int) -> Tensor | None:
-        labels = sampling.labels(net, train, n, 0)
-        return sampling.sources(net, test, n) if labels is None else labels
+    def inputs(n: int) -> tuple[Tensor | None, Tensor | None]:
+        return sampling.labels(net, train, n, 0), sampling.sources(net, test, n)
 
     net = net.eval().requires_grad_(False)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -213,7 +211,7 @@ def _sampler(
         "family": registry.family(about["model"]),
         "parameters": sum(p.numel() for p in net.parameters()),
     }
-    return Sampler(about, net, cond, precision, device)
+    return Sampler(about, net, inputs, precision, device)
 
 
 def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
@@ -230,7 +228,7 @@ def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
     net = checkpoint.build({**recipe, "config": {**recipe["config"], **steps}})
     net = net.eval().requires_grad_(False)
     net = net.to(device=own.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Sampler({**own.about, "weights": "fresh"}, net, own.cond, own.precision, own.device)
+    return Sampler({**own.about, "weights": "fresh"}, net, own.inputs, own.precision, own.device)
 
 
 def _warm_up(sampler: Sampler, options: Options) -> None:

@@ -109,6 +109,7 @@ class CGAN(Model):
     title = "CGAN"
     paper = "Mirza & Osindero, 2014"
     plan = Plan(kimg=10_000, batch=100)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
     needs = frozenset({"image", "label"})
     latent_prior = "uniform"

@@ -37,6 +37,7 @@ class DCGAN(Model):
     title = "DCGAN"
     paper = "Radford et al., 2015"
     plan = Plan(kimg=15_000, batch=128)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
     latent_prior = "uniform"
 

@@ -84,6 +84,7 @@ class InfoGAN(Model):
     title = "InfoGAN"
     paper = "Chen et al., 2016"
     plan = Plan(kimg=640, batch=128)
+    generator = "generator"
     capabilities = frozenset({"cluster", "decode", "latents", "traversals"})
     latent_prior = "uniform"
 

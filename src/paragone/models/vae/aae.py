@@ -58,6 +58,7 @@ class AAE(Model):
     title = "AAE"
     paper = "Makhzani et al., 2015"
     plan = Plan(kimg=300_000, batch=100, decay="cosine")
+    generator = "autoencoder"
     capabilities = frozenset({"decode", "encode", "latents", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)

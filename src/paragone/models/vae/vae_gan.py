@@ -42,6 +42,7 @@ class VAEGAN(Model):
     title = "VAE-GAN"
     paper = "Larsen et al., 2016"
     plan = Plan(kimg=4_000, batch=64)
+    generator = "decoder"
     capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,8 @@ def _related(site: Site, runs: list[Json]) -> list[tuple[str, str, str]]:
         if model in [part.partition("=")[2] for part in str(row["parents"]).split(", ")]
     ]
     found = [("Starts from", parent) for parent in above] + [("Is the start of", child) for child in below]
-    return [(relation, str(titles[row]), base.model_page(row)) for relation, row in found]
+    rows = [(relation, row) for relation, row in found if row in titles]  # a feature network has no page
+    return [(relation, str(titles[row]), base.model_page(row)) for relation, row in rows]
 
 
 def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json:

@@ -255,6 +255,8 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Resu
     if not weights.exists():
         return None
     recipe = checkpoint.read_metadata(weights)["recipe"]
+    if "source" in registry.model_class(recipe["model"]).needs:
+        return None  # it is called with images, which the table of a signature cannot hold
     channels, height, width = recipe["shape"]
     column = "label" if "label" in registry.model_class(recipe["model"]).needs else "n"
     signature = ModelSignature(

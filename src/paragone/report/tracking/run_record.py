@@ -92,7 +92,7 @@ def figures(row: Json) -> Iterator[tuple[str, float]]:
     spaces = sorted({key.split(".")[2] for key in row if key.startswith("metrics.spaces.")})
     known = {c.source: c.key for c in [*columns.quality(spaces), *columns.reconstruction(), *columns.cost()]}
     for key, value in row.items():
-        if is_figure(value) and (key in known or key.startswith(("metrics.", "sampling."))):
+        if is_figure(value) and (key in known or key.startswith(("metrics.", "sampling.", "train.updates."))):
             yield known.get(key, f"more/{key}"), float(value)
 
 
