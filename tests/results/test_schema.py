@@ -79,7 +79,7 @@ def test_every_column_is_described_with_its_unit(table):
         (
             "my_score",
             3.0,
-            r"column 'my_score' is not known; take it out, or describe it in paragone\.report\.wide",
+            r"column 'my_score' is not known; take it out, or describe it in paragone\.results\.schema",
         ),
         ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known \(did you mean 'sampling\.latency_ms'\?\)"),
         (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table again"),
