@@ -18,7 +18,7 @@ from flows.run.plan import Plan, enter, make_plan, unfinished
 from flows.run.processes import Guard, tail
 from flows.run.progress import Screen, console
 from flows.run.request import Request
-from paragone.project import files, paths
+from paragone.project import environment, files, paths
 
 PREFECT = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages' output goes to files
@@ -34,7 +34,7 @@ def run(root: Path, request: Request) -> int:
 
     Raises BusyError if a flow runs already, ValueError for what cannot be done, RuntimeError if preparations fail.
     """
-    os.environ.update(PREFECT)
+    environment.choose(PREFECT)
     enter(root)
     server.check()
     began = time.monotonic()
@@ -59,9 +59,9 @@ def _print_table(root: Path, request: Request, *, current: bool) -> bool:
     text = kept.texts.get(look) if kept else None
     if text is None:
         colour = {"FORCE_COLOR": "1"} if console.is_terminal else {}
-        environment = {**os.environ, **wide, **colour}
+        variables = {**os.environ, **wide, **colour}
         command = ["paragone", "table", request.profile]
-        made = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+        made = subprocess.run(command, cwd=root, env=variables, stdout=subprocess.PIPE, encoding="utf-8", check=False)
         if made.returncode:
             return False
         text = made.stdout

@@ -26,9 +26,11 @@ class Plan(NamedTuple):
 
 def enter(root: Path) -> None:
     """Let this process and its children find the project's stores and, with no environment activated, its commands."""
+    environment.drop_launcher()
     environment.prepare(root)
-    if str(BIN) not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    path = os.environ.get("PATH", os.defpath)
+    if str(BIN) not in path.split(os.pathsep):
+        os.environ["PATH"] = f"{BIN}{os.pathsep}{path}"
 
 
 def make_plan(root: Path, request: Request) -> Plan:

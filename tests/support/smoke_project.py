@@ -29,6 +29,8 @@ def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     smoke = values["profiles"]["smoke"]
     smoke["models"] = {row: smoke["models"][row] for row in rows}
+    smoke["datasets"] = [DATASET]
+    smoke.pop("only", None)  # of the other data sets
     for plan in (entry["plan"] for entry in smoke["models"].values() if "plan" in entry and kimg is not None):
         plan["kimg"] = kimg
     if not classifier:

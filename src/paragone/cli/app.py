@@ -1,4 +1,4 @@
-"""The command `paragone`: every stage of the pipeline by hand, and what helps around it."""
+"""The command `paragone`: every stage of the pipeline by hand, and the commands around them."""
 
 import importlib
 import os
@@ -77,7 +77,7 @@ def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> 
 
 def _check_unchanged(root: Path, before: Any, stage: str, profile: str, model: str) -> None:
     """Raise ValueError if the parameters of a stage were edited while it ran: DVC, which reads them at its end, would
-    take what the old values made for the new ones'."""
+    take results of the old values for those of the new ones."""
     from paragone.project import params
 
     def used(values: Any) -> Any:
@@ -103,7 +103,7 @@ def _explained(error: BaseException) -> str:
 
 @app.command()
 def ingest(dataset: DatasetArgument) -> None:
-    """Fetch a data set from its source and write it in the one prepared format."""
+    """Fetch a data set from its source and write it in the common prepared format."""
     _stage("ingest", dataset)
 
 
@@ -127,7 +127,7 @@ def reference(profile: ProfileArgument, dataset: DatasetArgument) -> None:
 
 @app.command()
 def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
-    """Train one model; a killed training goes on from its last checkpoint."""
+    """Train one model; a killed training resumes from its last checkpoint."""
     _run_stage("train", profile, dataset, model, seed)
 
 
@@ -136,8 +136,8 @@ def sample(
     profile: Annotated[str, typer.Argument(help="A profile of params.yaml: the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
     model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; with --run, any.")] = 0,
-    run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; any with --run.")] = 0,
+    run: Annotated[str, typer.Option(help="Sample from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
     labels: Annotated[str, typer.Option(help="With --run: class numbers, such as 3,3,7; one per image.")] = "",
     sources: Annotated[
@@ -147,7 +147,7 @@ def sample(
         str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
     ] = "",
 ) -> None:
-    """Draw a trained model's samples, and time it; with --run, write images of any finished run.
+    """Sample a trained model, and time it; with --run, write images of any finished run.
 
     paragone sample --run runs/quick/mnist-5k/dcgan/0 --n 64 --seed 1
 
@@ -170,7 +170,7 @@ def export(
     run: Annotated[str, typer.Argument(help="A finished run, for example runs/quick/mnist-5k/dcgan/0.")],
     folder: Annotated[str, typer.Argument(help="The new folder.")],
 ) -> None:
-    """Write a finished run as a self-contained folder: weights, config and a model card; paragone.load reads it."""
+    """Export a finished run as a self-contained folder: weights, config and a model card; paragone.load reads it."""
     environment.prepare(Path.cwd())
     from paragone.cli import export as exporting
 
@@ -185,13 +185,13 @@ def evaluate(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArg
 
 @app.command()
 def study(profile: ProfileArgument, name: Annotated[str, typer.Argument(help="A study of the profile.")]) -> None:
-    """Measure what belongs to no single run: how scores depend on the sample count, and the like."""
+    """Run a study: a measurement beyond any single run, such as how scores depend on the sample count."""
     _stage("study", profile, name)
 
 
 @app.command()
 def report(profile: ProfileArgument) -> None:
-    """Write the tables, the figures and the page from whatever runs exist; failed runs become rows that say so."""
+    """Write the tables, the figures and the pages from whatever runs exist; failed runs become rows that say so."""
     _stage("report", profile)
 
 
@@ -234,7 +234,9 @@ def table(
 @app.command()
 def track(
     profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
-    follow: Annotated[bool, typer.Option(help="Go on, with the curves of what trains, until interrupted.")] = False,
+    follow: Annotated[
+        bool, typer.Option(help="Keep mirroring, with the curves of running trainings, until interrupted.")
+    ] = False,
 ) -> None:
     """Mirror every run into the MLflow store; running it again adds nothing."""
     root, params = _project()
@@ -245,7 +247,7 @@ def track(
 
 @app.command()
 def pipeline(
-    check: Annotated[bool, typer.Option(help="Only say whether the files are current; exit 1 if not.")] = False,
+    check: Annotated[bool, typer.Option(help="Only check whether the files are current; exit 1 if not.")] = False,
 ) -> None:
     """Generate the DVC pipelines from params.yaml."""
     _stage("pipeline", check)
@@ -269,7 +271,7 @@ def fingerprint() -> None:
 
 @app.command()
 def cards() -> None:
-    """Write what is known of each data set (origin, licence, splits, problems, hashes) to data/cards/."""
+    """Write what is known about each data set (origin, licence, splits, problems, hashes) to data/cards/."""
     from paragone.data import cards as library
 
     for path in library.write(environment.find_root()):
@@ -278,7 +280,7 @@ def cards() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has, and what is missing for what."""
+    """Report what this machine has, what is missing, and what it is needed for."""
     root = environment.find_root()
     environment.prepare(root)
     from paragone.cli import doctor as examination
@@ -288,6 +290,7 @@ def doctor() -> None:
 
 def main(command: Callable[[], Any] = app) -> None:
     """Run the command line: bad input is one sentence on stderr and exit code 1, never a stack trace."""
+    environment.start_in_utf8()
     try:
         command()
     except (ValueError, OSError, ImportError) as error:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from paragone.data import archives, decode_worker
 from paragone.data.base import DatasetError, Part, Pictures, Pixels
 from paragone.data.decode_worker import Decode, Decoded
-from paragone.project import fingerprint
+from paragone.project import environment, fingerprint
 
 BLOCK = 256  # files decoded at once
 FEW = 4 * BLOCK  # files that this process decodes alone: others take a second to start
@@ -103,7 +103,8 @@ class Decoder:
 
     def _window(self, total: int) -> int:
         """How many blocks are in flight; starts the processes if there are enough files to share."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = max(1, int(min(bound, environment.quota())))
         if self._pool is None and total > FEW and cores > 1:
             context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
             self._pool = ProcessPoolExecutor(cores, context, decode_worker.start)

@@ -4,7 +4,8 @@ Imports Pillow and NumPy alone, so that the processes which decode a large set s
 """
 
 import io
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "DIB", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000")
 LIMIT = 2**26  # pixels of one image; more is no photograph but a bomb
 ORIENTATION = 0x0112  # EXIF
-UPRIGHT = {
+UPRIGHT: Mapping[Any, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,

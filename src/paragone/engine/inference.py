@@ -88,7 +88,7 @@ class FinishedModel(NamedTuple):
         if given.dtype != np.uint8 or given.shape != (n, h, w, c):
             found = "x".join(map(str, given.shape))
             raise ReuseError(f"source images are {found} {given.dtype}; {title} translates {n}x{h}x{w}x{c} uint8")
-        return to_float(torch.from_numpy(given))
+        return to_float(torch.from_numpy(np.array(given)))
 
     def labels(self, n: int, given: Sequence[int] | None = None) -> torch.Tensor | None:
         """The labels (n,) int64 that n images are drawn with, None for a model that takes none. Raises ReuseError."""
@@ -180,7 +180,7 @@ def _read_sources(file: Path, n: int) -> Images:
         raise ReuseError(f"{file}: not a .npy file of images ({error}); give one like sources.npy") from None
     if len(images) < n:
         raise ReuseError(f"{file}: holds {len(images)} images, fewer than the {n} to translate; ask for fewer (--n)")
-    return np.ascontiguousarray(images)
+    return images
 
 
 def parse_labels(text: str) -> list[int] | None:

@@ -148,7 +148,7 @@ class _Loop:
                 f"{model.title} learns from pairs and the data set's sources belong to no image; choose a set of pairs"
             )
         self.source_order = None  # that of the images
-        if data.sources is not None and not data.paired:
+        if data.sources is not None and not model.needs_pairs:  # pairs stay hidden from a model that needs none
             self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)
         self.optimizers = model.optimizers()
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}

@@ -106,7 +106,9 @@ class Model(nn.Module):
     paper: ClassVar[str]  # "Author et al., year"
     plan: ClassVar[Plan]  # the paper's batch, averaging and budget; params.yaml overrides
     needs: frozenset[str] = frozenset({"image"})  # batch keys it reads
-    needs_pairs: ClassVar[bool] = False  # of one that needs sources: each must belong to its image
+    needs_pairs: ClassVar[bool] = (
+        False  # its sources belong to the images beside them; if not, pairs are hidden from it
+    )
     generator: ClassVar[str] = ""  # the optimiser that trains what draws images, where there are several
     capabilities: frozenset[str] = frozenset()  # of CAPABILITIES: the optional methods that it has
     latent_prior: ClassVar[Literal["normal", "uniform"]] = "normal"  # of its latents, if any: how to walk between two

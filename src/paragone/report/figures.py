@@ -22,6 +22,8 @@ from paragone.report.scatter import GRID, INK, PALETTE
 from paragone.report.tables import Table
 from paragone.results.runs import DataSet, Json, Results
 
+mpl.rcdefaults()  # whatever a matplotlibrc says, of the user or of the folder that this was started in
+
 POINTS = 200  # of a curve; more cannot be seen
 LABEL = 36  # characters on a line above a picture
 PICTURES = {

@@ -1,10 +1,12 @@
 """The priors of a VQ-VAE-2: what each is trained on, and what it sees."""
 
+import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
 from paragone.models.base import Progress, Spec
 from paragone.models.vq.vq_prior_2 import VQPrior2
+from paragone.models.vq.vq_vae import VQVAE
 from paragone.models.vq.vq_vae_2 import VQVAE2
 
 X = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -49,3 +51,9 @@ def test_samples_are_images_of_drawn_codes() -> None:
     codes = torch.cat([top.flatten(1), bottom.flatten(1) + 6], 1)
     torch.testing.assert_close(images, model.vq_vae_2.decode(codes))
     assert images.shape == (2, 1, 16, 16)
+
+
+def test_a_parent_with_other_codes_is_refused() -> None:
+    parent = VQVAE(VQVAE.Config(width=8, codes=6, dim=4), SPEC)
+    with pytest.raises(ValueError, match=r"the parent vq_vae_2 is a VQ-VAE .*, which has no two levels of codes"):
+        VQPrior2(VQPrior2.Config(width=8, layers=1, kernel=3), SPEC, vq_vae_2=parent)

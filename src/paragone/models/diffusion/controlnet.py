@@ -134,7 +134,7 @@ def _zero_convolution(c_in: int, c_out: int) -> nn.Conv2d:
 
 def _way_down(net: UNet) -> UNet:
     """A trainable copy of a U-Net without what comes after the middle."""
-    up = sum(len(blocks) for blocks in net.up)  # type: ignore[arg-type]
+    up = sum(len(blocks) for blocks in net.up)  # type: ignore[arg-type, misc]
     copied = copy.deepcopy(net)
     for name in ("up", "upsample", "norm", "head"):
         delattr(copied, name)

@@ -2,17 +2,18 @@
 
 Kingma, Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convolutions", https://arxiv.org/abs/1807.03039.
 
-    table 1         actnorm            y = s x + b, of each channel; at first, the first batch has mean 0 and variance 1
-                    1 x 1 convolution  y = W x at each place, log-determinant h w log|det W|
-                    affine coupling    y_a = s x_a + t, y_b = x_b, of the halves of the channels
+    actnorm         y = s x + b, of each channel; at first, the first batch has mean 0 and variance 1 (table 1)
+    convolution     y = W x at each place, 1 x 1, log-determinant h w log|det W| (table 1)
+    coupling        y_a = s x_a + t, y_b = x_b, of the halves of the channels (table 1)
     eq. 10, 11      W = P L (U + diag(s)), log|det W| = sum log|s|: P fixed, L, U and s learned, from a random rotation
     figure 2        L levels, each a squeeze and K steps; each but the last hands half of its channels out
     section 5       three convolutions of 512 channels in a coupling, the last zero at first; Adam, learning rate 0.001
     section 6       samples of reduced temperature: z ~ N(0, T^2 I)
 
-As in the authors' code (https://github.com/openai/glow): s = sigmoid(h + 2), actnorm in the couplings' networks too,
-images scaled to [-0.5,0.5] without a logit, and handed-out channels follow a normal distribution whose mean and scale
-come from those that go on, by a convolution that is zero at first. `latents` are the standard normal draws behind them.
+As in the authors' code (https://github.com/openai/glow): y_a = s (x_a + t), s = sigmoid(h + 2), actnorm in those
+networks too, images scaled to [-0.5,0.5] without a logit, and handed-out channels follow a normal distribution whose
+mean and scale come from those that go on, by a convolution that is zero at
+first. `latents` are the standard normal draws behind them.
 
 The density is exact. Of the 256 levels it gives a lower bound, as for RealNVP (Theis et al. 2016, section 3.1).
 

@@ -86,6 +86,11 @@ def discretized_logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tens
     The mass of each level's bin of width 2/255; the outermost bins take the tails, so the levels' probabilities sum
     to 1 (Salimans et al. 2017, PixelCNN++, eq. 2).
     """
+    return discretized_logistic_log_terms(x, mean, log_scale).flatten(1).sum(1)
+
+
+def discretized_logistic_log_terms(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """The summands of `discretized_logistic_log_likelihood`, of the inputs' shape."""
     x, mean, log_scale = x.float(), mean.float(), log_scale.float()
     upper = (x + 1 / 255 - mean) * (-log_scale).exp()
     width = 2 / 255 * (-log_scale).exp()
@@ -93,7 +98,7 @@ def discretized_logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tens
     # sigmoid(upper) - sigmoid(lower) = sigmoid(upper) sigmoid(-lower) (1 - exp(-width)), free of cancellation
     inner = logsigmoid(upper) + logsigmoid(-lower) + (-torch.expm1(-width)).log()
     edges = torch.where(x > 254 / 255, logsigmoid(-lower), inner)
-    return torch.where(x < -254 / 255, logsigmoid(upper), edges).flatten(1).sum(1)
+    return torch.where(x < -254 / 255, logsigmoid(upper), edges)
 
 
 def discretized_gaussian_log_likelihood(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

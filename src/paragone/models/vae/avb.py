@@ -4,8 +4,8 @@ Mescheder, Nowozin, Geiger 2017, "Adversarial Variational Bayes: Unifying Variat
 Adversarial Networks", https://arxiv.org/abs/1701.04722. The posterior q(z|x) is that of z = z(x, eps), so it has no
 density; the adversary T(x, z) tells its draws from the prior's, and at its best is log q(z|x) - log p(z).
 
-    eq. 3.3         T maximises E_p(x) E_q(z|x) log sigmoid(T(x,z)) + E_p(x) E_p(z) log(1 - sigmoid(T(x,z)))
-    eq. 3.7         encoder and decoder maximise E_p(x) E_eps(-T*(x,z(x,eps)) + log p(x|z(x,eps)))
+    eq. 3.3         T maximises E_{p(x)} E_{q(z|x)} log sigmoid(T(x,z)) + E_{p(x)} E_{p(z)} log(1 - sigmoid(T(x,z)))
+    eq. 3.7         encoder and decoder maximise E_{p(x)} E_eps(-T*(x,z(x,eps)) + log p(x|z(x,eps)))
     section 4       adaptive contrast: r(z|x) = N(mu(x), sigma(x)^2) of the posterior's moments takes the prior's place,
                     L = E[-KL(q(z|x) || r(z|x)) + E_q(-log r(z|x) + log p(x,z))], and with z~ = (z - mu)/sigma
                     KL(q(z|x) || r(z|x)) = KL(q~(z~|x) || N(0, I)), which is what T(x, z~) estimates

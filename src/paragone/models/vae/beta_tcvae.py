@@ -3,9 +3,10 @@
 Chen, Li, Grosse, Duvenaud 2018, "Isolating Sources of Disentanglement in Variational Autoencoders",
 https://arxiv.org/abs/1802.04942.
 
-    eq. 2           E_p(n)[KL(q(z|n) || p(z))] = KL(q(z,n) || q(z) p(n))              index-code mutual information
-                                                 + KL(q(z) || prod_j q(z_j))          total correlation
-                                                 + sum_j KL(q(z_j) || p(z_j))         dimension-wise KL
+    eq. 2           E_{p(n)}[KL(q(z|n) || p(z))] = MI + TC + sum_j KL_j
+    MI              index-code mutual information: KL(q(z,n) || q(z) p(n))
+    TC              total correlation: KL(q(z) || prod_j q(z_j))
+    sum_j KL_j      dimension-wise KL: sum_j KL(q(z_j) || p(z_j))
     eq. 4           L = E[log p(n|z)] - alpha MI - beta TC - gamma sum_j KL_j, alpha = gamma = 1
     appendix C.2    minibatch-stratified sampling: in a batch of M + 1 images out of N, z drawn from n*,
                     q(z) ~ 1/N q(z|n*) + 1/M sum_{m=1}^{M-1} q(z|n_m) + (N - M)/(N M) q(z|n_M)

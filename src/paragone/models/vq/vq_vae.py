@@ -55,6 +55,10 @@ class VQVAE(Model):
         quantize: bool = True  # false: a plain autoencoder of the same network, to tell what quantisation costs
         lr: float = 2e-4
 
+        def __post_init__(self) -> None:
+            if self.codes < 2:
+                raise ValueError(f"codes is {self.codes}; it must be at least 2")
+
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
         c, h, w = spec.shape

@@ -3,7 +3,7 @@
 Razavi, van den Oord, Vinyals 2019, "Generating Diverse High-Fidelity Images with VQ-VAE-2",
 https://arxiv.org/abs/1906.00446. The bottom's features are quantised with what the top's codes already say.
 
-    algorithm 1    e_top = Quantize(E_top(x)), e_bottom = Quantize(E_bottom(x, e_top)), x^ = Decode(e_top, e_bottom)
+    algorithm 1    e_top = Quantize(E_top(x)), e_bottom = Quantize(E_bottom(x, e_top)), x_hat = Decode(e_top, e_bottom)
     eq. 2          L = ||x - D(e)||^2 + beta ||sg[E(x)] - e||^2 of both levels, beta = 0.25; the codebooks follow
                    running means (section 2.1, decay 0.99)
     table 3        the defaults: 128 channels, residual blocks of 64, 2 at each stage, 512 codes of 64 dimensions
