@@ -42,7 +42,7 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps in an interval; a multiple of 60 has every phase of a row.")] = 60,
     out: Annotated[Path | None, typer.Option(help="Where to write the figures as JSON.")] = None,
 ) -> None:
-    """Print a line a row as it is measured, then write the file."""
+    """Print one line per row as it is measured, then write the file."""
     loaded, found = settings.load(ROOT, profile), []
     c, h, w = (int(part) for part in shape.split("x"))
     generator = torch.Generator().manual_seed(0)

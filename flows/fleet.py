@@ -57,16 +57,12 @@ class Unit:
 @app.command()
 def main(
     pool: Annotated[str, typer.Option(help="The Prefect work pool whose workers run the units.")],
-    profile: Annotated[str, typer.Option(help="Which profile; the default one of params.yaml if left out.")] = "",
-    repository: Annotated[
-        str, typer.Option(help="Where workers clone the code; the remote `origin` if left out.")
-    ] = "",
+    profile: Annotated[str, typer.Option(help="A profile; default: the one that params.yaml names.")] = "",
+    repository: Annotated[str, typer.Option(help="Where workers clone the code; default: the remote `origin`.")] = "",
     image: Annotated[
         str, typer.Option(help="For Docker and Kubernetes pools: the image that has the environment.")
     ] = "",
-    silent: Annotated[
-        float, typer.Option(help="Seconds without a sign of life until a unit is sent out again.")
-    ] = SILENT,
+    silent: Annotated[float, typer.Option(help="Seconds without a heartbeat until a unit is sent out again.")] = SILENT,
 ) -> None:
     """Bring a profile up to date with the workers of a pool, and print its table.
 

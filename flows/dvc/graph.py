@@ -16,7 +16,7 @@ class Graph(NamedTuple):
 
     upstream: dict[str, set[str]]  # what each stage depends on directly
     changed: set[str]  # of the stages asked for: those whose own inputs, command or outputs differ from the last run's
-    pipelines: dict[str, Path]  # the dvc.yaml that each stage stands in, relative to the root
+    pipelines: dict[str, Path]  # the dvc.yaml that each stage is in, relative to the root
     processes: Mapping[str, int] = MappingProxyType({})  # that a stage's command starts, where it starts several
 
 
@@ -131,7 +131,7 @@ def _inputs(stages: Iterable[Any]) -> status_cache.Inputs | None:
 
 @contextmanager
 def _parameters_parsed_once() -> Iterator[None]:
-    """DVC parses params.yaml and runs/code.yaml anew for each stage; as long as this lasts, once."""
+    """DVC parses params.yaml and runs/code.yaml again for each stage; within this context, only once."""
     from dvc.utils import serialize
 
     load = serialize.LOADERS[".yaml"]

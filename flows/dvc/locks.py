@@ -118,10 +118,10 @@ def _is_dvc(pid: int) -> bool:
 
 
 def _check(root: Path, copy: Path) -> str | None:
-    """Put back the lock file that `copy` stands for if it lost something, or bring the copy up to date."""
+    """Put back the lock file that `copy` is of if it lost something, or bring the copy up to date."""
     lock = root / copy.relative_to(root / FOLDER / "dvc")
     if not lock.exists() or not lock.with_name("dvc.yaml").exists():
-        copy.unlink(missing_ok=True)  # removed on purpose: by hand, by git, or with its pipeline
+        copy.unlink(missing_ok=True)  # removed deliberately: by hand, by git, or with its pipeline
         return None
     if copy.exists() and lock.read_bytes() == copy.read_bytes():
         return None  # a copy is whole, so it need not be parsed
@@ -129,7 +129,7 @@ def _check(root: Path, copy: Path) -> str | None:
     if have is None and had is None:
         lock.unlink()
         copy.unlink(missing_ok=True)
-        return f"{lock.relative_to(root)} was cut short, probably by a kill, and has no copy; its stages are made anew"
+        return f"{lock.relative_to(root)} was cut short, probably by a kill, and has no copy; its stages run again"
     if had is not None and (lost := _lost(have, had)):
         _copy(copy, lock)
         return f"{lock.relative_to(root)} {lost}, probably by a kill; restored from {copy.relative_to(root)}"

@@ -12,6 +12,7 @@ interrupted, so that a unit which comes back to a machine goes on there. Credent
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -144,7 +145,7 @@ def _alive(run: UUID) -> Iterator[None]:
                     client.update_flow_run(run, tags=[f"alive-{count}"])
                     state = client.read_flow_run(run).state
                     if state is not None and (state.is_final() or state.is_cancelling()) and not over.is_set():
-                        os.kill(os.getpid(), 15)
+                        os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

@@ -46,7 +46,7 @@ def _listed() -> list[tuple[str, str]]:
 
 
 def choose(wish: str) -> list[str]:
-    """The GPU ids that `auto`, `all`, `none` or a list such as `0,1,1` stands for. Raises MachineError."""
+    """The GPU ids that `auto`, `all`, `none` or a list such as `0,1,1` denotes. Raises MachineError."""
     if wish == "none":
         return []
     there = gpus()

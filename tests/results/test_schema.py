@@ -79,10 +79,10 @@ def test_every_column_is_described_with_its_unit(table):
         (
             "my_score",
             3.0,
-            r"column 'my_score' is not known; take it out, or describe it in paragone\.report\.wide",
+            r"column 'my_score' is not known; take it out, or describe it in paragone\.results\.schema",
         ),
         ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known; did you mean 'sampling\.latency_ms'"),
-        (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table anew"),
+        (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table again"),
         ("seed", 0.5, "column 'seed' holds 0.5, which is no count"),
         ("train.dirty", 1, "column 'train.dirty' holds 1, which is no flag"),
         ("title", 3, "column 'title' holds 3, which is no text"),
@@ -115,7 +115,7 @@ def test_what_pandas_made_of_it_is_still_read(table, tmp_path):
 
 @pytest.mark.parametrize("key", wide.KEYS)
 def test_a_table_without_a_key_is_refused(table, key):
-    with pytest.raises(TableError, match=f"has no column '{key}'; write the table anew with `paragone report`"):
+    with pytest.raises(TableError, match=f"has no column '{key}'; write the table again with `paragone report`"):
         wide.check(table.drop(columns=key))
 
 

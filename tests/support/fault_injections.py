@@ -1,4 +1,4 @@
-"""Faults put into flows on purpose: each function puts one, and asserts that nothing is lost but time."""
+"""Faults injected into flows: each function puts one, and asserts that nothing is lost but time."""
 
 import json
 import os

@@ -6,7 +6,7 @@ first), vq_vae crashes, so its child vq_prior never ran, and nothing of ddpm and
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ import pandas as pd
 from paragone.engine import sampling
 from paragone.project import paths, registry
 from paragone.project.params import Params
+from paragone.results import runs
+from paragone.results.runs import Results
 
 DATASETS = {"mnist-5k": ("mnist", "packaged"), "fashion-mnist": ("fashion_mnist", "local")}
 MODELS: dict[str, dict[str, Any]] = {
@@ -34,6 +36,20 @@ PICTURES = {
 }
 QUALITY = dict(zip(MODELS, [31, 9, 14, 12, 18, 11, 4, 5], strict=True))  # FD-clf of the first seed
 RATE = dict(zip(MODELS, [9e4, 2e4, 2e4, 3e4, 2e4, 300, 9, 40], strict=True))  # images/s
+
+
+class Project(NamedTuple):
+    """The sample project and its results; not to be changed by a test."""
+
+    root: Path
+    params: Params
+    found: Results
+
+
+def load(root: Path) -> Project:
+    """Make it in a folder, with two data sets, three seeds, every outcome and both studies, and read it."""
+    params = make(root)
+    return Project(root, params, runs.read(root, params, "quick"))
 
 
 def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), datasets: tuple[str, ...] = tuple(DATASETS)) -> Params:

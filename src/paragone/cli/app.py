@@ -1,4 +1,4 @@
-"""The command `paragone`: every stage of the pipeline by hand, and what helps around it."""
+"""The command `paragone`: every stage of the pipeline by hand, and the commands around them."""
 
 import importlib
 import os
@@ -88,7 +88,7 @@ def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> 
 
 
 def _explained(error: BaseException) -> str:
-    """What an error says, with the way out where the system names none: a disk that filled up under an open file."""
+    """What an error says, with the remedy where the system names none: a disk that filled up under an open file."""
     if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
         return f"{error.strerror}; free disk space and run again: what was finished is kept"
     return str(error)
@@ -96,7 +96,7 @@ def _explained(error: BaseException) -> str:
 
 @app.command()
 def ingest(dataset: DatasetArgument) -> None:
-    """Fetch a data set from its source and write it in the one prepared format."""
+    """Fetch a data set from its source and write it in the common prepared format."""
     _dataset_stage("ingest", dataset)
 
 
@@ -120,7 +120,7 @@ def reference(profile: ProfileArgument, dataset: DatasetArgument) -> None:
 
 @app.command()
 def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
-    """Train one model; a killed training goes on from its last checkpoint."""
+    """Train one model; a killed training resumes from its last checkpoint."""
     _run_stage("train", profile, dataset, model, seed)
 
 
@@ -129,8 +129,8 @@ def sample(
     profile: Annotated[str, typer.Argument(help="A profile of profiles/: the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
     model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; with --run, any.")] = 0,
-    run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; any with --run.")] = 0,
+    run: Annotated[str, typer.Option(help="Sample from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
     labels: Annotated[str, typer.Option(help="With --run: class numbers, such as 3,3,7; one per image.")] = "",
     sources: Annotated[
@@ -140,7 +140,7 @@ def sample(
         str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
     ] = "",
 ) -> None:
-    """Draw a trained model's samples, and time it; with --run, write images of any finished run.
+    """Sample a trained model, and time it; with --run, write images of any finished run.
 
     paragone sample --run runs/quick/mnist-5k/dcgan/0 --n 64 --seed 1
 
@@ -163,7 +163,7 @@ def export(
     run: Annotated[str, typer.Argument(help="A finished run, for example runs/quick/mnist-5k/dcgan/0.")],
     folder: Annotated[str, typer.Argument(help="The new folder.")],
 ) -> None:
-    """Write a finished run as a folder that stands alone: weights, config and a model card; paragone.load reads it."""
+    """Export a finished run as a self-contained folder: weights, config and a model card; paragone.load reads it."""
     environment.prepare(Path.cwd())
     from paragone.cli import export as exporting
 
@@ -178,13 +178,13 @@ def evaluate(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArg
 
 @app.command()
 def study(profile: ProfileArgument, name: Annotated[str, typer.Argument(help="A study of the profile.")]) -> None:
-    """Measure what belongs to no single run: how scores depend on the sample count, and the like."""
+    """Run a study: a measurement beyond any single run, such as how scores depend on the sample count."""
     _profile_stage("study", profile, name)
 
 
 @app.command()
 def report(profile: ProfileArgument) -> None:
-    """Write the tables, the figures and the page from whatever runs exist; failed runs become rows that say so."""
+    """Write the tables, the figures and the pages from whatever runs exist; failed runs become rows that say so."""
     _profile_stage("report", profile)
 
 
@@ -293,7 +293,7 @@ def fingerprint() -> None:
 
 @app.command()
 def cards() -> None:
-    """Write what is known of each data set (origin, licence, splits, problems, hashes) to data/cards/."""
+    """Write what is known about each data set (origin, licence, splits, problems, hashes) to data/cards/."""
     from paragone.data import cards as library
 
     for path in library.write(environment.find_root()):
@@ -302,7 +302,7 @@ def cards() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has, and what is missing for what."""
+    """Report what this machine has, what is missing, and what it is needed for."""
     root = environment.find_root()
     environment.prepare(root)
     from paragone.cli import doctor as examination

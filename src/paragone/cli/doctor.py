@@ -37,7 +37,7 @@ def report(root: Path, console: Console | None = None) -> bool:
     """Print every finding; whether the default profile can run here."""
     found = list(examine(root))
     table = Table(title="paragone doctor", title_justify="left", show_edge=False, pad_edge=False)
-    for column in ("what", "state", "found", "what for, or the way out"):
+    for column in ("what", "state", "found", "needed for, or the remedy"):
         table.add_column(column, overflow="fold")
     for finding in found:
         table.add_row(finding.what, MARKS[finding.state], finding.found, finding.meaning)

@@ -1,4 +1,4 @@
-"""Export a finished run as a folder that stands alone: weights, config and a model card.
+"""Export a finished run as a self-contained folder: weights, config and a model card.
 
     model.safetensors   the weights and the recipe to build the network again
     config.json         that recipe for other programs, the plan, the data's facts, and how the run was sampled

@@ -2,7 +2,7 @@
 the other, `listing` and `reader` by name (a tar cannot be).
 
 What an archive may do to whoever reads it is refused: names that leave it, links, devices, sparse files, a name that
-stands twice, and more bytes than the caller allows, whether declared or streamed. Archives that are cut short or whose
+appears twice, and more bytes than the caller allows, whether declared or streamed. Archives that are cut short or whose
 checksums fail are refused too; so is a tar with a broken header, which `tarfile` takes for its end.
 """
 
@@ -84,7 +84,7 @@ def _list_folder(path: Path, wanted: Wanted, limit: int) -> dict[str, str]:
 def reader(path: Path) -> Iterator[Read]:
     """A function that gives the content of members of a zip by name, or the paths of files of a folder.
 
-    What stands in place of a member that is damaged is the error.
+    In place of a damaged member is the error.
     """
     if path.is_dir():
         yield lambda names: [path / name for name in names]
@@ -222,7 +222,7 @@ def _checked(name: str, seen: set[str]) -> str:
     if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", name):
         raise ArchiveError(f"member {name!r} names a place outside of the archive")
     if str(path) in seen:
-        raise ArchiveError(f"member {str(path)!r} stands in it twice")
+        raise ArchiveError(f"member {str(path)!r} appears in it twice")
     seen.add(str(path))
     return str(path)
 

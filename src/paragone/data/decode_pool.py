@@ -1,6 +1,6 @@
 """Decode the image files of a large set on all cores, in order, in bounded memory, and keep what was done when killed.
 
-The pixels of an attempt that was cut short still stand in its images.npy. The journal beside them says which files
+The pixels of an attempt that was cut short are still in its images.npy. The journal beside them says which files
 they were decoded from, by which code, and what they hash to, so the next attempt takes them as they are.
 """
 

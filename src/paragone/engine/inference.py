@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from paragone.data.pixels import to_float
 from paragone.engine import checkpoint, hardware, sampling
 from paragone.engine.sampling import Images
 from paragone.models.base import Model
@@ -87,7 +88,7 @@ class FinishedModel(NamedTuple):
         if given.dtype != np.uint8 or given.shape != (n, h, w, c):
             found = "x".join(map(str, given.shape))
             raise ReuseError(f"source images are {found} {given.dtype}; {title} translates {n}x{h}x{w}x{c} uint8")
-        return torch.from_numpy(np.array(given)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return to_float(torch.from_numpy(np.array(given)))
 
     def labels(self, n: int, given: Sequence[int] | None = None) -> torch.Tensor | None:
         """The labels (n,) int64 that n images are drawn with, None for a model that takes none. Raises ReuseError."""
@@ -105,7 +106,7 @@ class FinishedModel(NamedTuple):
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Images:
         """MLflow's way in: a table with a column `n` (images, summed over rows) or, for a model that takes labels,
-        `label` (one image a row); params: `seed`. Images uint8 (n,H,W,C). A model that translates is called through
+        `label` (one image per row); params: `seed`. Images uint8 (n,H,W,C). A model that translates is called through
         `sample`, since a table holds no images."""
         table = pd.DataFrame(model_input)
         seed = int((params or {}).get("seed", 0))

@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float, to_uint8
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
@@ -95,7 +96,7 @@ def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:
     if test.sources is None:
         raise ValueError(f"{model.title} translates images and the data set has no sources; choose a set of pairs")
     chosen = test.sources[torch.arange(n) % len(test.sources)]  # (n,H,W,C) uint8
-    return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return to_float(chosen)
 
 
 def draw(model: Any, n: int, cond: Tensor | None = None, source: Tensor | None = None) -> Tensor:
@@ -125,8 +126,7 @@ def _draw(
 
 def quantise(x: Tensor) -> Images:
     """Images (n,C,H,W) in [-1,1] to uint8 (n,H,W,C), rounded to the nearest level and clipped."""
-    levels = x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return to_uint8(x).cpu().numpy()
 
 
 def speed(
@@ -164,7 +164,7 @@ def sample_grid(images: Images, columns: int = 10, rows: int = 10) -> Image.Imag
 
 
 def class_grid(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
-    """The first samples of each class, a row a class in their order (the first `CLASS_ROWS`); white where there are
+    """The first samples of each class, one row per class in their order (the first `CLASS_ROWS`); white where there are
     fewer than `columns`."""
     rows = min(classes, CLASS_ROWS)
     shown = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)

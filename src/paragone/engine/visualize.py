@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float
 from paragone.engine.sampling import Images, quantise, sample_grid
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model
@@ -31,8 +32,8 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
     """What the model can show besides its samples, by name:
 
     pairs           the first test images, each above its reconstruction
-    interpolation   a row a pair of draws from the prior, and the way from one to the other (see `interpolate`)
-    traversal       a row a latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
+    interpolation   one row per pair of draws from the prior, and the way from one to the other (see `interpolate`)
+    traversal       one row per latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
                     quantile of the prior, those that say or change most first; or the rows that the model chooses
 
     Models that take labels reconstruct with the image's, walk in the class of the row's number, and traverse in the
@@ -139,7 +140,7 @@ def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def _given(model: Any, test: ImageSet, n: int, device: torch.device) -> list[Tensor]:
     """The first n test images (n,C,H,W) in [-1,1] and, for a model that takes them, their labels."""
-    x = test.images[:n].to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = to_float(test.images[:n].to(device))
     return [x, test.labels[:n].to(device)] if "label" in model.needs and test.labels is not None else [x]
 
 

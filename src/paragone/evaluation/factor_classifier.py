@@ -17,6 +17,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from paragone.data.base import Pixels
+from paragone.data.pixels import to_float
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, mix, seed_all
 from paragone.evaluation.factors import BATCH, Flags, Floats, Ints
@@ -59,7 +60,7 @@ class FactorClassifier(NamedTuple):
         """Images (N,H,W,C) uint8 to (N,K): classes and shares."""
         device = next(self.net.parameters()).device
         with torch.no_grad():
-            pred = torch.cat([self.net(_scaled(x.to(device))).cpu() for x in images.split(BATCH)])
+            pred = torch.cat([self.net(to_float(x.to(device))).cpu() for x in images.split(BATCH)])
         parts = pred.double().split(_outputs(self.factors), 1)
         return torch.stack([p[:, 0] if p.shape[1] == 1 else p.argmax(1).double() for p in parts], 1).numpy()
 
@@ -88,7 +89,7 @@ def train(
             images, target = _make_batch(draw, factors, side, step)
         part = slice(step % STEPS * IMAGES, (step % STEPS + 1) * IMAGES)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            pred = net(_scaled(images[part].to(device)))
+            pred = net(to_float(images[part].to(device)))
         loss = _loss(pred.float().split(_outputs(factors), 1), target[part].to(device))
         optimizer.zero_grad()
         loss.backward()
@@ -122,11 +123,6 @@ def _network(channels: int, side: int, factors: Names) -> nn.Sequential:
 def _outputs(factors: Names) -> list[int]:
     """The number of outputs for each factor: one logit per class, or one share."""
     return [int(n) for n in np.where(factors.categorical, factors.counts, 1)]
-
-
-def _scaled(images: Tensor) -> Tensor:
-    """(B,H,W,C) uint8 to (B,C,H,W) in [-1,1]."""
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _loss(pred: tuple[Tensor, ...], target: Tensor) -> Tensor:

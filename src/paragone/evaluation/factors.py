@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paragone.data.base import ATTRIBUTE
+from paragone.data.pixels import to_float
 from paragone.evaluation.metrics.rate import ACTIVE
 from paragone.models.base import Model
 from paragone.project import paths
@@ -86,7 +87,7 @@ def encode(model: Model, images: Tensor, device: torch.device, who: str) -> Late
     codes, rates = [], []
     with torch.no_grad():
         for part in images.split(BATCH):
-            x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
+            x = to_float(part.to(device))  # (B,C,H,W) in [-1,1]
             codes.append(able.encode(x).double().cpu())
             rates.append(able.rate(x).double().cpu())
     return Latents(torch.cat(codes).numpy(), (torch.cat(rates).mean(0) > ACTIVE).numpy())

@@ -38,6 +38,7 @@ import torch
 from torch import Tensor
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float
 from paragone.engine import checkpoint
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, generator, seed_all
@@ -106,7 +107,7 @@ def choose(images: Tensor, n: int) -> Tensor:
 def build(
     extractors: Mapping[str, Extractor], train: ImageSet, test: ImageSet, n: int, device: torch.device
 ) -> Reference:
-    """The reference for evaluating n images a run. Raises EvaluationError for sets too small to compare with."""
+    """The reference for evaluating n images per run. Raises EvaluationError for sets too small to compare with."""
     for split, images in (("train", train.images), ("test", test.images)):
         if len(images) < 16:
             raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")
@@ -301,8 +302,7 @@ def _batched(capability: Any, given: list[Tensor], seed: int, device: torch.devi
     with torch.no_grad():
         for i, (part, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
             seed_all(seed, Stream.EVALUATE, i)
-            x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
-            parts.append(capability(x, *(own.to(device) for own in labels)).cpu())
+            parts.append(capability(to_float(part.to(device)), *(own.to(device) for own in labels)).cpu())
     return torch.cat(parts)
 
 

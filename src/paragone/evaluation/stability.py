@@ -56,8 +56,8 @@ def of_curve(curve: pd.DataFrame) -> dict[str, float]:
     """`grad_median`, `grad_p95`, `grad_trend` and `oscillation`, each with a dot and the optimiser's role: `adversary`,
     `generator` or `model`.
 
-    curve: `kimg`, `loss/<optimiser>` and `grad/<optimiser>`, a row a stretch of the training; rows that are not finite
-    are left out, and so is an optimiser with fewer than 20 others.
+    curve: `kimg`, `loss/<optimiser>` and `grad/<optimiser>`, one row per interval of the training; rows that are not
+    finite are left out, and so is an optimiser with fewer than 20 others.
     """
     found: dict[str, float] = {}
     for column in map(str, curve):

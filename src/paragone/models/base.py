@@ -89,7 +89,7 @@ class Model(nn.Module):
                                     sources: they are its samples; SSIM, PSNR and L1 to the true partners, if known
     log_likelihood(x) -> (B,)       the exact log P(x) over 256 levels in nats: bits per dimension
     log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over 256 levels in nats: bits per dimension
-    encode(x) -> z                  what stands for an image; where there is a posterior, its mean
+    encode(x) -> z                  the latent of an image; where there is a posterior, its mean
     rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
     cluster(x) -> (B,)              one of the categories that it found without labels: clustering accuracy
     codes(x) -> (B,...) int64       indices into its codebook of `codebook_size` entries: perplexity and share in use
@@ -155,7 +155,7 @@ def class_labels(cond: Tensor | None, n: int, classes: int, device: torch.device
         return torch.randint(classes, (n,), device=device)
     if cond.dtype != torch.int64 or cond.shape != (n,):
         raise ValueError(
-            f"labels to sample are {cond.dtype} {tuple(cond.shape)}; give torch.int64 ({n},), one an image"
+            f"labels to sample are {cond.dtype} {tuple(cond.shape)}; give torch.int64 ({n},), one per image"
         )
     unknown = cond[(cond < 0) | (cond >= classes)]
     if len(unknown):

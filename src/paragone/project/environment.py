@@ -24,7 +24,7 @@ DEFAULTS = {  # respected where they are set
     "GX_ANALYTICS_ENABLED": "false",
 }
 FIXED = {  # whatever they are set to
-    "OMP_NUM_THREADS": "1",  # one thread a process: two are slower under load and change results
+    "OMP_NUM_THREADS": "1",  # one thread per process: two are slower under load and change results
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS repeats itself bit for bit only with a fixed workspace
     "MPLBACKEND": "Agg",  # a notebook's backend cannot be loaded here
     "PYTHONUTF8": "1",  # files are UTF-8, and so is what children print

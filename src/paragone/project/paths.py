@@ -1,4 +1,4 @@
-"""Where everything stands, relative to the project's root. The one place that knows the layout on disk."""
+"""Where everything is, relative to the project's root. The one place that knows the layout on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # torch is slow to import, and whoever asks for names alone d
     from paragone.models.base import Model, Spec
 
 _PACKAGE = Path(__file__).parents[1]
-FOLDERS = {  # kind: where its files stand in the package
+FOLDERS = {  # kind: where its files are in the package
     "models": "models",
     "datasets": "data/datasets",
     "metrics": "evaluation/metrics",
@@ -79,7 +79,7 @@ def parents_problem(cls: "type[Model]", given: Iterable[str]) -> str:
 
 
 def family(name: str) -> str:
-    """The folder that a model's file stands in: its family."""
+    """The folder of a model's file: its family."""
     return _files("models")[name].parent.name
 
 

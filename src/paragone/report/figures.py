@@ -27,7 +27,7 @@ mpl.rcdefaults()  # whatever a matplotlibrc says, of the user or of the folder t
 POINTS = 200  # of a curve; more cannot be seen
 LABEL = 36  # characters on a line above a picture
 PICTURES = {
-    "classes": ("Samples by class", "First samples of each class that was asked for, a row a class, not selected."),
+    "classes": ("Samples by class", "First samples of each class that was requested, one row per class, not selected."),
     "translations": (
         "Translations",
         "First source images of the test split, below each its translation and, where known, its true partner.",
@@ -35,7 +35,7 @@ PICTURES = {
     "pairs": ("Reconstructions", "The first test images, each above its reconstruction."),
     "interpolation": (
         "Interpolation",
-        "A row a pair of draws from the latents' prior, in equal steps from one to the other.",
+        "One row per pair of draws from the latents' prior, in equal steps from one to the other.",
     ),
     "traversal": (
         "Traversal",
@@ -105,8 +105,8 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
         swept = tradeoff.draw(results, dataset)
         if swept is not None:
             caption = (
-                "What the latents hold of a test image against the error of its reconstruction, a point a row of one "
-                f"model; down is better, left is less information. {dataset.title}."
+                "Information that the latents carry on a test image against the error of its reconstruction, one point "
+                f"per row of one model; down is better, left is less information. {dataset.title}."
             )
             yield Plot(f"tradeoff-{dataset.name}", "Reconstruction against KL", caption, swept)
         yield from filter(None, [_curves(results, dataset)])
@@ -126,7 +126,7 @@ def first_seeds(results: Results, dataset: DataSet) -> list[Json]:
 
 
 def training_grid(results: Results, dataset: DataSet) -> Image.Image | None:
-    """A grid of training images: ten of each of the first ten classes, a class a row, or the first hundred."""
+    """A grid of training images: ten of each of the first ten classes, one class per row, or the first hundred."""
     folder = results.root / paths.prepared(dataset.name)
     if not (folder / "train" / "images.npy").exists():
         return None
@@ -161,7 +161,7 @@ def _sample_grids(results: Results, dataset: DataSet) -> Plot | None:
 
 
 def _pictures(results: Results, dataset: DataSet, name: str) -> Plot | None:
-    """The pictures of one kind, a panel a model that has one."""
+    """The pictures of one kind, one panel per model that has one."""
     found = [(run, dict(picture_files(results, run)).get(name)) for run in first_seeds(results, dataset)]
     panels = [(_label(run), Image.open(file)) for run, file in found if file is not None]
     title, caption = PICTURES[name]
@@ -197,7 +197,7 @@ def _panels(grids: Sequence[tuple[str, Image.Image]]) -> Figure:
 def _curves(results: Results, dataset: DataSet) -> Plot | None:
     figure = curves(results, results.rows(dataset.name))
     caption = (
-        "Training losses by thousands of images seen; one line a loss and seed. "
+        "Training losses by thousands of images seen; one line per loss and seed. "
         f"Losses of different models are not comparable. {dataset.title}."
     )
     if figure is None:
@@ -207,7 +207,7 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
 
 
 def curves(results: Results, runs: Sequence[Json]) -> Figure | None:
-    """The losses of runs, a panel a model; None if none of them trained anything."""
+    """The losses of runs, one panel per model; None if none of them trained anything."""
     trained = [(run, curve) for run in runs if (curve := _curve(results, run)) is not None]
     models = list(dict.fromkeys(run["model"] for run, _ in trained))
     if not models:

@@ -13,7 +13,7 @@ PARTS = ("tables", "figures", "site")
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write index.html and the folder `site`; what stands in `tables` and `figures` by then is linked and shown."""
+    """Write index.html and the folder `site`; what is in `tables` and `figures` by then is linked and shown."""
     site = Site(folder, report)
     for kind in (models, data, surveys, claims, studies, start):
         kind.write(site)

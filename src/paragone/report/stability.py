@@ -142,7 +142,7 @@ def _values(runs: pd.DataFrame, key: str) -> list[float]:
 
 
 def plot(results: Results, dataset: DataSet) -> Plot | None:
-    """A line a model: the coverage, gradient norm and oscillation of each seed. None where the table is."""
+    """One line per model: the coverage, gradient norm and oscillation of each seed. None where the table is."""
     runs = _runs(results, dataset)
     if runs is None:
         return None
@@ -172,7 +172,7 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
             coverage.plot([], [], marker, color=color, label=state)
         figure.legend(*coverage.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
         scatter.settle(figure)
-    caption = f"Every seed of every model; diverged runs have no coverage and stand at 0. {dataset.title}."
+    caption = f"Every seed of every model; diverged runs have no coverage and are shown at 0. {dataset.title}."
     return Plot(f"stability-{dataset.name}", "Stability over seeds", caption, figure)
 
 

@@ -27,7 +27,7 @@ class Evidence(NamedTuple):
     studies: Mapping[str, Json]
 
     def datasets(self, *rows: str) -> list[str]:
-        """The data sets on which all of these rows stand. Raises NotMeasuredError if there is none."""
+        """The data sets that have all of these rows. Raises NotMeasuredError if there is none."""
         runs = self.results.runs
         for row in rows:
             if row not in set(runs["model"]):

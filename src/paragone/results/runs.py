@@ -1,4 +1,4 @@
-"""Read every run of a profile into one wide table: a row a run, flat column names, nothing left out.
+"""Read every run of a profile into one wide table: one row per run, flat column names, nothing left out.
 
 Columns are the keys of a run's files, joined by dots under the file's name; `results.schema` says what they mean.
 """
@@ -51,7 +51,7 @@ class Results(NamedTuple):
         return cast(list[Json], runs.to_dict("records"))
 
     def where(self, row: Json) -> paths.Run:
-        """Where the files of a row stand."""
+        """Where the files of a row are."""
         return paths.Run(self.profile, row["dataset"], row["model"], int(row["seed"]))
 
 

@@ -1,7 +1,7 @@
 """The wide table of runs (runs.parquet): what its columns are, of which type and unit; write it, read it, check it.
 
 A row is a run. Columns are the keys of a run's files, joined by dots under the file's name: `train.seconds`,
-`sampling.latency_ms`, `metrics.spaces.clf-mnist-5k.fd`; under `floor.` stand the figures of real test images,
+`sampling.latency_ms`, `metrics.spaces.clf-mnist-5k.fd`; under `floor.` are the figures of real test images,
 evaluated as if they were samples, under the names that `metrics.` has. The file carries the unit of each column as
 metadata of its schema. A table with a column, a type or a unit that is not known here is refused by the column's name:
 no verdict rests on figures that may mean something else.
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from paragone.project import suggest
 
 FLOOR = "floor."
-REMEDY = "write the table anew with `paragone report`, or take the column out"
+REMEDY = "write the table again with `paragone report`, or take the column out"
 
 
 Kind = Literal["text", "number", "count", "flag", "any"]
@@ -87,14 +87,14 @@ COLUMNS = {
     "train.updates.*": _count("steps of an optimiser"),
     "train.generator_updates": _count("steps of the optimiser that trains what draws images"),
     "train.images_drawn": _count("images that the model generated for its updates", "images"),
-    "train.batch": _count("images a step", "images"),
+    "train.batch": _count("images per step", "images"),
     "train.ema_kimg": _number("half-life of the averaged weights", "thousand images"),
     "train.images_per_second": _number("training throughput", "images/s"),
     "train.parameters": _count("weights of the model, its parents' left out"),
     "train.peak_memory_mb": _number("peak memory of training", "MB"),
     "train.device": _text("device that trained"),
     "train.cpu": _text("the machine's CPU"),
-    "train.threads": _count("threads a process"),
+    "train.threads": _count("threads per process"),
     "train.processes": _count("processes side by side"),
     "train.precision": _text("fp32 or bf16"),
     "train.torch": _text("version of torch"),
@@ -203,7 +203,7 @@ def meaning(column: str) -> Meaning | None:
 
 
 def as_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with one type a column, fit for parquet: where a key's values have several types, they are JSON text."""
+    """The runs with one type per column, fit for parquet: where a key's values differ in type, they are JSON text."""
     table = runs.copy()
     for column in table:
         kinds = {type(v) for v in table[column].dropna()}
@@ -243,7 +243,7 @@ def read(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise TableError(f"{path}: no such file; `paragone report` writes one as tables/runs.parquet") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise TableError(f"{path}: not a whole parquet file ({error}); write it anew with `paragone report`") from None
+        raise TableError(f"{path}: not a whole parquet file ({error}); write it again with `paragone report`") from None
     table = arrow.to_pandas()
     if "stability.state" in table:
         table["stability.state"] = table["stability.state"].replace({"unlearned": "undertrained"})  # its earlier name
@@ -259,7 +259,7 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
     units: what a file says of its columns; one that says nothing is taken at its columns' names.
     """
     if missing := [key for key in KEYS if key not in table]:
-        raise TableError(f"{source}: has no column '{missing[0]}'; write the table anew with `paragone report`")
+        raise TableError(f"{source}: has no column '{missing[0]}'; write the table again with `paragone report`")
     for column in map(str, table):
         known = _known(column, source)
         unit = (units or {}).get(column, known.unit)

@@ -24,7 +24,7 @@ def run(root: Path, params: Params, profile: str) -> None:
     write(report, folder)
     terminal.print_table(report.results)
     print(f"report: {folder / 'index.html'}")
-    from paragone.report.tracking import mirror  # only now: the report must stand though the store be dead
+    from paragone.report.tracking import mirror  # only now: the report must be complete even if the store is down
 
     mirror.mirror(root, params, profile)
 

@@ -212,7 +212,7 @@ def _with(**more: bytes) -> dict[str, bytes]:
         ({"README.txt": b"x"}, {}, r"own: holds no images \(\.apng .*\); name the folder or archive that does$"),
         ({"train/a/1.png": b"", "test/a/1.png": b""}, {}, "holds the one class folder 'a'; add a second class, or set"),
         ({"1.png": b"", "2.png": b""}, {"classes": "folders"}, "no two class folders beside each other; add some, or"),
-        (_with(**{"x.png": b""}), {}, r"own: x\.png: stands beside class folders, not in one; move it, or set options"),
+        (_with(**{"x.png": b""}), {}, r"own: x\.png: is beside class folders, not in one; move it, or set options"),
         (SPLITS | {"train/owl/1.png": b""}, {}, "class 'owl' has no images in the test split; add some, or take"),
         (_with(**{"owl/1.png": b""}), {}, "class 'owl' has one image, and train and test need one each; add images"),
         ({"1.png": b""}, {}, "own: holds one image, and train and test need one each; add images, or take it away"),

@@ -54,7 +54,7 @@ def test_without_a_copy_a_broken_one_goes_aloud_and_a_whole_one_gets_a_copy(proj
     lock.write_text(WHOLE[:50])
     (said,) = locks.restore(project)
     assert said.startswith("runs/a/dvc.lock was cut short")
-    assert said.endswith("its stages are made anew")
+    assert said.endswith("its stages run again")
     assert not lock.exists()
     assert locks.restore(project) == []
 

@@ -93,7 +93,7 @@ def test_studies_are_read_beside_it(saved, tmp_path):
     (folder / "blind_scores.json").write_text(json.dumps({"datasets": {"mnist-5k": {"sets": sets}}}))
     by_id = {j.id: j.finding for j in verdicts.assess_file(saved, folder)[1]}
     assert by_id["C32"].verdict == "supported"
-    with pytest.raises(ValueError, match=r"none: no such folder; studies stand in runs/<profile>/studies"):
+    with pytest.raises(ValueError, match=r"none: no such folder; studies are in runs/<profile>/studies"):
         verdicts.assess_file(saved, tmp_path / "none")
 
 

@@ -210,7 +210,7 @@ def test_tables_of_runs_state_their_protocol(pages):
         ("Advantages and disadvantages, tested", "poudel"),
     ):
         caption = " ".join(grid(pages[survey], title).caption)
-        for part in ("1,000 samples a run against 4,000 real images (the train split)", "clf-mnist-5k", "3 seeds",
+        for part in ("1,000 samples per run against 4,000 real images (the train split)", "clf-mnist-5k", "3 seeds",
                      "Test CPU", "5,000 of the 70,000 images"):  # fmt: skip
             assert part in caption, title
 
@@ -231,7 +231,7 @@ def test_markdown_and_latex_are_written_whole(pages, tmp_path: Path):
 
 
 def check_latex(text: str) -> None:
-    """Braces and environments close in order, tables have a cell a column, and every character can be set."""
+    """Braces and environments close in order, tables have one cell per column, and every character can be set."""
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     open_: list[str] = []
     for kind, name in re.findall(r"\\(begin|end){(\w+\*?)}", text):

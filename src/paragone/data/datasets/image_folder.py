@@ -1,8 +1,8 @@
 """Image folder: any folder, zip or tar of images, with class folders or without, as it is found.
 
-What stands in it decides: folders that hold everything else are passed through; `train` beside `test` (or `val`) are
+Its content decides: folders that hold everything else are passed through; `train` beside `test` (or `val`) are
 the splits, otherwise a seeded share of each class is held out; the folders below are the classes, whatever is nested in
-them, and images that stand in none have no labels. Options of params.yaml:
+them, and images outside of them have no labels. Options of params.yaml:
 
 - classes: auto, folders (there must be some) or none (folders mean nothing)
 - test_share, seed: of each class, where there is no test folder
@@ -115,7 +115,7 @@ def _classes(path: Path, inner: Mapping[str, tuple[str, ...]], asked: str) -> tu
         raise DatasetError(f"{path}: holds no two class folders beside each other; add some, or {remedy}")
     if loose := sorted(inner.keys() - folder.keys()):
         beside = f", as do {len(loose) - 1:,} others" if len(loose) > 1 else ""
-        raise DatasetError(f"{path}: {loose[0]}: stands beside class folders, not in one{beside}; move it, or {remedy}")
+        raise DatasetError(f"{path}: {loose[0]}: is beside class folders, not in one{beside}; move it, or {remedy}")
     if len(class_names) == 1:
         raise DatasetError(f"{path}: holds the one class folder '{class_names[0]}'; add a second class, or {remedy}")
     return {name: class_names.index(f) for name, f in folder.items()}, class_names

@@ -3,7 +3,7 @@
 The best space for modes: features made to tell the classes apart see a missing class where those of ImageNet hardly
 do. Trained once a data set by its own stage, from a fixed seed, on the real training split.
 
-Where a label numbers one class a channel (stacked MNIST), one network learns the classes of single channels, and the
+Where a label numbers one class per channel (stacked MNIST), one network learns the classes of single channels, and the
 classes of an image are their combinations: 1,000 classes are told apart by what 10 taught, as Metz et al. 2017 do.
 """
 

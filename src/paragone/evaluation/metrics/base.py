@@ -93,14 +93,14 @@ class Translated(NamedTuple):
 class Bounded(NamedTuple):
     """A model's lower bounds on the log likelihood of real held-out images."""
 
-    bound: Tensor  # (N,) nats an image
+    bound: Tensor  # (N,) nats per image
     dims: int  # H W C
 
 
 class Likely(NamedTuple):
     """A model's exact log likelihood of real held-out images."""
 
-    log_likelihood: Tensor  # (N,) nats an image
+    log_likelihood: Tensor  # (N,) nats per image
     dims: int  # H W C
 
 

@@ -156,7 +156,7 @@ def _datasets(work: Work) -> list[str]:
     return list(work.options.datasets) or known
 
 
-Curves = dict[str, dict[str, list[dict[str, Any]]]]  # generator: {loss: [a curve a seed]}
+Curves = dict[str, dict[str, list[dict[str, Any]]]]  # generator: {loss: [one curve per seed]}
 
 
 def _losses(
@@ -265,7 +265,7 @@ def deep(
     seed: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Train a VAE of `depth` hidden layers a side; its gradients before and after, and what it reaches."""
+    """Train a VAE of `depth` hidden layers per side; its gradients before and after, and what it reaches."""
     model = build(network, depth, train, options, seed).to(device)
     x = draw(train, Order(len(train.images), options.probe, seed, Stream.EVALUATE)(0), IMAGE, device)["image"]
     before = layer_norms(model, x, seed)

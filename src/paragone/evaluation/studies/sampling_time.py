@@ -72,7 +72,7 @@ class Sampler:
     precision: str
     device: torch.device
     used: float = 0.0  # seconds
-    first: list[Taken] = field(default_factory=list)  # one image, a figure a round
+    first: list[Taken] = field(default_factory=list)  # one image, one figure per round
     batch: list[Taken] = field(default_factory=list)
 
     def draw(self, n: int, counter: int = 0) -> Taken:
@@ -112,7 +112,7 @@ def depends(work: Work) -> list[Path]:
 def measure(work: Work) -> dict[str, Any]:
     """{hardware, protocol, datasets: {data set: {shape, rows: {row: ...}, paper: {row: ...}, left_out: {row: why}}}}.
 
-    A row holds `first` and `batch`, lists of {wall, cpu, draws} in seconds, one a round, and `ratio`: of both to the
+    A row holds `first` and `batch`, lists of {wall, cpu, draws} in seconds, one per round, and `ratio`: of both to the
     baseline's. `paper` holds the rows at their paper's number of steps.
     """
     options, device = work.options, hardware.device()

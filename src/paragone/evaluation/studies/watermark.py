@@ -3,7 +3,7 @@
 The mark is that of the library invisible-watermark, which Stable Diffusion's published code puts into its samples
 (https://github.com/CompVis/stable-diffusion). It needs pictures of 256 x 256 pixels, and samples here have 32 or 64: so
 what is marked is a sheet of samples, tile by tile, as a service would hand it out. Each sheet carries bits of its own,
-drawn at random. Sheets of grey samples are saved in colour, since the mark stands in the chroma channel U:
+drawn at random. Sheets of grey samples are saved in colour, since the mark is in the chroma channel U:
 - `dwtDct`: in the largest coefficient of each block after a wavelet transform;
 - `dwtDctSvd`: in the largest singular value of each such block's cosine transform; `strength` is the step of its
   quantisation (36 by default).

@@ -50,7 +50,7 @@ class Consistency(Model):
 
     title = "Consistency model"
     paper = "Song et al., 2023"
-    plan = Plan(kimg=409_600, batch=512, ema_kimg=3_549)  # 800,000 steps, EMA 0.9999 a step
+    plan = Plan(kimg=409_600, batch=512, ema_kimg=3_549)  # 800,000 steps, EMA 0.9999 per step
     optional_parents = frozenset({"teacher"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ from paragone.models.layers.unet import UNet
 class DDPM(Model):
     title = "DDPM"
     paper = "Ho et al., 2020"
-    # CIFAR-10: 800,000 steps of 128 images, EMA 0.9999 a step (half-life 6,931 steps), 5,000 steps of warm-up
+    # CIFAR-10: 800,000 steps of 128 images, EMA 0.9999 per step (half-life 6,931 steps), 5,000 steps of warm-up
     plan = Plan(kimg=102_400, batch=128, ema_kimg=887, warmup_kimg=640, clip_norm=1.0)
     capabilities = frozenset({"log_likelihood_bound"})
 

@@ -41,7 +41,7 @@ class ImprovedDDPM(Model):
 
     title = "Improved DDPM"
     paper = "Nichol and Dhariwal, 2021"
-    # CIFAR-10: 500,000 steps of 128 images, EMA 0.9999 a step (half-life 6,931 steps)
+    # CIFAR-10: 500,000 steps of 128 images, EMA 0.9999 per step (half-life 6,931 steps)
     plan = Plan(kimg=64_000, batch=128, ema_kimg=887)
     capabilities = frozenset({"log_likelihood_bound"})
 

@@ -40,7 +40,7 @@ class LDM(Model):
 
     title = "LDM"
     paper = "Rombach et al., 2022"
-    plan = Plan(kimg=213_600, batch=1200, ema_kimg=8_300)  # 178,000 steps; EMA 0.9999 a step
+    plan = Plan(kimg=213_600, batch=1200, ema_kimg=8_300)  # 178,000 steps; EMA 0.9999 per step
     parents = frozenset({"autoencoder"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,7 @@ class FlowPrior(Model):
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         z, _ = self._draw(batch["image"])
         standard = -flow.standard_normal_log_density(z).mean()
-        yield Update("flow", -self.log_prior(z).mean(), {"standard_normal": standard})  # nats an image
+        yield Update("flow", -self.log_prior(z).mean(), {"standard_normal": standard})  # nats per image
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z), (B,z_dim) -> (B,) in nats."""

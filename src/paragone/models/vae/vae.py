@@ -3,7 +3,7 @@
 Kingma and Welling 2013, https://arxiv.org/abs/1312.6114.
 
     eq. 4          z = mu + sigma * eps, eps ~ N(0, I): the reparameterisation
-    eq. 10         L(x) = -KL(q(z|x) || p(z)) + log p(x|z), one z a training image (L = 1)
+    eq. 10         L(x) = -KL(q(z|x) || p(z)) + log p(x|z), one z per training image (L = 1)
     appendix B     the KL divergence in closed form
     appendix C.1   p(x|z) Bernoulli: the paper's choice for MNIST, grey levels taken as probabilities
     appendix C.2   p(x|z) Gaussian, mean and variance from the decoder; the mean through a sigmoid, as for Frey Face

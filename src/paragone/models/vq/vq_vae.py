@@ -101,7 +101,7 @@ class VQVAE(Model):
         return self.quantizer.indices(self.encoder(x))
 
     def decode(self, indices: Tensor) -> Tensor:
-        """The images that codes (B,h,w) stand for: (B,C,H,W) in [-1,1]."""
+        """The images of codes (B,h,w): (B,C,H,W) in [-1,1]."""
         return self.decoder(self.quantizer.lookup(indices)).float().clamp(-1, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:

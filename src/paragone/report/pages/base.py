@@ -1,4 +1,4 @@
-"""What the pages of a report share: the folder that they stand in, their pictures, figures and links."""
+"""What the pages of a report share: their folder, pictures, figures and links."""
 
 import io
 import re
@@ -101,7 +101,7 @@ class Site:
         """Write a figure (or take the one that has the name already) for pages to show."""
         if plot.name not in self._shown:
             path = f"site/figures/{plot.name}.svg"
-            drawn = self.folder / "figures" / f"{plot.name}.svg"  # drawing it anew takes longer
+            drawn = self.folder / "figures" / f"{plot.name}.svg"  # drawing it again takes longer
             svg = themed(drawn.read_text() if drawn.exists() else figures.encode(plot, "svg").decode())
             files.write_text(self.folder / path, svg)
             width, height = (round(float(v)) for v in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])

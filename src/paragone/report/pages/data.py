@@ -76,10 +76,10 @@ def card(loader: str) -> Markup:
 
 
 def _images(site: Site, dataset: DataSet) -> Shown | None:
-    """The training images as prepared: the first of each of ten classes a row, or the first hundred."""
+    """The training images as prepared: the first of each of ten classes, one per row, or the first hundred."""
     image = figures.training_grid(site.report.results, dataset)
     names = (dataset.about or {}).get("class_names") or []
-    text = "First training images, as prepared" + (f", a class a row: {', '.join(names[:10])}." if names else ".")
+    text = "First training images, as prepared" + (f", one class per row: {', '.join(names[:10])}." if names else ".")
     return None if image is None else site.picture(f"{dataset.name}-train", image, "Training images", text)
 
 
@@ -97,7 +97,7 @@ def _sample_grids(site: Site, dataset: DataSet, main: Table) -> list[Json]:
 
 
 def _plots(site: Site, dataset: DataSet) -> list[Shown]:
-    """The figures but for those that put pictures side by side, which stand on the pages as pictures."""
+    """The figures but for those that put pictures side by side, which the pages show as images."""
     of_pictures = ("walls", *figures.PICTURES)
     plots = site.report.plots[dataset.name]
     return [site.plot(plot) for plot in plots if plot.name.partition("-")[0] not in of_pictures]

@@ -1,4 +1,4 @@
-"""A page a model (a row of the profile): what it is, and on each data set its samples, curves, figures and lineage."""
+"""One page per model (a row of the profile): what it is, and on each data set samples, curves, metrics and lineage."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ LINEAGE = {
 
 
 def write(site: Site) -> None:
-    """Write a page a row, in the tables' order."""
+    """Write one page per row, in the tables' order."""
     rows = {row.model: row for d in site.report.results.datasets for row in _rows(site, d)}
     listed = [(row.title, base.model_page(model)) for model, row in rows.items()]
     groups = by_model(site.report.results.rows())
@@ -94,14 +94,14 @@ def _curves(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Itera
     with mpl.rc_context(figures.STYLE):
         figure = figures.curves(site.report.results, runs)
     if figure is not None:
-        caption = f"Training losses by thousands of images seen, a line a loss and seed. {dataset.title}."
+        caption = f"Training losses by thousands of images seen, one line per loss and seed. {dataset.title}."
         yield Plot(f"curves-{dataset.name}-{model}", "Training curves", caption, figure)
 
 
 def figures_of(tables: list[Table], model: str, steady: Grid | None, title: str) -> Grid:
-    """A row's figures in every table, a line a figure: with its interval, the floor's, its rank, and what it measures.
+    """A row's figures in every table, one line each: with the interval, the floor's, the rank, and what it measures.
 
-    The main table's stand in the others, which say more.
+    Those of the main table are in the others too, which say more.
     """
     lines, seen = [], set()
     for table in tables[1:]:
@@ -175,7 +175,7 @@ def _plain(value: Any) -> str:
 
 
 def lineage(runs: list[Json], profile: str, title: str) -> Grid:
-    """Where the figures come from: a column a seed."""
+    """Where the figures come from: one column per seed."""
     lines = []
     for label, source in LINEAGE.items():
         values = [_short(label, run.get(source)) for run in runs]

@@ -47,7 +47,7 @@ def _pictures(page: SurveyPage) -> dict[str, Picture]:
 
 
 def markdown(page: SurveyPage) -> str:
-    """A page in GitHub's Markdown, as it stands in tables/ beside figures/."""
+    """A page in GitHub's Markdown, as it is in tables/ beside figures/."""
     parts = [f"# {page.title}", page.lead]
     names = iter(_pictures(page))
     for section in page.sections:
@@ -64,7 +64,7 @@ def _image(title: str, caption: str, name: str) -> str:
 
 
 def latex(page: SurveyPage) -> str:
-    """A page in LaTeX, for a document that has the packages booktabs and graphicx and stands beside figures/."""
+    """A page in LaTeX, for a document that has the packages booktabs and graphicx and lies beside figures/."""
     parts = [tex.NEEDS, rf"\section*{{{tex.escape(page.title)}}}", tex.escape(page.lead)]
     names = iter(_pictures(page))
     for i, section in enumerate(page.sections, 1):

@@ -1,6 +1,6 @@
 """The surveys' own lists: every system that each names, with our figures where there are any, and its claims.
 
-systems.csv holds what the surveys name, and which row of the profiles stands for it.
+systems.csv holds what the surveys name, and which row of the profiles represents it.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def system_grid(survey: str, dataset: DataSet, main: Table) -> Grid:
 
 
 def standing(name: str, rows: Mapping[str, Row]) -> list[Row]:
-    """The rows that stand for a system: the one of that name, or else all of that model under names of their own."""
+    """The rows of a system: the one of that name, or else all of that model under names of their own."""
     return [rows[name]] if name in rows else [row for row in rows.values() if name and row.file == name]
 
 

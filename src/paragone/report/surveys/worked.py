@@ -1,6 +1,6 @@
 """The Fréchet distance and the Inception Score step by step, from what the study `worked_scores` left.
 
-Every number is computed here or by the study; the totals stand beside the metrics' own values of the same features.
+Every number is computed here or by the study; the totals are beside the metrics' own values on the same features.
 """
 
 import math

@@ -140,7 +140,7 @@ def _blind_grid(m: Measured, study: Json) -> Grid:
     caption = [
         f"Mean ± half-width of the 95 % t-interval over {study['draws']} draws of {study['n']:,} images a set.",
         f"Against {own['n_real']:,} real images, in {own['space']}.",
-        f"Repeated: {study['kept']} images a class. Blurred: by {study['sigma']:g} pixels.",
+        f"Repeated: {study['kept']} images per class. Blurred: by {study['sigma']:g} pixels.",
         "SSIM: of each image to a copy blurred in that way.",
         *m.protocol,
     ]

@@ -171,7 +171,7 @@ def _create_database(file: Path) -> None:
 
 
 def _experiment(client: MlflowClient, root: Path, profile: str, store: str) -> str:
-    """The id of the profile's experiment; its artifacts stand in the project, unless a server keeps them."""
+    """The id of the profile's experiment; its artifacts are in the project, unless a server keeps them."""
     name = f"{EXPERIMENT}{profile}"
     found: Experiment | None = client.get_experiment_by_name(name)
     if found is None:
@@ -209,7 +209,7 @@ def _sync(client: MlflowClient, experiment: str, results: Results) -> tuple[int,
 
 
 def _present(client: MlflowClient, experiment: str) -> dict[str, dict[str, str | None]]:
-    """By run, the MLflow runs that stand for it and their keys (None: cut short, or still training)."""
+    """By run, the MLflow runs that mirror it and their keys (None: cut short, or still training)."""
     present: dict[str, dict[str, str | None]] = {}
     token: str | None = None
     while True:
@@ -309,7 +309,7 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Resu
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     name = run_record.registered_name(row)
     if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, description=f"{row['title']} on {row['dataset']}, a version a seed")
+        client.create_registered_model(name, description=f"{row['title']} on {row['dataset']}, one version per seed")
     client.create_model_version(name, logged.model_uri, run_id, {"seed": str(row["seed"])}, model_id=logged.model_id)
     return str(logged.model_id)
 

@@ -19,7 +19,7 @@ CLAIM = Claim(
     "size of the data, far from 512 x 512.",
     rule="Supported where the share exceeds 75 % and the interval over seeds lies above it; contradicted where the "
     "interval lies below; mixed where the two ways of editing differ so. Measured only where at least 90 % of perfect "
-    "edits, drawn anew with the wanted factor, pass.",
+    "edits, drawn afresh with the target value, pass.",
     studies=("edits",),
 )
 
@@ -43,7 +43,7 @@ def effects(evidence: Evidence) -> list[Effect]:
 
 
 def _note(evidence: Evidence, dataset: str, found: Json, way: str) -> str:
-    """What stands beside an effect and is not in its verdict, and what it leaves out."""
+    """What is reported beside an effect but is not part of its verdict, and what it leaves out."""
     runs = found["rows"][ROW]
     faithful, ssim = (
         sum(values) / len(runs) for values in ([r[way]["faithful"] for r in runs], [r["ssim"] for r in runs])

@@ -12,7 +12,7 @@ CLAIM = Claim(
     "does not depend on them. The networks are the rows' own; the papers' are larger, DDPM's more so.",
     rule="A thousand times at a thousand steps is once a step. Supported where the ratio is at least 0.3 for every "
     "step that is taken (300 at the paper's 1,000: half an order of magnitude below the sentence) and the interval "
-    "over rounds lies above 1; contradicted where the interval lies below 0.3 a step.",
+    "over rounds lies above 1; contradicted where the interval lies below 0.3 per step.",
     rows=("dcgan", "ddpm"),
     studies=("sampling_time",),
 )

@@ -1,4 +1,4 @@
-"""C25: not yet measured; what it would take stands below."""
+"""C25: not yet measured; what it would take is below."""
 
 from paragone.results.claims.base import Claim, Effect, Evidence, NotMeasuredError
 

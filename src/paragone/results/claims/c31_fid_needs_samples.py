@@ -7,7 +7,7 @@ CLAIM = Claim(
     surveys=("zhao",),
     sentence="FID needs many samples to be reliable.",
     measured="Frechet distance of the smallest subsets over that of the largest ones, of the same samples and of real "
-    "test images; subsets drawn anew each time.",
+    "test images; subsets drawn afresh each time.",
     rule="Supported where the distance of the smallest subsets is at least 1.5 times that of the largest and the "
     "interval over draws lies above 1; contradicted where the interval lies below 1.5.",
     studies=("sample_size",),

@@ -6,9 +6,9 @@ from paragone.results.claims.base import Claim, Effect, Evidence, decide, decide
 CLAIM = Claim(
     surveys=("zhao",),
     sentence="IS rewards low-diversity samples and cannot see the distance to the real data.",
-    measured="A few real images a class, repeated, against as many different ones: Inception Score (of the data set's "
-    "classifier) of the different ones over that of the repeated ones, and the same for the Frechet distance, "
-    "turned round.",
+    measured="A few real images per class, repeated, against equally many different ones: Inception Score (by the data "
+    "set's classifier) of the different ones over that of the repeated ones, and the inverse ratio for the Frechet "
+    "distance.",
     rule="Supported where the score of the different ones is less than 1.05 times that of the repeated ones while "
     "the repeated ones' Frechet distance is at least twice as large; intervals over draws on that side.",
     studies=("blind_scores",),
