@@ -6,11 +6,11 @@ the size and predicts the four Haar subbands of the image at every size. It doub
 convolves depthwise and pointwise, and its demodulation does not depend on the style, so that it fuses into the weights.
 
     pyramid         f_k, k = 4, 8 ... N/2: subbands of the image of 2 k pixels; G(w) = IDWT(f_{N/2})
-    L_pixel         sum_k (|a_k| + |a_k|^2 + |b_k| + |b_k|^2), a_k = IDWT(f_k) - x_2k, b_k = f_k - DWT(x_2k), each the
-                    mean over elements; x the teacher's image, x_2k its resized copy
+    L_pixel         sum_k (|a_k| + a_k^2 + |b_k| + b_k^2), a_k = IDWT(f_k) - x_{2k}, b_k = f_k - DWT(x_{2k}), each the
+                    mean over elements; x_{2k} the teacher's image at that size
     student         L_G = L_pixel + 0.5 E[softplus(-D(T G(w)))]
     discriminator   L_D = E[softplus(D(T G(w)))] + E[softplus(-D(T x))]; 8 gamma E[||grad D(x)||^2] on every 16th step
-    demodulation    w''_ijk = w_ijk / sqrt(sum_{i,k} (p_i w_ijk)^2 + eps), p trained, in place of the style
+    demodulation    w'' = w / sqrt(sum_{i,k} (p_i w)^2 + eps), p trained, in place of the style
 
 Settings are those of the authors' code, https://github.com/bes-dev/MobileStyleGAN.pytorch: Adam at 0.0005, batches of
 2, gamma 10, T as of DiffAug. Training images are not used but for their number.

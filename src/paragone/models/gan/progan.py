@@ -6,7 +6,7 @@ both networks, while all layers go on learning.
 
     figure 2       G: (1 - alpha) up(toRGB_{l-1}(h)) + alpha toRGB_l(block_l(up(h))), D likewise, alpha from 0 to 1
     section 3      minibatch standard deviation: one more feature map before D's last layers
-    section 4.1    w_i = c w^_i at run time, w^_i ~ N(0, 1), c He's constant: an equalised learning rate
+    section 4.1    w = c v at run time, v ~ N(0, 1), c He's constant: an equalised learning rate
     section 4.2    b = a / sqrt(mean_j a_j^2 + 1e-8): G's pixel-wise feature vector normalisation
     appendix A.1   L_D = E[D(G(z))] - E[D(x)] + 10 E[(||grad D(x_hat)||_2 - 1)^2] + 0.001 E[D(x)^2]
                    L_G = -E[D(G(z))], one update each

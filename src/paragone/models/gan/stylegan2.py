@@ -4,8 +4,8 @@ Karras, Laine, Aittala, Hellsten, Lehtinen, Aila 2020, "Analyzing and improving 
 https://arxiv.org/abs/1912.04958, configuration F. A mapping network turns z into w; affine layers turn w into the
 styles s of each convolution, which also adds noise per pixel; the RGB images of all sizes are summed.
 
-    eq. 1, 3       w'_ijk = s_i w_ijk, w''_ijk = w'_ijk / sqrt(sum_{i,k} w'_ijk^2 + eps)
-    eq. 4          L_path = E_{w, y ~ N(0, I)}[(||J_w^T y||_2 - a)^2], J_w = dg(w)/dw, a a running mean
+    eq. 1, 3       v = s_i w, w'' = v / sqrt(sum_{i,k} v^2 + eps), i the input channel, k the place
+    eq. 4          L_path = E[(||J^T y||_2 - a)^2], J = dg(w)/dw, y ~ N(0, I), a a running mean
     section 2.1    L_G = E[softplus(-D(g(w)))]
                    L_D = E[softplus(D(g(w)))] + E[softplus(-D(x))] + gamma/2 E[||grad D(x)||^2]
     appendix B     the gradient term every k = 16 steps and L_path every k = 4, k times as strong, in steps of their
