@@ -1,5 +1,7 @@
 """Images whose pixels are independent and normal: their best denoiser and the flow from noise to them are known."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,8 +26,7 @@ class Gaussian:
         return self.std**2 / (self.std**2 + sigma**2)
 
 
-def gain(step, probe: Tensor | None = None) -> tuple[float, float]:
+def gain(step: Callable[[Tensor], Tensor]) -> tuple[float, float]:
     """A map x -> a x + b of each pixel as (a, b), from two of its values in float64."""
-    probe = torch.tensor([0.0, 1.0], dtype=torch.float64).view(2, 1, 1, 1) if probe is None else probe
-    low, high = step(probe).flatten().tolist()
+    low, high = step(torch.tensor([0.0, 1.0], dtype=torch.float64).view(2, 1, 1, 1)).flatten().tolist()
     return high - low, low

@@ -34,7 +34,7 @@ from paragone.models.layers.unet import UNet
 
 
 class ControlNet(Model):
-    """A frozen DDPM, and a copy of half of it that tells it what the source image asks for."""
+    """A frozen DDPM, and a trainable copy of half of it that reads the source image."""
 
     title = "ControlNet"
     paper = "Zhang et al., 2023"

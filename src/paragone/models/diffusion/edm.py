@@ -17,7 +17,7 @@ a log-normal distribution, and Heun's method samples in few steps of a schedule 
 Since lambda c_out^2 = 1, the loss is the mean squared error of F.
 
 Deviations:
-- The U-Net is DDPM's (`layers.unet`; the paper retrains DDPM++ and NCSN++), told 1000 c_noise as in the authors' later
+- The U-Net is DDPM's (`layers.unet`; the paper retrains DDPM++ and NCSN++), given 1000 c_noise as in the authors' later
   code for consistency models, whose embedding of times expects the range of DDPM's; `network: dit` is a transformer.
 - No augmentation (section 5, non-leaking) and no dropout schedule; the plan is the paper's for CIFAR-10 with batches
   of 512 and an average of half-life 500 kimg.

@@ -2,7 +2,7 @@
 
 "High-Resolution Image Synthesis with Latent Diffusion Models", https://arxiv.org/abs/2112.10752. The parent
 `autoencoder` (a KL autoencoder, or a VQ-VAE, whose quantisation is then part of the decoder) turns images into a small
-grid of latents; a U-Net denoises them, told the class by cross-attention; the decoder makes the image.
+grid of latents; a U-Net denoises them, given the class by cross-attention; the decoder makes the image.
 
     eq. 2          E[||eps - eps_theta(z_t, t, y)||^2], z_t = sqrt(alpha_bar_t) z_0 + sqrt(1 - alpha_bar_t) eps
     section 3.3    the label's embedding is a token; softmax(Q K^T / sqrt(d)) V with Q of the features, K and V of it
@@ -95,8 +95,8 @@ class LDM(Model):
         self.register_buffer("levels", torch.cat([sigma.flip(0), sigma.new_zeros(1)]))
 
     def optimizers(self) -> dict[str, Optimizer]:
-        own = [p for p in self.parameters() if p.requires_grad]
-        return {"net": AdamW(own, self.cfg.lr, weight_decay=0.01, fused=True)}
+        trained = [p for p in self.parameters() if p.requires_grad]
+        return {"net": AdamW(trained, self.cfg.lr, weight_decay=0.01, fused=True)}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         z = self._encode(batch["image"])

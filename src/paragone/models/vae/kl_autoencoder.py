@@ -73,8 +73,8 @@ class KLAutoencoder(Model):
         self.discriminator = PatchDiscriminator(c, cfg.adversary_width) if cfg.adversary else None
 
     def optimizers(self) -> dict[str, Optimizer]:
-        own = [*self.encoder.parameters(), *self.decoder.parameters()]
-        found: dict[str, Optimizer] = {"autoencoder": Adam(own, self.cfg.lr, (0.5, 0.9), fused=True)}
+        trained = [*self.encoder.parameters(), *self.decoder.parameters()]
+        found: dict[str, Optimizer] = {"autoencoder": Adam(trained, self.cfg.lr, (0.5, 0.9), fused=True)}
         if self.discriminator is not None:
             found["discriminator"] = Adam(self.discriminator.parameters(), self.cfg.lr, (0.5, 0.9), fused=True)
         return found
