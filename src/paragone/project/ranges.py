@@ -13,7 +13,7 @@ from typing import Any
 from paragone.project import paths, registry
 from paragone.project.params import Params, ParamsError
 
-MAY_BE_ZERO = {"noise", "continuous", "levels"}  # counts of which a model can do without any
+MAY_BE_ZERO = {"noise", "continuous", "levels", "attention"}  # counts of which a model can do without any
 ANY_SIGN = {"a", "b", "c", "p_mean"}  # targets that LSGAN regresses; the mean of EDM's ln sigma
 BELOW_ONE = {"momentum", "adversary_momentum", "beta1", "beta2", "dropout", "dropout_input"}
 

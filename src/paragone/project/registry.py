@@ -68,7 +68,7 @@ def model_class(name: str) -> "type[Model]":
 
 def parents_problem(cls: "type[Model]", given: Iterable[str]) -> str:
     """What is wrong with the roles given to a model, as the rest of a sentence; empty if nothing is."""
-    needed, roles = cls.parents | cls.feature_parents, set(given)
+    needed, roles = (cls.parents | cls.feature_parents) - cls.optional_parents, set(given)
     if needed <= roles <= needed | cls.optional_parents:
         return ""
     optional = f" (and takes: {', '.join(sorted(cls.optional_parents))})" if cls.optional_parents else ""
