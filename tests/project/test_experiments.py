@@ -47,9 +47,10 @@ def test_the_readmes_commands_work_on_one_profile(tmp_path: Path, monkeypatch: p
     table = list(csv.DictReader(io.StringIO(dvc(project, *show, "--csv"))))
     assert {row["rev"] for row in table} >= {"workspace"}
     columns = set(table[0])
-    assert {"runs/quick/profile.json:models.ddpm.plan.kimg", f"{BRANCH}/0/headline.json:fd"} & columns
-    assert len(columns) < 20, columns
-    assert not any("all" in re.split(r"[/.:]", column) for column in columns)
+    assert columns - {"Experiment", "rev", "typ", "Created"} == {
+        f"{BRANCH}/0/headline.json:fd",
+        "models.ddpm.plan.kimg",
+    }
 
     shown = dvc(project, *metrics)
     assert f"{BRANCH}/0/headline.json" in shown
