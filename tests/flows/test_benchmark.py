@@ -174,8 +174,8 @@ def test_an_unknown_profile_and_a_broken_params_file_are_one_sentence(project: P
     unknown = subprocess.run([*FLOW, "--profile", "quikc"], cwd=project, capture_output=True, text=True, check=False)
     assert unknown.returncode == 1
     assert "no profile 'quikc'; did you mean 'quick'?" in unknown.stdout
-    stand_in.behave(project, {"paragone pipeline": "fail"})
+    stand_in.behave(project, {"paragone pipeline quick": "fail"})
     broken = flow(project)
     assert broken.returncode == 1
-    assert "paragone: paragone pipeline cannot go on" in broken.stdout
+    assert "paragone: paragone pipeline quick cannot go on" in broken.stdout
     assert "Traceback" not in broken.stdout + broken.stderr

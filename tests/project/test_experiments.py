@@ -45,11 +45,11 @@ def test_the_readmes_commands_work_on_one_profile(tmp_path: Path, monkeypatch: p
     assert "runs/quick/digits/ddim" not in out
 
     table = list(csv.DictReader(io.StringIO(dvc(project, *show, "--csv"))))
-    assert {row["rev"] for row in table} >= {"workspace"}
-    columns = set(table[0])
-    assert {"runs/quick/profile.json:models.ddpm.plan.kimg", f"{BRANCH}/0/headline.json:fd"} & columns
-    assert len(columns) < 20, columns
-    assert not any("all" in re.split(r"[/.:]", column) for column in columns)
+    assert "workspace" in {row["rev"] for row in table}
+    assert set(table[0]) - {"Experiment", "rev", "typ", "Created"} == {
+        f"{BRANCH}/0/headline.json:fd",
+        "models.ddpm.plan.kimg",
+    }
 
     shown = dvc(project, *metrics)
     assert f"{BRANCH}/0/headline.json" in shown

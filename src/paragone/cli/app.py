@@ -206,7 +206,9 @@ def claims(
     form = "json" if as_json else "csv" if as_csv else "table"
     if not table and not studies:
         root, _ = _settings()
-        _module("cli.claims").run(root, profile, plan, form)
+        from paragone.project import profiles, settings
+
+        _module("cli.claims").run(root, settings.read(root, *profiles.names(root)), profile, plan, form)
     elif profile or plan or not table:
         raise ValueError("--table and --studies use files alone: omit PROFILE and --plan, and give --table")
     else:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from paragone.project import paths, profiles, settings
+from paragone.project import paths
+from paragone.project.params import Params
 from paragone.report.claims import plan as claim_plan
 from paragone.report.claims import verdicts
 from paragone.report.claims.verdicts import Assessment
@@ -19,18 +20,16 @@ COLOURS = {"supported": "green", "contradicted": "red", "mixed": "yellow", "too 
 Form = Literal["table", "json", "csv"]
 
 
-def run(root: Path, profile: str = "", plan: bool = False, form: Form = "table") -> None:
+def run(root: Path, params: Params, profile: str = "", plan: bool = False, form: Form = "table") -> None:
     """Print every claim with its verdict and evidence, by the runs of a profile; with `plan`, what has to run for those
     that are not measured yet. Raises ValueError where nothing has run."""
-    known = profiles.names(root)
-    params = settings.read(root, profile or (verdicts.PROFILE if verdicts.PROFILE in known else ""))
-    (name,) = params.profiles
+    name = profile or (verdicts.PROFILE if verdicts.PROFILE in params.profiles else params.profile)
     found = runs.read(root, params, name)
     if not plan and not (found.runs["outcome"] == "finished").any():
-        raise ValueError(_nothing(root, known, name))
+        raise ValueError(_nothing(root, params, name))
     assessments = verdicts.assess(found, params)
     if plan:
-        _plan(found, claim_plan.needs(assessments, found, settings.read(root, *known)), form)
+        _plan(found, claim_plan.needs(assessments, found, params), form)
     else:
         _verdicts(found, assessments, form)
 
@@ -40,9 +39,9 @@ def run_table(table: Path, studies: Path | None, form: Form = "table") -> None:
     _verdicts(*verdicts.assess_file(table, studies), form)
 
 
-def _nothing(root: Path, known: list[str], name: str) -> str:
+def _nothing(root: Path, params: Params, name: str) -> str:
     """That a profile has no results, how to make them, and which profiles have some."""
-    others = [p for p in known if any((root / paths.Run(p, "", "", 0).branch).glob("*/*/*/metrics.json"))]
+    others = [p for p in params.profiles if any((root / paths.Run(p, "", "", 0).branch).glob("*/*/*/metrics.json"))]
     hint = f", or name a profile that has runs: {', '.join(others)}" if others else ""
     return (
         f"no run of profile {name} has finished, so there is no evidence; `make demo PROFILE={name}` makes "

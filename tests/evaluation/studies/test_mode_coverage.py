@@ -9,7 +9,7 @@ import torch
 from paragone.engine import checkpoint
 from paragone.project import files, paths, pipeline
 from paragone.stages import study
-from support import square_images
+from support import settings_files, square_images
 
 OPTIONS = {"rows": ["vae"], "dataset": "squares", "n": 40}
 
@@ -51,8 +51,9 @@ def test_real_images_miss_none(found: dict[str, Any]) -> None:
     assert (found["dataset"], found["space"], found["classes"]) == ("squares", "clf-squares", 2)
 
 
-def test_its_stage_depends_on_the_weights_alone() -> None:
-    stage = pipeline.generate(params())[Path("dvc.yaml")]
+def test_its_stage_depends_on_the_weights_alone(tmp_path: Path) -> None:
+    settings_files.write_profile(tmp_path, "small", {"about": "which other files it is made of: none"})
+    stage = pipeline.generate(tmp_path, params())[Path("dvc.yaml")]
     listed = stage[stage.index("study-mode_coverage") :]
     assert "runs/small/squares/vae/2/model.safetensors" in listed
     assert "samples.npy" not in listed.split("report:")[0]
