@@ -5,6 +5,16 @@ PYTHON ?= python3
 PROFILE ?=
 BIN := .venv/bin
 export DVC_NO_ANALYTICS := 1
+# Where pip gets packages from is the user's; where it puts them, and which, is not.
+export PIP_USER := 0
+export PIP_REQUIRE_HASHES := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_DEPS PIP_DRY_RUN PIP_REQUIREMENT PIP_EDITABLE PIP_CONSTRAINT PIP_PRE \
+	PIP_NO_BUILD_ISOLATION PIP_NO_BINARY PIP_ONLY_BINARY PIP_IGNORE_INSTALLED PIP_PYTHON PIP_SRC PIP_PLATFORM \
+	PYTHONHOME PYTHONUSERBASE
+# A virtual environment names its folder in every script: one that was copied or moved would run the first project's.
+ifneq ($(shell test ! -s .venv/.installed || test "$$(cat .venv/.installed)" = "$(CURDIR)" || echo moved),)
+.PHONY: .venv/.installed
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo repro serve test test-all lint format ui doctor bench clean-venv
@@ -14,15 +24,16 @@ help: ## list the verbs
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Paragone needs Python 3.11 or newer; name one: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@test ! -s $@ || test "$$(cat $@)" = "$(CURDIR)" || rm -rf .venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 demo: .venv/.installed ## run the default profile (PROFILE=smoke for another) and print the comparison table
 	$(BIN)/python -m flows.benchmark $(if $(PROFILE),--profile $(PROFILE))
 
 repro: .venv/.installed ## the same by plain DVC, one stage at a time
-	$(BIN)/paragone pipeline
+	$(BIN)/paragone pipeline $(PROFILE)
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $$($(BIN)/paragone trunk $(PROFILE))
 	$(BIN)/paragone table $(PROFILE)
 

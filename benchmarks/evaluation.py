@@ -24,7 +24,7 @@ import_torchvision()  # torch-fidelity imports it
 import torch_fidelity  # noqa: E402
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase  # noqa: E402
 
-N = 2000  # images a side
+N = 2000  # images per side
 NOISE = 4  # grey levels, standard deviation
 ROOT = harness.HERE.parent
 AGREE = 1e-3  # relative

@@ -96,7 +96,7 @@ def shares(stats: Path) -> list[dict[str, Any]]:
 
 @app.command()
 def profile(
-    profile: Annotated[str, typer.Option(help="A profile of params.yaml.")] = "quick",
+    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "quick",
     slots: SlotsOption = 2,
     keep: KeepOption = None,
     mode: Annotated[list[str] | None, typer.Option(help="These modes alone; figures of the others are kept.")] = None,
@@ -107,7 +107,7 @@ def profile(
         "flow": [*flow, str(slots)],
         "plain": [sys.executable, __file__, "plain", profile],
         "flow, one slot": [*flow, "1"],
-        "dvc repro": f"paragone pipeline && dvc repro $(paragone trunk {profile})",
+        "dvc repro": f"paragone pipeline {profile} && dvc repro $(paragone trunk {profile})",
     }
     if unknown := set(mode or []) - set(modes):
         raise typer.BadParameter(f"no mode {sorted(unknown)}; there are: {', '.join(modes)}", param_hint="--mode")
@@ -116,6 +116,7 @@ def profile(
             project = folder / name.replace(", ", "-").replace(" ", "-")
             project.mkdir()
             shutil.copy(projects.ROOT / "params.yaml", project)
+            shutil.copytree(projects.ROOT / "profiles", project / "profiles")
             projects.copy_project(project)
             projects.enter(project)
             projects.begin(project)

@@ -147,7 +147,7 @@ def _profile(found: Mapping[str, Any]) -> str:
         over = modes["flow, one slot"]["wall_s"] / modes["plain"]["wall_s"] - 1
         lines.append(
             f"With one slot its wall time is {over:+.1%} over the plain commands' (goal under 5 %: "
-            f"{_met(over < 0.05)}): reading the graph, starting a server, a `dvc` a stage, hashing, locks."
+            f"{_met(over < 0.05)}): reading the graph, starting a server, one `dvc` per stage, hashing, locks."
         )
     lines.append("A load of more than the stages at once means that another mode ran beside it, on the other core.")
     same = len({cost["weights"] for cost in modes.values()}) == 1

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from paragone.project import files, paths, profiles
+from paragone.project.params import FILE
+
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
@@ -38,20 +41,21 @@ for line in open(pipeline) if os.path.exists(pipeline) else ():
         os.makedirs(out if folder else os.path.dirname(out), exist_ok=True)
         for file in ("dataset.json", "x") if folder else ("",):
             open(os.path.join(out, file) if folder else out, "w").write("{{}}" if file.endswith("json") else content)
-if not done or command == "paragone fingerprint":
+if not done or command.startswith(("paragone fingerprint", "paragone profile")):
     os.execv({real!r}, [{real!r}, *sys.argv[1:]])
 """
 
 
 def build(folder: Path, datasets: int) -> None:
     """A project of its own: git, DVC, the pipelines of `datasets` data sets, and COMMAND before all else on PATH."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    smoke = profiles.resolve(ROOT, "smoke")
     names = [f"set-{i:02d}" for i in range(datasets)]
-    models = dict(list(values["profiles"]["smoke"]["models"].items())[:12])
-    profile = {**values["profiles"]["smoke"], "datasets": names, "seeds": [0, 1, 2], "models": models}
+    models = dict(list(smoke["models"].items())[:12])
+    profile = {**smoke, "datasets": names, "seeds": [0, 1, 2], "models": models}
     entry = {"loader": "shapes", "source": "generated"}
-    chosen = {"profile": "survey", "datasets": dict.fromkeys(names, entry), "profiles": {"survey": profile}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(chosen))
+    params = {"profile": "survey", "datasets": dict.fromkeys(names, entry)}
+    for file, content in ((Path(FILE), params), (paths.profile("survey"), profile)):
+        files.write_text(folder / file, yaml.safe_dump(content, sort_keys=False))
     copy_project(folder)
     command = folder / "build/paragone"
     command.parent.mkdir()

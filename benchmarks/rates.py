@@ -24,7 +24,7 @@ from paragone.engine import hardware, sampling
 from paragone.engine.loop import fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model, Plan, Spec
-from paragone.project import params, registry
+from paragone.project import registry, settings
 from paragone.project.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ QUICK = 3.0  # seconds: a batch drawn faster is drawn again, and the second is t
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="A profile of params.yaml.")] = "survey",
+    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "survey",
     shape: Annotated[str, typer.Option(help="Channels x height x width of the images.")] = "3x32x32",
     rows: Annotated[list[str] | None, typer.Option(help="These rows alone.")] = None,
     eager: Annotated[list[str] | None, typer.Option(help="Rows to train without compilation.")] = None,
@@ -42,8 +42,8 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps in an interval; a multiple of 60 has every phase of a row.")] = 60,
     out: Annotated[Path | None, typer.Option(help="Where to write the figures as JSON.")] = None,
 ) -> None:
-    """Print a line a row as it is measured, then write the file."""
-    loaded, found = params.load(ROOT), []
+    """Print one line per row as it is measured, then write the file."""
+    loaded, found = settings.load(ROOT, profile), []
     c, h, w = (int(part) for part in shape.split("x"))
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (images, h, w, c), generator=generator, dtype=torch.uint8)
@@ -52,7 +52,7 @@ def main(
     hardware.be_deterministic(device)
     nets: dict[str, Model] = {}
     for row in rows or loaded.get_profile(profile).models:
-        plan = loaded.plan(profile, loaded.get_profile(profile).datasets[0], row)
+        plan = loaded.plan(profile, next(iter(loaded.get_profile(profile).datasets)), row)
         plan = replace(plan, compile=plan.compile and row not in (eager or []))
         try:
             figures = measure(loaded, profile, row, plan, data, nets, seconds, steps)

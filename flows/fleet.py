@@ -57,16 +57,12 @@ class Unit:
 @app.command()
 def main(
     pool: Annotated[str, typer.Option(help="The Prefect work pool whose workers run the units.")],
-    profile: Annotated[str, typer.Option(help="Which profile of params.yaml; its `profile:` if left out.")] = "",
-    repository: Annotated[
-        str, typer.Option(help="Where workers clone the code; the remote `origin` if left out.")
-    ] = "",
+    profile: Annotated[str, typer.Option(help="A profile; default: the one that params.yaml names.")] = "",
+    repository: Annotated[str, typer.Option(help="Where workers clone the code; default: the remote `origin`.")] = "",
     image: Annotated[
         str, typer.Option(help="For Docker and Kubernetes pools: the image that has the environment.")
     ] = "",
-    silent: Annotated[
-        float, typer.Option(help="Seconds without a sign of life until a unit is sent out again.")
-    ] = SILENT,
+    silent: Annotated[float, typer.Option(help="Seconds without a heartbeat until a unit is sent out again.")] = SILENT,
 ) -> None:
     """Bring a profile up to date with the workers of a pool, and print its table.
 
@@ -118,7 +114,8 @@ def committed(root: Path, repository: str) -> tuple[str, str]:
 
     if not (commit := git("rev-parse", "HEAD")):
         raise FleetError(f"{root}: is no git repository with a commit; workers take the code from one")
-    if changed := git("status", "--porcelain", "--untracked-files=no", "--", "src", "flows", "params.yaml", "runs"):
+    tracked = git("status", "--porcelain", "--untracked-files=no", "--", "src", "flows", "params.yaml", "runs")
+    if changed := tracked or git("status", "--porcelain", "--", "profiles"):
         first = changed.splitlines()[0].split()[-1]
         raise FleetError(f"{first}: has changes that are not committed, so no worker would see them; commit and push")
     source = repository or git("remote", "get-url", "origin")
@@ -285,4 +282,5 @@ def _pull(root: Path, unit: Unit) -> None:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

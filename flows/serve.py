@@ -134,4 +134,5 @@ def _watch(worker: "subprocess.Popen[bytes]", url: str, logs: Path) -> None:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

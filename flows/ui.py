@@ -23,7 +23,7 @@ console = Console(highlight=False, markup=False, soft_wrap=True)
 @app.command()
 def main(
     profile: Annotated[
-        str, typer.Option(help="Which profile's runs to mirror first; the default one if left out.")
+        str, typer.Option(help="The profile whose runs to mirror first; default: that of params.yaml.")
     ] = "",
     port: Annotated[int, typer.Option(help="Where MLflow listens, on this machine only.")] = 5000,
 ) -> None:
@@ -66,4 +66,5 @@ def show(root: Path, profile: str, port: int) -> None:
 
 
 if __name__ == "__main__":
+    environment.start_in_utf8()
     app()

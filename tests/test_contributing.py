@@ -19,9 +19,10 @@ def project(root, tmp_path):
     entry = re.search(r"```yaml\n(.*?)```", text, re.S).group(1)
     assert not (root / path).exists(), "print another model: this one exists"
     (tmp_path / path).write_text(code)
-    params = (root / "params.yaml").read_text()
-    smoke = params.index("\n    models:\n", params.index("\n  smoke:")) + len("\n    models:\n")
-    (tmp_path / "params.yaml").write_text(params[:smoke] + entry + params[smoke:])
+    shutil.copytree(root / "profiles", tmp_path / "profiles")
+    smoke = tmp_path / "profiles/smoke.yaml"
+    smoke.write_text(smoke.read_text().replace("\nmodels:\n", f"\nmodels:\n{entry}"))
+    shutil.copy(root / "params.yaml", tmp_path)
     shutil.copy(root / "pyproject.toml", tmp_path)
     return tmp_path
 

@@ -16,7 +16,7 @@ class Graph(NamedTuple):
 
     upstream: dict[str, set[str]]  # what each stage depends on directly
     changed: set[str]  # of the stages asked for: those whose own inputs, command or outputs differ from the last run's
-    pipelines: dict[str, Path]  # the dvc.yaml that each stage stands in, relative to the root
+    pipelines: dict[str, Path]  # the dvc.yaml that each stage is in, relative to the root
     processes: Mapping[str, int] = MappingProxyType({})  # that a stage's command starts, where it starts several
 
 
@@ -34,7 +34,7 @@ def read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     return _ask(root, name, choose)
 
 
-def look_again(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
+def refresh(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
     """The same after stages were visited: where nothing but their own files changed meanwhile, DVC need not look at
     the others."""
     kept = status_cache.read(root, name)
@@ -84,7 +84,7 @@ def _ask(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     os.chdir(root)
     try:
         return _read(root, name, choose)
-    except DvcException as error:
+    except (DvcException, OSError) as error:  # a dependency that may not be read, or a link to nothing in it
         raise ValueError(f"DVC cannot read the graph of {root}: {' '.join(str(error).split())}") from error
 
 
@@ -131,7 +131,7 @@ def _inputs(stages: Iterable[Any]) -> status_cache.Inputs | None:
 
 @contextmanager
 def _parameters_parsed_once() -> Iterator[None]:
-    """DVC parses params.yaml and runs/code.yaml anew for each stage; as long as this lasts, once."""
+    """DVC parses params.yaml and runs/code.yaml again for each stage; within this context, only once."""
     from dvc.utils import serialize
 
     load = serialize.LOADERS[".yaml"]

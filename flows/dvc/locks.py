@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from filelock import FileLock, Timeout
+
+from paragone.project import files
 
 FOLDER = Path(".locks")
 Stages = dict[str, Any]  # of a lock file, by name
@@ -66,18 +69,59 @@ def mend(root: Path, pipeline: Path) -> list[str]:
 
 
 def _drop_note(root: Path) -> str | None:
+    """Remove DVC's note of who reads and writes which file if it is broken, or the entries of those who are gone.
+
+    DVC believes an entry as long as any process has its number, and numbers come again after a restart.
+    """
     note = root / ".dvc/tmp/rwlock"
-    if not note.exists() or _is_json(note):
+    if not note.exists():
         return None
-    note.unlink()
-    return f"{note.relative_to(root)} was cut short, probably by a kill; removed"
+    entries = _entries(note)
+    if entries is None:
+        note.unlink()
+        return f"{note.relative_to(root)} was cut short, probably by a kill; removed"
+    gone = {pid for entry in entries.values() for pid in _processes(entry) if not _is_dvc(pid)}
+    if not gone:
+        return None
+    reads = {path: [who for who in infos if who["pid"] not in gone] for path, infos in entries["read"].items()}
+    writes = {path: who for path, who in entries["write"].items() if who["pid"] not in gone}
+    files.write_text(note, json.dumps({"read": {path: who for path, who in reads.items() if who}, "write": writes}))
+    numbers = ", ".join(map(str, sorted(gone)))
+    return (
+        f"{note.relative_to(root)} named processes that are not DVC's any more ({numbers}); their entries are removed"
+    )
+
+
+def _entries(note: Path) -> dict[str, Any] | None:
+    """The note's entries, `read` and `write` by path; None if it is not whole."""
+    try:
+        content = json.loads(note.read_bytes())
+        entries = {mode: dict(content.get(mode, {})) for mode in ("read", "write")}
+        whole = all(isinstance(pid, int) for entry in entries.values() for pid in _processes(entry))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return entries if whole else None
+
+
+def _processes(entry: dict[str, Any]) -> set[int]:
+    """The processes that hold files: one of each that is written, several of each that is read."""
+    return {who["pid"] for held in entry.values() for who in (held if isinstance(held, list) else [held])}
+
+
+def _is_dvc(pid: int) -> bool:
+    try:
+        return any(Path(part).name.startswith("dvc") for part in psutil.Process(pid).cmdline())
+    except psutil.AccessDenied:
+        return True
+    except psutil.Error:
+        return False
 
 
 def _check(root: Path, copy: Path) -> str | None:
-    """Put back the lock file that `copy` stands for if it lost something, or bring the copy up to date."""
+    """Put back the lock file that `copy` is of if it lost something, or bring the copy up to date."""
     lock = root / copy.relative_to(root / FOLDER / "dvc")
     if not lock.exists() or not lock.with_name("dvc.yaml").exists():
-        copy.unlink(missing_ok=True)  # removed on purpose: by hand, by git, or with its pipeline
+        copy.unlink(missing_ok=True)  # removed deliberately: by hand, by git, or with its pipeline
         return None
     if copy.exists() and lock.read_bytes() == copy.read_bytes():
         return None  # a copy is whole, so it need not be parsed
@@ -85,7 +129,7 @@ def _check(root: Path, copy: Path) -> str | None:
     if have is None and had is None:
         lock.unlink()
         copy.unlink(missing_ok=True)
-        return f"{lock.relative_to(root)} was cut short, probably by a kill, and has no copy; its stages are made anew"
+        return f"{lock.relative_to(root)} was cut short, probably by a kill, and has no copy; its stages run again"
     if had is not None and (lost := _lost(have, had)):
         _copy(copy, lock)
         return f"{lock.relative_to(root)} {lost}, probably by a kill; restored from {copy.relative_to(root)}"
@@ -131,14 +175,6 @@ def _stages(lock: Path) -> Stages | None:
     except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError):
         return None
     return stages if whole else None
-
-
-def _is_json(file: Path) -> bool:
-    try:
-        json.loads(file.read_bytes())
-    except ValueError:
-        return False
-    return True
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -33,7 +33,7 @@ def benchmark(
     """Bring a profile, or a part of it, up to date.
 
     Args:
-        profile: a profile of params.yaml; its `profile:` if empty
+        profile: a profile of profiles/; the default one if empty
         datasets: only these of its data sets
         models: only these of its models, and the parents they need
         seeds: only these of its seeds
@@ -69,7 +69,7 @@ def refresh_data(profile: str = "") -> State:
     """Fetch a profile's data sets again, compare them with what is there by their hashes, and validate them.
 
     Args:
-        profile: a profile of params.yaml; its `profile:` if empty
+        profile: a profile of profiles/; the default one if empty
     """
     return _in_project(lambda root: refresh(root, check(root, profile=profile)))
 

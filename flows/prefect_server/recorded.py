@@ -10,15 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flows.dvc import locks, status_cache
 from flows.prefect_server import server
 from flows.run.plan import Plan, enter, make_plan, unfinished
 from flows.run.processes import Guard, tail
 from flows.run.progress import Screen, console
 from flows.run.request import Request
-from paragone.project import files, paths
+from paragone.project import environment, files, paths, settings
 
 PREFECT = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages' output goes to files
@@ -34,7 +32,7 @@ def run(root: Path, request: Request) -> int:
 
     Raises BusyError if a flow runs already, ValueError for what cannot be done, RuntimeError if preparations fail.
     """
-    os.environ.update(PREFECT)
+    environment.choose(PREFECT)
     enter(root)
     server.check()
     began = time.monotonic()
@@ -59,9 +57,9 @@ def _print_table(root: Path, request: Request, *, current: bool) -> bool:
     text = kept.texts.get(look) if kept else None
     if text is None:
         colour = {"FORCE_COLOR": "1"} if console.is_terminal else {}
-        environment = {**os.environ, **wide, **colour}
+        variables = {**os.environ, **wide, **colour}
         command = ["paragone", "table", request.profile]
-        made = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+        made = subprocess.run(command, cwd=root, env=variables, stdout=subprocess.PIPE, encoding="utf-8", check=False)
         if made.returncode:
             return False
         text = made.stdout
@@ -122,8 +120,7 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
         console.print(message)
     if request.report not in results or results[request.report].state == "Skipped":
         _report(root, request.profile, bool(failures))
-    values = yaml.safe_load((root / "params.yaml").read_text())
-    report = root / paths.report(request.profile, values["profile"])
+    report = root / paths.report(request.profile, settings.read(root).profile)
     artifacts.publish(root, request.profile, report, {label(s): message for s, message in failures.items()})
     return bool(failures)
 

@@ -17,7 +17,7 @@ from paragone.project import files, paths
 
 
 def refresh(root: Path, request: Request) -> State:
-    """Ingest and validate a profile's data sets anew and publish a table of their hashes, inside of a Prefect flow.
+    """Ingest and validate a profile's data sets again and publish a table of their hashes, inside a Prefect flow.
 
     A loader checks what it downloads against the published hashes. A set whose content stayed the same makes nothing
     run again; one that changed makes the next benchmark run what depends on it. One that cannot be had is put back.
@@ -25,7 +25,7 @@ def refresh(root: Path, request: Request) -> State:
     with locks.only_flow(root, f"refreshing the data of {request.profile}"):
         for sentence in locks.restore(root):
             console.print(sentence, style="yellow")
-        regenerate.prepare(root, root / ".logs" / request.profile)
+        regenerate.prepare(root, request.profile, root / ".logs" / request.profile)
         graph = graphs.read(root, f"{request.profile}-data", lambda graph: _stages(graph, request))
         stages = _stages(graph, request)
         before = {name: _facts(root, name) for name in request.datasets}

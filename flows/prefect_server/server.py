@@ -11,11 +11,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 
 from flows.dvc.locks import FOLDER
 from flows.run.processes import Guard, tail
+from paragone.project import suggest
 
 START = 300  # seconds to wait: the first start in a project creates the database, perhaps on a busy machine
 SLOW = 5.0  # seconds in which a server that lives answers
@@ -59,10 +59,9 @@ def check_pool(name: str, where: str) -> None:
     with get_client(sync_client=True) as client:
         names = sorted(pool.name for pool in client.read_work_pools())
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(names) or 'none'};"
+        hint = suggest.near(name, names) or f"known: {', '.join(names) or 'none'}; "
         raise ServerError(
-            f"{where}: Prefect has no work pool '{name}'; {hint} `prefect work-pool create {name}` makes one"
+            f"{where}: Prefect has no work pool '{name}'; {hint}`prefect work-pool create {name}` makes one"
         )
 
 

@@ -12,6 +12,7 @@ interrupted, so that a unit which comes back to a machine goes on there. Credent
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -51,6 +52,7 @@ def unit(branch: str, parcel: dict[str, Any]) -> State:
     this = get_run_context().flow_run.id  # type: ignore[union-attr]
     packed = payload.Parcel(**parcel)  # type: ignore[typeddict-item]
     with _alive(this), Guard() as guard, get_client(sync_client=True) as client:
+        _generate(root, Path(branch), guard)
         unpack(root, packed, guard)
         found = payload.answer(root, Path(branch))
         for done, failures in work(root, packed["stages"], guard):
@@ -74,6 +76,15 @@ def _settle(root: Path) -> None:
     if not (root / ".ckpt").exists():
         (root / ".ckpt").symlink_to(home / "checkpoints")
     subprocess.run(["dvc", "cache", "dir", "--local", str(home / "cache")], cwd=root, check=True, capture_output=True)
+
+
+def _generate(root: Path, branch: Path, guard: Any) -> None:
+    """Make the pipelines of the unit's profile where the commit has none. Raises RuntimeError."""
+    from flows.run.processes import tail
+
+    log = root / ".logs/units/pipeline.log"
+    if not (root / branch / "dvc.yaml").exists() and guard.run(["paragone", "pipeline", branch.parts[1]], root, log):
+        raise RuntimeError(f"paragone pipeline failed; the end of its log:\n{tail(log)}")
 
 
 def unpack(root: Path, parcel: Any, guard: Any) -> None:
@@ -134,7 +145,7 @@ def _alive(run: UUID) -> Iterator[None]:
                     client.update_flow_run(run, tags=[f"alive-{count}"])
                     state = client.read_flow_run(run).state
                     if state is not None and (state.is_final() or state.is_cancelling()) and not over.is_set():
-                        os.kill(os.getpid(), 15)
+                        os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

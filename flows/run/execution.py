@@ -50,7 +50,7 @@ def log_file(root: Path, profile: str, stage: str) -> Path:
 
 
 def run_of(stage: str) -> tuple[paths.Run, str] | None:
-    """The run and the stage's name that an address stands for; None for a stage of a trunk."""
+    """The run and the stage's name that an address denotes; None for a stage of a trunk."""
     match = re.fullmatch(r"runs/([^/]+)/([^/]+)/([^/]+)/dvc\.yaml:(\w+)@(\d+)", stage)
     return (paths.Run(match[1], match[2], match[3], int(match[5])), match[4]) if match else None
 
@@ -128,9 +128,9 @@ def execute(
 ) -> dict[str, Result]:
     """Visit the stages of `visits`, as many at once as the request allows, the longest chain of work first.
 
-    Call it inside of a Prefect flow, whose run records each visit as a task; `recorded` makes one. seconds: how long
-    stages took before. forced: stages to run though nothing changed. A failed stage costs its descendants only.
-    Whatever ends this function ends the stages' processes too.
+    Call it inside a Prefect flow, whose run records each visit as a task. seconds: how long stages took before.
+    forced: stages to run though nothing changed. A failed stage costs its descendants only. Whatever ends this
+    function ends the stages' processes too.
     """
     with Guard() as guard:
         visiting = _Visiting(guard, root, graph, visits, screen, request, forced)

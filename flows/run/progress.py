@@ -1,4 +1,4 @@
-"""What a person sees of a flow: a line a finished stage, and below them, on a terminal, the stages that run."""
+"""What a person sees of a flow: one line per finished stage, and below them, on a terminal, the stages that run."""
 
 import threading
 import time

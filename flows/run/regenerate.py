@@ -5,34 +5,39 @@ from pathlib import Path
 
 from flows.dvc.locks import FOLDER
 from flows.run.processes import Guard, tail
-from paragone.project import files, paths
-
-STAMP = FOLDER / "prepared.txt"
-STEPS = {
-    "pipeline": ["paragone", "pipeline"],
-    "code": ["dvc", "--wait-for-lock", "repro", "--single-item", "code"],
-}
+from paragone.project import files, paths, settings
+from paragone.project.params import FILE
 
 
-def prepare(root: Path, logs: Path) -> None:
-    """Run both steps, unless nothing that goes in or comes out has changed since they last ended well.
+def stamp_file(profile: str) -> Path:
+    """Holds the digest that there was when a profile was last prepared."""
+    return FOLDER / f"prepared-{profile}.txt"
+
+
+def prepare(root: Path, profile: str, logs: Path) -> None:
+    """Make the pipelines of a profile and what its stages depend on, unless all is as it was when that last ended well.
 
     Raises RuntimeError with the end of the log of one that fails.
     """
-    stamp = root / STAMP
-    if stamp.exists() and stamp.read_text() == digest(root):
+    stamp, trunk = root / stamp_file(profile), paths.trunk(profile, settings.read(root).profile)
+    if stamp.exists() and stamp.read_text() == digest(root, profile):
         return
+    steps = {
+        "pipeline": ["paragone", "pipeline", profile],
+        "code": ["dvc", "--wait-for-lock", "repro", "--single-item", "code", f"{trunk}:profile"],
+    }
     with Guard() as guard:
-        for name, command in STEPS.items():
+        for name, command in steps.items():
             if guard.run(command, root, logs / f"{name}.log"):
                 raise RuntimeError(f"`{name}` failed; the end of its log:\n{tail(logs / f'{name}.log')}")
-    files.write_text(stamp, digest(root))
+    files.write_text(stamp, digest(root, profile))
 
 
-def digest(root: Path) -> str:
-    """A hash of params.yaml, the package's code, every pipeline file and the fingerprints."""
+def digest(root: Path, profile: str) -> str:
+    """A hash of the settings, the package's code, every pipeline file, the fingerprints and the resolved profile."""
     code = [f for f in (root / "src/paragone").rglob("*") if f.is_file() and f.parent.name != "__pycache__"]
-    found = [root / "params.yaml", root / "dvc.yaml", root / paths.CODE, *code, *(root / "runs").glob("**/dvc.yaml")]
+    made = [root / "dvc.yaml", root / paths.CODE, root / paths.resolved(profile), *(root / "runs").glob("**/dvc.yaml")]
+    found = [root / FILE, *(root / "profiles").glob("*.yaml"), *made, *code]
     whole = hashlib.sha256()
     for file in sorted(found):
         content = file.read_bytes() if file.exists() else b""

@@ -1,19 +1,13 @@
 """What a flow is asked for, checked in one go before any work starts."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from flows.dvc.graph import Graph
 from flows.run import resources
-from paragone.project import paths
-
-FILE = "params.yaml"
+from paragone.project import paths, settings, suggest
 
 
 class RequestError(ValueError):
@@ -46,7 +40,9 @@ class Request:
         found = [s for s, file in graph.pipelines.items() if file in branches and s.endswith(ends)]
         if not found:
             chosen = f"{', '.join(self.models)} on {', '.join(self.datasets)}"
-            raise RequestError(f"{FILE}: profiles.{self.profile}: {chosen}: no run fits; see the models' `only`")
+            raise RequestError(
+                f"{paths.profile(self.profile)}: datasets: {chosen}: no run fits; it says what runs on each"
+            )
         return sorted(found)
 
 
@@ -67,30 +63,30 @@ def check(
     slots: stages at once; 0: one a physical core, and no fewer than there are GPUs.
     gpus: `auto` (all there are), `all` (the same, but at least one), `none`, or ids such as `0,1`.
     hours: limit of a stage; None: the profile's `stage_hours`.
-    `paragone pipeline` checks params.yaml itself; here only the names are. Raises RequestError in one sentence.
+    `paragone pipeline` checks whether it can be run; here only names and types are. Raises RequestError or ParamsError
+    in one sentence.
     """
-    values = _read(root / FILE)
-    name = profile or values["profile"]
-    _known([name], values["profiles"], "profile", "profiles")
-    settings, where = values["profiles"][name], f"profiles.{name}"
-    _known(datasets, settings["datasets"], "data set", f"{where}.datasets")
-    _known(models, settings["models"], "model", f"{where}.models")
-    _known(seeds, settings["seeds"], "seed", f"{where}.seeds")
+    params = settings.read(root, profile)
+    ((name, chosen),) = params.profiles.items()
+    where = f"{paths.profile(name)}: "
+    _known(datasets, chosen.datasets, "data set", f"{where}datasets")
+    _known(models, chosen.models, "model", f"{where}models")
+    _known(seeds, chosen.seeds, "seed", f"{where}seeds")
     if slots < 0:
         raise RequestError(f"slots: {slots} stages at once cannot be; give 1 or more, or 0 for one a core")
-    limit = settings.get("stage_hours") if hours is None else hours
+    limit = chosen.stage_hours if hours is None else hours
     if limit is not None and not (isinstance(limit, int | float) and math.isfinite(limit) and limit > 0):
         raise RequestError(f"limit: a stage cannot take {limit} hours; give a number above 0")
     devices = resources.choose(gpus)
-    trunk = paths.trunk(name, values["profile"])
+    trunk = paths.trunk(name, params.profile)
     return Request(
         profile=name,
-        datasets=tuple(datasets or settings["datasets"]),
-        models=tuple(models or settings["models"]),
-        seeds=tuple(seeds or settings["seeds"]),
+        datasets=tuple(datasets or chosen.datasets),
+        models=tuple(models or chosen.models),
+        seeds=tuple(seeds or chosen.seeds),
         whole=all(
-            not chosen or set(chosen) == set(all_) for chosen, all_ in
-            ((datasets, settings["datasets"]), (models, settings["models"]), (seeds, settings["seeds"]))
+            not some or set(some) == set(all_) for some, all_ in
+            ((datasets, chosen.datasets), (models, chosen.models), (seeds, chosen.seeds))
         ),
         report="report" if trunk == Path("dvc.yaml") else f"{trunk}:report",
         slots=slots or max(resources.cores(), len(devices)),
@@ -100,20 +96,8 @@ def check(
     )  # fmt: skip
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise RequestError(f"{file}: not YAML: {error}") from None
-    if not isinstance(values, Mapping) or not isinstance(values.get("profiles"), Mapping) or "profile" not in values:
-        raise RequestError(f"{file}: it names no `profile:` or no `profiles:`; `git checkout {FILE}` brings it back")
-    return dict(values)
-
-
 def _known(chosen: Sequence[object], there: Iterable[object], what: str, where: str) -> None:
     names = [str(name) for name in there]
     for name in chosen:
         if str(name) not in names:
-            near = get_close_matches(str(name), names, n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
-            raise RequestError(f"{FILE}: {where} has no {what} '{name}'; {hint}")
+            raise RequestError(f"{where} has no {what} '{name}'; {suggest.hint(name, names)}")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import psutil
 
+from paragone.project import environment
+
 COMPUTING = frozenset({"train", "sample", "evaluate", "classifier", "reference"})  # stages that use a GPU
 
 
@@ -16,9 +18,10 @@ class MachineError(ValueError):
 
 
 def cores() -> int:
-    """Physical cores that this process may use."""
+    """Physical cores that this process may use: those that it is bound to, within the quota of its container."""
     physical = psutil.cpu_count(logical=False) or 1
-    return min(physical, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else physical
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, int(min(physical, bound, environment.quota())))
 
 
 def gpus() -> list[str]:
@@ -43,7 +46,7 @@ def _listed() -> list[tuple[str, str]]:
 
 
 def choose(wish: str) -> list[str]:
-    """The GPU ids that `auto`, `all`, `none` or a list such as `0,1,1` stands for. Raises MachineError."""
+    """The GPU ids that `auto`, `all`, `none` or a list such as `0,1,1` denotes. Raises MachineError."""
     if wish == "none":
         return []
     there = gpus()

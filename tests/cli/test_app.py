@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+
+from paragone.cli import app
+from support import settings_files
 
 STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report", "track", "pipeline"]
 
@@ -23,6 +26,7 @@ def paragone(*args, cwd):
 @pytest.fixture
 def project(root, tmp_path):
     shutil.copy(root / "params.yaml", tmp_path)
+    shutil.copytree(root / "profiles", tmp_path / "profiles")
     return tmp_path
 
 
@@ -34,15 +38,24 @@ def test_help_names_every_stage(project):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["train", "quick", "mnist-5k", "dcgam"], "profiles.quick.models has no model 'dcgam'; did you mean dcgan"),
-        (["train", "quik", "mnist-5k", "dcgan"], "profiles has no profile 'quik'; did you mean quick?"),
-        (["ingest", "mnits"], "datasets has no data set 'mnits'; did you mean mnist"),
-        (["train", "quick", "mnits", "dcgan"], "datasets has no data set 'mnits'; did you mean mnist"),
+        (
+            ["train", "quick", "mnist-5k", "dcgam"],
+            "profiles/quick.yaml: models has no model 'dcgam'; did you mean 'dcgan'",
+        ),
+        (
+            ["train", "quik", "mnist-5k", "dcgan"],
+            "profiles/quik.yaml: profiles has no profile 'quik'; did you mean 'quick'?",
+        ),
+        (["ingest", "mnits"], "datasets has no data set 'mnits'; did you mean 'mnist'"),
+        (["train", "quick", "mnits", "dcgan"], "datasets has no data set 'mnits'; did you mean 'mnist'"),
         (
             ["train", "quick", "celeba-64", "dcgan"],
-            "profiles.quick.datasets: does not name 'celeba-64'; known: mnist-5k",
+            "profiles/quick.yaml: datasets: does not name 'celeba-64'; known: mnist-5k",
         ),
-        (["train", "quick", "shapes", "gan"], "profile 'quick' does not run 'gan' on 'shapes'; it runs dcgan, vae"),
+        (
+            ["train", "quick", "shapes", "gan"],
+            "profiles/quick.yaml: datasets.shapes: does not name row 'gan'; add it, or choose one of those: dcgan, vae",
+        ),
         (["sample", "quick", "mnist-5k", "dcgan"], "model.safetensors: no such file"),
     ],
 )
@@ -54,22 +67,23 @@ def test_bad_input_is_one_sentence(project, args, message):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_number_out_of_range_stops_every_stage(project):
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["profiles"]["smoke"]["models"]["wgan"]["config"]["z_dim"] = True
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    for args in (["pipeline"], ["train", "smoke", "mnist-5k", "wgan"], ["ingest", "mnist-5k"]):
+def edit(project, row, **values):
+    settings_files.edit(project, "smoke", lambda p: p["models"][row].update(values))
+
+
+def test_a_number_out_of_range_stops_what_uses_its_row(project):
+    edit(project, "wgan", config={"z_dim": True})
+    for args in (["pipeline", "smoke"], ["check"], ["profile", "smoke"], ["train", "smoke", "mnist-5k", "wgan"]):
         done = paragone(*args, cwd=project)
         assert done.returncode == 1
-        assert "profiles.smoke.models.wgan.config.z_dim: is True; give a number" in done.stderr
+        assert "profiles/smoke.yaml: models.wgan.config.z_dim: is True; give a number" in done.stderr
         assert done.stderr.count("\n") == 1
+    assert paragone("pipeline", cwd=project).returncode == 0  # of the default profile alone
 
 
 def test_a_row_can_ask_for_two_processes(project):
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["profiles"]["smoke"]["models"]["vae"]["processes"] = 2
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    assert paragone("pipeline", cwd=project).returncode == 0
+    edit(project, "vae", processes=2)
+    assert paragone("pipeline", "smoke", cwd=project).returncode == 0
     stages = yaml.safe_load((project / "runs/smoke/mnist-5k/vae/dvc.yaml").read_text())["stages"]
     assert stages["sample"]["do"]["cmd"].startswith("paragone sample")
     command = stages["train"]["do"]["cmd"].replace("${item}", "0")
@@ -111,23 +125,20 @@ def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(pr
     assert not (project / ".ckpt/runs/smoke/mnist-5k/gan/0").exists()
 
 
-@pytest.mark.parametrize("mine", [True, False])
-def test_parameters_edited_while_a_training_runs_are_not_taken_for_its_own(project, mine):
-    def edit(row, kimg):
-        values = yaml.safe_load((project / "params.yaml").read_text())
-        values["profiles"]["smoke"]["models"][row]["plan"]["kimg"] = kimg
-        (project / "params.yaml").write_text(yaml.safe_dump(values))
+def test_a_stage_reads_its_own_profile_and_imports_what_it_uses(project):
+    """No other profile's file, no other model; and torch only where there is something to compute."""
+    (project / "profiles/survey.yaml").write_text("broken: [")
+    code = (
+        "import sys\nfrom paragone.cli import app\nfrom paragone.project import checks\n"
+        "root, params = app._settings('quick')\nassert 'torch' not in sys.modules\n"
+        "app._check_names(params, 'quick', 'mnist-5k', 'dcgan')\nchecks.row(params, 'quick', 'dcgan')\n"
+        "print(*(name for name in sys.modules if name.startswith('paragone.models.') and 'layers' not in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"paragone.models.base", "paragone.models.gan", "paragone.models.gan.dcgan"}
 
-    (project / "runs/smoke/mnist-5k/gan").mkdir(parents=True)
-    edit("gan", 30)
-    assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
-    command = [sys.executable, "-m", "paragone", "train", "smoke", "mnist-5k", "gan"]
-    training = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
-    while not list((project / ".ckpt").glob("**/log.jsonl")):
-        assert training.poll() is None
-        time.sleep(0.02)
-    edit("gan" if mine else "dcgan", 31)
-    said = training.communicate(timeout=300)[1]
-    assert training.returncode == int(mine), said
-    assert ("what 'train' of gan goes by was edited while it ran; start again" in said) == mine
-    assert (project / "runs/smoke/mnist-5k/gan/0/failure.json").exists() == mine
+
+@pytest.mark.parametrize("name", re.findall(r"_stage\(\"(\w+)\"", Path(app.__file__).read_text()))
+def test_the_module_of_every_command_is_where_the_command_looks(name: str) -> None:
+    assert callable(app._module(f"stages.{name}").run)

@@ -139,7 +139,7 @@ def _hostile() -> dict[str, tuple[bytes, str]]:
         "absolute": (_named("/etc/passwd"), "'/etc/passwd' names a place outside"),
         "backslash": (_named("..\\x"), "names a place outside"),
         "drive": (_named("C:x"), "names a place outside"),
-        "twice": (_named("./good"), "'good' stands in it twice"),
+        "twice": (_named("./good"), "'good' appears in it twice"),
         "symlink": (_typed(tarfile.SYMTYPE, "/etc/passwd"), "'bad' is a link, a device or a sparse file"),
         "hard link": (_typed(tarfile.LNKTYPE), "is a link, a device"),
         "device": (_typed(tarfile.CHRTYPE), "is a link, a device"),

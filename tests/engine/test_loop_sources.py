@@ -47,15 +47,34 @@ class Reader(Model):
         yield Update("w", self.weight**2)
 
 
-def _seen(data: ImageSet, folder: Path) -> list[tuple[list[int], list[int]]]:
-    model = Reader()
+class PairReader(Reader):
+    """Needs pairs."""
+
+    needs_pairs = True
+
+
+def _seen(data: ImageSet, folder: Path, model: Reader | None = None) -> list[tuple[list[int], list[int]]]:
+    model = model or Reader()
     fit(model, data, Reader.plan, seed=3, folder=folder, device=CPU, progress=False)
     return model.seen
 
 
 def test_pairs_stay_together(tmp_path: Path) -> None:
-    for images, sources in _seen(_set(paired=True), tmp_path):
+    for images, sources in _seen(_set(paired=True), tmp_path, PairReader()):
         assert sources == [100 + i for i in images]
+
+
+def test_pairs_are_hidden_from_a_model_that_needs_none(tmp_path: Path) -> None:
+    seen = _seen(_set(paired=True), tmp_path)
+    assert any(sources != [100 + i for i in images] for images, sources in seen)
+    assert sorted(s for _, sources in seen[:3] for s in sources) == list(range(100, 112))
+
+
+def test_a_set_without_pairs_is_refused_by_a_model_that_needs_them(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match="Reader learns from pairs and the data set's sources belong to no image; choose"
+    ):
+        _seen(_set(paired=False), tmp_path, PairReader())
 
 
 def test_unpaired_sources_have_an_order_of_their_own(tmp_path: Path) -> None:

@@ -31,10 +31,21 @@ class Negative(Model):
 
     title = "Negative"
     needs = frozenset({"image", "source"})
+    capabilities = frozenset({"translate"})
 
-    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        assert cond is not None
-        return -cond
+    def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
+        return -source
+
+
+class Shade(Model):
+    """Darkens its source by the label."""
+
+    title = "Shade"
+    needs = frozenset({"image", "label", "source"})
+    capabilities = frozenset({"translate"})
+
+    def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
+        return source - class_labels(cond, len(source), 4, CPU).view(-1, 1, 1, 1) / 4
 
 
 CPU = torch.device("cpu")
@@ -43,12 +54,33 @@ CPU = torch.device("cpu")
 def test_source_images_of_the_test_split_are_translated_in_order():
     levels = torch.tensor([0, 100, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(3, 8, 8, 1)
     test = ImageSet(torch.zeros(5, 8, 8, 1, dtype=torch.uint8), None, Spec((1, 8, 8)), levels, paired=False)
-    cond = sampling.sources(Negative(), test, 7)
-    images, _ = sampling.sample(Negative(), 7, seed=0, batch=2, device=CPU, cond=cond, progress=False)
+    source = sampling.sources(Negative(), test, 7)
+    images, _ = sampling.sample(Negative(), 7, seed=0, batch=2, device=CPU, source=source, progress=False)
     assert images[:, 0, 0, 0].tolist() == [255, 155, 0, 255, 155, 0, 255]
     assert sampling.sources(Noise(), test, 7) is None
     with pytest.raises(ValueError, match="Negative translates images and the data set has no sources; choose a set of"):
         sampling.sources(Negative(), test._replace(sources=None), 7)
+
+
+def test_labels_and_sources_come_together():
+    labels, source = torch.arange(4), torch.ones(4, 1, 8, 8)
+    options = {"device": CPU, "cond": labels, "source": source}
+    images, seconds = sampling.sample(Shade(), 4, seed=0, batch=3, progress=False, **options)
+    assert images[:, 0, 0, 0].tolist() == [255, 223, 191, 159]
+    assert sampling.speed(Shade(), seconds, [3, 1], precision="fp32", **options).latency_runs >= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "sentence"),
+    [
+        (Negative, None, "Negative translates: give 4 source images for 4 samples; given: none"),
+        (Negative, torch.ones(3, 1, 8, 8), "Negative translates: give 4 source images for 4 samples; given: 3"),
+        (Level, torch.ones(4, 1, 8, 8), "Level takes no source images; sample a model that translates"),
+    ],
+)
+def test_sources_that_do_not_fit_are_refused(model, source, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        sampling.sample(model(), 4, seed=0, batch=4, device=CPU, source=source, progress=False)
 
 
 def labelled(*counts: int) -> ImageSet:
@@ -91,7 +123,7 @@ def test_speed_states_rate_and_latency():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_wall_shows_the_first_images(channels):
     images = np.full((7, 4, 4, channels), 9, np.uint8)
-    picture = np.asarray(sampling.wall(images, columns=3, rows=5))
+    picture = np.asarray(sampling.sample_grid(images, columns=3, rows=5))
     assert picture.shape[:2] == (3 * 5 - 1, 3 * 5 - 1)
     assert (picture[:4, :4] == 9).all()
     assert (picture[4] == 255).all()
@@ -161,10 +193,10 @@ def test_without_labels_a_conditional_model_draws_classes_evenly():
     assert (torch.bincount(drawn, minlength=4) > 900).all()
 
 
-def test_the_wall_by_class_has_a_row_a_class():
+def test_the_grid_by_class_has_one_row_per_class():
     labels = torch.tensor([1, 0, 1, 2, 1, 1, 0])
     images = (labels * 50 + torch.arange(7)).to(torch.uint8).view(7, 1, 1, 1).expand(7, 4, 4, 1).numpy()
-    picture = np.asarray(sampling.class_wall(images, labels, 3, columns=3))
+    picture = np.asarray(sampling.class_grid(images, labels, 3, columns=3))
     assert picture[2::5, 2::5].tolist() == [[1, 6, 255], [50, 52, 54], [103, 255, 255]]
-    tall = sampling.class_wall(images, labels, 100, columns=3)
+    tall = sampling.class_grid(images, labels, 100, columns=3)
     assert tall.size == (3 * 5 - 1, sampling.CLASS_ROWS * 5 - 1)

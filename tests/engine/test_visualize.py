@@ -75,7 +75,7 @@ def draw(model: Model) -> dict[str, np.ndarray]:
 
 
 def tiles(picture: np.ndarray) -> np.ndarray:
-    """(rows,columns,8,8) of a wall."""
+    """(rows,columns,8,8) of a grid."""
     rows, columns = (side // 9 + 1 for side in picture.shape)
     padded = np.pad(picture, ((0, 1), (0, 1)))
     return padded.reshape(rows, 9, columns, 9).transpose(0, 2, 1, 3)[..., :8, :8]
@@ -152,3 +152,38 @@ def test_images_are_walked_between_as_vectors_are() -> None:
     way = visualize.interpolate(a, b, 5, "normal")
     flat = visualize.interpolate(a.flatten(), b.flatten(), 5, "normal")
     assert torch.equal(way.flatten(1), flat)
+
+
+class Layered(Model):
+    """Latents in two parts: where the image is bright, and a grid of noise."""
+
+    capabilities = frozenset({"latents", "decode"})
+
+    def latents(self, n: int) -> tuple[Tensor, Tensor]:
+        return torch.randn(n, 2), torch.randn(n, 1, 8, 8)
+
+    def decode(self, z: tuple[Tensor, Tensor]) -> Tensor:
+        place, grid = z
+        return (grid + place.sum(1).view(-1, 1, 1, 1)).clamp(-1, 1)
+
+
+def test_latents_in_parts_are_walked_part_by_part_and_not_traversed():
+    shown = visualize.draw(Layered(), TEST, seed=0, device=CPU)
+    assert set(shown) == {"interpolation"}
+    torch.manual_seed(0)
+    a, b = Layered().latents(2 * visualize.WALKS)
+    walk = visualize._walks(a, "normal"), visualize._walks(b, "normal")
+    assert [part.shape for part in walk] == [(60, 2), (60, 1, 8, 8)]
+    assert torch.allclose(walk[0][9], a[1], atol=1e-5)
+    assert torch.allclose(walk[1][10], b[2], atol=1e-5)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_translations_stand_between_their_sources_and_the_truth(paired):
+    sources = torch.full((12, 8, 8, 1), 10, dtype=torch.uint8)
+    test = TEST._replace(images=torch.full_like(sources, 30), labels=None, sources=sources, paired=paired)
+    picture = np.asarray(visualize.translations(np.full((12, 8, 8, 1), 20, np.uint8), test))
+    rows = 3 if paired else 2
+    assert picture.shape == (2 * rows * 9 - 1, 10 * 9 - 1)
+    assert picture[4::9, 4].tolist() == [10, 20, 30][:rows] * 2
+    assert picture[4::9, -1].tolist() == [10, 20, 30][:rows] + [255] * rows  # the second block has two of ten

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 
 from paragone.cli import pipeline as generator
-from paragone.project.params import Params
-from support import ROOT, stand_in
+from paragone.project import settings
+from support import ROOT, settings_files, stand_in
 
 FLOW = [sys.executable, "-m", "flows.benchmark", "--slots", "2"]
 TRAIN = "paragone train quick digits ddpm --seed 0"
@@ -156,10 +155,8 @@ exit $status
 
 
 def test_a_training_of_two_processes_takes_two_slots(project: Path) -> None:
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["profiles"]["all"]["models"]["vae"]["processes"] = 2
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
-    generator.run(project, Params.model_validate(values))
+    settings_files.edit(project, "all", lambda p: p["models"]["vae"].update(processes=2))
+    generator.write(project, settings.read(project, "all", "quick"))
     (project / "build/torchrun").write_text(TORCHRUN)
     (project / "build/torchrun").chmod(0o755)
     command = project / "build/paragone"
@@ -176,7 +173,7 @@ def test_a_training_of_two_processes_takes_two_slots(project: Path) -> None:
 def test_an_unknown_profile_and_a_broken_params_file_are_one_sentence(project: Path) -> None:
     unknown = subprocess.run([*FLOW, "--profile", "quikc"], cwd=project, capture_output=True, text=True, check=False)
     assert unknown.returncode == 1
-    assert "no profile 'quikc'; did you mean quick?" in unknown.stdout
+    assert "no profile 'quikc'; did you mean 'quick'?" in unknown.stdout
     stand_in.behave(project, {"paragone pipeline": "fail"})
     broken = flow(project)
     assert broken.returncode == 1

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from flows.prefect_server import server
-from support import ROOT, stand_in
+from support import ROOT, settings_files, stand_in
 
 
 @pytest.fixture
@@ -85,10 +85,9 @@ def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
     second = begin(project, "flows.serve", server.free_port())
     assert "runs already" in second.communicate(timeout=60)[0]
 
-    params = yaml.safe_load((project / "params.yaml").read_text())
-    params["profiles"]["quick"]["models"]["ddpm"] = {"plan": {"kimg": 2}}
     stand_in.behave(project, {"paragone train quick digits ddpm --seed 0": 600})
-    (project / "params.yaml").write_text(yaml.safe_dump(params))  # so that the next run is still at it when all dies
+    # so that the next run is still at it when all dies
+    settings_files.edit(project, "quick", lambda p: p["models"]["ddpm"].update(plan={"kimg": 2}))
     until((project / "build/started").exists)
     serving.kill()  # amid a run: all of it ends, and the run that is left does not block the next
     serving.wait()
@@ -147,8 +146,11 @@ def test_no_server_at_the_url_is_one_sentence(project: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"parameters": {"profile": "quikc"}}, "params.yaml: profiles has no profile 'quikc'; did you mean quick?"),
-        ({"parameters": {"models": ["dppm"]}}, "has no model 'dppm'; did you mean ddpm"),
+        (
+            {"parameters": {"profile": "quikc"}},
+            "profiles/quikc.yaml: profiles has no profile 'quikc'; did you mean 'quick'?",
+        ),
+        ({"parameters": {"models": ["dppm"]}}, "has no model 'dppm'; did you mean 'ddpm'"),
         ({"parameters": {"profil": "quick"}}, "got an unexpected keyword argument 'profil'"),
         ({"work_pool": {}}, "prefect.yaml: no deployments with a name and a work pool ('name')"),
     ],
@@ -170,5 +172,5 @@ def test_a_pool_that_does_not_exist_is_named(project: Path) -> None:
     plans["deployments"][1]["work_pool"] = {"name": "paragon"}
     (project / "prefect.yaml").write_text(yaml.safe_dump(plans))
     output = begin(project, "flows.serve", server.free_port()).communicate(timeout=240)[0]
-    assert "serve: prefect.yaml: Prefect has no work pool 'paragon'; did you mean paragone?" in output
+    assert "serve: prefect.yaml: Prefect has no work pool 'paragon'; did you mean 'paragone'?" in output
     assert left_behind(project) == []

@@ -4,6 +4,7 @@ import ast
 import copy
 import dataclasses
 import inspect
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,28 +12,47 @@ import pytest
 import torch
 from torch import nn
 
-from paragone.engine import checkpoint
+from paragone.data.base import ImageSet
+from paragone.engine import checkpoint, sampling
 from paragone.engine.loop import draw, fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import CAPABILITIES, Model, Plan, Progress, Spec, Update
-from paragone.project import params as parameters
-from paragone.project import registry
+from paragone.project import registry, settings
 from support import ROOT
 
 MODELS = registry.names("models")
 SPEC = Spec((1, 32, 32), 2)
-SMOKE = parameters.load(ROOT).profiles["smoke"].models
+SMOKE = settings.read(ROOT, "smoke").profiles["smoke"].models
 
 
 def build(name: str, spec: Spec = SPEC) -> Model:
     entry = SMOKE[name]
-    parents = {role: build(parent, spec) for role, parent in entry.parents.items()}
+    parents = {role: parent_of(name, role, spec) for role in entry.parents}
     return registry.build_model(name, spec, entry.config, parents)
 
 
+def parent_of(name: str, role: str, spec: Spec) -> nn.Module:
+    """A finished row, or a feature network of fresh weights."""
+    found = recipe(name, spec)["parents"][role]
+    return registry.feature_network(found) if "features" in found else moved(build(SMOKE[name].parents[role], spec))
+
+
+@torch.no_grad()
+def moved(parent: nn.Module) -> nn.Module:
+    """With weights that differ from its start, where what it predicts may be 0, as those of a finished model do."""
+    for p in parent.parameters():
+        p.add_(0.02 * torch.randn_like(p))
+    return parent
+
+
 def recipe(name: str, spec: Spec = SPEC) -> dict:
-    entry = SMOKE[name]
-    return checkpoint.recipe(name, spec, entry.config, {r: recipe(p, spec) for r, p in entry.parents.items()})
+    entry, features = SMOKE[name], registry.model_class(name).feature_parents
+    known = {"shape": list(spec.shape), "classes": spec.classes, "channels": 0, "size": 64}  # of any feature network
+    parents = {
+        role: {"features": parent, **known} if role in features else recipe(parent, spec)
+        for role, parent in entry.parents.items()
+    }
+    return checkpoint.recipe(name, spec, entry.config, parents)
 
 
 def train(name: str, blobs, folder: Path, *, steps: int = 6, stop_at: int = 10**9):
@@ -42,12 +62,24 @@ def train(name: str, blobs, folder: Path, *, steps: int = 6, stop_at: int = 10**
     return fit(model, blobs, plan, seed=0, folder=folder, progress=False, stop=lambda step: step >= stop_at)
 
 
+def pictures(model: Model, n: int) -> torch.Tensor:
+    """n samples, or n translations."""
+    sources = torch.linspace(-1, 1, n * math.prod(SPEC.shape)).view(n, *SPEC.shape)
+    return sampling.draw(model, n, None, sources if "source" in model.needs else None)
+
+
 def state(model: nn.Module) -> dict[str, torch.Tensor]:
     return copy.deepcopy(model.state_dict())
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.fixture(scope="module")
+def blobs(blobs: ImageSet) -> ImageSet:
+    """With the negatives as sources, for models that translate."""
+    return blobs._replace(sources=255 - blobs.images)
 
 
 @pytest.fixture(params=MODELS)
@@ -138,12 +170,13 @@ def test_samples_have_the_shape_and_range_and_follow_the_seed(name, blobs, tmp_p
         draws = []
         for seed in (0, 0, 1):
             torch.manual_seed(seed)
-            draws.append(model.sample(3))
+            draws.append(pictures(model, 3))
     assert draws[0].shape == (3, *SPEC.shape)
     assert draws[0].isfinite().all()
     assert draws[0].abs().max() <= 1 + 1e-5
     assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
+    if "source" not in model.needs:  # a translation may have no noise
+        assert not torch.equal(draws[0], draws[2])
 
 
 def test_a_file_restores_the_model(name, blobs, tmp_path):
@@ -164,6 +197,23 @@ def test_capabilities_are_declared(name):
     cls = registry.model_class(name)
     assert cls.capabilities == {capability for capability in CAPABILITIES if hasattr(cls, capability)}
     assert build(name).capabilities <= cls.capabilities
+    assert ("translate" in cls.capabilities) == ("source" in cls.needs)
+    assert not cls.needs_pairs or "source" in cls.needs
+
+
+def test_the_optimiser_of_the_generator_is_named_where_there_are_several(name):
+    optimizers = build(name).optimizers()
+    assert registry.model_class(name).generator in (optimizers if len(optimizers) > 1 else {""})
+
+
+def test_parents_are_roles_of_one_kind(name):
+    """And the model is built with its optional parents left open: the smoke profile gives those that it shows."""
+    cls = registry.model_class(name)
+    kinds = (cls.parents, cls.optional_parents, cls.feature_parents)
+    assert sum(map(len, kinds)) == len(frozenset().union(*kinds))
+    needed = cls.parents | cls.feature_parents
+    if cls.optional_parents and not SMOKE[name].parents.keys() - cls.feature_parents - cls.parents:
+        assert build(name).frozen.keys() == needed
 
 
 def test_optional_capabilities_have_their_shapes(name, blobs, tmp_path):
@@ -175,11 +225,11 @@ def test_optional_capabilities_have_their_shapes(name, blobs, tmp_path):
             y = model.reconstruct(*given)
             assert y.shape == x.shape
             assert y.abs().max() <= 1 + 1e-5
-        if "log_likelihood_bound" in model.capabilities:
-            bound = model.log_likelihood_bound(*given)
-            assert bound.shape == (4,)
-            assert bound.isfinite().all()
-            assert (bound < 0).all()  # of discrete pixels: a probability
+        for capability in model.capabilities & {"log_likelihood", "log_likelihood_bound"}:
+            nats = getattr(model, capability)(*given)
+            assert nats.shape == (4,)
+            assert nats.isfinite().all()
+            assert (nats < 0).all()  # of discrete pixels: a probability
         if "rate" in model.capabilities:
             rate = model.rate(*given)
             assert rate.shape == model.latents(4).shape
@@ -205,14 +255,16 @@ def test_samples_are_images_of_its_latents(name, blobs, tmp_path):
 def test_colour_and_another_size_fit(name):
     model = build(name, Spec((3, 64, 64), 2)).eval()
     with torch.inference_mode():
-        assert model.sample(1).shape == (1, 3, 64, 64)
+        source = torch.zeros(1, 3, 64, 64) if "source" in model.needs else None
+        assert sampling.draw(model, 1, None, source).shape == (1, 3, 64, 64)
 
 
 def test_a_size_it_cannot_take_is_refused_in_one_sentence(name):
     message = ""
     try:
         with torch.inference_mode():
-            build(name, Spec((1, 17, 17), 2)).eval().sample(1)
+            model = build(name, Spec((1, 17, 17), 2)).eval()
+            sampling.draw(model, 1, None, torch.zeros(1, 1, 17, 17) if "source" in model.needs else None)
     except ValueError as error:
         message = str(error)
     assert not message or "17" in message  # a model may take any size

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from paragone.project import fingerprint, params, paths, registry
+from paragone.project import fingerprint, paths, registry
 from paragone.project.fingerprint import closure, normal_form
 from paragone.stages import fingerprint as stage
-from support import ROOT
 
 FILES = {
     "__init__.py": '"""The top."""\n',
@@ -121,8 +120,7 @@ def test_the_normal_form_is_the_same_in_every_python_release() -> None:
 
 
 def test_code_yaml_has_a_key_for_all_that_a_pipeline_can_depend_on(tmp_path: Path) -> None:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    stage.run(tmp_path, params.Params.model_validate(values))
+    stage.run(tmp_path)
     written = yaml.safe_load((tmp_path / paths.CODE).read_text())
     assert set(written) == {"stages", "models", "datasets", "metrics", "extractors", "studies", "claims", "report"}
     assert set(written["models"]) == set(registry.names("models"))

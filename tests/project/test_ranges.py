@@ -1,27 +1,22 @@
-"""Numbers of params.yaml that no model can take are named with place, value and range."""
+"""Numbers of a profile that no model can take are named with place, value and range."""
 
 import re
 
 import pytest
-import yaml
 
-from paragone.project import params, ranges, registry
+from paragone.project import ranges, registry, settings
 from paragone.project.params import ParamsError
+from support import settings_files
 
 HEAD = {"profile": "p", "datasets": {"d": {"loader": "mnist", "source": "packaged"}}}
 PROFILE = {"about": "a test", "datasets": ["d"], "seeds": [0], "samples": 100, "sample_batch": 50, "spaces": ["lite0"]}
-WHERE = "params.yaml: profiles.p.models.row"
+WHERE = "profiles/p.yaml: models.row"
 
 
 def check(tmp_path, model, **entry):
     row = {"model": model, **entry}
-    text = yaml.safe_dump({**HEAD, "profiles": {"p": {**PROFILE, "models": {"row": row}}}})
-    (tmp_path / "params.yaml").write_text(text)
-    ranges.check(params.load(tmp_path))
-
-
-def test_the_projects_own_file_is_within_them(root):
-    ranges.check(params.load(root))
+    settings_files.write(tmp_path, {**HEAD, "profiles": {"p": {**PROFILE, "models": {"row": row}}}})
+    settings.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +35,7 @@ def test_the_projects_own_file_is_within_them(root):
         ("infogan", {"continuous": True}, "config.continuous: is True; give a number"),
         ("infogan", {"continuous_lambda": -0.1}, "config.continuous_lambda: is -0.1; it must not be negative"),
         ("aae", {"adversary_lr": 0}, "config.adversary_lr: is 0; it must be above 0"),
+        ("gan", {"z_dim": 2**63}, f"config.z_dim: is {2**63}; it must be below 2^63"),
         ("cgan", {"dropout": 1}, "config.dropout: is 1; it must be below 1"),
     ],
 )
@@ -51,8 +47,8 @@ def test_a_number_out_of_its_range_is_named(tmp_path, model, config, message):
 def test_the_plan_and_what_a_data_set_overrides_are_checked_too(tmp_path):
     with pytest.raises(ParamsError, match=re.escape(f"{WHERE}.plan.kimg: is inf; give a finite number")):
         check(tmp_path, "wgan", plan={"kimg": float("inf")})
-    with pytest.raises(ParamsError, match=re.escape(f"{WHERE}.datasets.d.config.width: is 0; it must be at least 1")):
-        check(tmp_path, "wgan", datasets={"d": {"config": {"width": 0}}})
+    with pytest.raises(ParamsError, match=re.escape(f"{WHERE}.overrides.d.config.width: is 0; it must be at least 1")):
+        check(tmp_path, "wgan", overrides={"d": {"config": {"width": 0}}})
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ def test_shared_layers_are_no_models() -> None:
 
 
 def test_an_unknown_name_gets_a_hint():
-    with pytest.raises(ValueError, match="there is no model 'dcgann': did you mean dcgan"):
+    with pytest.raises(ValueError, match="there is no model 'dcgann'; did you mean 'dcgan'"):
         registry.model_class("dcgann")
-    with pytest.raises(ValueError, match="there is no dataset 'zzz': known: "):
+    with pytest.raises(ValueError, match="there is no dataset 'zzz'; known: "):
         registry.load("datasets", "zzz")
 
 

@@ -23,6 +23,10 @@ def test_mean_and_interval_are_scipys():
     assert cell.half == pytest.approx((high - low) / 2)
 
 
+def test_equal_values_have_no_spread():
+    assert tables.interval([0.1] * 3) == tables.Cell(0.1, 0.0)
+
+
 def test_one_seed_has_no_interval(tmp_path):
     assert tables.interval([3.0]) == tables.Cell(3.0)
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
@@ -106,7 +110,7 @@ def test_families_are_grouped_and_the_floor_comes_first(project):
 
 def test_the_caption_states_the_protocol(project):
     caption = " ".join(main(project)[0].caption)
-    for part in ("MNIST-5K", "zero-padded", "5,000 of the 70,000", "1,000 samples a run against 4,000 real images",
+    for part in ("MNIST-5K", "zero-padded", "5,000 of the 70,000", "1,000 samples per run against 4,000 real images",
                  "train split", "Floor: 1,000", "FD-clf is in clf-mnist-5k (aaaaaaaaaaaa)", "lite0-64 (bbbbbbbbbbbb)",
                  "95% t-interval over 3 seeds", "Test CPU, 1 thread, fp32, torch 2.13.0"):  # fmt: skip
         assert part in caption

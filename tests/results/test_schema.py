@@ -31,6 +31,12 @@ def test_it_survives_parquet(table, tmp_path):
     pd.testing.assert_frame_equal(wide.plain(again), wide.plain(table))
 
 
+def test_a_state_under_its_earlier_name_is_read_under_the_present_one(table, tmp_path):
+    earlier = table.assign(**{"stability.state": ["unlearned", *table["stability.state"][1:]]})
+    wide.write(earlier, tmp_path / "runs.parquet")
+    assert wide.read(tmp_path / "runs.parquet")["stability.state"][0] == "undertrained"
+
+
 def test_the_results_of_the_table_alone_are_those_of_the_files(project, table):
     found = runs.of_table(table)
     assert (found.profile, found.seeds) == ("quick", [0, 1, 2])
@@ -73,10 +79,10 @@ def test_every_column_is_described_with_its_unit(table):
         (
             "my_score",
             3.0,
-            r"column 'my_score' is not known; take it out, or describe it in paragone\.report\.wide",
+            r"column 'my_score' is not known; take it out, or describe it in paragone\.results\.schema",
         ),
-        ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known \(did you mean 'sampling\.latency_ms'\?\)"),
-        (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table anew"),
+        ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known; did you mean 'sampling\.latency_ms'"),
+        (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table again"),
         ("seed", 0.5, "column 'seed' holds 0.5, which is no count"),
         ("train.dirty", 1, "column 'train.dirty' holds 1, which is no flag"),
         ("title", 3, "column 'title' holds 3, which is no text"),
@@ -109,14 +115,14 @@ def test_what_pandas_made_of_it_is_still_read(table, tmp_path):
 
 @pytest.mark.parametrize("key", wide.KEYS)
 def test_a_table_without_a_key_is_refused(table, key):
-    with pytest.raises(TableError, match=f"has no column '{key}'; write the table anew with `paragone report`"):
+    with pytest.raises(TableError, match=f"has no column '{key}'; write the table again with `paragone report`"):
         wide.check(table.drop(columns=key))
 
 
 def test_runs_of_two_profiles_or_twice_the_same_are_refused(table):
     with pytest.raises(TableError, match="column 'profile' has quick, classic; keep the runs of one profile"):
         wide.check(pd.concat([table, table.assign(profile="classic")]))
-    with pytest.raises(TableError, match="column 'name' has mnist-5k/gan/0 twice; keep one row a run"):
+    with pytest.raises(TableError, match="column 'name' has mnist-5k/gan/0 twice; keep one row per run"):
         wide.check(pd.concat([table, table]))
 
 

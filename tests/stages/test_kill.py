@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from flows.dvc import locks
-from paragone.project import params, paths, pipeline
+from paragone.project import paths, pipeline, settings
+from support import settings_files
 
 RUN = paths.Run("p", "mnist-5k", "dcgan", 0)
 PARAMS = {
@@ -44,9 +44,9 @@ def dvc(*args: str) -> list[str]:
 def project(root, tmp_path_factory) -> Path:
     """A project of one model in a DVC repository of its own, all of its trunk made."""
     folder = tmp_path_factory.mktemp("project")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
+    settings_files.write(folder, PARAMS)
     shutil.copytree(root / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for path, text in pipeline.generate(params.load(folder)).items():
+    for path, text in pipeline.generate(folder, settings.load(folder)).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     shutil.copy(root / ".gitignore", folder)
@@ -77,7 +77,7 @@ def reproduce(project: Path, kill_after: float | None = None) -> bool:
 
 
 def bits(project: Path) -> dict[str, str]:
-    names = (RUN.weights, RUN.curves, RUN.samples, RUN.wall, RUN.metrics)
+    names = (RUN.weights, RUN.curves, RUN.samples, RUN.sample_grid, RUN.metrics)
     return {p.name: hashlib.sha256((project / p).read_bytes()).hexdigest() for p in names}
 
 

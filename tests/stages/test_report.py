@@ -82,5 +82,5 @@ def test_track_says_what_it_did(tmp_path, monkeypatch, capsys):
 
 def test_an_unknown_profile_is_named(tmp_path):
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
-    with pytest.raises(ValueError, match="has no profile 'quik'; did you mean quick"):
+    with pytest.raises(ValueError, match="has no profile 'quik'; did you mean 'quick'"):
         report.run(tmp_path, params, "quik")

@@ -194,7 +194,7 @@ def test_repeated_and_absent_rows(tmp_path: Path) -> None:
     _edit(tmp_path, lambda t: t.assign(index=t["index"].where(t.index != 6, 5)))
     sentence, failed = _failure(tmp_path)
     assert "train image 5 (label 6, train.gz row 6)" in sentence
-    assert "no index of train stands twice" in _critical(failed)
+    assert "no index of train appears twice" in _critical(failed)
     _prepare(tmp_path, _parts())
     _edit(tmp_path, lambda t: t[t["split"] == "train"])
     assert "test has 40 rows, as dataset.json says: 0" in _failure(tmp_path)[0]
@@ -270,4 +270,4 @@ def test_report_shows_offending_images_and_carries_warnings(tmp_path: Path) -> N
     text = (tmp_path / f"site/data/{NAME}.html").read_text()
     assert 'title="train image 61, label 1, train.gz row 61: 11"' in text
     assert text.count('alt="train image 61') == 4, "the image and its twin, in the warning and in the critical check"
-    assert '<figcaption class="note">First training images, as prepared, a class a row: 0, 1, 2' in text
+    assert '<figcaption class="note">First training images, as prepared, one class per row: 0, 1, 2' in text

@@ -236,12 +236,12 @@ def _file(path: Path, content: bytes) -> None:
 
 
 def table() -> str:
-    """Every fault and what was said of it, in Markdown. Raises AssertionError for one that passed silently."""
-    lines = ["| where | fault | what was said |", "|---|---|---|"]
+    """Every fault and its message, in Markdown. Raises AssertionError for one that passed silently."""
+    lines = ["| where | fault | message |", "|---|---|---|"]
     for fault in faults():
         with tempfile.TemporaryDirectory() as folder:
             sentences = answer(fault, Path(folder))
-        assert sentences, f"{fault.where}: {fault.what}: nothing was said"
+        assert sentences, f"{fault.where}: {fault.what}: no message"
         text = re.sub(r"/tmp/\S*?/(?=spoilt|with)", "", "; ".join(sentences)).replace("|", "\\|")
         lines.append(f"| {fault.where} | {fault.what} | {' '.join(text.split())} |")
     return "\n".join(lines) + "\n"
@@ -251,10 +251,8 @@ def main() -> None:
     environment.prepare(ROOT)
     body = table()
     count = body.count("\n") - 2
-    head = (
-        f"# Faults put into data on purpose\n\n{count} faults, each in a copy of a data set that is whole otherwise, "
-    )
-    head += "and what `paragone ingest` and `paragone validate` then say.\n"
+    head = f"# Faults injected into data sets\n\n{count} faults, each in a copy of an otherwise intact data set, "
+    head += "and what `paragone ingest` and `paragone validate` say about it.\n"
     head += "Written by `PYTHONPATH=tests python -m support.data_faults`.\n\n"
     files.write_text(ROOT / "docs/data-faults.md", head + body)
 

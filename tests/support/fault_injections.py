@@ -1,4 +1,4 @@
-"""Faults put into flows on purpose: each function puts one, and asserts that nothing is lost but time."""
+"""Faults injected into flows: each function puts one, and asserts that nothing is lost but time."""
 
 import json
 import os
@@ -245,9 +245,9 @@ def full_disk(project: Project, disk: Disk, leave: float, expected: dict[str, An
 
 FOLLOW = """
 from pathlib import Path
-from paragone.project import params
+from paragone.project import settings
 from paragone.report.tracking import mirror
-mirror.follow(Path(), params.load(Path()), "smoke", 1.0)
+mirror.follow(Path(), settings.read(Path(), "smoke"), "smoke", 1.0)
 """
 
 

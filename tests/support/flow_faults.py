@@ -87,12 +87,13 @@ def _outcome(found: list[dict[str, Any]]) -> tuple[str, str]:
     return f"the flow came to a good end by itself, {ended} of {n}", after
 
 
-HEAD = """# Faults put into flows on purpose
+HEAD = """# Faults injected into flows
 
-Each fault in a smoke run of two rows (a network and a row that draws from it), the real stages, two at once, at random
-moments after the first stage of a run began. Then the flow is started once more, with no cleaning up, and what the runs
-and the tables hold is compared, byte for byte where it is no matter of time, with what an undisturbed flow leaves.
-`tests/flows/test_faults.py` does the same with stand-in stages, ten moments for each kill and each lock file.
+Each fault is injected into a smoke run of two rows (a network and a row that samples from it) with the real stages, two
+at once, at random moments after the first stage of a run began. The flow is then started once more, without any
+clean-up, and the runs and tables are compared with those of an undisturbed flow, byte for byte except where they record
+times.
+`tests/flows/test_faults.py` does the same with stand-in stages, at ten moments for each kill and each lock file.
 Written by `PYTHONPATH=tests python -m support.flow_faults`.
 
 """

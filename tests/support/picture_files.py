@@ -102,7 +102,7 @@ def imagenet_devkit(val: tuple[str, ...]) -> bytes:
 
 
 def imagenet_archives(folder: Path, n: int = 3) -> Path:
-    """The three files as published: a tar of a tar a class, a flat tar, and the devkit."""
+    """The three files as published: a tar of one tar per class, a flat tar, and the devkit."""
     classes = {
         wnid: {f"{wnid}_{i}.JPEG": image(10 * c + i) for i in range(n)} for c, wnid in enumerate(reversed(LEAVES))
     }

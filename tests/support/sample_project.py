@@ -6,7 +6,7 @@ first), vq_vae crashes, so its child vq_prior never ran, and nothing of ddpm and
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ import pandas as pd
 from paragone.engine import sampling
 from paragone.project import paths, registry
 from paragone.project.params import Params
+from paragone.results import runs
+from paragone.results.runs import Results
 
 DATASETS = {"mnist-5k": ("mnist", "packaged"), "fashion-mnist": ("fashion_mnist", "local")}
 MODELS: dict[str, dict[str, Any]] = {
@@ -34,6 +36,20 @@ PICTURES = {
 }
 QUALITY = dict(zip(MODELS, [31, 9, 14, 12, 18, 11, 4, 5], strict=True))  # FD-clf of the first seed
 RATE = dict(zip(MODELS, [9e4, 2e4, 2e4, 3e4, 2e4, 300, 9, 40], strict=True))  # images/s
+
+
+class Project(NamedTuple):
+    """The sample project and its results; not to be changed by a test."""
+
+    root: Path
+    params: Params
+    found: Results
+
+
+def load(root: Path) -> Project:
+    """Make it in a folder, with two data sets, three seeds, every outcome and both studies, and read it."""
+    params = make(root)
+    return Project(root, params, runs.read(root, params, "quick"))
 
 
 def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), datasets: tuple[str, ...] = tuple(DATASETS)) -> Params:
@@ -72,7 +88,7 @@ def put(file: Path, value: Any) -> None:
 
 
 def digits(seed: int, n: int = 100) -> np.ndarray[Any, Any]:
-    """Images (n,32,32,1) uint8 of soft strokes: something to see on a wall."""
+    """Images (n,32,32,1) uint8 of soft strokes: something to see in a sample grid."""
     draw = np.random.default_rng(seed)
     y, x = np.mgrid[:32, :32]
     angle, shift = draw.uniform(0, np.pi, (n, 1, 1)), draw.uniform(-4, 4, (n, 1, 1))
@@ -178,12 +194,12 @@ def _run(root: Path, run: paths.Run) -> None:
              for i, k in enumerate(LOSSES.get(run.model, ["model"]))}  # fmt: skip
     curve |= {k.replace("loss", "grad"): v / 2 for k, v in curve.items()}
     pd.DataFrame({"kimg": kimg} | curve if curve else {"kimg": [0.0]}).to_csv(root / run.curves, index=False)
-    sampling.wall(digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)).save(
-        root / run.wall
-    )
+    sampling.sample_grid(
+        digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)
+    ).save(root / run.sample_grid)
     (root / run.pictures).mkdir()
     for name in PICTURES.get(run.model, ()):
-        sampling.wall(digits(7 + run.seed, 60), 10, 6).save(root / run.pictures / f"{name}.png")
+        sampling.sample_grid(digits(7 + run.seed, 60), 10, 6).save(root / run.pictures / f"{name}.png")
     rate = None if diverged else RATE[run.model]
     speed = {"images_per_second": rate, "latency_ms": None if rate is None else 9e3 / rate, "latency_runs": 19,
              "n": 0 if diverged else 1000, "batch": 250, "device": "Test CPU", "threads": 1, "clock": "cpu",

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from paragone.project import params, pipeline
+from paragone.project import pipeline, settings
 from paragone.results import columns
-from support import ROOT
+from support import ROOT, settings_files
 
 DATASET = "mnist-5k"
 PAIR = ("ddpm", "ddim")  # a network, and a row that draws from it
@@ -26,9 +25,11 @@ def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None
 
     kimg: how long rows with a training of their own train, if not as in smoke.
     """
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = settings_files.project_values("smoke")
     smoke = values["profiles"]["smoke"]
     smoke["models"] = {row: smoke["models"][row] for row in rows}
+    smoke["datasets"] = [DATASET]
+    smoke.pop("only", None)  # of the other data sets
     for plan in (entry["plan"] for entry in smoke["models"].values() if "plan" in entry and kimg is not None):
         plan["kimg"] = kimg
     if not classifier:
@@ -42,12 +43,12 @@ def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None
 
 def write(folder: Path, values: dict[str, Any]) -> None:
     """A project of its own with these params: the code, the pipelines, git and DVC."""
-    (folder / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    settings_files.write(folder, values)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    for path, text in pipeline.generate(params.load(folder)).items():
+    for path, text in pipeline.generate(folder, settings.load(folder)).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x"):

@@ -11,7 +11,7 @@ import yaml
 
 from paragone.cli import pipeline as generator
 from paragone.project.params import Params
-from support import ROOT
+from support import ROOT, settings_files
 
 SMALL: dict[str, Any] = {
     "profile": "quick",
@@ -44,7 +44,7 @@ SMALL: dict[str, Any] = {
 
 # A stand-in for the command: it finds the stage that runs it and fills its outputs from what that stage depends on.
 COMMAND = """#!{python}
-import hashlib, sys, time
+import hashlib, json, sys, time
 from pathlib import Path
 import yaml
 
@@ -58,12 +58,17 @@ if behaviour is not None:
     while isinstance(behaviour, dict) and time.process_time() < behaviour["compute"]:
         pass
     time.sleep(behaviour if not isinstance(behaviour, dict) else 0)
-if command == "paragone pipeline" or command.startswith("paragone table"):
+if command.startswith(("paragone pipeline", "paragone table")):
     print(f"<{{command}}>")
     sys.exit()
 if command == "paragone fingerprint":
     lines = Path("src/paragone/code").read_text().splitlines()
     Path("runs/code.yaml").write_text("\\n".join(line.partition("#")[0].rstrip() for line in lines))
+    sys.exit()
+if command.startswith("paragone profile"):
+    content = yaml.safe_load(Path(f"profiles/{{sys.argv[2]}}.yaml").read_text())
+    Path(f"runs/{{sys.argv[2]}}").mkdir(parents=True, exist_ok=True)
+    Path(f"runs/{{sys.argv[2]}}/profile.json").write_text(json.dumps(content))
     sys.exit()
 for pipeline in [Path("dvc.yaml"), *Path("runs").rglob("dvc.yaml")]:
     for stage in yaml.safe_load(pipeline.read_text())["stages"].values():
@@ -97,9 +102,9 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text((ROOT / name).read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump(SMALL))
+    settings_files.write(folder, SMALL)
     (folder / "upstream").write_text("x")
-    generator.run(folder, Params.model_validate(SMALL))
+    generator.write(folder, Params.model_validate(SMALL))
     code: dict[str, Any] = {}
     for key in sorted(_fingerprints(folder)):
         *above, last = key.split(".")
@@ -126,7 +131,7 @@ def _fingerprints(folder: Path) -> set[str]:
     for pipeline in [folder / "dvc.yaml", *(folder / "runs").rglob("dvc.yaml")]:
         for stage in yaml.safe_load(pipeline.read_text())["stages"].values():
             entries = stage.get("do", stage).get("params", [])
-            keys |= {key for entry in entries if isinstance(entry, dict) for key in entry["runs/code.yaml"]}
+            keys |= {key for entry in entries if isinstance(entry, dict) for key in entry.get("runs/code.yaml", [])}
     return keys
 
 

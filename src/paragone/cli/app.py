@@ -1,4 +1,4 @@
-"""The command `paragone`: every stage of the pipeline by hand, and what helps around it."""
+"""The command `paragone`: every stage of the pipeline by hand, and the commands around them."""
 
 import importlib
 import os
@@ -22,80 +22,73 @@ app = typer.Typer(
 )
 
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
-ProfileArgument = Annotated[str, typer.Argument(help="A profile of params.yaml: smoke, quick, survey.")]
+ProfileArgument = Annotated[str, typer.Argument(help="A profile of profiles/: smoke, quick, survey.")]
+OneProfile = Annotated[str, typer.Argument(help="A profile of profiles/; the default one if left out.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="One of the profile's seeds.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds.")]
 
 
-def _project() -> tuple[Path, Any]:
+def _settings(profile: str | None = None) -> tuple[Path, Any]:
+    """The project's root, and its settings: the data sets, and the one profile that is named ("": the default one)."""
     root = environment.find_root()
     environment.prepare(root)
-    from paragone.project import params, ranges
+    from paragone.project import settings
 
-    loaded = params.load(root)
-    ranges.check(loaded)
-    return root, loaded
+    return root, settings.read(root) if profile is None else settings.for_stage(root, profile)
 
 
-def _stage(name: str, *args: Any) -> None:
-    """Run a stage in the project's root."""
-    root, params = _project()
-    _module(name).run(root, params, *args)
+def _dataset_stage(name: str, dataset: str) -> None:
+    """Run a stage of a data set in the project's root."""
+    root, params = _settings()
+    from paragone.project import checks
+
+    checks.dataset(params, dataset)
+    _module(f"stages.{name}").run(root, params, dataset)
+
+
+def _profile_stage(name: str, profile: str, *args: Any) -> None:
+    """Run a stage of a profile in the project's root."""
+    root, params = _settings(profile)
+    _module(f"stages.{name}").run(root, params, profile, *args)
 
 
 def _module(name: str) -> Any:
-    """A stage's module, imported only now: each imports what it needs, and no more."""
-    return importlib.import_module(f"paragone.stages.{name}")
+    """A module of the package, imported only now: each imports what it needs, and no more."""
+    return importlib.import_module(f"paragone.{name}")
 
 
 def _check_names(params: Any, profile: str, dataset: str, model: str) -> None:
     """Raise ValueError unless the profile has this row, on this data set."""
+    from paragone.project import suggest
+
     params.entry(profile, model)
     params.get_dataset(dataset)
-    settings = params.get_profile(profile)
+    settings, where = params.get_profile(profile), f"{paths.profile(profile)}: datasets"
     if dataset not in settings.datasets:
-        known = ", ".join(settings.datasets)
-        raise ValueError(f"params.yaml: profiles.{profile}.datasets: does not name '{dataset}'; known: {known}")
+        raise ValueError(f"{where}: does not name '{dataset}'; {suggest.hint(dataset, settings.datasets)}")
     if model not in settings.rows(dataset):
-        known = ", ".join(settings.rows(dataset))
-        raise ValueError(f"params.yaml: profile '{profile}' does not run '{model}' on '{dataset}'; it runs {known}")
+        runs = ", ".join(settings.rows(dataset))
+        raise ValueError(f"{where}.{dataset}: does not name row '{model}'; add it, or choose one of those: {runs}")
 
 
 def _run_stage(name: str, profile: str, dataset: str, model: str, seed: int) -> None:
     """A stage of one run: a failure is noted beside the run, where the report finds it."""
     run = paths.Run(profile, dataset, model, seed)
     try:
-        root, params = _project()
+        root, params = _settings(profile)
+        from paragone.project import checks
+
         _check_names(params, profile, dataset, model)
-        _module(name).run(root, params, profile, dataset, model, seed)
-        _check_unchanged(root, params, name, profile, model)
+        checks.row(params, profile, model)
+        _module(f"stages.{name}").run(root, params, profile, dataset, model, seed)
     except Exception as error:
         failures.note(environment.find_root(), run, name, f"{type(error).__name__}: {_explained(error)}")
         raise
     failures.clear(root, run)
 
 
-def _check_unchanged(root: Path, before: Any, stage: str, profile: str, model: str) -> None:
-    """Raise ValueError if the parameters of a stage were edited while it ran: DVC, which reads them at its end, would
-    take what the old values made for the new ones'."""
-    from paragone.project import params
-
-    def used(values: Any) -> Any:
-        settings = values.get_profile(profile)
-        return {
-            "train": (values.entry(profile, model), settings.budget),
-            "sample": (settings.samples, settings.sample_batch),
-            "evaluate": settings.spaces,
-        }[stage]
-
-    if used(params.load(root)) != used(before):
-        raise ValueError(
-            f"{params.FILE}: profiles.{profile}: what '{stage}' of {model} goes by was edited while it ran; start again"
-        )
-
-
 def _explained(error: BaseException) -> str:
-    """What an error says, with the way out where the system names none: a disk that filled up under an open file."""
+    """What an error says, with the remedy where the system names none: a disk that filled up under an open file."""
     if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
         return f"{error.strerror}; free disk space and run again: what was finished is kept"
     return str(error)
@@ -103,48 +96,51 @@ def _explained(error: BaseException) -> str:
 
 @app.command()
 def ingest(dataset: DatasetArgument) -> None:
-    """Fetch a data set from its source and write it in the one prepared format."""
-    _stage("ingest", dataset)
+    """Fetch a data set from its source and write it in the common prepared format."""
+    _dataset_stage("ingest", dataset)
 
 
 @app.command()
 def validate(dataset: DatasetArgument) -> None:
     """Check a prepared data set with Great Expectations; a critical failure stops the pipeline."""
-    _stage("validate", dataset)
+    _dataset_stage("validate", dataset)
 
 
 @app.command()
 def classifier(dataset: DatasetArgument) -> None:
-    """Train the classifier whose features and classes judge the samples."""
-    _stage("classifier", dataset)
+    """Train the classifier whose features and classes the metrics use."""
+    _dataset_stage("classifier", dataset)
 
 
 @app.command()
 def reference(profile: ProfileArgument, dataset: DatasetArgument) -> None:
     """Measure the real data: feature statistics, and the real-against-real floor of every metric."""
-    _stage("reference", profile, dataset)
+    _profile_stage("reference", profile, dataset)
 
 
 @app.command()
 def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
-    """Train one model; a killed training goes on from its last checkpoint."""
+    """Train one model; a killed training resumes from its last checkpoint."""
     _run_stage("train", profile, dataset, model, seed)
 
 
 @app.command()
 def sample(
-    profile: Annotated[str, typer.Argument(help="A profile of params.yaml: the stage of one of its runs.")] = "",
+    profile: Annotated[str, typer.Argument(help="A profile of profiles/: the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
     model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="One of the profile's seeds; with --run, any.")] = 0,
-    run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; any with --run.")] = 0,
+    run: Annotated[str, typer.Option(help="Sample from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
-    labels: Annotated[str, typer.Option(help="With --run: class numbers, as 3,3,7; one an image.")] = "",
+    labels: Annotated[str, typer.Option(help="With --run: class numbers, such as 3,3,7; one per image.")] = "",
+    sources: Annotated[
+        str, typer.Option(help="With --run of a model that translates: a .npy file of images, as a set's sources.npy.")
+    ] = "",
     out: Annotated[
         str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
     ] = "",
 ) -> None:
-    """Draw a trained model's samples, and time it; with --run, write images of any finished run.
+    """Sample a trained model, and time it; with --run, write images of any finished run.
 
     paragone sample --run runs/quick/mnist-5k/dcgan/0 --n 64 --seed 1
 
@@ -154,9 +150,8 @@ def sample(
         environment.prepare(Path.cwd())
         from paragone.engine import inference
 
-        inference.draw(
-            Path(run), n, seed, inference.parse_labels(labels), Path(out or inference.folder_name(run, seed))
-        )
+        folder = Path(out or inference.folder_name(run, seed))
+        inference.draw(Path(run), n, seed, inference.parse_labels(labels), folder, Path(sources) if sources else None)
     elif not model:
         raise ValueError("sample needs PROFILE DATASET MODEL, or --run with a finished run's folder")
     else:
@@ -168,7 +163,7 @@ def export(
     run: Annotated[str, typer.Argument(help="A finished run, for example runs/quick/mnist-5k/dcgan/0.")],
     folder: Annotated[str, typer.Argument(help="The new folder.")],
 ) -> None:
-    """Write a finished run as a folder that stands alone: weights, config and a model card; paragone.load reads it."""
+    """Export a finished run as a self-contained folder: weights, config and a model card; paragone.load reads it."""
     environment.prepare(Path.cwd())
     from paragone.cli import export as exporting
 
@@ -183,26 +178,26 @@ def evaluate(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArg
 
 @app.command()
 def study(profile: ProfileArgument, name: Annotated[str, typer.Argument(help="A study of the profile.")]) -> None:
-    """Measure what belongs to no single run: how scores depend on the sample count, and the like."""
-    _stage("study", profile, name)
+    """Run a study: a measurement beyond any single run, such as how scores depend on the sample count."""
+    _profile_stage("study", profile, name)
 
 
 @app.command()
 def report(profile: ProfileArgument) -> None:
-    """Write the tables, the figures and the page from whatever runs exist; failed runs become rows that say so."""
-    _stage("report", profile)
+    """Write the tables, the figures and the pages from whatever runs exist; failed runs become rows that say so."""
+    _profile_stage("report", profile)
 
 
 @app.command()
 def claims(
-    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; claims-quick if left out.")] = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for what is not measured yet.")] = False,
-    table: Annotated[str, typer.Option(help="Judge by this saved table of runs (runs.parquet) instead.")] = "",
+    profile: Annotated[str, typer.Argument(help="A profile of profiles/; claims-quick if left out.")] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for the claims not measured yet.")] = False,
+    table: Annotated[str, typer.Option(help="Use this saved table of runs (runs.parquet) instead.")] = "",
     studies: Annotated[str, typer.Option(help="With --table: the folder of the studies' JSON files.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a claim.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line an effect.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per claim.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line per effect.")] = False,
 ) -> None:
-    """Print the surveys' sentences, each with the verdict of a profile's runs and its evidence.
+    """Print the surveys' claims, each with its verdict and the evidence from a profile's runs.
 
     paragone claims --table reports/classic/tables/runs.parquet --studies runs/classic/studies
     """
@@ -210,64 +205,95 @@ def claims(
         raise ValueError("--json and --csv: give one of them")
     form = "json" if as_json else "csv" if as_csv else "table"
     if not table and not studies:
-        _stage("claims", profile, plan, form)
+        root, _ = _settings()
+        _module("cli.claims").run(root, profile, plan, form)
     elif profile or plan or not table:
-        raise ValueError("--table and --studies judge by files alone: leave PROFILE and --plan out, and give --table")
+        raise ValueError("--table and --studies use files alone: omit PROFILE and --plan, and give --table")
     else:
         environment.prepare(Path.cwd())
-        _module("claims").run_table(Path(table), Path(studies) if studies else None, form)
+        _module("cli.claims").run_table(Path(table), Path(studies) if studies else None, form)
 
 
 @app.command()
 def table(
-    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+    profile: OneProfile = "",
 ) -> None:
     """Print the comparison table of a profile."""
-    from paragone.stages import report as stage
-
-    root, params = _project()
-    stage.print_table(root, params, profile or params.profile)
+    root, params = _settings(profile)
+    _module("stages.report").print_table(root, params, profile or params.profile)
 
 
 @app.command()
 def track(
-    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+    profile: OneProfile = "",
     follow: Annotated[bool, typer.Option(help="Go on, with the curves of what trains, until interrupted.")] = False,
 ) -> None:
     """Mirror every run into the MLflow store; running it again adds nothing."""
-    root, params = _project()
-    from paragone.cli import track as stage
+    root, params = _settings(profile)
+    _module("cli.track").run(root, params, profile or params.profile, follow)
 
-    stage.run(root, params, profile or params.profile, follow)
+
+@app.command()
+def profile(profile: ProfileArgument) -> None:
+    """Check a profile, and write it as the other stages read it: rows of other profiles and of sweeps written out."""
+    root, _ = _settings()
+    from paragone.project import settings
+
+    _module("stages.profile").run(root, settings.read(root, profile), profile)  # of its file, under DVC too
 
 
 @app.command()
 def pipeline(
+    profiles: Annotated[
+        list[str] | None,
+        typer.Argument(help="Profiles that are to have pipelines too, from now on.", show_default=False),
+    ] = None,
     check: Annotated[bool, typer.Option(help="Only say whether the files are current; exit 1 if not.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Remove those of the named profiles; results stay.")] = False,
 ) -> None:
-    """Generate the DVC pipelines from params.yaml."""
-    _stage("pipeline", check)
+    """Generate the DVC pipelines of the default profile, and of those that somebody ran or names here.
+
+    DVC sees these profiles alone: `dvc status`, `dvc repro` and `dvc metrics show` are about them.
+    """
+    root, _ = _settings()
+    _module("cli.pipeline").run(root, profiles or [], check, drop)
 
 
 @app.command()
-def trunk(
-    profile: Annotated[str, typer.Argument(help="A profile of params.yaml; the default one if left out.")] = "",
+def check() -> None:
+    """Check params.yaml and every profile, whether or not anything runs it; the first fault is one sentence."""
+    root, _ = _settings()
+    from paragone.project import settings
+
+    print(f"{', '.join(settings.load(root).profiles)}: nothing is wrong")
+
+
+@app.command()
+def schema(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether the files are current; exit 1 if not.")
+    ] = False,
 ) -> None:
+    """Write schemas/: what params.yaml and profiles may hold, for editors that complete and check YAML files."""
+    _module("cli.schema").run(environment.find_root(), check)
+
+
+@app.command()
+def trunk(profile: OneProfile = "") -> None:
     """Print the pipeline file of a profile, for `dvc repro $(paragone trunk smoke)`."""
-    _, params = _project()
-    params.get_profile(profile or params.profile)
+    _, params = _settings(profile)
     print(paths.trunk(profile or params.profile, params.profile))
 
 
 @app.command()
 def fingerprint() -> None:
     """Hash the code of every stage and model, so that DVC reruns what a change touches and nothing else."""
-    _stage("fingerprint")
+    _module("stages.fingerprint").run(environment.find_root())
 
 
 @app.command()
 def cards() -> None:
-    """Write what is known of each data set (origin, licence, splits, problems, hashes) to data/cards/."""
+    """Write what is known about each data set (origin, licence, splits, problems, hashes) to data/cards/."""
     from paragone.data import cards as library
 
     for path in library.write(environment.find_root()):
@@ -276,7 +302,7 @@ def cards() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has, and what is missing for what."""
+    """Report what this machine has, what is missing, and what it is needed for."""
     root = environment.find_root()
     environment.prepare(root)
     from paragone.cli import doctor as examination
@@ -286,6 +312,7 @@ def doctor() -> None:
 
 def main(command: Callable[[], Any] = app) -> None:
     """Run the command line: bad input is one sentence on stderr and exit code 1, never a stack trace."""
+    environment.start_in_utf8()
     try:
         command()
     except (ValueError, OSError, ImportError) as error:

@@ -1,10 +1,10 @@
 """`paragone doctor`: what this machine has, what is missing, and what for."""
 
 import importlib.metadata
+import math
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from paragone.data.torchvision_compat import declare_missing_operators, import_torchvision
 from paragone.engine import hardware
-from paragone.project import registry
+from paragone.project import environment, git, registry
 
 State = Literal["ok", "absent", "broken"]  # absent: something optional; broken: stops the default profile
 MARKS = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}
@@ -37,7 +37,7 @@ def report(root: Path, console: Console | None = None) -> bool:
     """Print every finding; whether the default profile can run here."""
     found = list(examine(root))
     table = Table(title="paragone doctor", title_justify="left", show_edge=False, pad_edge=False)
-    for column in ("what", "state", "found", "what for, or the way out"):
+    for column in ("what", "state", "found", "needed for, or the remedy"):
         table.add_column(column, overflow="fold")
     for finding in found:
         table.add_row(finding.what, MARKS[finding.state], finding.found, finding.meaning)
@@ -51,6 +51,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield from _packages()
     yield from _weights(root)
     yield from _stores(root)
+    yield from _surroundings()
 
 
 def _machine() -> Iterator[Finding]:
@@ -83,7 +84,7 @@ def _packages() -> Iterator[Finding]:
     python = sys.version_info >= (3, 11)
     yield Finding("python", "ok" if python else "broken", platform.python_version(), "3.11 or newer")
     for name in ("torch", "dvc", "prefect", "mlflow", "great-expectations"):
-        yield Finding(name, "ok", importlib.metadata.version(name))
+        yield _package(name)
     missing = declare_missing_operators()
     import_torchvision()
     note = (
@@ -91,13 +92,20 @@ def _packages() -> Iterator[Finding]:
         if missing
         else "with its own operators"
     )
-    yield Finding("torchvision", "ok", importlib.metadata.version("torchvision"), note)
-    git = shutil.which("git")
-    yield Finding("git", "ok" if git else "broken", git or "not on the PATH", "DVC, and the commit in every row")
+    yield _package("torchvision", note)
+    found = shutil.which("git")
+    yield Finding("git", "ok" if found else "broken", found or "not on the PATH", "DVC, and the commit in every row")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     yield Finding(
         "browser", "ok" if browser else "absent", browser or "no chromium on the PATH", "the page's own tests"
     )
+
+
+def _package(name: str, note: str = "") -> Finding:
+    try:
+        return Finding(name, "ok", importlib.metadata.version(name), note)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "broken", "not installed", "`make demo` installs it")
 
 
 def _weights(root: Path) -> Iterator[Finding]:
@@ -127,10 +135,24 @@ def _stores(root: Path) -> Iterator[Finding]:
         yield Finding("MLflow store", "broken" if error else "ok", error or store, "`make ui`")
     else:
         yield Finding("MLflow store", "ok", store or "none", "a server; training goes on without it")
-    shared = subprocess.run(["git", "rev-parse", "--is-inside-work-tree"], cwd=root, capture_output=True, check=False)
-    yield Finding(
-        "git checkout", "ok" if shared.returncode == 0 else "broken", str(root), "DVC needs one: git clone or git init"
-    )
+    yield _checkout(root)
+
+
+def _checkout(root: Path) -> Finding:
+    """Whether git answers here, as DVC and the commit in every row need it."""
+    if reason := git.refusal(root):
+        return Finding("git checkout", "broken", "git does not answer", reason)
+    inside = any((folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents))
+    return Finding("git checkout", "ok" if inside else "broken", str(root), "DVC needs one: git clone or git init")
+
+
+def _surroundings() -> Iterator[Finding]:
+    """The variables of the shell or a launcher that are not passed on; their values may be secret."""
+    for name, what in sorted(environment.neutralised.items()):
+        yield Finding(name, "ok", what, "the shell's; stages run without it")
+    quota = environment.quota()
+    if math.isfinite(quota):
+        yield Finding("processor quota", "ok", f"{quota:g} cores", "of this container; stages at once stay within it")
 
 
 def _write_error(folder: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Export a finished run as a folder that stands alone: weights, config and a model card.
+"""Export a finished run as a self-contained folder: weights, config and a model card.
 
     model.safetensors   the weights and the recipe to build the network again
     config.json         that recipe for other programs, the plan, the data's facts, and how the run was sampled
@@ -41,7 +41,7 @@ def export(run: Path, folder: Path) -> None:
     floor_file = root / paths.reference(where.profile, where.dataset) / "floor.json"
     floor = files.read_json(floor_file) if floor_file.exists() else {}
     with inference.new_folder(folder) as partial:
-        for file in (where.weights, where.metrics, where.wall):
+        for file in (where.weights, where.metrics, where.sample_grid):
             shutil.copyfile(run / file.name, partial / file.name)
         files.write_json(partial / "config.json", _config(where, model, facts))
         files.write_text(partial / "README.md", card(where, folder.resolve().name, model, facts, floor))
@@ -108,8 +108,11 @@ def card(where: paths.Run, name: str, model: inference.FinishedModel, facts: dic
 def _use(name: str, model: inference.FinishedModel) -> str:
     channels, height, width = model.metadata["recipe"]["shape"]
     labels = f", labels=[i % {model.classes} for i in range(16)]" if model.classes else ""
-    call = f"images = model.sample(16, seed=0{labels})"
-    return f'import paragone\nmodel = paragone.load("{name}")\n{call}  # (16, {height}, {width}, {channels}) uint8'
+    given = ", sources=sources" if model.translates else ""
+    call = f"images = model.sample(16, seed=0{labels}{given})"
+    source = f"# sources: (16, {height}, {width}, {channels}) uint8\n" if model.translates else ""
+    load = f'import paragone\nmodel = paragone.load("{name}")\n'
+    return f"{load}{source}{call}  # (16, {height}, {width}, {channels}) uint8"
 
 
 def _licence(data: Json) -> str:
@@ -170,7 +173,8 @@ def _figures(facts: dict[str, Json], floor: Json) -> str:
 
 
 def _limits(model: inference.FinishedModel, data: Json, metrics: Json) -> Iterator[str]:
-    yield f"it draws {data['shape'][1]} x {data['shape'][2]} images like those of {data['title']}, and nothing else"
+    done = "translates to" if model.translates else "draws"
+    yield f"it {done} {data['shape'][1]} x {data['shape'][2]} images like those of {data['title']}, and nothing else"
     yield "one seed of one training; seeds differ"
     if metrics["n"] < 10_000:
         yield f"measured on {metrics['n']:,} samples, so its figures are rough and not those of a published protocol"

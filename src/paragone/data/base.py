@@ -6,8 +6,9 @@ size and writes, `load` below reads. The prepared folder holds
 
 - `<split>/images.npy`: uint8 (N,H,W,C), for the splits train and test;
 - `<split>/sources.npy`: uint8 (M,H,W,C), where the set has images to start from: what a model of image-to-image
-  translation is given. Paired: M = N, and source i belongs to image i. Unpaired: another collection;
-- `manifest.parquet`: one row an image (`MANIFEST`, then a column `attribute_<name>`, int64, for each attribute that
+  translation is given. Paired: M = N, and source i belongs to image i. Unpaired: another collection. Test-paired:
+  unpaired in the training split, paired in the test split, so that what learned without pairs is measured by pairs;
+- `manifest.parquet`: one row per image (`MANIFEST`, then a column `attribute_<name>`, int64, for each attribute that
   the set has: factors it was drawn from, annotations), the splits one after the other;
 - `dataset.json`: the set as a whole (`paragone.data.prepare.write` lists its keys).
 
@@ -64,7 +65,7 @@ class Part(NamedTuple):
     images: Pixels  # (n,H,W,C)
     labels: NDArray[np.integer] | None  # (n,), 0 to classes - 1; None: the set has no labels
     files: str | Sequence[str]  # name of the upstream file, or of each image's
-    rows: NDArray[np.integer] | None = None  # (n,) position in that file; None: one image a file
+    rows: NDArray[np.integer] | None = None  # (n,) position in that file; None: one image per file
     attributes: Mapping[str, NDArray[np.integer]] = {}  # (n,) each, the same names in every part
     changes: frozenset[str] = frozenset()  # how these pixels differ from the published ones, beside Upstream.altered
     skipped: Sequence[tuple[str, str]] = ()  # files left out since the part before: name and reason
@@ -90,7 +91,7 @@ class Pictures(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """What is known of the pixels of a set as published, in 0 to 1, one number a channel."""
+    """What is known of the pixels of a set as published, in 0 to 1, one number per channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]  # over all pixels of the channel
@@ -105,7 +106,8 @@ class Upstream(NamedTuple):
     warnings: tuple[str, ...] = ()  # what a reader of a table must know
     altered: str = ""  # how pixels were changed since they were published (resized, JPEG); empty: not at all
     class_names: tuple[str, ...] | None = None  # where the files or the options tell them; None: the loader's
-    sources: Literal["", "paired", "unpaired"] = ""  # whether there are source parts, and how they go with the others
+    # whether there are source parts, and how they go with the others; test-paired: in the test split alone
+    sources: Literal["", "paired", "unpaired", "test-paired"] = ""
 
 
 class Request(NamedTuple):
@@ -135,7 +137,7 @@ class Loader:
     statistics: Statistics | None = None  # of the published training split, before it is padded
     lossless: bool = False  # photographs published without loss: blocks of JPEG show a copy that is not
     attributes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by name: the values there are
-    channel_classes: int = 0  # a label numbers one class a channel (10: 100 a + 10 b + c); 0: one of the whole image
+    channel_classes: int = 0  # a label numbers one class per channel (10: 100 a + 10 b + c); 0: one of the whole image
 
 
 class ImageSet(NamedTuple):
@@ -174,7 +176,8 @@ def load(folder: Path, split: str) -> ImageSet:
         return ImageSet(torch.from_numpy(images), labels, spec)
     shape = (facts["source_counts"][split], height, width, channels)
     sources = torch.from_numpy(read_images(folder / split / "sources.npy", shape))
-    return ImageSet(torch.from_numpy(images), labels, spec, sources, facts["sources"] == "paired")
+    paired = facts["sources"] == "paired" or (facts["sources"] == "test-paired" and split == "test")
+    return ImageSet(torch.from_numpy(images), labels, spec, sources, paired)
 
 
 def read_images(file: Path, shape: tuple[int, ...]) -> Pixels:

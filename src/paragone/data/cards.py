@@ -1,4 +1,4 @@
-"""Dataset cards: what a loader knows of its set, as Markdown, one file a loader in data/cards/."""
+"""Dataset cards: what a loader knows of its set, as Markdown, one file per loader in data/cards/."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,7 +60,7 @@ def _facts(name: str, loader: Loader) -> Iterator[tuple[str, str]]:
 def _splits(loader: Loader) -> list[Sequence[str]]:
     if not loader.counts:
         return []
-    rows = [("split", "images", "images a class")]
+    rows = [("split", "images", "images per class")]
     for split, count in loader.counts.items():
         each = loader.class_counts.get(split, ())
         spread = f"{each[0]:,} each" if len(set(each)) == 1 else ", ".join(f"{n:,}" for n in each)

@@ -49,7 +49,7 @@ def read(where: str, data: bytes, kind: Kind) -> pd.DataFrame:
     csv = where.endswith(".csv")
     head = data.split(b"\n", 2)[: 1 if csv else 2]
     header = head[-1].decode(errors="replace").replace(",", " ").split() if csv or kind.headed else list(kind.columns)
-    header = header[header[:1] == ["image_id"] :]  # stands in every csv and in the published bounding boxes
+    header = header[header[:1] == ["image_id"] :]  # in every csv and in the published bounding boxes
     if tuple(header) != kind.columns:
         raise DatasetError(f"{where}: its header does not name {kind.columns[0]} ...; put CelebA's own file there")
     try:
@@ -69,7 +69,7 @@ def read(where: str, data: bytes, kind: Kind) -> pd.DataFrame:
             f"{where}: declares {head[0].decode(errors='replace').strip()} rows, holds {len(frame)}; get it again"
         )
     if frame.index.has_duplicates:
-        raise DatasetError(f"{where}: {frame.index[frame.index.duplicated()][0]} stands in it twice; get it again")
+        raise DatasetError(f"{where}: {frame.index[frame.index.duplicated()][0]} appears in it twice; get it again")
     return _checked(where, frame, kind)
 
 

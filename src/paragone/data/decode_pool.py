@@ -1,6 +1,6 @@
 """Decode the image files of a large set on all cores, in order, in bounded memory, and keep what was done when killed.
 
-The pixels of an attempt that was cut short still stand in its images.npy. The journal beside them says which files
+The pixels of an attempt that was cut short are still in its images.npy. The journal beside them says which files
 they were decoded from, by which code, and what they hash to, so the next attempt takes them as they are.
 """
 
@@ -23,7 +23,7 @@ from tqdm import tqdm
 from paragone.data import archives, decode_worker
 from paragone.data.base import DatasetError, Part, Pictures, Pixels
 from paragone.data.decode_worker import Decode, Decoded
-from paragone.project import fingerprint
+from paragone.project import environment, fingerprint
 
 BLOCK = 256  # files decoded at once
 FEW = 4 * BLOCK  # files that this process decodes alone: others take a second to start
@@ -48,7 +48,9 @@ class Decoder:
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
 
-        self.untold: list[tuple[str, str]] = []  # files left out after the last part: of blocks without any image
+        self.pending_skipped: list[
+            tuple[str, str]
+        ] = []  # files left out after the last part: of blocks without any image
 
     def __enter__(self) -> "Decoder":
         return self
@@ -65,7 +67,7 @@ class Decoder:
         """
         total = len(pictures.names)
         skipped: list[tuple[str, str]] = []
-        told = 0
+        reported = 0
         with tqdm(desc=pictures.split, total=total, unit=" images", disable=total < FEW, mininterval=1) as bar:
             for start, key, result in self._ahead(pictures):
                 names = pictures.names[start : start + BLOCK]
@@ -75,13 +77,13 @@ class Decoder:
                 if len(skipped) > pictures.tolerated * total:
                     raise _damaged(pictures, skipped)
                 if len(decoded.images):
-                    yield _part(pictures, start, decoded)._replace(skipped=skipped[told:])
-                    told = len(skipped)
+                    yield _part(pictures, start, decoded)._replace(skipped=skipped[reported:])
+                    reported = len(skipped)
                 if not recalled:
                     target.flush()  # the part has been appended by now
                     self._note(key, decoded)
                 bar.update(len(names))
-        self.untold += skipped[told:]
+        self.pending_skipped += skipped[reported:]
 
     def _ahead(self, pictures: Pictures) -> Iterator[tuple[int, str, Callable[[], Decoded]]]:
         """(start, key, result) of each block, a few blocks beyond the one in hand being decoded meanwhile."""
@@ -101,7 +103,8 @@ class Decoder:
 
     def _window(self, total: int) -> int:
         """How many blocks are in flight; starts the processes if there are enough files to share."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = max(1, int(min(bound, environment.quota())))
         if self._pool is None and total > FEW and cores > 1:
             context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
             self._pool = ProcessPoolExecutor(cores, context, decode_worker.start)

@@ -102,7 +102,7 @@ def _attempt(url: str, partial: Path) -> None:
     with answer:
         if "text/html" in answer.headers.get("Content-Type", ""):
             raise _RefusedError("the server sent a web page in its place")
-        start = start if answer.status == 206 else 0  # a server without ranges begins anew
+        start = start if answer.status == 206 else 0  # a server without ranges starts over
         length = answer.headers.get("Content-Length")
         total = start + int(length) if length else None
         partial.parent.mkdir(parents=True, exist_ok=True)

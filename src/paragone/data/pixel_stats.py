@@ -1,4 +1,4 @@
-"""What the pixels of a prepared split say, in one pass: a hash an image, moments by channel, the mean of each class.
+"""What the pixels of a prepared split say, in one pass: one hash per image, moments by channel, the mean of each class.
 
 Memory does not grow with the split: images may be memory-mapped, and a block of them is looked at once.
 """
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from paragone.data.base import Pixels
+from paragone.data.split_writer import offset
 
 BLOCK = 256  # images
 GRID = 8  # class means are of images averaged to 8 x 8
@@ -75,8 +76,8 @@ def inspect(images: Pixels, labels: NDArray[np.int64], classes: int, size: tuple
 
 
 def _inner(whole: tuple[int, int], own: tuple[int, int]) -> tuple[slice, slice]:
-    """Where the image itself stands, as `paragone.data.prepare.fit` pads it."""
-    before = [max(0, of - size) // 2 for of, size in zip(whole, own, strict=True)]
+    """Where the image itself is within its padding (`split_writer.fit`)."""
+    before = [max(0, offset(size, of)) for of, size in zip(whole, own, strict=True)]
     top, left = (slice(start, start + size) for start, size in zip(before, own, strict=True))
     return top, left
 

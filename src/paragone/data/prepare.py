@@ -31,7 +31,7 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
 
     dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], upstream_size [H,W],
     classes, class_names, channel_classes, counts by split, padding, lossy, altered, exact, warnings, skipped (files
-    that were left out), sources ("", "paired" or "unpaired") and source_counts by split, licence, citation, hashes
+    that were left out), sources (as Upstream's) and source_counts by split, licence, citation, hashes
     by split, content_hash.
     Raises DatasetError if the parts do not agree with each other or the loader, or the disk is full; nothing is left
     then. A kill leaves the images that were decoded, and the same call goes on from there.
@@ -89,7 +89,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     (folder / JOURNAL).unlink(missing_ok=True)
     table = pa.concat_tables([t for split in SPLITS for t in writers[split, False].tables]).combine_chunks()
     pq.write_table(table, folder / "manifest.parquet", compression="zstd")
-    skipped = [*made.skipped, *decoder.untold]
+    skipped = [*made.skipped, *decoder.pending_skipped]
     altered = "; ".join([upstream.altered] * bool(upstream.altered) + sorted(made.changes))
     padding, cropped = _padding(made.size, resolution, altered)
     counts = {source: {split: w.count for (split, s), w in writers.items() if s == source} for source in (False, True)}

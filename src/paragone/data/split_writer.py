@@ -11,16 +11,23 @@ import pyarrow as pa
 from paragone.data.base import ATTRIBUTE, MANIFEST, Part, Pixels
 
 
+def offset(size: int, resolution: int) -> int:
+    """Where an image of `size` pixels starts in `resolution` ones: after that much padding at the top or left, or, if
+    negative, with that much cropped there. An odd pixel goes to the bottom and right."""
+    spare = resolution - size
+    return spare // 2 if spare >= 0 else -(-spare // 2)
+
+
 def fit(images: Pixels, resolution: int) -> Pixels:
-    """Zero-pad or centre-crop (n,H,W,C) to (n,resolution,resolution,C); an odd pixel goes to the bottom and right."""
+    """Zero-pad or centre-crop (n,H,W,C) to (n,resolution,resolution,C), as `offset` says."""
     for axis in (1, 2):
-        spare = resolution - images.shape[axis]
-        before = abs(spare) // 2
-        if spare < 0:
-            images = np.take(images, range(before, before + resolution), axis)
-        elif spare > 0:
+        size = images.shape[axis]
+        start = offset(size, resolution)
+        if size > resolution:
+            images = np.take(images, range(-start, -start + resolution), axis)
+        elif size < resolution:
             pad = [(0, 0)] * 4
-            pad[axis] = (before, spare - before)
+            pad[axis] = (start, resolution - size - start)
             images = np.pad(images, pad)
     return np.ascontiguousarray(images)
 

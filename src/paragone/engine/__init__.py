@@ -1,1 +1,1 @@
-"""Training, sampling and inference: the loop and what it stands on."""
+"""Training, sampling and inference: the loop and what it is built on."""

@@ -55,7 +55,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def recipe(name: str, spec: Spec, config: Mapping[str, Any], parents: Mapping[str, Any]) -> dict[str, Any]:
-    """What is needed to build a model again, its parents' recipes included."""
+    """What is needed to build a model again, its parents' recipes included (see `build`)."""
     return {
         "model": name,
         "shape": list(spec.shape),
@@ -66,8 +66,11 @@ def recipe(name: str, spec: Spec, config: Mapping[str, Any], parents: Mapping[st
 
 
 def build(recipe: Mapping[str, Any]) -> Model:
-    """Build the model of a recipe, with fresh weights."""
-    parents = {role: build(parent) for role, parent in recipe["parents"].items()}
+    """Build the model of a recipe, with fresh weights. A parent whose recipe names `features` is a feature network."""
+    parents = {
+        role: registry.feature_network(parent) if "features" in parent else build(parent)
+        for role, parent in recipe["parents"].items()
+    }
     c, h, w = recipe["shape"]
     return registry.build_model(recipe["model"], Spec((c, h, w), recipe["classes"]), recipe["config"], parents)
 

@@ -6,12 +6,17 @@ dropout masks. Start with `torchrun --nproc-per-node N -m paragone train ...`.
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from paragone.project.environment import TORCHRUN
+
+MEETING = timedelta(minutes=10)  # that processes wait for each other, at the start and in an exchange
 
 
 class World(NamedTuple):
@@ -29,12 +34,22 @@ class World(NamedTuple):
 
 
 def join() -> World:
-    """Join the process group that torchrun set up, if it did; otherwise a world of one."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    """Join the process group that torchrun set up, if it did; otherwise a world of one.
+
+    Raises ValueError if the other processes do not come.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1")) if TORCHRUN in os.environ else 1  # not for any other launcher
     if size == 1:
         return World()
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        try:
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=MEETING)
+        except (dist.DistError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"the {size} processes that torchrun announces did not meet within {MEETING} ({reason}); start all of "
+                "them, or none: leave torchrun out"
+            ) from None
     return World(dist.get_rank(), size)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from paragone.data.pixels import to_float
 from paragone.engine import checkpoint, hardware, sampling
 from paragone.engine.sampling import Images
 from paragone.models.base import Model
@@ -39,12 +40,24 @@ class FinishedModel(NamedTuple):
         """How many labels it takes; 0 for a model that takes none."""
         return int(self.metadata["recipe"]["classes"]) if "label" in self.network.needs else 0
 
-    def sample(
-        self, n: int, seed: int = 0, labels: Sequence[int] | None = None, batch: int = 0, progress: bool = False
-    ) -> Images:
-        """n images, uint8 (n,H,W,C). The same n, seed, labels and batch (0: the run's) give the same bits.
+    @property
+    def translates(self) -> bool:
+        """Whether it turns source images into others, and so needs some."""
+        return "source" in self.network.needs
 
-        labels: one an image, for a model that takes them; by default the classes in turn. Raises ReuseError.
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        labels: Sequence[int] | None = None,
+        batch: int = 0,
+        progress: bool = False,
+        sources: Images | None = None,
+    ) -> Images:
+        """n images, uint8 (n,H,W,C). The same n, seed, labels, sources and batch (0: the run's) give the same bits.
+
+        labels: one per image, for a model that takes them; by default the classes in turn. sources: images to
+        translate, uint8 (n,H,W,C), for a model that needs them. Raises ReuseError.
         """
         if n < 1 or seed < 0 or batch < 0:
             raise ReuseError(f"n is {n}, seed {seed}, batch {batch}; n must be at least 1, the others not negative")
@@ -56,9 +69,26 @@ class FinishedModel(NamedTuple):
             device=hardware.device(),
             precision=self.metadata["precision"],
             cond=self.labels(n, labels),
+            source=self.sources(n, sources),
             progress=progress,
         )
         return images
+
+    def sources(self, n: int, given: Images | None = None) -> torch.Tensor | None:
+        """The source images (n,C,H,W) in [-1,1] that n images are translated from, None for a model that takes none.
+        Raises ReuseError."""
+        title = self.network.title
+        if not self.translates:
+            if given is not None:
+                raise ReuseError(f"{title} takes no source images; leave them out")
+            return None
+        c, h, w = self.metadata["recipe"]["shape"]
+        if given is None:
+            raise ReuseError(f"{title} translates images; give {n} source images (uint8, {h}x{w}x{c})")
+        if given.dtype != np.uint8 or given.shape != (n, h, w, c):
+            found = "x".join(map(str, given.shape))
+            raise ReuseError(f"source images are {found} {given.dtype}; {title} translates {n}x{h}x{w}x{c} uint8")
+        return to_float(torch.from_numpy(np.array(given)))
 
     def labels(self, n: int, given: Sequence[int] | None = None) -> torch.Tensor | None:
         """The labels (n,) int64 that n images are drawn with, None for a model that takes none. Raises ReuseError."""
@@ -76,7 +106,8 @@ class FinishedModel(NamedTuple):
 
     def predict(self, model_input: Any, params: Mapping[str, Any] | None = None) -> Images:
         """MLflow's way in: a table with a column `n` (images, summed over rows) or, for a model that takes labels,
-        `label` (one image a row); params: `seed`. Images uint8 (n,H,W,C)."""
+        `label` (one image per row); params: `seed`. Images uint8 (n,H,W,C). A model that translates is called through
+        `sample`, since a table holds no images."""
         table = pd.DataFrame(model_input)
         seed = int((params or {}).get("seed", 0))
         if self.classes and "label" in table:
@@ -121,23 +152,35 @@ def _batch(folder: Path) -> int:
     return BATCH
 
 
-def draw(run: Path, n: int, seed: int, labels: Sequence[int] | None, folder: Path) -> None:
+def draw(run: Path, n: int, seed: int, labels: Sequence[int] | None, folder: Path, sources: Path | None = None) -> None:
     """Write n images of a run into a new folder: 00000.png and so on, wall.png, and labels.csv where it takes labels.
 
-    Raises ReuseError.
+    sources: a .npy file of images, as data/prepared/<name>/test/sources.npy, the first n of which a model that
+    translates is given. Raises ReuseError.
     """
     model = load(run)
     check_free(folder)
     cond = model.labels(n, labels)
-    images = model.sample(n, seed, labels, progress=True)
+    given = None if sources is None else _read_sources(sources, n)
+    images = model.sample(n, seed, labels, progress=True, sources=given)
     names = [f"{i:0{max(5, len(str(n - 1)))}}.png" for i in range(n)]
     with new_folder(folder) as partial:
         for name, image in zip(names, images, strict=True):
-            sampling.wall(image[np.newaxis], columns=1).save(partial / name)
+            sampling.sample_grid(image[np.newaxis], columns=1).save(partial / name)
         if cond is not None:
             pd.DataFrame({"file": names, "label": cond.numpy()}).to_csv(partial / "labels.csv", index=False)
-        sampling.wall(images).save(partial / "wall.png")
+        sampling.sample_grid(images).save(partial / "wall.png")
     print(f"{n} images of {run} with seed {seed}: {folder}")
+
+
+def _read_sources(file: Path, n: int) -> Images:
+    try:
+        images: Images = np.load(file, mmap_mode="r", allow_pickle=False)[:n]
+    except (OSError, ValueError, EOFError, IndexError) as error:
+        raise ReuseError(f"{file}: not a .npy file of images ({error}); give one like sources.npy") from None
+    if len(images) < n:
+        raise ReuseError(f"{file}: holds {len(images)} images, fewer than the {n} to translate; ask for fewer (--n)")
+    return images
 
 
 def parse_labels(text: str) -> list[int] | None:

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float
 from paragone.engine import checkpoint, distributed, hardware
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Batch, Model, Plan, Progress, Update
@@ -63,7 +64,7 @@ def draw(
 ) -> Batch:
     """The batch of these images: `image` (B,C,H,W) in [-1,1] as a channels-last view; if needed `label` (B,), and
     `source`, like `image`: those of the same index, or of source_index in an unpaired set."""
-    batch = {"image": _scaled(data.images, index, device)}
+    batch = {"image": _chosen(data.images, index, device)}
     if "label" in needs:
         if data.labels is None:
             raise ValueError("the model needs labels and the data set has none; choose a data set with labels")
@@ -71,13 +72,12 @@ def draw(
     if "source" in needs:
         if data.sources is None:
             raise ValueError("the model needs source images and the data set has none; choose a set of pairs")
-        batch["source"] = _scaled(data.sources, index if source_index is None else source_index, device)
+        batch["source"] = _chosen(data.sources, index if source_index is None else source_index, device)
     return batch
 
 
-def _scaled(images: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    pixels = images[index.to(images.device)].to(device)  # (B,H,W,C) uint8
-    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+def _chosen(images: Tensor, index: Tensor, device: torch.device) -> Tensor:
+    return to_float(images[index.to(images.device)].to(device))
 
 
 def fit(
@@ -143,8 +143,12 @@ class _Loop:
         model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.data = _resident(data, device)
         self.order = Order(len(data.images), plan.batch, seed)
+        if model.needs_pairs and not data.paired:
+            raise ValueError(
+                f"{model.title} learns from pairs and the data set's sources belong to no image; choose a set of pairs"
+            )
         self.source_order = None  # that of the images
-        if data.sources is not None and not data.paired:
+        if data.sources is not None and not model.needs_pairs:  # pairs stay hidden from a model that needs none
             self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)
         self.optimizers = model.optimizers()
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}

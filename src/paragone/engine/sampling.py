@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float, to_uint8
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
 
 Images = npt.NDArray[np.uint8]  # (n,H,W,C)
 AGREED = 0.02  # of the median: the spread below which timings agree
-CLASS_ROWS = 20  # of a wall with a class a row, at most
+CLASS_ROWS = 20  # of a grid with one row per class, at most
 
 
 class Speed(NamedTuple):
@@ -38,24 +39,35 @@ def sample(
     device: torch.device,
     precision: str = "fp32",
     cond: Tensor | None = None,
+    source: Tensor | None = None,
     progress: bool = True,
 ) -> tuple[Images, list[float]]:
     """n samples as uint8 (n,H,W,C), and the seconds of each batch. Batch i follows from (seed, i) alone.
 
-    cond: labels (n,) or source images (n,C,H,W) in [-1,1], for models that take them. Raises ValueError for others.
+    cond: labels (n,), and source: images (n,C,H,W) in [-1,1] to translate, for models that take them. Raises ValueError
+    for others, and for a model that translates and is given no sources.
     """
-    if cond is not None and not model.needs & {"label", "source"}:
-        raise ValueError(f"{model.title} takes no labels; sample a model that was trained with them")
+    _check_inputs(model, n, cond, source)
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, seconds = [], []
     starts = range(0, n, batch)
     for i, start in enumerate(tqdm(starts, desc="sampling", unit=" batches", disable=not progress, mininterval=1)):
         size = min(batch, n - start)
-        part = None if cond is None else cond[start : start + size].to(device)
-        pixels, took = _draw(model, size, part, seed, i, device, precision)
+        labels, sources = (None if t is None else t[start : start + size].to(device) for t in (cond, source))
+        pixels, took = _draw(model, size, labels, sources, seed, i, device, precision)
         images.append(pixels)
         seconds.append(took)
     return np.concatenate(images), seconds
+
+
+def _check_inputs(model: Model, n: int, cond: Tensor | None, source: Tensor | None) -> None:
+    if cond is not None and "label" not in model.needs:
+        raise ValueError(f"{model.title} takes no labels; sample a model that was trained with them")
+    if source is not None and "source" not in model.needs:
+        raise ValueError(f"{model.title} takes no source images; sample a model that translates")
+    if "source" in model.needs and (source is None or len(source) != n):
+        given = "none" if source is None else len(source)
+        raise ValueError(f"{model.title} translates: give {n} source images for {n} samples; given: {given}")
 
 
 def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
@@ -86,25 +98,37 @@ def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:
     if test.sources is None:
         raise ValueError(f"{model.title} translates images and the data set has no sources; choose a set of pairs")
     chosen = test.sources[torch.arange(n) % len(test.sources)]  # (n,H,W,C) uint8
-    return chosen.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return to_float(chosen)
+
+
+def draw(model: Any, n: int, cond: Tensor | None = None, source: Tensor | None = None) -> Tensor:
+    """n images (n,C,H,W) in [-1,1]: samples, or the translations of source images."""
+    images: Tensor = model.sample(n, cond) if source is None else model.translate(source, cond)
+    return images
 
 
 def _draw(
-    model: Model, n: int, cond: Tensor | None, seed: int, counter: int, device: torch.device, precision: str
+    model: Model,
+    n: int,
+    cond: Tensor | None,
+    source: Tensor | None,
+    seed: int,
+    counter: int,
+    device: torch.device,
+    precision: str,
 ) -> tuple[Images, float]:
     seed_all(seed, Stream.SAMPLE, counter)
     hardware.synchronize(device)
     started = hardware.seconds(device)
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        x = model.sample(n, cond)
+        x = draw(model, n, cond, source)
     pixels = quantise(x)  # on the device, so that what is timed ends with the images in memory
     return pixels, hardware.seconds(device) - started
 
 
 def quantise(x: Tensor) -> Images:
     """Images (n,C,H,W) in [-1,1] to uint8 (n,H,W,C), rounded to the nearest level and clipped."""
-    levels = x.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return to_uint8(x).cpu().numpy()
 
 
 def speed(
@@ -115,6 +139,7 @@ def speed(
     device: torch.device,
     precision: str,
     cond: Tensor | None = None,
+    source: Tensor | None = None,
 ) -> Speed:
     """Throughput from the timed batches (the first is left out as warm-up where there are others), and the latency of
     one image: the median of up to twenty draws within about five seconds, or of fewer once they agree."""
@@ -122,9 +147,8 @@ def speed(
     rates = [s / t for s, t in (full[1:] or full)]
     times: list[float] = []
     while len(times) < 20 and (len(times) < 2 or sum(times) < 5) and not agree(times[1:]):
-        times.append(
-            _draw(model, 1, None if cond is None else cond[:1].to(device), 0, len(times), device, precision)[1]
-        )
+        label, image = (None if t is None else t[:1].to(device) for t in (cond, source))
+        times.append(_draw(model, 1, label, image, 0, len(times), device, precision)[1])
     timed = times[1:]  # the first warms up
     return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
 
@@ -138,7 +162,7 @@ def agree(times: Sequence[float]) -> bool:
     return high - low <= AGREED * middle
 
 
-def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
+def sample_grid(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
     """The first images as one picture, row by row, a pixel of white between them."""
     images = images[: columns * rows]
     _, h, w, c = images.shape
@@ -150,12 +174,12 @@ def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
     return Image.fromarray(canvas.squeeze(-1) if c == 1 else canvas)
 
 
-def class_wall(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
-    """The first samples of each class, a row a class in their order (the first `CLASS_ROWS`); white where there are
+def class_grid(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
+    """The first samples of each class, one row per class in their order (the first `CLASS_ROWS`); white where there are
     fewer than `columns`."""
     rows = min(classes, CLASS_ROWS)
     shown = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)
     for row, label in zip(shown, range(rows), strict=True):
         own = images[(labels == label).numpy()][:columns]
         row[: len(own)] = own
-    return wall(shown.reshape(-1, *images.shape[1:]), columns, rows)
+    return sample_grid(shown.reshape(-1, *images.shape[1:]), columns, rows)

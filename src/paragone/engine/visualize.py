@@ -11,12 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from paragone.data.base import ImageSet
-from paragone.engine.sampling import Images, quantise, wall
+from paragone.data.pixels import to_float
+from paragone.engine.sampling import Images, quantise, sample_grid
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model
 
+Latents = Tensor | tuple[Tensor, ...]  # (n,...) each
+
 COLUMNS = 10  # of every picture; steps of a walk
 PAIRS = 40  # test images shown with their reconstructions
+TRANSLATIONS = 30  # sources shown with their translations
 WALKS = 6  # interpolations
 ROWS = 10  # latents traversed, at most
 DRAWS = 1000  # of the prior, to learn its quantiles
@@ -25,11 +29,11 @@ BATCH = 100  # decoded at a time
 
 
 def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> dict[str, Image.Image]:
-    """What the model can show, by name:
+    """What the model can show besides its samples, by name:
 
     pairs           the first test images, each above its reconstruction
-    interpolation   a row a pair of draws from the prior, and the way from one to the other (see `interpolate`)
-    traversal       a row a latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
+    interpolation   one row per pair of draws from the prior, and the way from one to the other (see `interpolate`)
+    traversal       one row per latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
                     quantile of the prior, those that say or change most first; or the rows that the model chooses
 
     Models that take labels reconstruct with the image's, walk in the class of the row's number, and traverse in the
@@ -42,9 +46,23 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
             shown["pairs"] = _pairs(able, test, seed, device)
         if "latents" in able.capabilities:
             shown["interpolation"] = _interpolation(able, test.spec.classes, seed)
-            if able.latents(1).ndim == 2:  # of a latent image, no one pixel has a meaning
+            probe = able.latents(1)
+            if isinstance(probe, Tensor) and probe.ndim == 2:  # of a latent image, no one pixel has a meaning
                 shown["traversal"] = _traversal(able, test, seed, device)
     return shown
+
+
+def translations(images: Images, test: ImageSet) -> Image.Image:
+    """The first translations (n,H,W,C) of the sources of `test`: a row of sources, under it their translations and,
+    where the true partners are known, a row of those."""
+    assert test.sources is not None
+    n = min(TRANSLATIONS, len(images), len(test.sources))
+    rows = [test.sources[:n], torch.from_numpy(images[:n]), *([test.images[:n]] if test.paired else [])]
+    blocks = [part for parts in zip(*(row.split(COLUMNS) for row in rows), strict=True) for part in parts]
+    if n % COLUMNS:  # the last block is filled up with white
+        white = blocks[0].new_full((COLUMNS - n % COLUMNS, *blocks[0].shape[1:]), 255)
+        blocks = [torch.cat([block, white]) if len(block) < COLUMNS else block for block in blocks]
+    return sample_grid(torch.cat(blocks).numpy(), COLUMNS, len(blocks))
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int, prior: str) -> Tensor:
@@ -75,15 +93,24 @@ def _pairs(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image
     seed_all(seed, Stream.PICTURE, 0)
     made = torch.from_numpy(quantise(model.reconstruct(*_given(model, test, len(images), device))))
     rows = [half for pair in zip(images.split(COLUMNS), made.split(COLUMNS), strict=True) for half in pair]
-    return wall(torch.cat(rows).numpy(), COLUMNS, len(rows))
+    return sample_grid(torch.cat(rows).numpy(), COLUMNS, len(rows))
 
 
 def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
     seed_all(seed, Stream.PICTURE, 1)
     ends = model.latents(2 * WALKS)
-    walks = ends.view(WALKS, 2, *ends.shape[1:])
-    z = torch.cat([interpolate(a, b, COLUMNS, model.latent_prior) for a, b in walks])
-    return wall(_decode(model, z, torch.arange(WALKS).repeat_interleave(COLUMNS) % max(1, classes)), COLUMNS, WALKS)
+    labels = torch.arange(WALKS).repeat_interleave(COLUMNS) % max(1, classes)
+    if isinstance(ends, Tensor):
+        z: Latents = _walks(ends, model.latent_prior)
+    else:
+        z = tuple(_walks(part, model.latent_prior) for part in ends)
+    return sample_grid(_decode(model, z, labels), COLUMNS, WALKS)
+
+
+def _walks(ends: Tensor, prior: str) -> Tensor:
+    """From each even latent of `ends` (2 WALKS,...) to the next: (WALKS COLUMNS,...)."""
+    pairs = ends.view(WALKS, 2, *ends.shape[1:])
+    return torch.cat([interpolate(a, b, COLUMNS, prior) for a, b in pairs])
 
 
 def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image.Image:
@@ -98,7 +125,7 @@ def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> I
         else:
             weight = _effect(model, draws[:BASES], low, high)
         rows = traverse(draws[0], weight.argsort(descending=True)[:ROWS], low, high, COLUMNS)
-    return wall(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
+    return sample_grid(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
 
 
 def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:
@@ -113,12 +140,14 @@ def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def _given(model: Any, test: ImageSet, n: int, device: torch.device) -> list[Tensor]:
     """The first n test images (n,C,H,W) in [-1,1] and, for a model that takes them, their labels."""
-    x = test.images[:n].to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = to_float(test.images[:n].to(device))
     return [x, test.labels[:n].to(device)] if "label" in model.needs and test.labels is not None else [x]
 
 
-def _decode(model: Any, z: Tensor, labels: Tensor | None = None) -> Images:
+def _decode(model: Any, z: Latents, labels: Tensor | None = None) -> Images:
     """The images of latents (n,...), where the model takes labels in these classes (n,) or the first."""
-    labels = torch.zeros(len(z), dtype=torch.int64) if labels is None else labels
-    conditions = [labels.to(z.device).split(BATCH)] if "label" in model.needs else []
-    return np.concatenate([quantise(model.decode(*part)) for part in zip(z.split(BATCH), *conditions, strict=True)])
+    first = z if isinstance(z, Tensor) else z[0]
+    labels = torch.zeros(len(first), dtype=torch.int64) if labels is None else labels
+    conditions = [labels.to(first.device).split(BATCH)] if "label" in model.needs else []
+    parts = z.split(BATCH) if isinstance(z, Tensor) else zip(*(part.split(BATCH) for part in z), strict=True)
+    return np.concatenate([quantise(model.decode(*part)) for part in zip(parts, *conditions, strict=True)])

@@ -1,10 +1,10 @@
 """Intervals at 95 %: of a mean over seeds, of paired ratios and differences, of a share."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 from scipy import special  # `scipy.stats` takes twice as long to import as all of pandas
 
 CONFIDENCE = 0.95
@@ -23,9 +23,9 @@ def mean(values: Sequence[float]) -> Interval:
     """Student's t-interval of a mean. Raises ValueError for fewer than two values: one seed has no interval."""
     if len(values) < 2:
         raise ValueError(f"{len(values)} values have no interval; it takes at least 2")
-    centre = float(np.mean(values))
-    error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    half = student(len(values) - 1) * error if error else 0.0
+    exact = [float(value) for value in values]  # `statistics` rounds once, so equal values have no spread
+    centre, error = statistics.mean(exact), statistics.stdev(exact) / math.sqrt(len(exact))
+    half = student(len(values) - 1) * error
     return Interval(centre, centre - half, centre + half, len(values))
 
 

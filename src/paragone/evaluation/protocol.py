@@ -17,10 +17,14 @@ images take the place of samples):
     duplicates                  rate, threshold, n
     nearest_train               mean, median, ratio, copies, n, n_real
     reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    translation                 l1, ssim, ms_ssim, psnr, mse of translated sources against their true partners, n, split
+                                ("test"); identity: the same figures of the sources left as they are. If the model
+                                translates, and the partners are known
     rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
     clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
     codebook                    perplexity, used, codes, n, split: if the model has a codebook
     bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
+    exact_bits_per_dimension    if the model knows its likelihood exactly; over n_test images too
 
 Each metric's file says what its figures mean. A figure that is not finite is written as null. Everything is computed
 on the CPU from float32 features, deterministically.
@@ -35,6 +39,7 @@ import torch
 from torch import Tensor
 
 from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float
 from paragone.engine import checkpoint
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, generator, seed_all
@@ -48,10 +53,12 @@ from paragone.evaluation.metrics.base import (
     Conditional,
     Embedded,
     Encoded,
+    Likely,
     Pixels,
     Predicted,
     Reconstructed,
     Statistics,
+    Translated,
     View,
 )
 from paragone.models.base import Model
@@ -103,7 +110,7 @@ def choose(images: Tensor, n: int) -> Tensor:
 def build(
     extractors: Mapping[str, Extractor], train: ImageSet, test: ImageSet, n: int, device: torch.device
 ) -> Reference:
-    """The reference for evaluating n images a run. Raises EvaluationError for sets too small to compare with."""
+    """The reference for evaluating n images per run. Raises EvaluationError for sets too small to compare with."""
     for split, images in (("train", train.images), ("test", test.images)):
         if len(images) < 16:
             raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")
@@ -264,12 +271,23 @@ def measure(view: View) -> dict[str, Any]:
     return result
 
 
+def measure_translation(samples: Tensor, test: ImageSet) -> dict[str, Any]:
+    """Translations (N,H,W,C) uint8 of the sources of `test`, in order, against their true partners; empty where these
+    are not known. Each source counts once."""
+    if test.sources is None or not test.paired:
+        return {}
+    n = min(len(samples), len(test.images))
+    partners, sources = test.images[:n], test.sources[:n]
+    found = measure(Translated(partners, samples[:n]))
+    return {"translation": {**found, "identity": measure(Translated(partners, sources)), "n": n, "split": "test"}}
+
+
 def measure_capabilities(
     model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
 ) -> dict[str, Any]:
     """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
 
-    labels: the images' (N,), for models that take them, and to judge categories that a model found without them.
+    labels: the images' (N,), for models that take them, and to score categories that a model found without them.
     Latents are drawn from (seed, batch), so the result is the same each time.
     """
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -288,6 +306,9 @@ def measure_capabilities(
     if "log_likelihood_bound" in model.capabilities:
         bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
+    if "log_likelihood" in model.capabilities:
+        exact = _batched(model.log_likelihood, given, seed, device)
+        result |= {**measure(Likely(exact, test[0].numel())), "n_test": len(test)}
     return result
 
 
@@ -296,8 +317,7 @@ def _batched(capability: Any, given: list[Tensor], seed: int, device: torch.devi
     with torch.no_grad():
         for i, (part, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
             seed_all(seed, Stream.EVALUATE, i)
-            x = part.to(device).permute(0, 3, 1, 2).float() / 127.5 - 1  # (B,C,H,W) in [-1,1]
-            parts.append(capability(x, *(own.to(device) for own in labels)).cpu())
+            parts.append(capability(to_float(part.to(device)), *(own.to(device) for own in labels)).cpu())
     return torch.cat(parts)
 
 

@@ -85,14 +85,15 @@ class Model(nn.Module):
     What else a model can do is declared in `capabilities`, by the names of the methods; images are (B,C,H,W) in [-1,1]:
 
     reconstruct(x) -> x             SSIM, PSNR and MS-SSIM of test images, and pairs of them
-    translate(source) -> x          of each source image its partner, for a model that needs sources; SSIM, PSNR, L1
+    translate(source, cond=None)    of each source image its translation, in place of `sample`, for a model that needs
+                                    sources: they are its samples; SSIM, PSNR and L1 to the true partners, if known
     log_likelihood(x) -> (B,)       the exact log P(x) over 256 levels in nats: bits per dimension
     log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over 256 levels in nats: bits per dimension
-    encode(x) -> z                  what stands for an image; where there is a posterior, its mean
+    encode(x) -> z                  the latent of an image; where there is a posterior, its mean
     rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
     cluster(x) -> (B,)              one of the categories that it found without labels: clustering accuracy
     codes(x) -> (B,...) int64       indices into its codebook of `codebook_size` entries: perplexity and share in use
-    latents(n) -> z (n,...)         draws from `latent_prior`, a tensor or a tuple of them, and
+    latents(n) -> z (n,...)         draws from `latent_prior`, a tensor or a tuple of tensors (n,...), and
     decode(z) -> x                  their images, so that sample(n) is decode(latents(n)): interpolation, traversal
     traversals(z, steps)            of one latent (z_dim,), rows (k,steps,z_dim) that each vary one code with a meaning
 
@@ -105,11 +106,16 @@ class Model(nn.Module):
     paper: ClassVar[str]  # "Author et al., year"
     plan: ClassVar[Plan]  # the paper's batch, averaging and budget; params.yaml overrides
     needs: frozenset[str] = frozenset({"image"})  # batch keys it reads
+    needs_pairs: ClassVar[bool] = (
+        False  # its sources belong to the images beside them; if not, pairs are hidden from it
+    )
+    generator: ClassVar[str] = ""  # the optimiser that trains what draws images, where there are several
     capabilities: frozenset[str] = frozenset()  # of CAPABILITIES: the optional methods that it has
     latent_prior: ClassVar[Literal["normal", "uniform"]] = "normal"  # of its latents, if any: how to walk between two
     parents: ClassVar[frozenset[str]] = frozenset()  # roles of the finished models it starts from
-    optional_parents: ClassVar[frozenset[str]] = frozenset()  # roles that may be left open
-    feature_parents: ClassVar[frozenset[str]] = frozenset()  # roles of feature networks, x -> list of feature maps
+    optional_parents: ClassVar[frozenset[str]] = frozenset()  # roles, of finished models too, that may be left open
+    # roles of frozen feature networks, (B,C,H,W) in [-1,1] -> list of feature maps, float32; all are needed
+    feature_parents: ClassVar[frozenset[str]] = frozenset()
     codebook_size: int  # of a model with `codes`
     Config: ClassVar[type]
 
@@ -149,7 +155,7 @@ def class_labels(cond: Tensor | None, n: int, classes: int, device: torch.device
         return torch.randint(classes, (n,), device=device)
     if cond.dtype != torch.int64 or cond.shape != (n,):
         raise ValueError(
-            f"labels to sample are {cond.dtype} {tuple(cond.shape)}; give torch.int64 ({n},), one an image"
+            f"labels to sample are {cond.dtype} {tuple(cond.shape)}; give torch.int64 ({n},), one per image"
         )
     unknown = cond[(cond < 0) | (cond >= classes)]
     if len(unknown):

@@ -1,9 +1,19 @@
-"""Where everything stands, relative to the project's root. The one place that knows the layout on disk."""
+"""Where everything is, relative to the project's root. The one place that knows the layout on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 CODE = Path("runs/code.yaml")  # fingerprints of the code, by stage and by model
+
+
+def profile(name: str) -> Path:
+    """What a person writes of a profile."""
+    return Path("profiles") / f"{name}.yaml"
+
+
+def resolved(name: str) -> Path:
+    """The same as the stages of a pipeline read it: checked, with what it takes over and every row written out."""
+    return Path("runs") / name / "profile.json"
 
 
 def prepared(dataset: str) -> Path:
@@ -43,6 +53,11 @@ def card(loader: str) -> Path:
 def trunk(profile: str, default: str) -> Path:
     """The pipeline file that holds a profile's trunk: the root's for the default profile."""
     return Path("dvc.yaml") if profile == default else Path("runs") / profile / "dvc.yaml"
+
+
+def data_pipeline(dataset: str) -> Path:
+    """The pipeline file of a data set that the default profile does not use."""
+    return Path("runs/data") / dataset / "dvc.yaml"
 
 
 def report(profile: str, default: str) -> Path:
@@ -90,7 +105,7 @@ class Run:
         return self.folder / "samples.npy"
 
     @property
-    def wall(self) -> Path:  # sample: the first samples as one picture
+    def sample_grid(self) -> Path:  # sample: the first samples as one image
         return self.folder / "wall.png"
 
     @property

@@ -1,70 +1,140 @@
-"""params.yaml as DVC pipelines: a trunk a profile, and a branch a (profile, data set, model) with its seeds.
+"""Profiles as DVC pipelines: one trunk per profile, and one branch per (profile, data set, model) with its seeds.
 
 Many small files, because DVC reads and rewrites the whole lock file of a pipeline for each stage that runs. A stage
-depends on the keys of params.yaml and of runs/code.yaml that it uses, so a change reruns what it touches and no more.
-Keys are whole entries: DVC does not notice when a stage no longer lists a key that it used to list.
+depends on the keys that it uses of runs/code.yaml and of runs/<profile>/profile.json, which the trunk's first stage
+makes of the profile's file and of those that it extends; so a change reruns what it touches and no more, wherever it
+is made. Keys are whole entries: DVC does not notice when a stage no longer lists a key that it used to list.
+
+The stages of a data set that the default profile does not use have a pipeline of their own, so that they stay where
+they are whichever profiles there are pipelines for.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from paragone.project import paths, registry
-from paragone.project.params import FILE, Params, ParamsError
+from paragone.project import paths, profiles, registry
+from paragone.project.params import Params, ParamsError
 
-HEADER = "# Generated from params.yaml by `paragone pipeline`; edit that file and run it again.\n"
+HEADER = "# Generated from params.yaml and profiles/ by `paragone pipeline`; edit those and run it again.\n"
 SEED = "${item}"  # DVC puts each seed in its place
-TAKEN = ("classifier", "figures", "site", "tables", "validation")  # folders beside those that a profile's name makes
+# folders beside those that a profile's name makes
+TAKEN = ("classifier", "data", "figures", "site", "tables", "validation")
 Stage = dict[str, Any]
 
 
-def generate(params: Params) -> dict[Path, str]:
-    """The text of every pipeline file, by path relative to the root. Raises ParamsError for a name that is taken."""
-    files = {}
+def generate(root: Path, params: Params) -> dict[Path, str]:
+    """The text of every pipeline file of the profiles that `params` holds, by path relative to the root.
+
+    Raises ParamsError for a name that is taken.
+    """
+    found: dict[Path, dict[str, Stage]] = {}
     for name in _in_order(params):
         if name in TAKEN:
-            raise ParamsError(f"{FILE}: profiles.{name}: a folder has that name already; call the profile otherwise")
-        files[paths.trunk(name, params.profile)] = {"stages": dict(_trunk(params, name))}
-        for dataset in params.get_profile(name).datasets:
-            for model in params.get_profile(name).rows(dataset):
-                branch = paths.Run(name, dataset, model, 0).branch / "dvc.yaml"
-                files[branch] = {"stages": _branch(params, name, dataset, model)}
-    return {file: HEADER + yaml.safe_dump(_at_root(file, c), sort_keys=False, width=1000) for file, c in files.items()}
+            raise ParamsError(f"{paths.profile(name)}: a folder has that name already; call the profile otherwise")
+        found |= {paths.trunk(name, params.profile): dict(_trunk(root, params, name)), **_branches(params, name)}
+    at_root = _datasets(params, [params.profile])
+    for dataset in _datasets(params, _in_order(params)):
+        if dataset not in at_root:
+            found[paths.data_pipeline(dataset)] = dict(_data(params, dataset))
+    return {file: _text(file, stages) for file, stages in found.items()}
+
+
+def active(root: Path, default: str) -> list[str]:
+    """The default profile, and those that have pipelines: which somebody asked for once and did not drop."""
+    there = {file.relative_to(root).parts[1] for file in generated(root) if file.parent != root}
+    return [*sorted((there & set(profiles.names(root))) - {default}), default]
+
+
+def generated(root: Path) -> list[Path]:
+    """The pipelines below root that were generated, by whichever release; one that a person wrote is theirs."""
+    found = [root / "dvc.yaml", *sorted((root / "runs").rglob("dvc.yaml"))]
+    return [file for file in found if file.is_file() and _is_generated(file.read_text().partition("\n")[0])]
+
+
+def _is_generated(first_line: str) -> bool:
+    return first_line.startswith("# Generated from params.yaml") and "`paragone pipeline`" in first_line
+
+
+def outdated(root: Path, wanted: dict[Path, str], there: list[Path]) -> list[Path]:
+    """The files that differ from what is wanted, and those of `there` (below root) that are not wanted at all."""
+    changed = [f for f, text in wanted.items() if not (root / f).is_file() or (root / f).read_text() != text]
+    return changed + [f for file in there if (f := file.relative_to(root)) not in wanted]
+
+
+def check_branches(root: Path, params: Params, name: str) -> None:
+    """Raise ParamsError unless the branches of a profile are those that it asks for now: DVC itself would go on with
+    the rows and seeds of before an edit."""
+    wanted = {file: _text(file, stages) for file, stages in _branches(params, name).items()}
+    there = set((root / "runs" / name).glob("*/*/dvc.yaml"))
+    if wrong := outdated(root, wanted, [file for file in generated(root) if file in there]):
+        raise ParamsError(f"{wrong[0]}: not what {paths.profile(name)} asks for; run `paragone pipeline`")
 
 
 def _in_order(params: Params) -> list[str]:
-    return sorted(params.profiles, key=lambda name: name != params.profile)  # the default profile first
+    return sorted(params.profiles, key=lambda name: (name != params.profile, name))  # the default profile first
 
 
-def _at_root(file: Path, content: dict[str, Any]) -> dict[str, Any]:
+def _branches(params: Params, profile: str) -> dict[Path, dict[str, Stage]]:
+    """The pipelines of a profile's runs."""
+    chosen = params.get_profile(profile)
+    rows = ((dataset, row) for dataset in chosen.datasets for row in chosen.rows(dataset))
+    return {paths.Run(profile, d, row, 0).branch / "dvc.yaml": _branch(params, profile, d, row) for d, row in rows}
+
+
+def _text(file: Path, stages: dict[str, Stage]) -> str:
+    return HEADER + yaml.safe_dump({"stages": _at_root(file, stages)}, sort_keys=False, width=1000)
+
+
+def _at_root(file: Path, stages: dict[str, Stage]) -> dict[str, Stage]:
     """Commands run in the root and paths start there, wherever the file stands."""
     up = "/".join([".."] * len(file.parent.parts))
     if up:
-        for stage in content["stages"].values():
+        for stage in stages.values():
             body = stage.get("do", stage)
             body |= {"wdir": up, **{k: body.pop(k) for k in list(body)}}
-    return content
+    return stages
 
 
-def _trunk(params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
+def _trunk(root: Path, params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
     if profile == params.profile:
         yield "code", {"cmd": "paragone fingerprint", "deps": ["src/paragone"], "outs": [str(paths.CODE)]}
-    own = params.get_profile(profile).datasets
-    for dataset in _with_origins(params, own):
-        prepare = [n for n in _in_order(params) if dataset in _with_origins(params, params.get_profile(n).datasets)]
-        users = [name for name in prepare if dataset in params.get_profile(name).datasets]
-        if prepare[0] == profile:
-            yield f"ingest-{dataset}", _ingest(params, dataset)
-            yield f"validate-{dataset}", _validate(params, dataset)
-            if any("classifier" in params.get_profile(name).spaces for name in users):
-                yield f"classifier-{dataset}", _classifier(dataset)
-        if dataset in own:
-            yield f"reference-{dataset}", _reference(params, profile, dataset)
+    yield "profile", _profile(root, profile)
+    if profile == params.profile:
+        for dataset in _datasets(params, [profile]):
+            yield from _data(params, dataset)
+    for dataset in params.get_profile(profile).datasets:
+        yield f"reference-{dataset}", _reference(params, profile, dataset)
     for name in params.get_profile(profile).studies:
         yield f"study-{name}", _study(params, profile, name)
     yield "report", _report(params, profile)
+
+
+def _profile(root: Path, profile: str) -> Stage:
+    return {
+        "cmd": f"paragone profile {profile}",
+        "deps": [str(file) for file in profiles.files(root, profile)],
+        "params": _depends(["stages.profile"]),
+        "outs": [str(paths.resolved(profile))],
+    }
+
+
+def _data(params: Params, dataset: str) -> Iterator[tuple[str, Stage]]:
+    """The stages of a data set that profiles share."""
+    yield f"ingest-{dataset}", _ingest(params, dataset)
+    yield f"validate-{dataset}", _validate(params, dataset)
+    users = [name for name, p in params.profiles.items() if dataset in p.datasets]
+    if any(_classified(params, name, dataset) for name in users):
+        yield f"classifier-{dataset}", _classifier(dataset)
+
+
+def _datasets(params: Params, names: list[str]) -> list[str]:
+    """The data sets of these profiles, with those that they are made from."""
+    used = [dataset for name in names for dataset in params.get_profile(name).datasets]
+    return _with_origins(params, list(dict.fromkeys(used)))
 
 
 def _with_origins(params: Params, datasets: list[str]) -> list[str]:
@@ -79,9 +149,9 @@ def _with_origins(params: Params, datasets: list[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _depends(code: list[str], values: list[str]) -> list[Any]:
-    """DVC's `params`: keys of the code's fingerprints and of params.yaml."""
-    return [*values, {str(paths.CODE): code}]
+def _depends(code: list[str], profile: str = "", values: list[str] | None = None) -> list[Any]:
+    """DVC's `params`: keys of the code's fingerprints, and of a profile as its stages read it."""
+    return [*([{str(paths.resolved(profile)): values}] if values else []), {str(paths.CODE): code}]
 
 
 def _kept(*files: Path) -> list[Any]:
@@ -93,8 +163,8 @@ def _ingest(params: Params, dataset: str) -> Stage:
     entry = params.get_dataset(dataset)
     return {
         "cmd": f"paragone ingest {dataset}",
-        **({"deps": [entry.path]} if entry.path else {}),
-        "params": _depends(["stages.ingest", f"datasets.{entry.loader}"], [f"datasets.{dataset}"]),
+        **({"deps": [os.path.expanduser(entry.path)]} if entry.path else {}),  # noqa: PTH111
+        "params": [f"datasets.{dataset}", *_depends(["stages.ingest", f"datasets.{entry.loader}"])],
         "outs": [str(paths.prepared(dataset))],
     }
 
@@ -103,7 +173,7 @@ def _validate(params: Params, dataset: str) -> Stage:
     return {
         "cmd": f"paragone validate {dataset}",
         "deps": [str(paths.prepared(dataset))],
-        "params": _depends(["stages.validate", f"datasets.{params.get_dataset(dataset).loader}"], []),
+        "params": _depends(["stages.validate", f"datasets.{params.get_dataset(dataset).loader}"]),
         "outs": _kept(paths.validation(dataset)),
     }
 
@@ -112,7 +182,7 @@ def _classifier(dataset: str) -> Stage:
     return {
         "cmd": f"paragone classifier {dataset}",
         "deps": [str(paths.prepared(dataset)), str(paths.validation(dataset))],
-        "params": _depends(["stages.classifier"], []),
+        "params": _depends(["stages.classifier"]),
         "outs": [str(paths.classifier(dataset))],
     }
 
@@ -123,14 +193,18 @@ def _judges(params: Params, profile: str, dataset: str) -> list[str]:
     return [str(paths.prepared(dataset)), *([str(paths.classifier(dataset))] if classified else [])]
 
 
+def _classified(params: Params, profile: str, dataset: str) -> bool:
+    """Whether anything of a profile needs the classifier of a data set: its space, or a row that starts from it."""
+    settings = params.get_profile(profile)
+    rows = (params.features(profile, row).values() for row in settings.rows(dataset))
+    return "classifier" in settings.spaces or any("classifier" in networks for networks in rows)
+
+
 def _reference(params: Params, profile: str, dataset: str) -> Stage:
     return {
         "cmd": f"paragone reference {profile} {dataset}",
         "deps": [*_judges(params, profile, dataset), str(paths.validation(dataset))],
-        "params": _depends(
-            ["stages.reference", "metrics", "extractors"],
-            [f"profiles.{profile}.samples", f"profiles.{profile}.spaces"],
-        ),
+        "params": _depends(["stages.reference", "metrics", "extractors"], profile, ["samples", "spaces"]),
         "outs": [str(paths.reference(profile, dataset))],
     }
 
@@ -158,7 +232,7 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
 
 def _lineage(params: Params, profile: str, row: str) -> list[str]:
     """The model of a row, those of its parents, theirs, and so on."""
-    parents = params.entry(profile, row).parents.values()
+    parents = params.parent_rows(profile, row).values()
     own = params.model(profile, row)
     return list(dict.fromkeys([own, *(name for p in parents for name in _lineage(params, profile, p))]))
 
@@ -170,33 +244,31 @@ def _path(profile: str, dataset: str, model: str, file: str, seed: int | str = S
 
 
 def _train(params: Params, profile: str, dataset: str, model: str, code: list[str]) -> Stage:
-    parents = sorted(set(params.entry(profile, model).parents.values()))
-    values = [f"profiles.{profile}.models.{model}"]
-    values += [f"profiles.{profile}.budget"] * (params.get_profile(profile).budget != 1)
+    parents = sorted(set(params.parent_rows(profile, model).values()))
+    networks = params.features(profile, model).values()
+    values = [f"models.{model}"] + ["budget"] * (params.get_profile(profile).budget != 1)
     weights, training, curves = (_path(profile, dataset, model, f) for f in ("weights", "training", "curves"))
     return {
         "deps": [
             str(paths.prepared(dataset)),
             str(paths.validation(dataset)),
             *(_path(profile, dataset, parent, "weights") for parent in parents),
+            *([str(paths.classifier(dataset))] if "classifier" in networks else []),
         ],
-        "params": _depends(["stages.train", *code], values),
+        "params": _depends(["stages.train", *code, *(["extractors"] if networks else [])], profile, values),
         "outs": [weights, *_kept(Path(training))],
         "plots": [{curves: {"cache": False, "x": "kimg", "title": f"{model} on {dataset}"}}],
     }
 
 
 def _sample(profile: str, dataset: str, model: str, code: list[str]) -> Stage:
-    files = ("samples", "pictures", "wall", "sampling")
-    samples, pictures, wall, sampling = (_path(profile, dataset, model, f) for f in files)
+    files = ("samples", "pictures", "sample_grid", "sampling")
+    samples, pictures, sample_grid, sampling = (_path(profile, dataset, model, f) for f in files)
     return {
         "deps": [str(paths.prepared(dataset)), _path(profile, dataset, model, "weights")],
-        "params": _depends(
-            ["stages.sample", *code],
-            [f"profiles.{profile}.samples", f"profiles.{profile}.sample_batch"],
-        ),
+        "params": _depends(["stages.sample", *code], profile, ["samples", "sample_batch"]),
         "outs": [samples, pictures, *_kept(Path(sampling))],
-        "plots": [wall],
+        "plots": [sample_grid],
     }
 
 
@@ -207,7 +279,7 @@ def _evaluate(params: Params, profile: str, dataset: str, model: str, code: list
             *_judges(params, profile, dataset),
             str(paths.reference(profile, dataset)),
         ],
-        "params": _depends(["stages.evaluate", "metrics", "extractors", *code], [f"profiles.{profile}.spaces"]),
+        "params": _depends(["stages.evaluate", "metrics", "extractors", *code], profile, ["spaces"]),
         "outs": _kept(Path(_path(profile, dataset, model, "metrics"))),
         "metrics": _kept(Path(_path(profile, dataset, model, "headline"))),
     }
@@ -218,14 +290,14 @@ def _study(params: Params, profile: str, name: str) -> Stage:
     return {
         "cmd": f"paragone study {profile} {name}",
         "deps": [str(path) for path in depends],
-        "params": _depends(["stages.study", f"studies.{name}"], [f"profiles.{profile}.studies.{name}"]),
+        "params": _depends(["stages.study", f"studies.{name}"], profile, [f"studies.{name}"]),
         "outs": _kept(paths.study(profile, name)),
     }
 
 
 def _report(params: Params, profile: str) -> Stage:
     settings, folder = params.get_profile(profile), paths.report(profile, params.profile)
-    parts = ("training", "curves", "wall", "pictures", "sampling", "metrics")
+    parts = ("training", "curves", "sample_grid", "pictures", "sampling", "metrics")
     runs = [
         _path(profile, dataset, model, part, seed)
         for dataset in settings.datasets
@@ -244,7 +316,12 @@ def _report(params: Params, profile: str) -> Stage:
     ]
     return {
         "cmd": f"paragone report {profile}",
-        "deps": [*for_each_dataset, *runs, *(str(paths.study(profile, name)) for name in settings.studies)],
-        "params": _depends(["stages.report", "claims", "report"], [f"profiles.{profile}"]),
+        "deps": [
+            str(paths.resolved(profile)),
+            *for_each_dataset,
+            *runs,
+            *(str(paths.study(profile, name)) for name in settings.studies),
+        ],
+        "params": _depends(["stages.report", "claims", "report"]),
         "outs": _kept(*(folder / part for part in ("index.html", "tables", "figures", "site"))),
     }

@@ -1,4 +1,4 @@
-"""The ranges of the numbers that the rows of params.yaml give, checked before any work starts.
+"""The ranges of the numbers that a row gives, checked before any work starts.
 
 `project.params` checks types, and a model's Config what is special to it. Here stands what holds of every model and
 plan: a number is no yes or no, and finite; sizes and counts are at least 1; learning rates are above 0; nothing else is
@@ -10,26 +10,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from paragone.models.base import Plan
-from paragone.project import registry
-from paragone.project.params import FILE, Params, ParamsError
+from paragone.project import paths, registry
+from paragone.project.params import Params, ParamsError
 
 MAY_BE_ZERO = {"noise", "continuous", "levels"}  # counts of which a model can do without any
-ANY_SIGN = {"a", "b", "c"}  # targets that LSGAN regresses
+ANY_SIGN = {"a", "b", "c", "p_mean"}  # targets that LSGAN regresses; the mean of EDM's ln sigma
 BELOW_ONE = {"momentum", "adversary_momentum", "beta1", "beta2", "dropout", "dropout_input"}
 
 
-def check(params: Params) -> None:
-    """Raise ParamsError for the first number of a plan or config that is out of its range."""
-    for profile, settings in params.profiles.items():
-        for row, entry in settings.models.items():
-            where = f"profiles.{profile}.models.{row}"
-            config = registry.model_class(params.model(profile, row)).Config
-            _check(entry.plan, Plan, f"{where}.plan")
-            _check(entry.config, config, f"{where}.config")
-            for dataset in set(entry.datasets) & set(settings.datasets):  # those whose types are checked
-                _check(entry.datasets[dataset].plan, Plan, f"{where}.datasets.{dataset}.plan")
-                _check(entry.datasets[dataset].config, config, f"{where}.datasets.{dataset}.config")
+def check(params: Params, profile: str, row: str) -> None:
+    """Raise ParamsError for the first number of a row's plan or config that is out of its range."""
+    from paragone.models.base import Plan
+
+    entry, where = params.entry(profile, row), f"{paths.profile(profile)}: models.{row}"
+    config = registry.model_class(params.model(profile, row)).Config
+    _check(entry.plan, Plan, f"{where}.plan")
+    _check(entry.config, config, f"{where}.config")
+    here = params.get_profile(profile).datasets
+    for dataset, override in entry.overrides.items():
+        if dataset in here:  # whose types are checked
+            _check(override.plan, Plan, f"{where}.overrides.{dataset}.plan")
+            _check(override.config, config, f"{where}.overrides.{dataset}.config")
 
 
 def _check(given: Mapping[str, Any], cls: type, where: str) -> None:
@@ -37,9 +38,9 @@ def _check(given: Mapping[str, Any], cls: type, where: str) -> None:
     defaults = {field.name: field.default for field in fields(cls)}
     for name, value in given.items():
         default = 0.0 if defaults[name] is MISSING else defaults[name]  # a plan's length has none
-        for own, part in _numbers(default, value):
-            if problem := _problem(name, own, part):
-                raise ParamsError(f"{FILE}: {where}.{name}: is {value!r}; {problem}")
+        for usual, part in _numbers(default, value):
+            if problem := _problem(name, usual, part):
+                raise ParamsError(f"{where}.{name}: is {value!r}; {problem}")
 
 
 def _numbers(default: Any, value: Any) -> Iterator[tuple[Any, Any]]:
@@ -55,6 +56,8 @@ def _problem(name: str, default: float, value: Any) -> str:
     """What is wrong with a value whose default is an integer (a size or a count) or not; empty if nothing is."""
     if isinstance(value, bool):
         return "give a number"
+    if isinstance(value, int) and value >= 2**63:
+        return "it must be below 2^63"
     number = float(value)
     if not math.isfinite(number):
         return "give a finite number"

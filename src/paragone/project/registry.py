@@ -2,16 +2,20 @@
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paragone.models.base import Model, Spec
+from paragone.project import suggest
+
+if TYPE_CHECKING:  # torch is slow to import, and whoever asks for names alone does without
+    from torch import nn
+
+    from paragone.models.base import Model, Spec
 
 _PACKAGE = Path(__file__).parents[1]
-FOLDERS = {  # kind: where its files stand in the package
+FOLDERS = {  # kind: where its files are in the package
     "models": "models",
     "datasets": "data/datasets",
     "metrics": "evaluation/metrics",
@@ -37,9 +41,7 @@ def module_name(kind: str, name: str) -> str:
     """The dotted name of the module that holds `name`. Raises ValueError naming the nearest known names."""
     files = _files(kind)
     if name not in files:
-        near = get_close_matches(name, files, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(files))}"
-        raise ValueError(f"there is no {kind[:-1]} '{name}': {hint}")
+        raise ValueError(f"there is no {kind[:-1]} '{name}'; {suggest.hint(name, files)}")
     relative = files[name].relative_to(_PACKAGE).with_suffix("")
     return ".".join(["paragone", *relative.parts])
 
@@ -49,8 +51,10 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(module_name(kind, name))
 
 
-def model_class(name: str) -> type[Model]:
+def model_class(name: str) -> "type[Model]":
     """The one Model subclass that the file `name` defines."""
+    from paragone.models.base import Model
+
     module = load("models", name)
     found = [
         v
@@ -62,16 +66,40 @@ def model_class(name: str) -> type[Model]:
     return found[0]
 
 
+def parents_problem(cls: "type[Model]", given: Iterable[str]) -> str:
+    """What is wrong with the roles given to a model, as the rest of a sentence; empty if nothing is."""
+    needed, roles = cls.parents | cls.feature_parents, set(given)
+    if needed <= roles <= needed | cls.optional_parents:
+        return ""
+    optional = f" (and takes: {', '.join(sorted(cls.optional_parents))})" if cls.optional_parents else ""
+    return (
+        f"needs the parents: {', '.join(sorted(needed)) or 'none'}{optional}; given: "
+        f"{', '.join(sorted(roles)) or 'none'}"
+    )
+
+
 def family(name: str) -> str:
-    """The folder that a model's file stands in: its family."""
+    """The folder of a model's file: its family."""
     return _files("models")[name].parent.name
 
 
+def feature_networks() -> list[str]:
+    """The extractors that can be a model's parent: those that define `build`."""
+    return [name for name in names("extractors") if hasattr(load("extractors", name), "build")]
+
+
+def feature_network(recipe: Mapping[str, Any]) -> "nn.Module":
+    """Build a feature network that is a model's parent, with fresh weights, by what the extractor's `recipe` holds and,
+    under `features`, the extractor's file name."""
+    network: nn.Module = load("extractors", recipe["features"]).build(recipe)
+    return network
+
+
 def build_model(
-    name: str, spec: Spec, config: Mapping[str, Any] | None = None, parents: Mapping[str, Model] | None = None
-) -> Model:
+    name: str, spec: "Spec", config: Mapping[str, Any] | None = None, parents: "Mapping[str, nn.Module] | None" = None
+) -> "Model":
     """Build model `name` for data of `spec`, its Config overridden by `config`. Raises ValueError
-    on unknown keys, and for a conditional model on data without labels.
+    on unknown keys, for missing or unknown parents, and for a conditional model on data without labels.
     """
     cls = model_class(name)
     config, parents = dict(config or {}), dict(parents or {})
@@ -80,9 +108,8 @@ def build_model(
         raise ValueError(
             f"model '{name}' has no config key {', '.join(map(repr, unknown))}; it has: {', '.join(known)}"
         )
-    if set(parents) != cls.parents:
-        needs = ", ".join(sorted(cls.parents)) or "none"
-        raise ValueError(f"model '{name}' needs the parents: {needs}; given: {', '.join(sorted(parents)) or 'none'}")
+    if problem := parents_problem(cls, parents):
+        raise ValueError(f"model '{name}' {problem}")
     if "label" in cls.needs and not spec.classes:
         raise ValueError(f"model '{name}' needs labels and the data set has none; choose a data set with labels")
     config = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}  # JSON and YAML have no tuples

@@ -21,5 +21,5 @@ class Work(NamedTuple):
             paths.Run(self.profile, d, row, s) for d, rows in self.datasets.items() if row in rows for s in self.seeds
         ]
         if not found:
-            raise ValueError(f"params.yaml: profiles.{self.profile}.studies: there is no row '{row}' in the profile")
+            raise ValueError(f"{paths.profile(self.profile)}: studies: there is no row '{row}' in the profile")
         return found

@@ -21,7 +21,7 @@ _WORD = re.compile("|".join(
     rf"(?<![A-Za-z]){word}(?={_ONLY_BEFORE[word]})" if word in _ONLY_BEFORE else rf"(?<![A-Za-z]){word}(?![A-Za-z])"
     for word in _WORDS
 ))  # fmt: skip
-_ACCENTS = {"_hat": "\u0302", "_bar": "\u0304", "~": "\u0303"}  # combining: they stand on the letter before them
+_ACCENTS = {"_hat": "\u0302", "_bar": "\u0304", "~": "\u0303"}  # combining: they go on the letter before them
 _SIGNS = {"<-": "←", "->": "→", ">=": "≥", "<=": "≤", "||": "‖", " - ": " − ", " * ": " · "}
 _SCRIPT = re.compile(r"(?<=[\w)\]}‖∑∏\u0302\u0303\u0304])([_^])(\{(?:[^{}]|\{[^{}]*\})*\}|[+-]?[^\W_]+|\*)")
 _NEGATIVE = re.compile(r"(?:(?<=[\s(\[,|])|^)-(?=[\w(‖])")
@@ -112,7 +112,7 @@ def _link(address: str) -> Markup:
 
 
 def formula(text: str) -> Markup:
-    """A formula in plain characters as HTML: Greek letters, signs, accents, and what stands above or below the line."""
+    """A formula in plain characters as HTML: Greek letters, signs, accents, superscripts and subscripts."""
     parts = re.split(r"`([^`]+)`", text)
     return Markup("").join(_code(part) if i % 2 else _formula(part) for i, part in enumerate(parts))
 

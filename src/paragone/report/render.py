@@ -41,7 +41,7 @@ class Grid(NamedTuple):
 
 def grid(table: Table) -> Grid:
     """Lay a table out: columns that nothing fills (or the floor alone, once a model has finished) are left out, a
-    heading stands above each family."""
+    heading is above each family."""
     models = [row for row in table.rows if row.kind == "model"]
     filled = models if any(not row.outcome for row in models) else table.rows
     shown = [c for c in table.columns if any(c.key in row.cells for row in filled)]

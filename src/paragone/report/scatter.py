@@ -1,4 +1,4 @@
-"""Quality against time: a point a model, families by colour and marker, the floor as a line."""
+"""Quality against time: one point per model, families by colour and marker, the floor as a line."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

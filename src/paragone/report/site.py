@@ -1,4 +1,4 @@
-"""The report as a site: a start page, and a page a model, a data set, a survey and a sentence."""
+"""The report as a site: a start page, and one page per model, data set, survey and claim."""
 
 import shutil
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ PARTS = ("tables", "figures", "site")
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write index.html and the folder `site`; what stands in `tables` and `figures` by then is linked and shown."""
+    """Write index.html and the folder `site`; what is in `tables` and `figures` by then is linked and shown."""
     site = Site(folder, report)
     for kind in (models, data, surveys, claims, studies, start):
         kind.write(site)

@@ -1,6 +1,5 @@
-"""Build the tables: a row a model, mean and interval over seeds, the best in bold, failures with their reason."""
+"""Build the tables: one row per model, mean and interval over seeds, the best in bold, failures with their reason."""
 
-import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -57,7 +56,7 @@ class Table(NamedTuple):
     dataset: str  # its name
     columns: list[Column]
     rows: list[Row]
-    caption: list[str]  # sentences
+    caption: list[str]  # one sentence each
 
 
 def single(row: Json, column: Column) -> Cell:
@@ -70,10 +69,10 @@ def single(row: Json, column: Column) -> Cell:
 
 def interval(values: list[float]) -> Cell:
     """Mean and t-interval (95 %) over seeds; no interval from a single seed."""
-    n, mean = len(values), statistics.mean(values)
-    if n < 2:
-        return Cell(mean)
-    return Cell(mean, intervals.student(n - 1) * statistics.stdev(values) / math.sqrt(n))
+    if len(values) < 2:
+        return Cell(statistics.mean(values))
+    found = intervals.mean(values)
+    return Cell(found.value, found.high - found.value)
 
 
 def spaces_of(results: Results, dataset: DataSet) -> list[str]:
@@ -92,7 +91,7 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
         "main": ("Comparison", columns.main(spaces)),
         "quality": ("Quality in every feature space", columns.quality(spaces)),
         "cost": ("Cost", columns.cost()),
-        "reconstruction": ("Reconstruction and likelihood", columns.reconstruction()),
+        "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction()),
     }
     caption = describe(results, dataset, spaces)
     groups, found = by_model(results.rows(dataset.name)), []
@@ -205,7 +204,7 @@ def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
 
 
 def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]:
-    """The protocol in sentences: what was compared with what, in which spaces, on which machine, over which seeds."""
+    """The protocol in words: what was compared with what, in which spaces, on which machine, over which seeds."""
     runs = results.of(dataset.name)
     return [
         _about_data(dataset),
@@ -241,7 +240,7 @@ def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
     floor_n = (dataset.floor or {}).get("n")
     floor = f" Floor: {floor_n:,} real test images, evaluated as if they were samples." if floor_n else ""
     split = known("reference_split")
-    return f"{known('n')} samples a run against {known('n_real')} real images (the {split} split).{floor}"
+    return f"{known('n')} samples per run against {known('n_real')} real images (the {split} split).{floor}"
 
 
 def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:

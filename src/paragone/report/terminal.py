@@ -11,7 +11,7 @@ from paragone.report import render, tables
 from paragone.report.render import Grid
 from paragone.results.runs import DataSet, Results
 
-LOGGED = 150  # characters a line where there is no terminal to ask
+LOGGED = 150  # characters per line where there is no terminal to ask
 
 
 def print_table(results: Results, console: Console | None = None) -> None:

@@ -48,7 +48,7 @@ def space_short(space: str) -> str:
 
 
 def space_rank(space: str) -> tuple[int, str]:
-    """Where a feature space stands among others: the classifier's first, then Lite0, Inception, the rest by name."""
+    """The rank of a feature space: the classifier's first, then Lite0, Inception, the rest by name."""
     order = ("clf", "Lite0", "Inception")
     short = space_short(space)
     return (order.index(short) if short in order else len(order), space)
@@ -63,7 +63,7 @@ def distance(space: str) -> Column:
     short = space_short(space)
     about = f"Fréchet distance between Gaussians fitted to real and generated features ({space})"
     source = f"metrics.spaces.{space}.fd"
-    return Column(f"fd_{short.lower()}", fd_label(space), source, "", "low", 2, about=about, error=f"{source}_se")
+    return Column(f"fd_{short.lower()}", fd_label(space), source, better="low", about=about, error=f"{source}_se")
 
 
 def kernel(space: str) -> Column:
@@ -71,7 +71,9 @@ def kernel(space: str) -> Column:
     label = "KID" if space == "inception-2015" else f"KID-{short}"
     about = f"unbiased kernel distance between real and generated features ({space}); the headline at small n"
     source = f"metrics.spaces.{space}.kid"
-    return Column(f"kid_{short.lower()}", label, source, "×10³", "low", 2, 1000, about, error=f"{source}_se")
+    return Column(
+        f"kid_{short.lower()}", label, source, unit="×10³", better="low", scale=1000, about=about, error=f"{source}_se"
+    )
 
 
 _NEIGHBOURS = {
@@ -90,9 +92,8 @@ def neighbours(space: str, named: bool = False) -> list[Column]:
             f"{name}_{short.lower()}" if named else name,
             f"{name.capitalize()}-{short}" if named else name.capitalize(),
             f"metrics.spaces.{space}.{name}",
-            "",
-            "high",
-            3,
+            better="high",
+            digits=3,
             about=f"{about} (k = 5, {space})",
         )
         for name, about in _NEIGHBOURS.items()
@@ -102,7 +103,7 @@ def neighbours(space: str, named: bool = False) -> list[Column]:
 def scores(spaces: list[str]) -> list[Column]:
     """The Inception Score of the data set's classifier, and of the Inception network where it was used."""
     source = "metrics.spaces.inception-2015.is.mean"
-    inception = Column("is", "IS", source, "", "high", 2, about="Inception Score, 10 splits; blind to repeats")
+    inception = Column("is", "IS", source, better="high", about="Inception Score, 10 splits; blind to repeats")
     return [_SCORE] + ([inception] if "inception-2015" in spaces else [])
 
 
@@ -110,9 +111,7 @@ _SCORE = Column(
     "is_clf",
     "IS-clf",
     "metrics.is.mean",
-    "",
-    "high",
-    2,
+    better="high",
     about="Inception Score of the data set's own classifier: confident and varied classes; blind to repeats",
 )
 MODES = [
@@ -120,28 +119,26 @@ MODES = [
         "missing_modes",
         "Missing modes",
         "metrics.modes.missing",
-        "classes",
-        "low",
-        0,
+        unit="classes",
+        better="low",
+        digits=0,
         about="classes that the samples hardly show, after correcting the classifier's confusions (BBSE)",
     ),
     Column(
         "duplicates",
         "Duplicates",
         "metrics.duplicates.rate",
-        "%",
-        "low",
-        1,
-        100,
+        unit="%",
+        better="low",
+        digits=1,
+        scale=100,
         about="share of samples that repeat another sample; real images score 0.5 %",
     ),
     Column(
         "nearest_train",
         "Nearest train",
         "metrics.nearest_train.ratio",
-        "ratio",
-        "",
-        2,
+        unit="ratio",
         about="distance to the nearest training image over that of real test images; far below 1 is memorisation",
     ),
 ]
@@ -149,10 +146,10 @@ LABELS = Column(
     "label_accuracy",
     "Label accuracy",
     "metrics.label_accuracy.rate",
-    "%",
-    "high",
-    1,
-    100,
+    unit="%",
+    better="high",
+    digits=1,
+    scale=100,
     about="share of conditional samples that the data set's classifier takes for the class asked for, uncorrected: "
     "perfect samples score its accuracy on real images, the floor's figure",
 )
@@ -160,69 +157,142 @@ CLUSTERS = Column(
     "clustering",
     "Clustering",
     "metrics.clustering.accuracy",
-    "%",
-    "high",
-    1,
-    100,
-    about="share of test images in a category, found without labels, that stands for their class (its most frequent)",
+    unit="%",
+    better="high",
+    digits=1,
+    scale=100,
+    about="share of test images in a category, found without labels, that represents their class (its most frequent)",
 )
 RECONSTRUCTION = [
     Column(
         "ssim",
         "SSIM",
         "metrics.reconstruction.ssim",
-        "",
-        "high",
-        3,
+        better="high",
+        digits=3,
         about="structural similarity of reconstructed test images",
     ),
-    Column("psnr", "PSNR", "metrics.reconstruction.psnr", "dB", "high", 1, about="of reconstructed test images"),
+    Column(
+        "psnr",
+        "PSNR",
+        "metrics.reconstruction.psnr",
+        unit="dB",
+        better="high",
+        digits=1,
+        about="of reconstructed test images",
+    ),
 ]
 MULTI_SCALE = Column(
     "ms_ssim",
     "MS-SSIM",
     "metrics.reconstruction.ms_ssim",
-    "",
-    "high",
-    3,
+    better="high",
+    digits=3,
     about="structural similarity of reconstructed test images at several scales: two at 32 px, three at 64 px",
 )
-MEAN_SQUARE = Column("mse", "MSE", "metrics.reconstruction.mse", "", "low", 4, about="of reconstructed test images")
+MEAN_SQUARE = Column(
+    "mse", "MSE", "metrics.reconstruction.mse", better="low", digits=4, about="of reconstructed test images"
+)
 RATE = [
     Column(
         "rate",
         "Rate",
         "metrics.rate.nats",
-        "nats",
-        "",
-        2,
+        unit="nats",
         about="divergence of the latents' posterior from their prior on test images: what the latents hold of an image",
     ),
-    Column("active_latents", "Latents in use", "metrics.rate.active", "", "", 0, about="of a rate above 0.01 nats"),
+    Column("active_latents", "Latents in use", "metrics.rate.active", digits=0, about="of a rate above 0.01 nats"),
+]
+TRANSLATION = [
+    Column(
+        "partner_ssim",
+        "SSIM to partner",
+        "metrics.translation.ssim",
+        better="high",
+        digits=3,
+        about="structural similarity of translated test sources to their true partners",
+    ),
+    Column(
+        "partner_psnr",
+        "PSNR to partner",
+        "metrics.translation.psnr",
+        unit="dB",
+        better="high",
+        about="of translated test sources against their true partners",
+    ),
+    Column(
+        "partner_l1",
+        "L1 to partner",
+        "metrics.translation.l1",
+        unit="%",
+        better="low",
+        scale=100,
+        about="mean absolute difference of translated test sources from their true partners, of the pixel range",
+    ),
+    Column(
+        "source_ssim",
+        "SSIM untranslated",
+        "metrics.translation.identity.ssim",
+        digits=3,
+        about="the same of the sources left as they are: what a translation has to beat",
+        setting=True,
+    ),
+    Column(
+        "source_l1",
+        "L1 untranslated",
+        "metrics.translation.identity.l1",
+        unit="%",
+        scale=100,
+        about="the same of the sources left as they are: what a translation has to beat",
+        setting=True,
+    ),
 ]
 BITS = Column(
     "bits_per_dimension",
     "Bound",
     "metrics.bits_per_dimension",
-    "bits/dim",
-    "low",
-    2,
+    unit="bits/dim",
+    better="low",
     about="upper bound on the negative log-likelihood of test images",
 )
+EXACT_BITS = Column(
+    "exact_bits_per_dimension",
+    "Exact likelihood",
+    "metrics.exact_bits_per_dimension",
+    unit="bits/dim",
+    better="low",
+    about="negative log-likelihood of test images, where the model knows it exactly",
+)
 CODEBOOK = [
-    Column("perplexity", "Perplexity", "metrics.codebook.perplexity", "codes", "", 1,
-           about="of the codes of test images: how many equally frequent codes would carry as much"),
-    Column("codes_used", "Codes used", "metrics.codebook.used", "%", "high", 1, 100, about="share of the codebook"),
-]  # fmt: skip
-SAMPLES = Column("n", "Samples", "metrics.n", "n", "", 0, about="generated images that were evaluated", setting=True)
+    Column(
+        "perplexity",
+        "Perplexity",
+        "metrics.codebook.perplexity",
+        unit="codes",
+        digits=1,
+        about="of the codes of test images: how many equally frequent codes would carry as much",
+    ),
+    Column(
+        "codes_used",
+        "Codes used",
+        "metrics.codebook.used",
+        unit="%",
+        better="high",
+        digits=1,
+        scale=100,
+        about="share of the codebook",
+    ),
+]
+SAMPLES = Column(
+    "n", "Samples", "metrics.n", unit="n", digits=0, about="generated images that were evaluated", setting=True
+)
 TRAINING = [
     Column(
         "kimg",
         "Budget",
         "train.kimg",
-        "kimg",
-        "",
-        1,
+        unit="kimg",
+        digits=1,
         about="thousands of images drawn in its own training",
         setting=True,
     ),
@@ -230,19 +300,18 @@ TRAINING = [
         "train_seconds_total",
         "Training",
         "train_seconds_total",
-        "s",
-        "low",
-        1,
+        unit="s",
+        better="low",
+        digits=1,
         about="seconds of training, its parents' included",
     ),
     Column(
         "parameters",
         "Parameters",
         "sampling.parameters",
-        "M",
-        "low",
-        2,
-        1e-6,
+        unit="M",
+        better="low",
+        scale=1e-6,
         about="millions of weights in the sampler, its parents' included",
         setting=True,
     ),
@@ -252,19 +321,64 @@ SPEED = [
         "images_per_second",
         "Sampling",
         "sampling.images_per_second",
-        "images/s",
-        "high",
-        0,
+        unit="images/s",
+        better="high",
+        digits=0,
         about="throughput at the stated batch",
     ),
-    Column("latency_ms", "Latency", "sampling.latency_ms", "ms", "low", 1, about="time to draw one image"),
+    Column(
+        "latency_ms",
+        "Latency",
+        "sampling.latency_ms",
+        unit="ms",
+        better="low",
+        digits=1,
+        about="time to draw one image",
+    ),
 ]
 OWN_COST = [
-    Column("train_seconds", "Own training", "train.seconds", "s", "", 1, about="seconds, parents left out"),
-    Column("train_images_per_second", "Training rate", "train.images_per_second", "images/s", "high", 0),
-    Column("train_parameters", "Own parameters", "train.parameters", "M", "", 2, 1e-6, "parents left out", True),
-    Column("peak_memory_mb", "Peak memory", "train.peak_memory_mb", "MB", "low", 0, about="of the training process"),
-    Column("sample_batch", "Sampling batch", "sampling.batch", "images", "", 0, setting=True),
+    Column("train_seconds", "Own training", "train.seconds", unit="s", digits=1, about="seconds, parents left out"),
+    Column(
+        "train_images_per_second", "Training rate", "train.images_per_second", unit="images/s", better="high", digits=0
+    ),
+    Column(
+        "generator_updates",
+        "Generator updates",
+        "train.generator_updates",
+        unit="thousands",
+        scale=1e-3,
+        about="steps of the optimiser that trains what draws images",
+        setting=True,
+    ),
+    Column(
+        "images_drawn",
+        "Drawn in training",
+        "train.images_drawn",
+        unit="kimg",
+        digits=1,
+        scale=1e-3,
+        about="thousands of images that the model generated for its updates",
+        setting=True,
+    ),
+    Column(
+        "train_parameters",
+        "Own parameters",
+        "train.parameters",
+        unit="M",
+        scale=1e-6,
+        about="parents left out",
+        setting=True,
+    ),
+    Column(
+        "peak_memory_mb",
+        "Peak memory",
+        "train.peak_memory_mb",
+        unit="MB",
+        better="low",
+        digits=0,
+        about="of the training process",
+    ),
+    Column("sample_batch", "Sampling batch", "sampling.batch", unit="images", digits=0, setting=True),
 ]
 
 
@@ -280,6 +394,7 @@ def main(spaces: list[str]) -> list[Column]:
         LABELS,
         *RECONSTRUCTION,
         BITS,
+        EXACT_BITS,
         SAMPLES,
         *TRAINING,
         *SPEED,
@@ -297,7 +412,7 @@ def cost() -> list[Column]:
 
 
 def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *RATE, *CODEBOOK, BITS]
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *TRANSLATION, *RATE, *CODEBOOK, BITS, EXACT_BITS]
 
 
 def compact(spaces: list[str]) -> list[Column]:

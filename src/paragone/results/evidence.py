@@ -1,4 +1,4 @@
-"""What claims are judged by: the runs of one profile and its studies, and why some of it is no evidence."""
+"""The evidence for claims: the runs of one profile and its studies, and why some of them are no evidence."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Evidence(NamedTuple):
     studies: Mapping[str, Json]
 
     def datasets(self, *rows: str) -> list[str]:
-        """The data sets on which all of these rows stand. Raises NotMeasuredError if there is none."""
+        """The data sets that have all of these rows. Raises NotMeasuredError if there is none."""
         runs = self.results.runs
         for row in rows:
             if row not in set(runs["model"]):

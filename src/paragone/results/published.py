@@ -1,6 +1,6 @@
 """Figures that papers published: shown apart from ours, each with its protocol, since protocols move them by factors.
 
-published.csv: one row a figure, as its source gives it; `evidence` says whether the source was read or recalled.
+published.csv: one row per figure, as its source gives it; `evidence` says whether the source was read or recalled.
 protocols.csv: what each protocol compares with what, and where that is written.
 """
 

@@ -1,4 +1,4 @@
-"""Read every run of a profile into one wide table: a row a run, flat column names, nothing left out.
+"""Read every run of a profile into one wide table: one row per run, flat column names, nothing left out.
 
 Columns are the keys of a run's files, joined by dots under the file's name; `results.schema` says what they mean.
 """
@@ -51,7 +51,7 @@ class Results(NamedTuple):
         return cast(list[Json], runs.to_dict("records"))
 
     def where(self, row: Json) -> paths.Run:
-        """Where the files of a row stand."""
+        """Where the files of a row are."""
         return paths.Run(self.profile, row["dataset"], row["model"], int(row["seed"]))
 
 
@@ -72,8 +72,8 @@ def read(root: Path, params: Params, profile: str) -> Results:
 
 
 def of_table(table: pd.DataFrame) -> Results:
-    """The results of a wide table alone, as `wide.read` gives it: all that a claim is judged by. No files stand behind
-    it. Raises wide.TableError for one that `wide.check` refuses."""
+    """The results of a wide table alone, as `schema.read` returns it: all that a claim is tested on. It has no files
+    behind it. Raises schema.TableError for one that `schema.check` rejects."""
     schema.check(table)
     runs = schema.plain(table)
     titles = dict(zip(runs["dataset"], runs["dataset_title"], strict=True))
@@ -154,21 +154,22 @@ def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
 
     def total(row: Json) -> float | None:
         own = row.get("train.seconds")
-        parents = [by_key[row["dataset"], m, row["seed"]] for m in params.entry(profile, row["model"]).parents.values()]
+        rows = params.parent_rows(profile, row["model"]).values()
+        parents = [by_key[row["dataset"], parent, row["seed"]] for parent in rows]
         inherited = [total(parent) for parent in parents]
         known = [seconds for seconds in (own, *inherited) if seconds is not None]
         return sum(known) if len(known) == 1 + len(inherited) else None
 
     for row in rows:
         row["train_seconds_total"] = total(row)
-        for model in params.entry(profile, row["model"]).parents.values():
+        for model in params.parent_rows(profile, row["model"]).values():
             outcome = by_key[row["dataset"], model, row["seed"]]["outcome"]
             if row["outcome"] == "not run" and outcome != "finished":
                 row["reason"] = f"waits for its parent {model} ({outcome})"
 
 
 def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
-    """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to judge a run by."""
+    """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to assess a run."""
     by_name = {d.name: d for d in datasets}
     for row in rows:
         own = by_name[row["dataset"]]

@@ -1,15 +1,14 @@
 """The wide table of runs (runs.parquet): what its columns are, of which type and unit; write it, read it, check it.
 
 A row is a run. Columns are the keys of a run's files, joined by dots under the file's name: `train.seconds`,
-`sampling.latency_ms`, `metrics.spaces.clf-mnist-5k.fd`; under `floor.` stand the figures of real test images,
+`sampling.latency_ms`, `metrics.spaces.clf-mnist-5k.fd`; under `floor.` are the figures of real test images,
 evaluated as if they were samples, under the names that `metrics.` has. The file carries the unit of each column as
 metadata of its schema. A table with a column, a type or a unit that is not known here is refused by the column's name:
-nothing is judged by figures that may mean something else.
+no verdict rests on figures that may mean something else.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from numbers import Integral, Real
@@ -20,18 +19,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from paragone.project import suggest
+
 FLOOR = "floor."
-REMEDY = "write the table anew with `paragone report`, or take the column out"
+REMEDY = "write the table again with `paragone report`, or take the column out"
+
+
+Kind = Literal["text", "number", "count", "flag", "any"]
 
 
 class TableError(ValueError):
-    """A results table that cannot be judged: the sentence names the column and the way out."""
+    """A results table that cannot be used: the message names the column and the remedy."""
 
 
 class Meaning(NamedTuple):
     """What a column holds."""
 
-    kind: Literal["text", "number", "count", "flag", "any"]
+    kind: Kind
     about: str
     unit: str = ""  # "share" is in 0..1; "" has none
 
@@ -48,19 +52,27 @@ def _number(about: str, unit: str = "") -> Meaning:
     return Meaning("number", about, unit)
 
 
+_PARTNERS: list[tuple[str, Kind, str, str]] = [
+    ("l1", "number", "mean absolute difference", "pixel range"),
+    ("mse", "number", "mean squared difference", "squared pixel range"),
+    ("psnr", "number", "peak signal-to-noise ratio", "dB"),
+    ("ssim", "number", "structural similarity", ""),
+    ("ms_ssim", "number", "structural similarity at several scales", ""),
+    ("ms_ssim_scales", "count", "scales of the similarity", ""),
+]
 COLUMNS = {
     "name": _text("data set/model/seed; also the name of its MLflow run"),
-    "profile": _text("profile of params.yaml"),
+    "profile": _text("profile"),
     "dataset": _text("data set of params.yaml"),
     "dataset_title": _text("the data set's name in tables"),
-    "model": _text("the row's name in params.yaml"),
+    "model": _text("the row's name in its profile"),
     "seed": _count("seed of the run"),
     "file": _text("the model that the row runs: the name of its file"),
     "title": _text("the model's name as the field writes it"),
     "family": _text("family of generators: the folder of the model's file"),
     "outcome": _text("finished, diverged, failed (a stage crashed), unfinished or not run"),
     "reason": _text("why the outcome is not `finished`"),
-    "parents": _text("models of the same data set and seed that it starts from, as role=model"),
+    "parents": _text("models of the same data set and seed, and feature networks, that it starts from, as role=name"),
     "train_seconds_total": _number("training, that of its parents included", "s"),
     "train.outcome": _text("finished or diverged"),
     "train.reason": _text("why it diverged"),
@@ -72,14 +84,17 @@ COLUMNS = {
     "train.images": _count("images drawn from the training set", "images"),
     "train.kimg": _number("budget", "thousand images"),
     "train.steps": _count("steps that were taken"),
-    "train.batch": _count("images a step", "images"),
+    "train.updates.*": _count("steps of an optimiser"),
+    "train.generator_updates": _count("steps of the optimiser that trains what draws images"),
+    "train.images_drawn": _count("images that the model generated for its updates", "images"),
+    "train.batch": _count("images per step", "images"),
     "train.ema_kimg": _number("half-life of the averaged weights", "thousand images"),
     "train.images_per_second": _number("training throughput", "images/s"),
     "train.parameters": _count("weights of the model, its parents' left out"),
     "train.peak_memory_mb": _number("peak memory of training", "MB"),
     "train.device": _text("device that trained"),
     "train.cpu": _text("the machine's CPU"),
-    "train.threads": _count("threads a process"),
+    "train.threads": _count("threads per process"),
     "train.processes": _count("processes side by side"),
     "train.precision": _text("fp32 or bf16"),
     "train.torch": _text("version of torch"),
@@ -144,6 +159,11 @@ COLUMNS = {
     "metrics.reconstruction.ms_ssim_scales": _count("how many"),
     "metrics.reconstruction.psnr": _number("of reconstructed test images", "dB"),
     "metrics.reconstruction.mse": _number("of reconstructed test images", "squared pixel range"),
+    **{
+        f"metrics.translation.{part}{key}": Meaning(kind, f"{about} of {what} and their true partners", unit)
+        for part, what in (("", "translated test sources"), ("identity.", "test sources, left as they are,"))
+        for key, kind, about, unit in _PARTNERS
+    },
     "metrics.rate.nats": _number("KL of the latents' posterior from their prior, mean over test images", "nats"),
     "metrics.rate.active": _count("latents above 0.01 nats"),
     "metrics.rate.latents": _count("latents"),
@@ -153,12 +173,13 @@ COLUMNS = {
     "metrics.codebook.used": _number("codes that test images use", "share"),
     "metrics.codebook.codes": _count("size of the codebook", "codes"),
     "metrics.bits_per_dimension": _number("bound on the negative log-likelihood of test images", "bits/dim"),
+    "metrics.exact_bits_per_dimension": _number("negative log-likelihood of test images, exact", "bits/dim"),
     **{f"metrics.{part}n": _count("images behind it", "images") for part in ("*.", "spaces.*.is.")},
     "metrics.*.n_real": _count("real images behind it", "images"),
     "metrics.*.split": _text("split of the images behind it"),
     "metrics.*.space": _text("feature space of the classes"),
     "metrics.*.splits": _count("splits of the score"),
-    "stability.state": _text("healthy, unlearned, collapsed or diverged (paragone.evaluation.stability)"),
+    "stability.state": _text("healthy, undertrained, collapsed or diverged (paragone.evaluation.stability)"),
     "stability.missing_share": _number("classes missing beyond what chance misses", "share"),
     "stability.coverage": _number("coverage over the floor's", "times"),
     "stability.grad_median.*": _number("gradient norm of an optimiser over the training: median"),
@@ -182,7 +203,7 @@ def meaning(column: str) -> Meaning | None:
 
 
 def as_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs with one type a column, fit for parquet: where a key's values have several types, they are JSON text."""
+    """The runs with one type per column, fit for parquet: where a key's values differ in type, they are JSON text."""
     table = runs.copy()
     for column in table:
         kinds = {type(v) for v in table[column].dropna()}
@@ -222,8 +243,10 @@ def read(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise TableError(f"{path}: no such file; `paragone report` writes one as tables/runs.parquet") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise TableError(f"{path}: not a whole parquet file ({error}); write it anew with `paragone report`") from None
+        raise TableError(f"{path}: not a whole parquet file ({error}); write it again with `paragone report`") from None
     table = arrow.to_pandas()
+    if "stability.state" in table:
+        table["stability.state"] = table["stability.state"].replace({"unlearned": "undertrained"})  # its earlier name
     check(
         table, {f.name: f.metadata[b"unit"].decode() for f in arrow.schema if b"unit" in (f.metadata or {})}, str(path)
     )
@@ -236,7 +259,7 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
     units: what a file says of its columns; one that says nothing is taken at its columns' names.
     """
     if missing := [key for key in KEYS if key not in table]:
-        raise TableError(f"{source}: has no column '{missing[0]}'; write the table anew with `paragone report`")
+        raise TableError(f"{source}: has no column '{missing[0]}'; write the table again with `paragone report`")
     for column in map(str, table):
         known = _known(column, source)
         unit = (units or {}).get(column, known.unit)
@@ -250,16 +273,15 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
             f"{source}: column 'profile' has {', '.join(map(str, profiles))}; keep the runs of one profile"
         )
     if (twice := table["name"][table["name"].duplicated()]).size:
-        raise TableError(f"{source}: column 'name' has {twice.iloc[0]} twice; keep one row a run")
+        raise TableError(f"{source}: column 'name' has {twice.iloc[0]} twice; keep one row per run")
 
 
 def _known(column: str, source: str = "results table") -> Meaning:
     if found := meaning(column):
         return found
-    near = get_close_matches(column, [name for name in COLUMNS if "*" not in name], n=1)
-    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    near = suggest.near(column, [name for name in COLUMNS if "*" not in name])
     raise TableError(
-        f"{source}: column '{column}' is not known{hint}; take it out, or describe it in {__name__}.COLUMNS"
+        f"{source}: column '{column}' is not known; {near}take it out, or describe it in {__name__}.COLUMNS"
     )
 
 
@@ -286,7 +308,7 @@ def describe(table: pd.DataFrame) -> str:
     lines = [
         "# Columns of runs.parquet",
         "",
-        "One row a run (data set, model, seed).",
+        "One row per run (data set, model, seed).",
         "",
         "| column | meaning | unit |",
         "|---|---|---|",

@@ -13,6 +13,8 @@ from paragone.evaluation import protocol
 from paragone.project import files, paths
 from paragone.project.params import Params
 
+PARTNER = {"l1": "L1", "ssim": "SSIM", "psnr": "PSNR"}  # headline figures of translations
+
 
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
     """Write metrics.json and headline.json. Raises ValueError when the samples are not what the profile asks for."""
@@ -38,6 +40,8 @@ def headline(result: dict[str, Any]) -> dict[str, Any]:
         shown["missing modes"] = result["modes"]["missing"]
     if "label_accuracy" in result:
         shown["label accuracy"] = result["label_accuracy"]["rate"]
+    if "translation" in result:
+        shown |= {f"{name} to partner": result["translation"][key] for key, name in PARTNER.items()}
     return shown | {"duplicates": result["duplicates"]["rate"], "n": result["n"]}
 
 
@@ -53,6 +57,8 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     network, _ = checkpoint.load_model(root / where.weights)
     labels = sampling.labels(network, train, len(samples), where.seed)
     result = protocol.evaluate(samples, reference, extractors, device, labels)
+    if "translate" in network.capabilities:
+        result |= protocol.measure_translation(samples, test)
     real = protocol.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
     return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known)

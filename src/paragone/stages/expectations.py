@@ -63,7 +63,7 @@ def frames(
 
 
 def _classes(inspected: Mapping[str, Inspection], loader: Loader) -> pd.DataFrame:
-    """A row a class and split: its images, how many are published, and whose mean image its own is nearest to."""
+    """One row per class and split: its images, how many are published, and whose mean image its own is nearest to."""
     rows = []
     for split, found in inspected.items():
         published = loader.class_counts.get(split, found.class_counts)
@@ -140,7 +140,7 @@ def _of_split(split: str, facts: Mapping[str, Any], loader: Loader) -> list[gxe.
     count = facts["counts"][split]
     found = [
         gxe.ExpectTableRowCountToEqual(value=count, meta=_about(f"{split} has {count} rows, as dataset.json says")),
-        gxe.ExpectColumnValuesToBeUnique(column="index", meta=_about(f"no index of {split} stands twice")),
+        gxe.ExpectColumnValuesToBeUnique(column="index", meta=_about(f"no index of {split} appears twice")),
         gxe.ExpectColumnValuesToBeBetween(
             column="index", min_value=0, max_value=count - 1, meta=_about(f"index of {split} is in 0 to {count - 1}")
         ),

@@ -17,8 +17,8 @@ NO_SPEED = {"images_per_second": None, "latency_ms": None, "latency_runs": 0}
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
     """Write samples.npy (n,H,W,C) uint8, wall.png, sampling.json, and into pictures/ what else the model can show.
 
-    A model that takes labels draws them in the shares of the training split; one that takes source images is given
-    those of the test split. A diverged model has no samples.
+    A model that takes labels draws them in the shares of the training split; the samples of one that translates are the
+    translations of the test split's sources, in order. A diverged model has no samples.
     """
     this = paths.Run(profile, dataset, model, seed)
     settings = params.get_profile(profile)
@@ -31,23 +31,25 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         train = base.load(root / paths.prepared(dataset), "train")
         test = base.load(root / paths.prepared(dataset), "test")
         labels = sampling.labels(net, train, n, seed)
-        cond = sampling.sources(net, test, n) if labels is None else labels
+        source = sampling.sources(net, test, n)
         batch = min(settings.sample_batch, n)
-        options = {"device": device, "precision": meta["precision"], "cond": cond}
+        options = {"device": device, "precision": meta["precision"], "cond": labels, "source": source}
         images, seconds = sampling.sample(net, n, seed=seed, batch=batch, **options)
         sizes = [min(batch, n - start) for start in range(0, n, batch)]
         speed = sampling.speed(net, seconds, sizes, **options)._asdict()
         for name, picture in visualize.draw(net, test, seed=seed, device=device).items():
             files.write(root / this.pictures / f"{name}.png", picture.save)
+        if source is not None:
+            files.write(root / this.pictures / "translations.png", visualize.translations(images, test).save)
         if labels is not None:
-            picture = sampling.class_wall(images, labels, train.spec.classes)
+            picture = sampling.class_grid(images, labels, train.spec.classes)
             files.write(root / this.pictures / "classes.png", picture.save)
     else:
         channels, height, width = meta["recipe"]["shape"]
         images, batch, speed = np.zeros((0, height, width, channels), np.uint8), 0, NO_SPEED
     files.write(root / this.samples, lambda path: np.save(path, images))
-    picture = sampling.wall(images if n else np.zeros((1, *images.shape[1:]), np.uint8))
-    files.write(root / this.wall, picture.save)
+    picture = sampling.sample_grid(images if n else np.zeros((1, *images.shape[1:]), np.uint8))
+    files.write(root / this.sample_grid, picture.save)
     about = {
         "n": n,
         "batch": batch,

@@ -5,12 +5,13 @@ import json
 import shutil
 import time
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
+from torch import nn
 
 from paragone.data import base as datasets
 from paragone.engine import checkpoint, distributed, hardware, usage
@@ -26,17 +27,15 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     this = paths.Run(profile, dataset, model, seed)
     plan, config = params.plan(profile, dataset, model), params.config(profile, dataset, model)
     data = datasets.load(root / paths.prepared(dataset), "train")
-    parents, parent_meta = _parents(root, params, this)
+    parents = _parents(root, params, this)
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     seed_all(seed, Stream.INIT)
     name = params.model(profile, model)
-    net = registry.build_model(name, data.spec, config, parents)
-    recipe = checkpoint.recipe(name, data.spec, config, {role: m["recipe"] for role, m in parent_meta.items()})
-    facts = _facts(root, params, this, plan, config, recipe)
+    net = registry.build_model(name, data.spec, config, {role: parent.network for role, parent in parents.items()})
+    recipe = checkpoint.recipe(name, data.spec, config, {role: parent.recipe for role, parent in parents.items()})
+    facts = _facts(root, this, plan, config, recipe, {role: parent.sha256 for role, parent in parents.items()})
     folder = root / ".ckpt" / this.folder / _digest({**facts, "torch": torch.__version__})
-    diverged = next(
-        (f"its {r} diverged: {m['reason']}" for r, m in parent_meta.items() if m["outcome"] != "finished"), None
-    )
+    diverged = next((f"its {role} diverged: {p.diverged}" for role, p in parents.items() if p.diverged), None)
     hardware.be_deterministic(hardware.device())
     if diverged is None:
         with usage.recording(root / this.usage) if distributed.join().rank == 0 else nullcontext():
@@ -49,21 +48,46 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     distributed.leave()
 
 
-def _parents(root: Path, params: Params, this: paths.Run) -> tuple[dict[str, Model], dict[str, Any]]:
-    roles = params.entry(this.profile, this.model).parents
-    loaded = {
-        role: checkpoint.load_model(root / paths.Run(this.profile, this.dataset, parent, this.seed).weights)
-        for role, parent in roles.items()
+class Parent(NamedTuple):
+    """What a training starts from: a finished row, or a feature network."""
+
+    network: nn.Module
+    recipe: dict[str, Any]
+    sha256: str  # of its weights file
+    diverged: str = ""  # why, if it did
+
+
+def _parents(root: Path, params: Params, this: paths.Run) -> dict[str, Parent]:
+    """By role."""
+    rows = params.parent_rows(this.profile, this.model)
+    found = {role: _finished(root / replace(this, model=row).weights) for role, row in rows.items()}
+    return found | {
+        role: _features(root, this.dataset, name) for role, name in params.features(this.profile, this.model).items()
     }
-    return {role: m for role, (m, _) in loaded.items()}, {role: meta for role, (_, meta) in loaded.items()}
+
+
+def _finished(weights: Path) -> Parent:
+    model, meta = checkpoint.load_model(weights)
+    diverged = "" if meta["outcome"] == "finished" else str(meta["reason"])
+    return Parent(model, meta["recipe"], files.sha256(weights), diverged)
+
+
+def _features(root: Path, dataset: str, name: str) -> Parent:
+    """The network of a feature space. Raises ValueError where its weights are missing."""
+    extractor = registry.load("extractors", name).load(root, dataset)
+    return Parent(extractor.feature_network(), {"features": name, **extractor.recipe}, extractor.weights)
 
 
 def _facts(
-    root: Path, params: Params, this: paths.Run, plan: Plan, config: dict[str, Any], recipe: dict[str, Any]
+    root: Path,
+    this: paths.Run,
+    plan: Plan,
+    config: dict[str, Any],
+    recipe: dict[str, Any],
+    parents: dict[str, str],
 ) -> dict[str, Any]:
     """All that decides the weights: code, plan, config, data, seed, parents, and the number of processes, on which
     batch-norm statistics depend. Its digest names the checkpoint."""
-    parents = params.entry(this.profile, this.model).parents
     return {
         "code": fingerprint.closure("paragone.stages.train", *_modules(recipe)),
         "plan": asdict(plan),
@@ -71,15 +95,14 @@ def _facts(
         "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["content_hash"],
         "seed": this.seed,
         "processes": distributed.join().size,
-        "parents": {
-            role: files.sha256(root / paths.Run(this.profile, this.dataset, parent, this.seed).weights)
-            for role, parent in parents.items()
-        },
+        "parents": parents,
     }
 
 
 def _modules(recipe: dict[str, Any]) -> list[str]:
     """The modules of a model and of its parents, and theirs."""
+    if "features" in recipe:
+        return [registry.module_name("extractors", recipe["features"])]
     return [
         registry.module_name("models", recipe["model"]),
         *(module for parent in recipe["parents"].values() for module in _modules(parent)),
@@ -93,45 +116,58 @@ def _digest(value: Any) -> str:
 def _write(
     root: Path, this: paths.Run, result: Outcome, recipe: dict[str, Any], facts: dict[str, Any], started: str
 ) -> None:
-    device = hardware.device()
-    images = result.steps * facts["plan"]["batch"]
-    commit, dirty = git.commit(root)
-    cls = registry.model_class(recipe["model"])
     curve = pd.DataFrame(result.curve or [{"kimg": 0.0}])
     # losses last: `dvc plots show` draws the last column
     order = sorted(curve.columns.drop("kimg"), key=lambda name: (name.startswith("loss/"), name))
     curve = curve[["kimg", *order]]
     files.write(root / this.curves, lambda path: curve.to_csv(path, index=False))
-    files.write_json(
-        root / this.training,
-        {
-            **facts,
-            "outcome": result.outcome,
-            "reason": result.reason,
-            "title": cls.title,
-            "paper": cls.paper,
-            "family": registry.family(recipe["model"]),
-            "images": images,
-            "kimg": images / 1000,
-            "steps": result.steps,
-            "updates": result.updates,
-            "images_drawn": result.drawn,
-            "batch": facts["plan"]["batch"],
-            "ema_kimg": facts["plan"]["ema_kimg"],
-            "seconds": round(result.seconds, 3),
-            "clock": hardware.clock_name(device),
-            "images_per_second": round(images / result.seconds, 2) if result.seconds else None,
-            "parameters": sum(p.numel() for k, p in result.model.named_parameters() if not k.startswith("frozen.")),
-            "peak_memory_mb": round(hardware.peak_memory_mb(device), 1),
-            "device": hardware.device_name(device),
-            "cpu": hardware.cpu_name(),
-            "threads": torch.get_num_threads(),
-            "precision": result.precision,
-            "torch": torch.__version__,
-            "commit": commit,
-            "dirty": dirty,
-            "started": started,
-        },
-    )
+    about = {**facts, **_about(result, recipe["model"], facts["plan"]), **_machine(root), "started": started}
+    files.write_json(root / this.training, about)
     meta = {"outcome": result.outcome, "reason": result.reason, "precision": result.precision, "seed": this.seed}
     checkpoint.save_model(root / this.weights, result.model, recipe, **meta)
+
+
+def _about(result: Outcome, name: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """What was trained, how it ended, and what it cost."""
+    cls, images, device = registry.model_class(name), result.steps * plan["batch"], hardware.device()
+    return {
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "title": cls.title,
+        "paper": cls.paper,
+        "family": registry.family(name),
+        "images": images,
+        "kimg": images / 1000,
+        "steps": result.steps,
+        "updates": result.updates,
+        "generator_updates": _generator_updates(cls, result.updates),
+        "images_drawn": result.drawn,
+        "batch": plan["batch"],
+        "ema_kimg": plan["ema_kimg"],
+        "seconds": round(result.seconds, 3),
+        "clock": hardware.clock_name(device),
+        "images_per_second": round(images / result.seconds, 2) if result.seconds else None,
+        "parameters": sum(p.numel() for k, p in result.model.named_parameters() if not k.startswith("frozen.")),
+        "peak_memory_mb": round(hardware.peak_memory_mb(device), 1),
+        "precision": result.precision,
+    }
+
+
+def _generator_updates(cls: type[Model], updates: dict[str, int]) -> int | None:
+    """Steps of the optimiser that trains what draws images: the declared one, or the only one."""
+    if cls.generator:
+        return updates.get(cls.generator, 0)
+    return next(iter(updates.values())) if len(updates) == 1 else None
+
+
+def _machine(root: Path) -> dict[str, Any]:
+    device = hardware.device()
+    commit, dirty = git.commit(root)
+    return {
+        "device": hardware.device_name(device),
+        "cpu": hardware.cpu_name(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "commit": commit,
+        "dirty": dirty,
+    }

@@ -132,7 +132,7 @@ def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
 
 
 def _whole(folder: Path, facts: Mapping[str, Any], table: pa.Table, inspected: Mapping[str, Inspection]) -> Check:
-    """The content hash of dataset.json against the arrays, labels and attributes as they stand on disk."""
+    """The content hash of dataset.json against the arrays, labels and attributes as they are on disk."""
     hashes = {}
     for split, pixels in inspected.items():
         rows = table.filter(pc.equal(table["split"], split))

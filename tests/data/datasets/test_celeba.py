@@ -184,7 +184,7 @@ FAULTS = {
     ),
     "a row twice": (
         lambda f: _edit(f, "list_eval_partition.txt", "000002.jpg", "000001.jpg"),
-        r"list_eval_partition\.txt: 000001\.jpg stands in it twice",
+        r"list_eval_partition\.txt: 000001\.jpg appears in it twice",
     ),
     "an attribute of 0": (
         lambda f: (

@@ -54,7 +54,7 @@ def test_class_folders(tmp_path: Path) -> None:
         (picture_files.class_folders(), "other: holds no train images; name the folder of train/<WordNet id> and"),
         ({"train/n01440764/1.JPEG": b""}, "other: holds no val images; name the folder"),
         ({"train/n01440764/1.JPEG": b"", "val/1.JPEG": b""}, r"1 val images in no class folders, and .*gz is missing$"),
-        ({"train/cat/1.JPEG": b"", "val/cat/1.JPEG": b""}, r"train: cat/1\.JPEG: stands in no folder of a WordNet id"),
+        ({"train/cat/1.JPEG": b"", "val/cat/1.JPEG": b""}, r"train: cat/1\.JPEG: is in no folder of a WordNet id"),
         (
             {"train/n01440764/1.JPEG": b"", "train/n01443537/1.JPEG": b"", "val/n01440764/1.JPEG": b""},
             "class n01443537 has no test images; name the folder",

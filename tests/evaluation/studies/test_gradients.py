@@ -221,7 +221,7 @@ def test_one_hidden_layer_is_the_papers_vae_with_its_weights() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"row": "gan"}, r"profiles\.small\.studies: there is no row 'gan' in the profile"),
+        ({"row": "gan"}, r"profiles/small\.yaml: studies: there is no row 'gan' in the profile"),
         ({"row": "vae"}, r"studies\.gradients\.row: 'vae' is a VAE; name a row of DCGAN"),
         ({"datasets": ["mnist"]}, r"gradients\.datasets: 'dcgan' does not run on 'mnist'; it runs on \['squares'\]"),
         ({"steps": 30}, r"studies\.gradients: steps is 30; 20 measurements, one every 2, need 40"),

@@ -90,7 +90,7 @@ def test_measuring_on_the_way_changes_nothing_of_the_training(project: Path, fou
         ({"source": "shapes"}, r"pretraining\.source: 'dcgan' does not run on 'shapes'; let it, or name another"),
         ({"target": "shapes"}, r"pretraining\.target: 'shapes' is not a data set of the profile; add it"),
         ({"early_kimg": 0.3}, r"pretraining\.points: \[0\.0, 0\.4, 0\.8\] lack 0\.3; add it"),
-        ({"row": "gan"}, r"profiles\.small\.studies: there is no row 'gan'"),
+        ({"row": "gan"}, r"profiles/small\.yaml: studies: there is no row 'gan'"),
     ],
 )
 def test_what_cannot_be_compared_is_named(project: Path, options: dict[str, Any], said: str) -> None:
@@ -103,6 +103,6 @@ def test_images_of_another_shape_are_named(project: Path) -> None:
         pretraining._start(weights(project), pretraining.Spec((3, 32, 32), 2), 0, "pretrained")
 
 
-def test_a_part_too_short_to_judge_is_named(project: Path) -> None:
+def test_a_part_too_short_to_assess_is_named(project: Path) -> None:
     with pytest.raises(ValueError, match=r"the first 0\.1 kimg of 'dcgan' leave 6 rows"):
         study.run(project, params(early_kimg=0.1, points=[0.0, 0.1, 0.8]), "small", "pretraining")

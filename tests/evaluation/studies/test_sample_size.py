@@ -58,10 +58,12 @@ def test_the_frechet_distance_of_gaussians_is_a_line_over_one_over_n() -> None:
 
 
 def test_a_row_that_does_not_exist_is_named(project: Path) -> None:
-    with pytest.raises(ValueError, match=r"profiles\.small\.studies: there is no row 'gan'"):
+    with pytest.raises(ValueError, match=r"profiles/small\.yaml: studies: there is no row 'gan'"):
         study.run(project, params(row="gan"), "small", "sample_size")
 
 
 def test_an_unknown_option_is_named(project: Path) -> None:
-    with pytest.raises(ParamsError, match=r"profiles\.small\.studies\.sample_size\.sises: no such key; did you mean"):
+    with pytest.raises(
+        ParamsError, match=r"profiles/small\.yaml: studies\.sample_size\.sises: no such key; did you mean"
+    ):
         study.run(project, params(sises=[3]), "small", "sample_size")

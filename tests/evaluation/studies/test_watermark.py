@@ -110,5 +110,5 @@ def test_the_default_strength_is_asked_for(project: Path) -> None:
 
 
 def test_a_row_that_does_not_exist_is_named(project: Path) -> None:
-    with pytest.raises(ValueError, match=r"profiles\.small\.studies: there is no row 'gan'"):
+    with pytest.raises(ValueError, match=r"profiles/small\.yaml: studies: there is no row 'gan'"):
         study.run(project, params(rows=["gan"]), "small", "watermark")

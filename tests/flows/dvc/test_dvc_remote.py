@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from paragone.cli import pipeline
-from paragone.project import params, paths
-from support import idx_files
+from paragone.project import paths, settings
+from support import idx_files, settings_files
 
 STAGES = ("ingest-digits", "validate-digits", "ingest-others", "validate-others")
 
@@ -40,8 +39,8 @@ def project(tmp_path: Path, root: Path) -> Path:
     profile = {"about": "Two sets.", "datasets": [*datasets], "seeds": [0], "samples": 16, "sample_batch": 8}
     profiles = {"two": {**profile, "spaces": ["lite0"], "models": {"vae": {}}}}
     content = {"profile": "two", "datasets": datasets, "profiles": profiles}
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
-    pipeline.run(folder, params.load(folder), False)
+    settings_files.write(folder, content)
+    pipeline.write(folder, settings.load(folder))
     run(folder, "git", "init", "-q")
     dvc(folder, "init", "-q")
     dvc(folder, "repro", "-q", *STAGES)

@@ -1,5 +1,9 @@
 """Lock files of DVC survive what a kill does to them."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,7 +54,7 @@ def test_without_a_copy_a_broken_one_goes_aloud_and_a_whole_one_gets_a_copy(proj
     lock.write_text(WHOLE[:50])
     (said,) = locks.restore(project)
     assert said.startswith("runs/a/dvc.lock was cut short")
-    assert said.endswith("its stages are made anew")
+    assert said.endswith("its stages run again")
     assert not lock.exists()
     assert locks.restore(project) == []
 
@@ -92,3 +96,46 @@ def test_one_flow_at_a_time(project: Path) -> None:
                 pass
     with locks.only_flow(project, "profile smoke"):
         pass
+
+
+GONE = 2**22 + 1  # above any number that Linux gives
+
+
+@pytest.mark.parametrize("pid", [1, os.getpid(), GONE])
+@pytest.mark.parametrize("mode", ["read", "write"])
+def test_a_process_number_that_came_again_holds_nothing(tmp_path: Path, pid: int, mode: str) -> None:
+    """Process 1 of a container is whatever runs there, and so is this one, which is no `dvc`."""
+    note = tmp_path / ".dvc/tmp/rwlock"
+    note.parent.mkdir(parents=True)
+    (tmp_path / "runs").mkdir()
+    who = {"pid": pid, "cmd": "/bin/dvc repro report"}
+    note.write_text(json.dumps({mode: {"/a/b": [who] if mode == "read" else who}}))
+    assert locks.restore(tmp_path) == [
+        f".dvc/tmp/rwlock named processes that are not DVC's any more ({pid}); their entries are removed"
+    ]
+    assert json.loads(note.read_text()) == {"read": {}, "write": {}}
+    assert locks.restore(tmp_path) == []
+
+
+def test_a_dvc_that_runs_keeps_what_it_holds(tmp_path: Path) -> None:
+    note = tmp_path / ".dvc/tmp/rwlock"
+    note.parent.mkdir(parents=True)
+    (tmp_path / "runs").mkdir()
+    program = tmp_path / "dvc"
+    program.write_text("import sys; sys.stdin.read()\n")
+    with subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE) as running:
+        kept = {"pid": running.pid, "cmd": "dvc"}
+        note.write_text(json.dumps({"read": {"/a": [kept, {"pid": GONE, "cmd": "dvc"}]}, "write": {"/b": kept}}))
+        assert len(locks.restore(tmp_path)) == 1
+        assert json.loads(note.read_text()) == {"read": {"/a": [kept]}, "write": {"/b": kept}}
+        running.communicate()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"read": 1}', '{"write": {"/a": [1]}}', '{"read": {"/a": {"pid": "x"}}}'])
+def test_a_note_that_is_not_whole_goes(tmp_path: Path, text: str) -> None:
+    note = tmp_path / ".dvc/tmp/rwlock"
+    note.parent.mkdir(parents=True)
+    (tmp_path / "runs").mkdir()
+    note.write_text(text)
+    assert locks.restore(tmp_path) == [".dvc/tmp/rwlock was cut short, probably by a kill; removed"]
+    assert not note.exists()

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from flows.dvc.graph import Graph
 from flows.run.request import RequestError, check
+from paragone.project.params import ParamsError
+from support import settings_files
 from support.stand_in import SMALL
 
 BRANCH = "runs/all/{}/vae/dvc.yaml"
@@ -15,18 +16,18 @@ BRANCH = "runs/all/{}/vae/dvc.yaml"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(SMALL))
+    settings_files.write(tmp_path, SMALL)
     return tmp_path
 
 
 @pytest.mark.parametrize(
     ("choice", "said"),
     [
-        ({"profile": "quikc"}, r"profiles has no profile 'quikc'; did you mean quick\?"),
-        ({"profile": "all", "datasets": ["digit"]}, r"profiles.all.datasets has no data set 'digit'; did you mean"),
-        ({"models": ["dppm"]}, r"profiles.quick.models has no model 'dppm'; did you mean ddpm"),
-        ({"models": ["unknown"]}, r"known: ddim, ddpm"),
-        ({"seeds": [3]}, r"profiles.quick.seeds has no seed '3'; known: 0"),
+        ({"profile": "quikc"}, r"profiles has no profile 'quikc'; did you mean 'quick'\?"),
+        ({"profile": "all", "datasets": ["digit"]}, r"all.yaml: datasets has no data set 'digit'; did you mean"),
+        ({"models": ["dppm"]}, r"profiles/quick.yaml: models has no model 'dppm'; did you mean 'ddpm'"),
+        ({"models": ["unknown"]}, r"known: ddpm, ddim"),
+        ({"seeds": [3]}, r"profiles/quick.yaml: seeds has no seed '3'; known: 0"),
         ({"slots": -1}, r"slots: -1 stages"),
         ({"gpus": "0,banana"}, r"no GPU '(0|banana)' here"),
         ({"hours": 0.0}, r"limit: a stage cannot take 0.0 hours"),
@@ -45,7 +46,7 @@ def test_what_there_is_not_is_one_sentence(
 @pytest.mark.parametrize("text", ["", "profiles: []", "a: 1", "[1", "profile: x"])
 def test_a_params_file_that_is_none(project: Path, text: str) -> None:
     (project / "params.yaml").write_text(text)
-    with pytest.raises(RequestError, match=r"params\.yaml: "):
+    with pytest.raises(ParamsError, match=r"params\.yaml: "):
         check(project)
 
 
@@ -63,9 +64,7 @@ def test_the_whole_profile_or_a_part_of_it(project: Path) -> None:
 
 
 def test_the_limit_is_the_profiles_unless_it_is_given(project: Path) -> None:
-    values = yaml.safe_load((project / "params.yaml").read_text())
-    values["profiles"]["quick"]["stage_hours"] = 2
-    (project / "params.yaml").write_text(yaml.safe_dump(values))
+    settings_files.edit(project, "quick", lambda p: p.update(stage_hours=2))
     assert check(project).hours == 2
     assert check(project, hours=0.5).hours == 0.5
     assert check(project, profile="all").hours is None

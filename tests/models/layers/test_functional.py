@@ -63,7 +63,7 @@ def test_gradient_penalty_is_taken_between_real_and_fake_images() -> None:
     torch.manual_seed(0)
     functional.gradient_penalty(critic, torch.full((64, 1, 2, 2), 3.0), torch.full((64, 1, 2, 2), 1.0))
     places = seen[0].flatten(1)
-    assert (places == places[:, :1]).all()  # one place an image
+    assert (places == places[:, :1]).all()  # one place per image
     assert places.min() >= 1
     assert places.max() <= 3
     assert places[:, 0].unique().numel() == 64

@@ -71,7 +71,7 @@ def test_the_bound_stays_below_the_exact_likelihood_of_the_256_levels(likelihood
     assert (mass.sum(0) <= 1 + 1e-6).all()
     index = ((X + 1) * 127.5).round().long().flatten(1)  # (5,256)
     exact = mass.log().gather(0, index).sum(1)
-    q = Normal(*(f(t) for f, t in zip((lambda m: m, lambda v: (v / 2).exp()), model._posterior(X), strict=True)))
+    q = Normal(*(f(t) for f, t in zip((lambda m: m, lambda v: (v / 2).exp()), model.posterior(X), strict=True)))
     gap = kl_divergence(q, Normal(0, 1)).sum(1).double()  # all that the bound loses to log P(x) with such a decoder
     bound = torch.stack([model.log_likelihood_bound(X) for _ in range(50)]).double().mean(0)
     assert bound.shape == (5,)

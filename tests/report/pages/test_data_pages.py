@@ -20,7 +20,8 @@ def test_every_card_becomes_html_below_the_pages_own_headings(loader):
 def test_a_page_has_facts_checks_images_and_published_figures(report_folder):
     page = read(report_folder / "site/data/mnist-5k.html")
     for part in ("train 4,000, test 1,000", "CC BY-SA 3.0", "d" * 64, "3 of 3 checks passed", "labels are in 0..9",
-                 "First training images, as prepared, a class a row: 0, 1, 2", "Reconstruction and likelihood",
+                 "First training images, as prepared, one class per row: 0, 1, 2",
+                 "Reconstruction, translation and likelihood",
                  "Not comparable with our figures unless the protocol is the same.", "Protocols",
                  "mnist-5k/ddim/2", "Feature spaces: FD-clf"):  # fmt: skip
         assert part in page.words

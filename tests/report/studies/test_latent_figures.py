@@ -78,11 +78,11 @@ def test_edits_are_a_line_a_factor_and_a_dot_a_row() -> None:
     one, every = plot.figure.axes
     assert [tick.get_text() for tick in one.get_yticklabels()] == ["colour", "x"]
     labelled = {line.get_label(): line for line in one.get_lines()}
-    assert set(labelled) == {"SMALL", "drawn anew"}  # no seed of `large` was edited
+    assert set(labelled) == {"SMALL", "drawn afresh"}  # no seed of `large` was edited
     np.testing.assert_allclose(labelled["SMALL"].get_xdata(), [0.3, 0.2])
-    np.testing.assert_allclose(labelled["drawn anew"].get_xdata(), [0.95, 0.85])
+    np.testing.assert_allclose(labelled["drawn afresh"].get_xdata(), [0.95, 0.85])
     np.testing.assert_allclose(every.get_lines()[0].get_xdata(), [0.6, 0.5])
-    assert "Left out, since the judge reads them badly: 'rotation' (80% read right)." in plot.caption
+    assert "Left out, since the classifier reads them badly: 'rotation' (80% read right)." in plot.caption
     assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
 
 

@@ -1,6 +1,7 @@
 """The mirror in MLflow, on a real SQLite store: complete, idempotent, and never in the pipeline's way."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_every_run_that_started_is_there(mirrored):
     assert status["fashion-mnist/wgan_gp/0"] == status["fashion-mnist/vq_vae/1"] == "FAILED"
 
 
-def test_a_run_holds_parameters_curves_figures_lineage_and_the_wall(mirrored):
+def test_a_run_holds_parameters_curves_figures_lineage_and_the_sample_grid(mirrored):
     root, _, store = mirrored
     run = find(store)["fashion-mnist/dcgan/1"]
     where = paths.Run("quick", "fashion-mnist", "dcgan", 1)
@@ -184,3 +185,47 @@ def test_a_file_that_is_no_database_is_named(tmp_path, capsys):
     (tmp_path / "mlflow.db").write_text("this is not a database, and long enough to be read as its header" * 10)
     assert mirror.mirror(tmp_path, params, "quick") is False
     assert "mlflow.db: file is not a database" in capsys.readouterr().err
+
+
+def _addresses(store: Path) -> set[str]:
+    """All that MLflow's tables say of where artifacts are."""
+    with closing(sqlite3.connect(store)) as database:
+        found = [database.execute(f"SELECT {column} FROM {table}").fetchall() for table, column in mirror.ADDRESSES]
+        dump = "\n".join(database.iterdump())
+    assert len(found) == 5
+    return {str(at) for rows in found for (at,) in rows if at} | {
+        line for line in dump.splitlines() if "file://" in line
+    }
+
+
+@pytest.mark.parametrize("how", ["copied", "moved", "copied without its artifacts"])
+def test_the_store_of_a_project_that_was_copied_keeps_its_artifacts_there(
+    mirrored: tuple[Path, Params, str], tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, params, _ = mirrored
+    ignore = shutil.ignore_patterns("mlartifacts" if "without" in how else "")
+    copy = Path(shutil.copytree(root, tmp_path / "a copy", ignore=ignore, symlinks=True))
+    if how == "moved":
+        copy = copy.rename(tmp_path / "moved, & elsewhere")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{copy}/mlflow.db")
+    before = sorted(root.rglob("*"))
+    assert mirror.sync(copy, params, "quick") == ((10, 0) if "without" in how else (0, 10))
+    assert not [at for at in _addresses(copy / "mlflow.db") if root.as_uri() in at]
+    assert any(copy.as_uri() in at for at in _addresses(copy / "mlflow.db"))
+    run = copy / paths.Run("quick", "fashion-mnist", "dcgan", 1).metrics
+    run.write_text(run.read_text() + "\n")  # its figures are as they were, its hash is not
+    assert mirror.sync(copy, params, "quick") == (1, 9)
+    assert sorted(root.rglob("*")) == before
+    client = MlflowClient(tracking_uri=f"sqlite:///{copy}/mlflow.db")
+    for name, found in find(f"sqlite:///{copy}/mlflow.db").items():
+        if found.info.status == "FINISHED" and name != "benchmark quick":
+            assert "wall.png" in {artifact.path for artifact in client.list_artifacts(found.info.run_id)}, name
+    assert mirror.sync(copy, params, "quick") == (0, 10)
+
+
+def test_a_store_outside_of_the_project_is_left_alone(mirrored: tuple[Path, Params, str], tmp_path: Path) -> None:
+    root, params, _ = mirrored
+    copy = Path(shutil.copytree(root, tmp_path / "copy", symlinks=True))
+    before = _addresses(root / "mlflow.db")
+    assert mirror.sync(copy, params, "quick") == (0, 10)
+    assert _addresses(root / "mlflow.db") == before

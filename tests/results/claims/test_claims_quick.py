@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from paragone.project import params, registry
+from paragone.project import registry
+from paragone.project import settings as files
 from paragone.project.params import Params
 from paragone.results.claims.base import SEEDS, Claim
 from support import ROOT
@@ -15,7 +16,7 @@ SHOWN = {"sharpness", "worked_scores"}  # studies that the surveys' pages are ma
 
 @pytest.fixture(scope="module")
 def settings() -> Params:
-    return params.load(ROOT)
+    return files.load(ROOT, PROFILE)
 
 
 def claims() -> dict[str, Claim]:

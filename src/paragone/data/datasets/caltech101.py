@@ -1,4 +1,4 @@
-"""Caltech-101: photographs of 101 classes of objects, 31 to 800 a class, about 300x200, JPEG as published.
+"""Caltech-101: photographs of 101 classes of objects, 31 to 800 per class, about 300x200, JPEG as published.
 
 Upstream: caltech-101.zip, which holds 101_ObjectCategories.tar.gz, which holds 101_ObjectCategories/<class>/*.jpg.
 BACKGROUND_Google is no class and is left out, as torchvision does. There is no published split: a seeded share of each

@@ -1,4 +1,4 @@
-"""Caltech-256: photographs of 256 classes of objects, at least 80 a class, about 370x330, JPEG as published.
+"""Caltech-256: photographs of 256 classes of objects, at least 80 per class, about 370x330, JPEG as published.
 
 Upstream: 256_ObjectCategories.tar, which holds 256_ObjectCategories/<NNN.class>/<NNN_NNNN>.jpg. 257.clutter is no class
 and is left out (torchvision keeps it). There is no published split: a seeded share of each class is held out (options

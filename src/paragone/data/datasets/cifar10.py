@@ -67,7 +67,7 @@ def local(request: Request) -> Upstream:
     for name, data in archives.members(path, _wanted, LIMIT):
         if found := BATCH.search(name):
             if found[1] in batches:
-                raise DatasetError(f"{path}: {found[1]} stands in it twice; name the folder of one copy")
+                raise DatasetError(f"{path}: {found[1]} appears in it twice; name the folder of one copy")
             batches[found[1]] = _batch(f"{path}: {name}", data, binary=found[1].endswith(".bin"))
         else:
             pictures.append(_picture(path, name, data))
@@ -121,7 +121,7 @@ def _pickled(where: str, data: bytes) -> tuple[Pixels, np.ndarray]:
         found = f"an array {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
         raise DatasetError(f"{where}: data: {found}, not an array (n, {PIXELS}); put CIFAR-10's own file there")
     if not isinstance(labels, list) or len(labels) != len(pixels) or not all(type(c) is int for c in labels):
-        raise DatasetError(f"{where}: labels: no list of {len(pixels)} numbers, one an image; get the file again")
+        raise DatasetError(f"{where}: labels: no list of {len(pixels)} numbers, one per image; get the file again")
     return pixels, np.array([min(max(c, -1), 255) for c in labels], np.int64)  # beyond which all are as wrong
 
 
@@ -173,7 +173,7 @@ def _picture(path: Path, name: str, data: bytes) -> Picture:
 
 
 def _from_pictures(path: Path, pictures: list[Picture]) -> Upstream:
-    """Whatever the order they stand in: the first of each class by name, the second of each, and so on."""
+    """In any order: the first of each class by name, the second of each, and so on."""
     pictures.sort(key=lambda p: (p.split, p.label, p.file))
     place: dict[tuple[str, int], int] = {}
     order = []

@@ -81,7 +81,7 @@ def _split(request: Request, folder: str, val_wnids: Sequence[str]) -> list[tupl
         return [(Picture(split, at, name), wnid) for name, wnid in zip(names, val_wnids, strict=True)]
     found = [(Picture(split, at, name), PurePosixPath(name).parts[0]) for name in names]
     if other := [picture.name for picture, wnid in found if not WNID.fullmatch(wnid)]:
-        raise DatasetError(f"{at}: {other[0]}: stands in no folder of a WordNet id (n01440764); {REMEDY}")
+        raise DatasetError(f"{at}: {other[0]}: is in no folder of a WordNet id (n01440764); {REMEDY}")
     return found
 
 

@@ -61,7 +61,7 @@ LOADER = Loader(
     citation="LeCun, Bottou, Bengio, Haffner: Gradient-based learning applied to document recognition, 1998",
     homepage="http://yann.lecun.com/exdb/mnist/",
     known_problems=(
-        "Digits stand in the middle by their centre of mass, so 28 x 28 pixels are mostly empty.",
+        "Digits are centred by their centre of mass, so 28 x 28 pixels are mostly empty.",
         "The first 5,000 test digits are by census employees, the others by high-school students, and harder.",
         "A few labels are contested (Northcutt et al. 2021, https://arxiv.org/abs/2103.14749: 15 of the test split's).",
     ),

@@ -2,7 +2,7 @@
 
 Johnson et al. 2017 (https://arxiv.org/abs/1612.06890) render three to ten solids and keep a margin between any two;
 here figures are flat and may overlap: a later one covers what is below it, and how much of each figure is hidden
-stands in the manifest, as do all its factors. The label is the number of figures; the counts stand in turn.
+is in the manifest, as do all its factors. The label is the number of figures; the counts take turns.
 
 The same options give the same bits on any machine, as for `shapes`.
 """

@@ -1,7 +1,7 @@
 """Shapes: a drawn RGB set whose every image is known by seven factors, for mode coverage and disentanglement.
 
 Each image is one combination of the factors (`FACTORS`), no two the same, in either split; the label is the shape, and
-the classes stand in turn. The combinations are picked by a keyed permutation of all there are, so neither size nor
+the classes take turns. The combinations are picked by a keyed permutation of all there are, so neither size nor
 count is bound by memory, and a longer set begins with a shorter one of the same seed (its training split does).
 
 The same options give the same bits on any machine: integers, and float64 arithmetic that IEEE 754 rounds exactly
@@ -84,7 +84,7 @@ def _parts(side: int, n_train: int, n_test: int, seed: int) -> Iterator[Part]:
 
 
 def factors(index: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.int64]]:
-    """The factors of the images of these numbers, (n,) each; shapes stand in turn."""
+    """The factors of the images of these numbers, (n,) each; shapes take turns."""
     shape = index % len(NAMES)
     rest = np.empty_like(index)
     for s in range(len(NAMES)):

@@ -4,7 +4,7 @@ The collection holds derogatory nouns as categories and offensive images; its au
 neither use nor share it. This reader is here because a published comparison lists the set, so that figures on copies
 that exist can be checked; every prepared set says that it was withdrawn. There is no download.
 
-Upstream: tiny_images.bin, 3,072 bytes an image: red, green and blue, each column by column. No labels: the nouns, which
+Upstream: tiny_images.bin, 3,072 bytes per image: red, green, blue, each column by column. No labels: the nouns, which
 are what is worst about it, are not read. Options: n_train and n_test images, drawn without repetition by `seed`.
 """
 

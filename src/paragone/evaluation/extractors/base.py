@@ -5,13 +5,18 @@ A file in this package is one space. It defines one `Extractor` subclass and
     load(root: Path, dataset: str) -> Extractor
 
 which finds the weights (raising ValueError that says what to do where they are missing or wrong). Adding a file adds
-the space to what a profile's `spaces` may name.
+the space to what a profile's `spaces` may name. One whose network can also be a model's parent (a perceptual loss)
+defines `Extractor.maps` and `Extractor.recipe`, and
+
+    build(recipe) -> FeatureNetwork
+
+which builds the network with fresh weights, so that a finished model's file needs no other.
 """
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +57,19 @@ class Extractor(nn.Module):
         """Features (B,D) and logits (B,K) of images (B,C,H,W), float32 in [0,255], channels-last."""
         raise NotImplementedError
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What `build` needs, as JSON."""
+        raise NotImplementedError
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Feature maps (B,c,h,w), from fine to coarse, of images (B,C,H,W), float32 in [0,255]."""
+        raise NotImplementedError
+
+    def feature_network(self) -> "FeatureNetwork":
+        """This network as a model's parent."""
+        return FeatureNetwork(self)
+
     def extract(self, images: Tensor, device: torch.device, batch: int = 0) -> Features:
         """Features and logits of uint8 images (N,H,W,C); batch 0: what suits the device."""
         batch = batch or (CPU_BATCH if device.type == "cpu" else GPU_BATCH)
@@ -66,6 +84,21 @@ class Extractor(nn.Module):
                 logits.append(None if z is None else z.cpu())
         known = [z for z in logits if z is not None]
         return Features(torch.cat(values), torch.cat(known) if known else None)
+
+
+class FeatureNetwork(nn.Module):
+    """An extractor as a model's parent: images (B,C,H,W) in [-1,1] to its feature maps, differentiable in the images.
+
+    Always float32, inside a mixed-precision region too.
+    """
+
+    def __init__(self, extractor: Extractor) -> None:
+        super().__init__()
+        self.extractor = extractor.eval().requires_grad_(False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        with torch.autocast(x.device.type, enabled=False):
+            return self.extractor.maps((x.float() + 1) * 127.5)
 
 
 def fold(weights: Mapping[str, Tensor], conv: str, norm: str, eps: float) -> tuple[Tensor, Tensor]:

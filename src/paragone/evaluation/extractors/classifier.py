@@ -3,11 +3,12 @@
 The best space for modes: features made to tell the classes apart see a missing class where those of ImageNet hardly
 do. Trained once a data set by its own stage, from a fixed seed, on the real training split.
 
-Where a label numbers one class a channel (stacked MNIST), one network learns the classes of single channels, and the
+Where a label numbers one class per channel (stacked MNIST), one network learns the classes of single channels, and the
 classes of an image are their combinations: 1,000 classes are told apart by what 10 taught, as Metz et al. 2017 do.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tqdm import tqdm
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint
 from paragone.engine.seeding import Stream, generator, seed_all
-from paragone.evaluation.extractors.base import Extractor
+from paragone.evaluation.extractors.base import Extractor, FeatureNetwork
 from paragone.models.base import Spec
 from paragone.project import files, paths
 
@@ -42,8 +43,19 @@ class Net(nn.Module):
             layers += [*_conv(c, width), *_conv(width, width), nn.MaxPool2d(2)]
             c, h, w, width = width, h // 2, w // 2, min(2 * width, 64)
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3))
+        self.spec = spec
         self.embed = nn.Sequential(nn.Linear(c * h * w, DIM), nn.BatchNorm1d(DIM), nn.ReLU())
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(DIM, spec.classes))
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """What each pooling is given, of images (B,C,H,W) in [0,255]: (B,16,H,W), (B,32,H/2,W/2) and so on."""
+        found = []
+        x = x / 127.5 - 1
+        for layer in self.trunk:
+            if isinstance(layer, nn.MaxPool2d):
+                found.append(x)
+            x = layer(x)
+        return found
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B,128) and logits (B,K) of images (B,C,H,W) in [0,255]."""
@@ -123,6 +135,13 @@ class Classifier(Extractor):
         features, logits = self.net(x)
         return features, logits
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        return {"shape": list(self.net.spec.shape), "classes": self.net.spec.classes, "channels": 0}
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        return self.net.maps(x)
+
 
 class ChannelClassifier(Extractor):
     """A network of single channels as a feature space of images with C of them: features side by side, and logits of
@@ -147,6 +166,26 @@ class ChannelClassifier(Extractor):
         for channel in rest:
             first = (first[:, :, None] + channel[:, None]).flatten(1)
         return features.reshape(b, -1), first
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        shape, classes = self.net.spec
+        return {"shape": list(shape), "classes": classes, "channels": self.dim // DIM}
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Those of the channels side by side."""
+        b, c, h, w = x.shape
+        return [found.unflatten(0, (b, c)).flatten(1, 2) for found in self.net.maps(x.reshape(b * c, 1, h, w))]
+
+
+def build(recipe: Mapping[str, Any]) -> FeatureNetwork:
+    """The network of an extractor's recipe, with fresh weights."""
+    c, h, w = recipe["shape"]
+    net = Net(Spec((c, h, w), recipe["classes"]))
+    if recipe["channels"]:
+        unknown = torch.eye(recipe["classes"], dtype=torch.float64)
+        return FeatureNetwork(ChannelClassifier(net, "", "", recipe["channels"], unknown))
+    return FeatureNetwork(Classifier(net, "", ""))
 
 
 def held_out(net: Net, data: ImageSet, device: torch.device) -> dict[str, Any]:

@@ -90,10 +90,24 @@ class Reconstructed(NamedTuple):
     reconstructions: Tensor  # (N,H,W,C) uint8
 
 
+class Translated(NamedTuple):
+    """The true partners of source images, and what a model translates the sources to."""
+
+    partners: Tensor  # (N,H,W,C) uint8
+    translations: Tensor  # (N,H,W,C) uint8
+
+
 class Bounded(NamedTuple):
     """A model's lower bounds on the log likelihood of real held-out images."""
 
-    bound: Tensor  # (N,) nats an image
+    bound: Tensor  # (N,) nats per image
+    dims: int  # H W C
+
+
+class Likely(NamedTuple):
+    """A model's exact log likelihood of real held-out images."""
+
+    log_likelihood: Tensor  # (N,) nats per image
     dims: int  # H W C
 
 
@@ -117,4 +131,17 @@ class Coded(NamedTuple):
     codes: int  # K
 
 
-View = Coded | Clustered | Embedded | Encoded | Predicted | Classified | Conditional | Pixels | Reconstructed | Bounded
+View = (
+    Bounded
+    | Classified
+    | Clustered
+    | Coded
+    | Conditional
+    | Embedded
+    | Encoded
+    | Likely
+    | Pixels
+    | Predicted
+    | Reconstructed
+    | Translated
+)

@@ -1,1 +1,1 @@
-"""Measurements that belong to no single run; one file a study, one DVC stage each."""
+"""Measurements that belong to no single run; one file per study, one DVC stage each."""

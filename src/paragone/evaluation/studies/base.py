@@ -1,6 +1,6 @@
 """The contract of a study: a measurement over several runs, or of the real data, that a claim rests on.
 
-A study's file is found by its name, which `profiles.<profile>.studies` in params.yaml lists with its options. It holds
+A study's file is found by its name, which `studies` of a profile lists with its options. It holds
 
     class Options                                # frozen keyword-only dataclass with defaults
     def depends(work: Work) -> list[Path]        # the files that it reads, relative to the root

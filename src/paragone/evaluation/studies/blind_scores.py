@@ -33,7 +33,7 @@ SPACE = "classifier"
 @dataclass(frozen=True, kw_only=True)
 class Options:
     n: int = 500  # images a set
-    kept: int = 3  # different images a class in the repeated set
+    kept: int = 3  # different images per class in the repeated set
     sigma: float = 1.5  # of the blur, pixels
     draws: int = 5
 

@@ -151,12 +151,12 @@ def _datasets(work: Work) -> list[str]:
     known = list(dict.fromkeys(run.dataset for run in work.runs(work.options.row)))
     for dataset in work.options.datasets:
         if dataset not in known:
-            where = f"params.yaml: profiles.{work.profile}.studies.gradients.datasets"
+            where = f"profiles/{work.profile}.yaml: studies.gradients.datasets"
             raise ValueError(f"{where}: '{work.options.row}' does not run on '{dataset}'; it runs on {known}")
     return list(work.options.datasets) or known
 
 
-Curves = dict[str, dict[str, list[dict[str, Any]]]]  # generator: {loss: [a curve a seed]}
+Curves = dict[str, dict[str, list[dict[str, Any]]]]  # generator: {loss: [one curve per seed]}
 
 
 def _losses(
@@ -171,7 +171,7 @@ def _losses(
             continue
         trained, meta = checkpoint.load_model(work.root / run.weights)
         if not isinstance(trained, DCGAN):
-            where = f"params.yaml: profiles.{work.profile}.studies.gradients.row"
+            where = f"profiles/{work.profile}.yaml: studies.gradients.row"
             raise ValueError(f"{where}: '{run.model}' is a {trained.title}; name a row of DCGAN")
         seed_all(run.seed, Stream.INIT)
         nets = {"untrained": DCGAN(trained.cfg, train.spec), "trained": trained}
@@ -265,7 +265,7 @@ def deep(
     seed: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Train a VAE of `depth` hidden layers a side; its gradients before and after, and what it reaches."""
+    """Train a VAE of `depth` hidden layers per side; its gradients before and after, and what it reaches."""
     model = build(network, depth, train, options, seed).to(device)
     x = draw(train, Order(len(train.images), options.probe, seed, Stream.EVALUATE)(0), IMAGE, device)["image"]
     before = layer_norms(model, x, seed)

@@ -2,8 +2,8 @@
 
 A run's own samples are too few: of 1,000 classes, 1,000 images miss 368 by chance alone. A generator that never draws a
 tenth of the classes misses 28 more, fewer than one that draws them all with shares that vary by half (44). Ten times as
-many images miss none by chance, and tell the two apart. So each finished run is sampled anew (papers on stacked MNIST
-draw 26,000: Lin et al. 2018, https://arxiv.org/abs/1712.04086, section 4.1) and judged as `metrics.modes`
+many images miss none by chance, and tell the two apart. So each finished run is sampled again (papers on stacked MNIST
+draw 26,000: Lin et al. 2018, https://arxiv.org/abs/1712.04086, section 4.1) and counted as `metrics.modes`
 does, and so are as many real test images, which should miss hardly any.
 """
 
@@ -33,7 +33,7 @@ KEYS = ("missing", "ideal", "counted", "kl", "n")
 class Options:
     rows: tuple[str, ...] = ("dcgan", "wgan")
     dataset: str = "stacked-mnist"
-    n: int = 10_000  # samples a run
+    n: int = 10_000  # samples per run
 
 
 def depends(work: Work) -> list[Path]:
@@ -88,7 +88,7 @@ def _runs(work: Work) -> list[paths.Run]:
     for row in work.options.rows:
         own = [run for run in work.runs(row) if run.dataset == work.options.dataset]
         if not own:
-            where = f"params.yaml: profiles.{work.profile}.studies.mode_coverage.rows"
+            where = f"profiles/{work.profile}.yaml: studies.mode_coverage.rows"
             raise ValueError(
                 f"{where}: '{row}' does not run on {work.options.dataset}; take it out, or let it run there"
             )

@@ -85,7 +85,7 @@ def _runs(work: Work) -> list[paths.Run]:
     found = [run for run in work.runs(row) if run.dataset == dataset]
     if not found:
         raise ValueError(
-            f"params.yaml: profiles.{work.profile}.studies.robustness.dataset: '{row}' does not run on '{dataset}'; "
+            f"profiles/{work.profile}.yaml: studies.robustness.dataset: '{row}' does not run on '{dataset}'; "
             "name a data set of the profile on which it does"
         )
     return found

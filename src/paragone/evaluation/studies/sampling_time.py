@@ -68,17 +68,16 @@ class Sampler:
 
     about: dict[str, Any]
     net: Model
-    cond: Callable[[int], Tensor | None]  # labels or sources of n images, for models that take them
+    inputs: Callable[[int], tuple[Tensor | None, Tensor | None]]  # labels and sources of n images, where it takes any
     precision: str
     device: torch.device
     used: float = 0.0  # seconds
-    first: list[Taken] = field(default_factory=list)  # one image, a figure a round
+    first: list[Taken] = field(default_factory=list)  # one image, one figure per round
     batch: list[Taken] = field(default_factory=list)
 
     def draw(self, n: int, counter: int = 0) -> Taken:
         """Draw n images, as the stage `sample` does."""
-        cond = self.cond(n)
-        cond = None if cond is None else cond.to(self.device)
+        inputs = [None if t is None else t.to(self.device) for t in self.inputs(n)]
         seed_all(0, Stream.SAMPLE, counter)
         hardware.synchronize(self.device)
         wall, cpu = time.perf_counter(), time.process_time()
@@ -86,7 +85,7 @@ class Sampler:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
         ):
-            x = self.net.sample(n, cond)
+            x = sampling.draw(self.net, n, *inputs)
         sampling.quantise(x)
         taken = Taken(time.perf_counter() - wall, time.process_time() - cpu)
         self.used += taken.wall
@@ -113,7 +112,7 @@ def depends(work: Work) -> list[Path]:
 def measure(work: Work) -> dict[str, Any]:
     """{hardware, protocol, datasets: {data set: {shape, rows: {row: ...}, paper: {row: ...}, left_out: {row: why}}}}.
 
-    A row holds `first` and `batch`, lists of {wall, cpu, draws} in seconds, one a round, and `ratio`: of both to the
+    A row holds `first` and `batch`, lists of {wall, cpu, draws} in seconds, one per round, and `ratio`: of both to the
     baseline's. `paper` holds the rows at their paper's number of steps.
     """
     options, device = work.options, hardware.device()
@@ -133,7 +132,7 @@ def measure(work: Work) -> dict[str, Any]:
 
 
 def _datasets(work: Work) -> list[str]:
-    options, where = work.options, f"params.yaml: profiles.{work.profile}.studies.sampling_time"
+    options, where = work.options, f"profiles/{work.profile}.yaml: studies.sampling_time"
     known = [name for name, rows in work.datasets.items() if options.baseline in rows]
     if not known:
         raise ValueError(f"{where}.baseline: there is no row '{options.baseline}' in the profile; name one that is")
@@ -203,9 +202,8 @@ def _sampler(
     test: datasets.ImageSet,
     device: torch.device,
 ) -> Sampler:
-    def cond(n: int) -> Tensor | None:
-        labels = sampling.labels(net, train, n, 0)
-        return sampling.sources(net, test, n) if labels is None else labels
+    def inputs(n: int) -> tuple[Tensor | None, Tensor | None]:
+        return sampling.labels(net, train, n, 0), sampling.sources(net, test, n)
 
     net = net.eval().requires_grad_(False)
     net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -213,7 +211,7 @@ def _sampler(
         "family": registry.family(about["model"]),
         "parameters": sum(p.numel() for p in net.parameters()),
     }
-    return Sampler(about, net, cond, precision, device)
+    return Sampler(about, net, inputs, precision, device)
 
 
 def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
@@ -222,7 +220,7 @@ def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
     paper = registry.model_class(recipe["model"]).Config()
     if not hasattr(paper, "timesteps"):
         raise ValueError(
-            f"params.yaml: profiles.{work.profile}.studies.sampling_time.paper_steps: row '{row}' is a "
+            f"profiles/{work.profile}.yaml: studies.sampling_time.paper_steps: row '{row}' is a "
             f"{own.net.title}, which has no timesteps; name rows of diffusion models"
         )
     steps = {key: getattr(paper, key) for key in ("timesteps", "sampling_steps") if hasattr(paper, key)}
@@ -230,7 +228,7 @@ def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
     net = checkpoint.build({**recipe, "config": {**recipe["config"], **steps}})
     net = net.eval().requires_grad_(False)
     net = net.to(device=own.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Sampler({**own.about, "weights": "fresh"}, net, own.cond, own.precision, own.device)
+    return Sampler({**own.about, "weights": "fresh"}, net, own.inputs, own.precision, own.device)
 
 
 def _warm_up(sampler: Sampler, options: Options) -> None:

@@ -3,7 +3,7 @@
 The mark is that of the library invisible-watermark, which Stable Diffusion's published code puts into its samples
 (https://github.com/CompVis/stable-diffusion). It needs pictures of 256 x 256 pixels, and samples here have 32 or 64: so
 what is marked is a sheet of samples, tile by tile, as a service would hand it out. Each sheet carries bits of its own,
-drawn at random. Sheets of grey samples are saved in colour, since the mark stands in the chroma channel U:
+drawn at random. Sheets of grey samples are saved in colour, since the mark is in the chroma channel U:
 - `dwtDct`: in the largest coefficient of each block after a wavelet transform;
 - `dwtDctSvd`: in the largest singular value of each such block's cosine transform; `strength` is the step of its
   quantisation (36 by default).
@@ -67,7 +67,7 @@ def measure(work: Work) -> dict[str, Any]:
     marks = [*(("dwtDctSvd", s) for s in options.strengths), ("dwtDct", DEFAULT[1])]
     if DEFAULT not in marks:
         raise ValueError(
-            f"params.yaml: profiles.{work.profile}.studies.watermark.strengths: {list(options.strengths)} lacks the "
+            f"profiles/{work.profile}.yaml: studies.watermark.strengths: {list(options.strengths)} lacks the "
             f"library's default, {DEFAULT[1]}; add it"
         )
     sheets = {dataset: _sheets(work, dataset) for dataset in work.datasets}

@@ -3,7 +3,7 @@
 Whole: every term of both formulas over all samples, as the run was evaluated. Small enough to follow with a pocket
 calculator: the distance in a plane (features projected on the first two principal components of the real ones), and the
 score of a few samples. Terms are computed as the formulas are written, by other code than the metrics'; the metrics'
-value of the same features stands beside each total.
+value on the same features is beside each total.
 """
 
 from dataclasses import dataclass

@@ -9,14 +9,14 @@ hidden layer each and then a common one, in the generator of ReLUs, in the discr
 
 Deviations:
 - z lies in [-1,1], not in the unit hypercube: the same family of functions, but from [0,1] the convolutional generator
-  learned to ignore z (one image a class on packaged MNIST).
+  learned to ignore z (one image per class on packaged MNIST).
 - The generator's loss is the non-saturating one of Goodfellow et al. 2014; it is updated on the same noise and labels
   as the discriminator. Generated images take the labels of the real batch.
 - Momentum and learning rate stay where they start (the paper raises the one from 0.5 to 0.7 and divides the other by
   1.00004 an update). The paper stops early by validation; the plan is 200 epochs of MNIST's 50,000 training images.
 - The generator's output starts from the mean image, an update of its own at step 0, as in `gan.py`.
 - `network: conv` has DCGAN's networks (see `layers.dcgan`, 4 x 4 kernels): the generator takes the one-hot
-  label beside z, the discriminator a constant channel a class.
+  label beside z, the discriminator one constant channel per class.
 
 The paper's networks need the paper's budget. With half of their units and batches of 25, after 8,000 updates on
 packaged MNIST (2 % of the plan's images), 0 and 6 look round and 1, 4, 7 and 9 are strokes: label accuracy 22 %, where
@@ -109,6 +109,7 @@ class CGAN(Model):
     title = "CGAN"
     paper = "Mirza & Osindero, 2014"
     plan = Plan(kimg=10_000, batch=100)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
     needs = frozenset({"image", "label"})
     latent_prior = "uniform"

@@ -10,7 +10,7 @@ Batch normalisation policy: the discriminator sees a batch of real images and a 
 normalised by its own statistics; samples are drawn with the running statistics.
 
 Deviations:
-- At 64 px the networks are the paper's; other sizes have one stage a factor of 2 (32 px: three instead of four).
+- At 64 px the networks are the paper's; other sizes have one stage per factor of 2 (32 px: three instead of four).
 - `kernel: 4` replaces the 5 x 5 kernels where they cost too much; it also divides by the stride, so every output
   pixel is reached by as many weights.
 - Discriminator and generator are both updated on every batch, the generator on the same noise (the authors' code
@@ -37,6 +37,7 @@ class DCGAN(Model):
     title = "DCGAN"
     paper = "Radford et al., 2015"
     plan = Plan(kimg=15_000, batch=128)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
     latent_prior = "uniform"
 

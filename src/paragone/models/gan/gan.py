@@ -45,6 +45,7 @@ class GAN(Model):
     title = "GAN"
     paper = "Goodfellow et al., 2014"
     plan = Plan(kimg=10_000, batch=100)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

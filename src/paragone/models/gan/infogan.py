@@ -84,6 +84,7 @@ class InfoGAN(Model):
     title = "InfoGAN"
     paper = "Chen et al., 2016"
     plan = Plan(kimg=640, batch=128)
+    generator = "generator"
     capabilities = frozenset({"cluster", "decode", "latents", "traversals"})
     latent_prior = "uniform"
 
@@ -162,8 +163,8 @@ class InfoGAN(Model):
         return torch.tanh(self.G(z).float())
 
     def traversals(self, z: Tensor, steps: int) -> Tensor:
-        """Of z (z_dim,), a row a code (1 + continuous,steps,z_dim): the categories in order, then each continuous code
-        from -2 to 2, as in figure 2."""
+        """Of z (z_dim,), one row per code (1 + continuous,steps,z_dim): the categories in order, then each continuous
+        code from -2 to 2, as in figure 2."""
         cfg = self.cfg
         rows = z.expand(1 + cfg.continuous, steps, -1).clone()
         shown = torch.arange(steps, device=z.device) * cfg.categories // steps

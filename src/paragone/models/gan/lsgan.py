@@ -62,6 +62,7 @@ class LSGAN(Model):
     title = "LSGAN"
     paper = "Mao et al., 2017"
     plan = Plan(kimg=64_000, batch=64)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
     latent_prior = "uniform"
 

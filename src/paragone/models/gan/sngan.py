@@ -41,6 +41,7 @@ class SNGAN(Model):
     title = "SNGAN"
     paper = "Miyato et al., 2018"
     plan = Plan(kimg=16_000, batch=64, decay="linear")
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ class WGAN(Model):
     title = "WGAN"
     paper = "Arjovsky et al., 2017"
     plan = Plan(kimg=75_000, batch=64)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

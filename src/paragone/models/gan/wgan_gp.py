@@ -38,6 +38,7 @@ class WGANGP(Model):
     title = "WGAN-GP"
     paper = "Gulrajani et al., 2017"
     plan = Plan(kimg=64_000, batch=64)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

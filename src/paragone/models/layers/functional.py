@@ -45,6 +45,15 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
         return (grad.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+def zero_centred_gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """E[||grad_x D(x)||^2] at images x (B,C,H,W), 0-d: R1 at real images, R2 at generated ones, but for the factor
+    gamma / 2 (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, eq. 9, 10). Computed without autocast."""
+    x = x.detach().float().requires_grad_()
+    with torch.autocast(x.device.type, enabled=False):
+        (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return grad.square().flatten(1).sum(1).mean()
+
+
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, I)) in nats, (B,) (Kingma and Welling 2013, appendix B)."""
     return gaussian_kl_terms(mean, logvar).flatten(1).sum(1)
@@ -77,6 +86,11 @@ def discretized_logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tens
     The mass of each level's bin of width 2/255; the outermost bins take the tails, so the levels' probabilities sum
     to 1 (Salimans et al. 2017, PixelCNN++, eq. 2).
     """
+    return discretized_logistic_log_terms(x, mean, log_scale).flatten(1).sum(1)
+
+
+def discretized_logistic_log_terms(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """The summands of `discretized_logistic_log_likelihood`, of the inputs' shape."""
     x, mean, log_scale = x.float(), mean.float(), log_scale.float()
     upper = (x + 1 / 255 - mean) * (-log_scale).exp()
     width = 2 / 255 * (-log_scale).exp()
@@ -84,7 +98,7 @@ def discretized_logistic_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tens
     # sigmoid(upper) - sigmoid(lower) = sigmoid(upper) sigmoid(-lower) (1 - exp(-width)), free of cancellation
     inner = logsigmoid(upper) + logsigmoid(-lower) + (-torch.expm1(-width)).log()
     edges = torch.where(x > 254 / 255, logsigmoid(-lower), inner)
-    return torch.where(x < -254 / 255, logsigmoid(upper), edges).flatten(1).sum(1)
+    return torch.where(x < -254 / 255, logsigmoid(upper), edges)
 
 
 def discretized_gaussian_log_likelihood(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:

@@ -19,11 +19,11 @@ class Quantizer(nn.Module):
     """A codebook of K vectors of D dimensions: features (B,D,h,w) -> the nearest code of each position (eq. 1, 2).
 
     learned=True: the codebook is a parameter. learned=False: it is a buffer that `update` moves to the running means of
-    the features it stands for (appendix A.1).
+    the features assigned to it (appendix A.1).
     """
 
     codebook: Tensor  # (K,D)
-    count: Tensor  # (K,): N of eq. 6, the running number of features a batch for each code
+    count: Tensor  # (K,): N of eq. 6, the running number of features per batch for each code
     total: Tensor  # (K,D): m of eq. 7, their running sum
 
     def __init__(self, codes: int, dim: int, *, learned: bool = True) -> None:

@@ -15,13 +15,13 @@ The encoder belongs to two optimisers, one a phase, since the phases differ in r
 
 With `labels` the codes know of classes, and samples are drawn by class:
 
-    adversary        section 2.3: p(z) is a mixture with a component a class in the first two latents (figure 4: on a
-                     circle); the discriminator is told the component of a draw, the class of an image's code.
+    adversary        section 2.3: p(z) is a mixture with one component per class in the first two latents (figure 4: on
+                     a circle); the discriminator gets the component of a draw, the class of an image's code.
                      `encode` and `decode` speak of the latent within its component, N(0, prior_std^2 I) in every class
     decoder          section 4, supervised: the decoder is told the class, so the code holds the style alone
 
 Deviations:
-- The paper gives figure 4's mixture no numbers. Here component k of K stands at 2 prior_std from the centre, at the
+- The paper gives figure 4's mixture no numbers. Here component k of K is at 2 prior_std from the centre, at the
   angle 2 pi k / K, with half of prior_std along the radius and a sixth of the distance to its neighbour across.
 - Learning rates fall as a cosine (the paper: by 10 after 50 and after 1000 epochs).
 - No semi-supervised classification or clustering (sections 5 and 6), and none of the input dropout and batch
@@ -58,6 +58,7 @@ class AAE(Model):
     title = "AAE"
     paper = "Makhzani et al., 2015"
     plan = Plan(kimg=300_000, batch=100, decay="cosine")
+    generator = "autoencoder"
     capabilities = frozenset({"decode", "encode", "latents", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 Higgins et al. 2017, "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", ICLR,
 https://openreview.net/forum?id=Sy2fzU9gl.
 
-    eq. 4     F(x) = E_{q(z|x)}[log p(x|z)] - beta KL(q(z|x) || p(z)), p(z) = N(0, I), one z a training image
+    eq. 4     F(x) = E_{q(z|x)}[log p(x|z)] - beta KL(q(z|x) || p(z)), p(z) = N(0, I), one z per training image
     table 1   2D Shapes, the defaults here: two layers of 1200 ReLU units in the encoder, three of 1200 tanh units in
               the decoder, 10 latents, Bernoulli likelihood, Adagrad with a learning rate of 0.01; beta = 4 (figure 7)
 
@@ -14,7 +14,7 @@ Deviations:
 - `network: conv` is DCGAN's pair (see `layers.dcgan`, 4 x 4 kernels) of channels `width`, the one of the VAE
   here, so that the two rows differ in beta alone; the paper's convolutions (table 1) have no batch normalisation.
 - No Gaussian likelihood, which the paper takes for CelebA alone.
-- The paper states neither batch nor budget: those of the VAE stand in.
+- The paper states neither batch nor budget: the VAE's are used instead.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 Kingma and Welling 2013, https://arxiv.org/abs/1312.6114.
 
     eq. 4          z = mu + sigma * eps, eps ~ N(0, I): the reparameterisation
-    eq. 10         L(x) = -KL(q(z|x) || p(z)) + log p(x|z), one z a training image (L = 1)
+    eq. 10         L(x) = -KL(q(z|x) || p(z)) + log p(x|z), one z per training image (L = 1)
     appendix B     the KL divergence in closed form
     appendix C.1   p(x|z) Bernoulli: the paper's choice for MNIST, grey levels taken as probabilities
     appendix C.2   p(x|z) Gaussian, mean and variance from the decoder; the mean through a sigmoid, as for Frey Face
@@ -96,7 +96,7 @@ class VAE(Model):
 
     def encode(self, x: Tensor) -> Tensor:
         """The mean of q(z|x): (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return self._posterior(x)[0]
+        return self.posterior(x)[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
@@ -108,9 +108,9 @@ class VAE(Model):
 
     def rate(self, x: Tensor) -> Tensor:
         """KL(q(z_j|x) || p(z_j)) of each latent j in nats: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return functional.gaussian_kl_terms(*self._posterior(x))
+        return functional.gaussian_kl_terms(*self.posterior(x))
 
-    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and log variance of q(z|x), each (B,z_dim)."""
         mean, logvar = self.encoder((x + 1) / 2).float().chunk(2, dim=1)
         return mean, logvar
@@ -125,16 +125,19 @@ class VAE(Model):
 
     def _terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """log p(x|z) for one z ~ q(z|x), and KL(q(z|x) || p(z)), each (B,) in nats."""
-        mu, logvar = self._posterior(x)
+        mu, logvar = self.posterior(x)
         z = mu + (logvar / 2).exp() * torch.randn_like(mu)  # eq. 4
+        return self.conditional_log_likelihood(x, z), functional.gaussian_kl(mu, logvar)
+
+    def conditional_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, (B,); with `gaussian` the density of noisy levels times their bin."""
         mean, extra = self._likelihood(z)
-        kl = functional.gaussian_kl(mu, logvar)
         if self.cfg.likelihood == "bernoulli":
-            return functional.bernoulli_log_likelihood((x + 1) / 2, extra), kl
+            return functional.bernoulli_log_likelihood((x + 1) / 2, extra)
         if self.cfg.likelihood == "logistic":
-            return functional.discretized_logistic_log_likelihood(x, mean, extra), kl
+            return functional.discretized_logistic_log_likelihood(x, mean, extra)
         noisy = x + (2 * torch.rand_like(x) - 1) / 255  # uniform in the level's bin of width 2/255
-        return functional.gaussian_log_likelihood(noisy, mean, extra) + x[0].numel() * math.log(2 / 255), kl
+        return functional.gaussian_log_likelihood(noisy, mean, extra) + x[0].numel() * math.log(2 / 255)
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
         """A one-sample estimate, without bias, of a lower bound of log P(x) over 256 levels, in nats, (B,)."""

@@ -15,7 +15,7 @@ Networks: table 1 of the paper, for 64 px: 5 x 5 kernels, batch normalisation, R
 at 0.0003, batches of 64. As in the authors' code (https://github.com/andersbll/autoencoding_beyond_pixels), l is the
 last convolution of the discriminator, before its normalisation, and x~ and x_p weigh half each in L_GAN.
 
-What makes it learn at a small budget is said in `params.yaml`, at the profile `classic`.
+What makes it learn at a small budget is said in `docs/tuning.md`, at the profile `classic`.
 
 Deviations:
 - The plan is that of the authors' code (250 epochs of 250 batches); it also stops an update where one player is too far
@@ -42,6 +42,7 @@ class VAEGAN(Model):
     title = "VAE-GAN"
     paper = "Larsen et al., 2016"
     plan = Plan(kimg=4_000, batch=64)
+    generator = "decoder"
     capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,10 @@ class VQVAE(Model):
         quantize: bool = True  # false: a plain autoencoder of the same network, to tell what quantisation costs
         lr: float = 2e-4
 
+        def __post_init__(self) -> None:
+            if self.codes < 2:
+                raise ValueError(f"codes is {self.codes}; it must be at least 2")
+
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
         c, h, w = spec.shape
@@ -97,7 +101,7 @@ class VQVAE(Model):
         return self.quantizer.indices(self.encoder(x))
 
     def decode(self, indices: Tensor) -> Tensor:
-        """The images that codes (B,h,w) stand for: (B,C,H,W) in [-1,1]."""
+        """The images of codes (B,h,w): (B,C,H,W) in [-1,1]."""
         return self.decoder(self.quantizer.lookup(indices)).float().clamp(-1, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:

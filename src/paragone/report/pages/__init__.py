@@ -1,1 +1,1 @@
-"""The pages of the report: one file a kind of page."""
+"""The pages of the report: one file per kind of page."""

@@ -1,4 +1,4 @@
-"""What the pages of a report share: the folder that they stand in, their pictures, figures and links."""
+"""What the pages of a report share: their folder, pictures, figures and links."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from PIL import Image
 
 from paragone.project import files
 from paragone.report import figures
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
 from paragone.report.render import Grid
 from paragone.report.scatter import GRID, INK
@@ -35,7 +35,7 @@ class Report(NamedTuple):
     results: Results
     tables: Mapping[str, list[Table]]  # by data set
     plots: Mapping[str, list[Plot]]  # by data set
-    judged: list[Judged]
+    assessments: list[Assessment]
     claims: Mapping[str, Plot]  # by claim's id, where it was measured
     studies: Mapping[str, list[Plot]]  # by study, of those that have run
     surveys: list[SurveyPage]
@@ -82,7 +82,7 @@ class Site:
         """The page of whatever a table's first cell may name: a model's title, a claim's number."""
         runs = self.report.results.runs
         found = {str(t): model_page(str(m)) for t, m in zip(runs["title"], runs["model"], strict=True)}
-        return found | {j.id: claim_page(j.id) for j in self.report.judged}
+        return found | {j.id: claim_page(j.id) for j in self.report.assessments}
 
     def static(self, name: str) -> None:
         """Copy a style sheet or script."""
@@ -101,7 +101,7 @@ class Site:
         """Write a figure (or take the one that has the name already) for pages to show."""
         if plot.name not in self._shown:
             path = f"site/figures/{plot.name}.svg"
-            drawn = self.folder / "figures" / f"{plot.name}.svg"  # drawing it anew takes longer
+            drawn = self.folder / "figures" / f"{plot.name}.svg"  # drawing it again takes longer
             svg = themed(drawn.read_text() if drawn.exists() else figures.encode(plot, "svg").decode())
             files.write_text(self.folder / path, svg)
             width, height = (round(float(v)) for v in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])

@@ -1,4 +1,4 @@
-"""A page a model (a row of the profile): what it is, and on each data set its samples, curves, figures and lineage."""
+"""One page per model (a row of the profile): what it is, and on each data set samples, curves, metrics and lineage."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ LINEAGE = {
 
 
 def write(site: Site) -> None:
-    """Write a page a row, in the tables' order."""
+    """Write one page per row, in the tables' order."""
     rows = {row.model: row for d in site.report.results.datasets for row in _rows(site, d)}
     listed = [(row.title, base.model_page(model)) for model, row in rows.items()]
     groups = by_model(site.report.results.rows())
@@ -60,7 +60,8 @@ def _related(groups: Mapping[str, list[Json]], model: str) -> list[tuple[str, st
     below = [child for child, runs in groups.items() if model in _parents(runs[0])]
     found = [("Starts from", parent) for parent in _parents(groups[model][0])]
     found += [("Is the start of", child) for child in below]
-    return [(relation, str(groups[row][-1]["title"]), base.model_page(row)) for relation, row in found]
+    rows = [(relation, row) for relation, row in found if row in groups]  # a feature network has no page
+    return [(relation, str(groups[row][-1]["title"]), base.model_page(row)) for relation, row in rows]
 
 
 def _parents(run: Json) -> list[str]:
@@ -70,8 +71,8 @@ def _parents(run: Json) -> list[str]:
 
 def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json:
     results = site.report.results
-    walls = [(run, file) for run in runs if (file := results.root / results.where(run).wall).exists()]
-    walls = [(run, file) for run, file in walls if run["outcome"] in ("finished", "diverged")]
+    grids = [(run, file) for run in runs if (file := results.root / results.where(run).sample_grid).exists()]
+    grids = [(run, file) for run, file in grids if run["outcome"] in ("finished", "diverged")]
     first = next((run for run in runs if run["outcome"] == "finished"), None)
     (row,) = [row for row in _rows(site, dataset) if row.model == model]
     return {
@@ -80,7 +81,7 @@ def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json
         "page": base.data_page(dataset.name),
         "outcome": row,
         "real": pictures.real(site, dataset),
-        "walls": [(run["seed"], run["outcome"], pictures.wall(site, dataset, run, file)) for run, file in walls],
+        "grids": [(run["seed"], run["outcome"], pictures.sample_grid(site, dataset, run, file)) for run, file in grids],
         "pictures": [] if first is None else pictures.others(site, dataset, first),
         "curves": [site.plot(plot) for plot in _curves(site, dataset, model, runs)],
         "figures": figures_of(site.report.tables[dataset.name], model, site.report.stability[dataset.name], row.title),
@@ -93,14 +94,14 @@ def _curves(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Itera
     with mpl.rc_context(figures.STYLE):
         figure = figures.curves(site.report.results, runs)
     if figure is not None:
-        caption = f"Training losses by thousands of images seen, a line a loss and seed. {dataset.title}."
+        caption = f"Training losses by thousands of images seen, one line per loss and seed. {dataset.title}."
         yield Plot(f"curves-{dataset.name}-{model}", "Training curves", caption, figure)
 
 
 def figures_of(tables: list[Table], model: str, steady: Grid | None, title: str) -> Grid:
-    """A row's figures in every table, a line a figure: with its interval, the floor's, its rank, and what it measures.
+    """A row's figures in every table, one line each: with the interval, the floor's, the rank, and what it measures.
 
-    The main table's stand in the others, which say more.
+    Those of the main table are in the others too, which say more.
     """
     lines, seen = [], set()
     for table in tables[1:]:
@@ -174,7 +175,7 @@ def _plain(value: Any) -> str:
 
 
 def lineage(runs: list[Json], profile: str, title: str) -> Grid:
-    """Where the figures come from: a column a seed."""
+    """Where the figures come from: one column per seed."""
     lines = []
     for label, source in LINEAGE.items():
         values = [_short(label, run.get(source)) for run in runs]

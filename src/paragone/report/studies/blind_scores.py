@@ -19,7 +19,7 @@ SCORES = {
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: every draw of every set by every score."""
+    """One figure per data set: every draw of every set by every score."""
     return [_plot(found, dataset, content, results) for dataset, content in found["datasets"].items()]
 
 

@@ -17,7 +17,7 @@ FEWEST = 2  # rows that make a curve
 BETA = "train.config.beta"
 PANELS = {
     "Mean squared error": {"mse": ""},
-    "Rate, nats an image": {"nats": ""},
+    "Rate, nats per image": {"nats": ""},
     "Disentanglement": {"mig": "MIG", "sap": "SAP", "factor_vae": "FactorVAE score"},
 }
 
@@ -30,14 +30,14 @@ class Point(NamedTuple):
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: three panels over beta, a dot a seed, lines through the means."""
+    """One figure per data set: three panels over beta, one dot per seed, lines through the means."""
     drawn = []
     for dataset, measured in found["datasets"].items():
         if len(swept := points(measured["rows"], results, dataset)) < FEWEST:
             continue
         caption = (
             "What a larger weight on the KL divergence costs, and what it buys: error of reconstructed test images, "
-            "the information that the latents carry, and how well single latents stand for single factors (of "
+            "the information that the latents carry, and how well single latents represent single factors (of "
             f"{measured['n']:,} images; {1 / len(measured['factors']):.2f} is chance for the FactorVAE score); a dot a "
             f"seed, lines through the means. {title(results, dataset)}."
         )

@@ -14,7 +14,7 @@ WAYS = {"latent": "One latent moved", "direction": "All latents moved"}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: a line a factor, a dot a row of the profile, the mean over its seeds."""
+    """One figure per data set: one line per factor, one dot per row of the profile, the mean over its seeds."""
     drawn = []
     for dataset, measured in found["datasets"].items():
         rows = {row: runs for row, runs in measured["rows"].items() if runs}
@@ -22,8 +22,8 @@ def plots(found: Json, results: Results) -> list[Plot]:
             continue
         caption = (
             f"Share of edits of {measured['n']} test images after which the wanted factor reads as asked for, and the "
-            "others as on the reconstruction that was edited; means over seeds. Crosses: images drawn anew, which is "
-            f"what the judge lets pass of an editor without fault ({measured['perfect']:.0%} in all)."
+            "others as on the reconstruction that was edited; means over seeds. Crosses: images drawn afresh, which is "
+            f"what the classifier accepts from a perfect editor ({measured['perfect']:.0%} in all)."
             f"{_left_out(measured)} {title(results, dataset)}."
         )
         drawn.append(Plot(f"edits-{dataset}", "Edits that succeed", caption, _figure(measured, rows, results)))
@@ -32,7 +32,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
 
 def _left_out(measured: Json) -> str:
     said = [f"'{name}' ({measured['accuracy'][name]:.0%} read right)" for name in measured["left_out"]]
-    return f" Left out, since the judge reads them badly: {', '.join(said)}." if said else ""
+    return f" Left out, since the classifier reads them badly: {', '.join(said)}." if said else ""
 
 
 def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Figure:
@@ -44,7 +44,7 @@ def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Fi
             shares = [np.mean([run[way]["by_factor"][name]["success"] for run in runs]) for name in factors]
             _dots(ax, shares, (i - (len(rows) - 1) / 2) * 0.6 / len(rows), i, _title(results, row))
         perfect = [measured["perfect_by_factor"][name]["success"] for name in factors]
-        ax.plot(perfect, range(len(factors)), "x", color=INK, label="drawn anew")
+        ax.plot(perfect, range(len(factors)), "x", color=INK, label="drawn afresh")
         ax.set_title(heading, fontsize=11, loc="left")
         ax.set(xlim=(-0.02, 1.02), xlabel="share of edits that succeed", ylim=(-0.6, len(factors) - 0.4))
     axes[0].set_yticks(range(len(factors)), factors)

@@ -24,7 +24,7 @@ NETWORKS = {"tanh": "tanh, N(0, 0.01)", "glorot": "tanh, Glorot", "relu": "ReLU,
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: the gradient of an untrained and of a trained generator under each loss as a new
+    """One figure per data set: the gradient of an untrained and of a trained generator under each loss as a new
     discriminator learns, what reaches a VAE's first layer by its depth, and the bound that it reaches."""
     return [_plot(found, dataset, content, results) for dataset, content in found["datasets"].items()]
 
@@ -79,6 +79,6 @@ def _depth(ax: Axes, networks: Mapping[str, Sequence[Json]], figure: Callable[[J
         ax.plot(depths, [np.median(v) for v in values], MARKERS[i], linestyle="-", color=PALETTE[i], label=label)
         low, high = [min(v) for v in values], [max(v) for v in values]
         ax.fill_between(depths, low, high, color=PALETTE[i], alpha=0.15, linewidth=0)
-    ax.set(xscale="log", xlabel="hidden layers a side (log)")
+    ax.set(xscale="log", xlabel="hidden layers per side (log)")
     scatter.plain_ticks(ax.xaxis)
     ax.set_xticks(sorted({run["depth"] for runs in networks.values() for run in runs}))

@@ -23,11 +23,11 @@ SPACES = {"pixels": (PALETTE[0], "o"), "features": (PALETTE[4], "s")}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """Two figures a data set: a line a control and a row, a panel a measure; and the nearest pairs of each row."""
+    """Two figures per data set: one line per control and row, one panel per measure; and each row's nearest pairs."""
     titles = dict(zip(results.runs["model"], results.runs["title"], strict=True))
     made = []
     for dataset, measured in found["datasets"].items():
-        made += [_measures(found, dataset, measured, results, titles), _walls(dataset, measured, results, titles)]
+        made += [_measures(found, dataset, measured, results, titles), _grids(dataset, measured, results, titles)]
     return made
 
 
@@ -48,11 +48,11 @@ def _measures(found: Json, dataset: str, measured: Json, results: Results, title
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     scatter.settle(figure)
     caption = (
-        f"Above the line, images whose history is known ({measured['controls']['copied']['n']} each; noise of "
-        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below, samples, a "
-        f"point a seed; bars: the excess of all seeds with its 95 % interval over which of the real images "
-        f"({measured['n_train']:,} and {measured['n_test']:,}) were for training. A small ratio alone may mean smooth "
-        f"images, as of the blurred ones. {title(results, dataset)}."
+        f"Above the line, images of known origin ({measured['controls']['copied']['n']} each; noise of "
+        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below, samples, one "
+        f"point per seed; bars: the excess of all seeds with its 95 % interval over which of the real images "
+        f"({measured['n_train']:,} and {measured['n_test']:,}) were for training. A small ratio alone may just mean "
+        f"smooth images, as for the blurred ones. {title(results, dataset)}."
     )
     return Plot(f"memorisation-{dataset}", "Nearness to training images", caption, figure)
 
@@ -69,7 +69,7 @@ def _panel(ax: Axes, measured: Json, measure: str, lines: list[str]) -> None:
                 ax.plot([pooled["low"], pooled["high"]], [height] * 2, color=color, linewidth=1.2)
 
 
-def _walls(dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
+def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
     figure = Figure(figsize=(8.4, 1.95 * len(measured["walls"])), layout="constrained")
     axes = figure.subplots(len(measured["walls"]), 1, squeeze=False).ravel()
     for ax, (row, png) in zip(axes, measured["walls"].items(), strict=True):

@@ -13,7 +13,7 @@ KINDS = {"finished": (PALETTE[0], MARKERS[0]), "diverged": (PALETTE[6], "X")}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure: a line a row, a point a run; a run that diverged shows no mode."""
+    """A figure: one line per row, one point per run; a run that diverged shows no mode."""
     runs, rows = results.runs, found["rows"]
     titles = dict(zip(runs["model"], runs["title"], strict=True))
     names = list(rows)[::-1]  # the first on top
@@ -32,7 +32,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     ax.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.05), fontsize=8)
     scatter.settle(figure)
     caption = (
-        f"{found['n']:,} samples a run; a point a seed; dashed: from here on it is collapse. As many real test images "
+        f"{found['n']:,} samples per run; one point per seed; dashed: collapse from here on. As many real test images "
         f"miss {found['real']['missing']:,}. {title(results, found['dataset'])}."
     )
     return [Plot(f"mode_coverage-{found['dataset']}", "Missing modes", caption, figure)]

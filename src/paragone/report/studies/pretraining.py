@@ -14,7 +14,7 @@ ARMS = {"scratch": ("from scratch", PALETTE[1]), "pretrained": ("pre-trained", P
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """One figure: Frechet distance, classes shown, gradient norm and loss by images seen, a line a seed."""
+    """One figure: Frechet distance, classes shown, gradient norm and loss by images seen, one line per seed."""
     figure = Figure(figsize=(9.6, 6.0), layout="constrained")
     distance, classes, gradient, loss = figure.subplots(2, 2).ravel()
     for arm, (label, color) in ARMS.items():
@@ -40,7 +40,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
         f"'{found['row']}' from scratch and from what it had learned in {found['pretrained_kimg']:g} kimg of "
-        f"{title(results, found['source'])}, which come on top of the budget shown; a line a seed ({seeds}), "
+        f"{title(results, found['source'])}, which come on top of the budget shown; one line per seed ({seeds}), "
         f"{found['n']:,} samples a point. Dotted: the end of the early part. "
         f"{title(results, found['target'])}."
     )

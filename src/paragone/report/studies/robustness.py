@@ -13,7 +13,7 @@ from paragone.results.runs import Json, Results
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """One figure: a panel a network, a line a defence."""
+    """One figure: one panel per network, one line per defence."""
     networks = found["networks"]
     figure = Figure(figsize=(9.4, 4.0), layout="constrained")
     axes = list(figure.subplots(1, len(networks), sharey=True, squeeze=False).ravel())

@@ -15,7 +15,7 @@ NUMBERS = {"fd": "Fréchet distance", "kid": "kernel distance × 10³"}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: every draw, the mean of each size, and the distance at endless n."""
+    """One figure per data set: every draw, the mean of each size, and the distance at endless n."""
     return [_plot(found, dataset, content, results) for dataset, content in found["datasets"].items()]
 
 

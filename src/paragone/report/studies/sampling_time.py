@@ -23,7 +23,7 @@ class Line(NamedTuple):
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set, a line a row, the slowest on top: the ratios with 95 % intervals over rounds."""
+    """One figure per data set, one line per row, the slowest on top: the ratios with 95 % intervals over rounds."""
     return [_plot(found, dataset, content, results) for dataset, content in found["datasets"].items()]
 
 

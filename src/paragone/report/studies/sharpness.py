@@ -11,7 +11,7 @@ from paragone.results.runs import Json, Results
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set of which any run left samples: every seed of every row."""
+    """One figure per data set of which any run left samples: every seed of every row."""
     return [_plot(dataset, content, results) for dataset, content in found["datasets"].items() if content["rows"]]
 
 
@@ -32,7 +32,7 @@ def _plot(dataset: str, content: Json, results: Results) -> Plot:
     scatter.settle(figure)
     n = max(f["n"] for figures in rows.values() for f in figures)
     caption = (
-        f"A point a seed (its first {n:,} samples), the bar their mean; beside {content['real']['n']:,} real test "
+        f"One point per seed (its first {n:,} samples), the bar their mean; beside {content['real']['n']:,} real test "
         f"images. Below 1 is blurred, far above 1 is noise. {title(results, dataset)}."
     )
     return Plot(f"sharpness-{dataset}", "Sharpness", caption, figure)

@@ -14,7 +14,7 @@ from paragone.results.runs import Json, Results
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: detection after each change, PSNR and SSIM, a colour a mark."""
+    """One figure per data set: detection after each change, PSNR and SSIM, one colour per mark."""
     return [_plot(found, name, measured, results) for name, measured in found["datasets"].items()]
 
 

@@ -15,7 +15,7 @@ DEVIATIONS = (1, 2)
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """A figure a data set: mean and spread of the real and of the generated features."""
+    """One figure per data set: mean and spread of the real and of the generated features."""
     titles = dict(zip(results.runs["model"], results.runs["title"], strict=True))
     name = str(titles.get(found["row"], found["row"]))
     return [_plot(dataset, content, name, results) for dataset, content in found["datasets"].items()]

@@ -7,7 +7,7 @@ from pathlib import Path
 from paragone.project import files
 from paragone.report import latex as tex
 from paragone.report import render
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
 from paragone.report.surveys import base, hu, li, poudel, zhao
 from paragone.report.surveys.base import Picture, Section, SurveyPage
@@ -20,13 +20,13 @@ __all__ = ["Picture", "Section", "SurveyPage", "latex", "markdown", "pages", "wr
 def pages(
     results: Results,
     tables: dict[str, list[Table]],
-    judged: list[Judged],
+    assessments: list[Assessment],
     studies: dict[str, Json],
     figures: Mapping[str, Sequence[Plot]],
 ) -> list[SurveyPage]:
     """One page per survey, in the order of SURVEYS. studies: what those of the profile measured, by name; figures: of
     each."""
-    sources = base.gather(results, tables, judged, studies, figures)
+    sources = base.gather(results, tables, assessments, studies, figures)
     return [survey.page(sources) for survey in (li, hu, zhao, poudel)]
 
 
@@ -47,7 +47,7 @@ def _pictures(page: SurveyPage) -> dict[str, Picture]:
 
 
 def markdown(page: SurveyPage) -> str:
-    """A page in GitHub's Markdown, as it stands in tables/ beside figures/."""
+    """A page in GitHub's Markdown, as it is in tables/ beside figures/."""
     parts = [f"# {page.title}", page.lead]
     names = iter(_pictures(page))
     for section in page.sections:
@@ -64,7 +64,7 @@ def _image(title: str, caption: str, name: str) -> str:
 
 
 def latex(page: SurveyPage) -> str:
-    """A page in LaTeX, for a document that has the packages booktabs and graphicx and stands beside figures/."""
+    """A page in LaTeX, for a document that has the packages booktabs and graphicx and lies beside figures/."""
     parts = [tex.NEEDS, rf"\section*{{{tex.escape(page.title)}}}", tex.escape(page.lead)]
     names = iter(_pictures(page))
     for i, section in enumerate(page.sections, 1):

@@ -51,6 +51,15 @@ CHUNK = 1000  # metrics a request; MLflow takes no more
 PATIENCE = 3.0  # seconds to wait for a locked store
 QUEUE = 10.0  # seconds that a mirror waits for another one
 BEST = "best"  # alias of a registered model
+EXPERIMENT = "paragone/"  # what the names of experiments begin with
+ARTIFACTS = "mlartifacts"  # folder in the project
+ADDRESSES = (  # where MLflow's tables hold the addresses of artifacts
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a dead server must be noticed within seconds
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
@@ -86,6 +95,7 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
     try:
         with FileLock(lock, timeout=queue):  # four processes that create one database break it for good
             _open_database(store)
+            _settle(store, root.resolve())
             mlflow.set_tracking_uri(store)  # the registry looks for logged models there
             client = MlflowClient(tracking_uri=store)
             return _sync(client, _experiment(client, root, profile, store), results)
@@ -128,6 +138,25 @@ def _open_database(store: str) -> None:
         database.execute("ROLLBACK")
 
 
+def _settle(store: str, root: Path) -> None:
+    """Let a store that came here with its project, copied or moved, keep its artifacts here: MLflow notes absolute
+    addresses, which lead to the project that it came from."""
+    file = Path(store.removeprefix("sqlite:///").partition("?")[0])
+    if not store.startswith("sqlite:///") or not file.resolve().is_relative_to(root):
+        return
+    here = (root / ARTIFACTS).as_uri()
+    with closing(sqlite3.connect(file, timeout=PATIENCE)) as database, database:
+        found = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        ends = ((str(at), f"/{ARTIFACTS}/{str(name).removeprefix(EXPERIMENT)}") for name, at in found)
+        earlier = {at.removesuffix(end) + f"/{ARTIFACTS}" for at, end in ends if at.endswith(end)} - {here}
+        for old in earlier:
+            for table, column in ADDRESSES:
+                place = f"{table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
+                database.execute(f"UPDATE {place}", (here, len(old) + 1, len(old) + 1, f"{old}/"))
+        if earlier and not (root / ARTIFACTS).is_dir():  # they did not come along, so each run is written anew
+            database.execute("DELETE FROM tags WHERE key = ?", (KEY,))
+
+
 def _create_database(file: Path) -> None:
     """Make MLflow's tables under another name first: of no use again is a database that a full disk cut off."""
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -142,12 +171,12 @@ def _create_database(file: Path) -> None:
 
 
 def _experiment(client: MlflowClient, root: Path, profile: str, store: str) -> str:
-    """The id of the profile's experiment; its artifacts stand in the project, unless a server keeps them."""
-    name = f"paragone/{profile}"
+    """The id of the profile's experiment; its artifacts are in the project, unless a server keeps them."""
+    name = f"{EXPERIMENT}{profile}"
     found: Experiment | None = client.get_experiment_by_name(name)
     if found is None:
         local = store.startswith("sqlite:///")
-        artifacts = (root.resolve() / "mlartifacts" / profile).as_uri() if local else None
+        artifacts = (root.resolve() / ARTIFACTS / profile).as_uri() if local else None
         kind = {"mlflow.experimentKind": "custom_model_development"}  # the pages of trained models, not of chat bots
         return str(client.create_experiment(name, artifact_location=artifacts, tags=kind))
     if found.lifecycle_stage != "active":
@@ -180,7 +209,7 @@ def _sync(client: MlflowClient, experiment: str, results: Results) -> tuple[int,
 
 
 def _present(client: MlflowClient, experiment: str) -> dict[str, dict[str, str | None]]:
-    """By run, the MLflow runs that stand for it and their keys (None: cut short, or still training)."""
+    """By run, the MLflow runs that mirror it and their keys (None: cut short, or still training)."""
     present: dict[str, dict[str, str | None]] = {}
     token: str | None = None
     while True:
@@ -255,6 +284,8 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Resu
     if not weights.exists():
         return None
     recipe = checkpoint.read_metadata(weights)["recipe"]
+    if "source" in registry.model_class(recipe["model"]).needs:
+        return None  # it is called with images, which the table of a signature cannot hold
     channels, height, width = recipe["shape"]
     column = "label" if "label" in registry.model_class(recipe["model"]).needs else "n"
     signature = ModelSignature(
@@ -278,7 +309,7 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Resu
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
     name = run_record.registered_name(row)
     if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name, description=f"{row['title']} on {row['dataset']}, a version a seed")
+        client.create_registered_model(name, description=f"{row['title']} on {row['dataset']}, one version per seed")
     client.create_model_version(name, logged.model_uri, run_id, {"seed": str(row["seed"])}, model_id=logged.model_id)
     return str(logged.model_id)
 

@@ -35,7 +35,7 @@ class Point(NamedTuple):
 def key(results: Results, row: Json) -> str:
     """Hash of the run's files; of the weights, which their training's other files follow from, the size alone."""
     run = results.where(row)
-    digest = hashlib.sha256(b"3")  # counts up when the same files are told otherwise
+    digest = hashlib.sha256(b"4")  # counts up when the same files are told otherwise
     shown = (path.relative_to(results.root) for _, path in pictures(results, row))
     for file in (run.training, run.curves, run.usage, run.sampling, run.metrics, run.failure, *shown):
         if (path := results.root / file).exists():
@@ -92,7 +92,7 @@ def figures(row: Json) -> Iterator[tuple[str, float]]:
     spaces = sorted({key.split(".")[2] for key in row if key.startswith("metrics.spaces.")})
     known = {c.source: c.key for c in [*columns.quality(spaces), *columns.reconstruction(), *columns.cost()]}
     for key, value in row.items():
-        if is_figure(value) and (key in known or key.startswith(("metrics.", "sampling."))):
+        if is_figure(value) and (key in known or key.startswith(("metrics.", "sampling.", "train.updates."))):
             yield known.get(key, f"more/{key}"), float(value)
 
 
@@ -123,9 +123,9 @@ def _read(file: Path) -> list[Json]:
 
 
 def pictures(results: Results, row: Json) -> Iterator[tuple[str, Path]]:
-    """The run's wall and whatever else it can show, by name."""
+    """The run's sample grid and whatever else it can show, by name."""
     run = results.where(row)
-    for file in [results.root / run.wall, *sorted((results.root / run.pictures).glob("*.png"))]:
+    for file in [results.root / run.sample_grid, *sorted((results.root / run.pictures).glob("*.png"))]:
         if file.exists():
             yield file.stem, file
 

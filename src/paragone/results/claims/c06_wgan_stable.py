@@ -7,9 +7,9 @@ from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, NotMeas
 CLAIM = Claim(
     surveys=("zhao",),
     sentence="WGAN reduces mode collapse and instability.",
-    measured="DCGAN, which has the original loss, against WGAN on its networks. On stacked MNIST, after as many "
-    "images for both, 10,000 samples a run: share of the 1,000 modes that are missing, DCGAN's less WGAN's; a run that "
-    "diverged misses all. On every data set: share of runs (that learned) that collapse or diverge, DCGAN's less "
+    measured="DCGAN, which has the original loss, against WGAN on its networks. On stacked MNIST, after equally many "
+    "images, 10,000 samples per run: share of the 1,000 modes that are missing, DCGAN's less WGAN's; a diverged run "
+    "misses all. On every data set: share of runs (undertrained ones left out) that collapse or diverge, DCGAN's less "
     "WGAN's; and peakedness of the generator's gradient norm (95th percentile over median), DCGAN's over WGAN's.",
     rule="Supported where the share of modes is larger by at least 0.02, that of crashed runs by at least 10 %, and "
     "the peakedness at least 1.1 times as large, with intervals above 0, 0 and 1 (over seeds; of crashes over runs); "
@@ -19,7 +19,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     peak = "stability.peak.generator"
     evidence = evidence.with_column(peak, "stability.grad_p95.generator", "stability.grad_median.generator")
     collapsed = crashes.short_of_modes(evidence, "dcgan") | crashes.short_of_modes(evidence, "wgan")

@@ -12,14 +12,14 @@ CLAIM = Claim(
     "does not depend on them. The networks are the rows' own; the papers' are larger, DDPM's more so.",
     rule="A thousand times at a thousand steps is once a step. Supported where the ratio is at least 0.3 for every "
     "step that is taken (300 at the paper's 1,000: half an order of magnitude below the sentence) and the interval "
-    "over rounds lies above 1; contradicted where the interval lies below 0.3 a step.",
+    "over rounds lies above 1; contradicted where the interval lies below 0.3 per step.",
     rows=("dcgan", "ddpm"),
     studies=("sampling_time",),
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d, (at_paper_steps, own, fast) in evidence.timed("ddpm@paper", "ddpm", "dcgan"):
         for slow in (at_paper_steps, own):
             bound = A_STEP * slow["passes"]
@@ -30,5 +30,5 @@ def judge(evidence: Evidence) -> list[Effect]:
                     f"Time to {drawn} of {evidence.name('ddpm')} in {slow['passes']:,} steps over that of "
                     f"{evidence.name('dcgan')}, {evidence.title(d)}"
                 )
-                effects.append(Effect(what, "times", size, 1.0, bound, decide(size, 1.0, bound), "rounds"))
-    return effects
+                result.append(Effect(what, "times", size, 1.0, bound, decide(size, 1.0, bound), "rounds"))
+    return result

@@ -12,11 +12,11 @@ CLAIM = Claim(
     surveys=("hu",),
     sentence="Generators leak their training data: memorisation can be measured for VAEs, GANs and diffusion models.",
     measured="In pixels. Excess: by how much more often than by chance the real image nearest to a sample is a "
-    "training image and no unseen test image (0: never saw either, 1: every sample is a copy). Near-copies: samples "
-    "nearer to one training image than a third of the distance to the next, less such among unseen images. Both are "
+    "training image and not an unseen test image (0: saw neither, 1: every sample is a copy). Near-copies: samples "
+    "nearer to one training image than a third of the distance to the next, less those among unseen images. Both are "
     "blind to how smooth images are, unlike the ratio of nearest-training-image distances of samples and of unseen "
-    "images, which stands beside them with controls: unseen images blurred, and training images copied, copied with "
-    "noise, and mixed in.",
+    "images, which is reported beside them with controls: unseen images blurred, and training images copied, copied "
+    "with noise, and mixed in.",
     rule="For each model: supported (it leaks) where the excess is at least 20 %, and where near-copies are at least "
     "1 %, with the interval above 0; contradicted where the interval lies below that. Intervals of the excess are over "
     "which real images were for training, of near-copies over seeds. Not measured where these do not tell copies from "
@@ -26,17 +26,17 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     found = evidence.study("memorisation")
-    effects = []
+    result = []
     for dataset in evidence.datasets(*ROWS):
         measured = found["datasets"].get(dataset)
         if measured is None:
             raise NotMeasuredError(f"study 'memorisation' has nothing of {dataset}")
         _controls(dataset, measured["controls"])
         for row in ROWS:
-            effects += _effects(measured, row, f"{evidence.name(row)}, {evidence.title(dataset)}")
-    return effects
+            result += _effects(measured, row, f"{evidence.name(row)}, {evidence.title(dataset)}")
+    return result
 
 
 def _effects(measured: Json, row: str, of: str) -> list[Effect]:

@@ -1,4 +1,4 @@
-"""C29: not yet measured; what it would take stands below."""
+"""C29: not yet measured; what it would take is below."""
 
 from paragone.results.claims.base import Claim, Effect, Evidence, NotMeasuredError
 
@@ -11,5 +11,5 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     raise NotMeasuredError(CLAIM.lacks)

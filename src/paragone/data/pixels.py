@@ -1,0 +1,15 @@
+"""The two forms of images: bytes as they are stored, and floats as models see them."""
+
+import torch
+from torch import Tensor
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Images (B,H,W,C) uint8 to (B,C,H,W) float32 in [-1,1], channels last in memory."""
+    return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Images (B,C,H,W) in [-1,1] to (B,H,W,C) uint8, rounded to the nearest level and clipped."""
+    levels = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous()

@@ -1,0 +1,146 @@
+"""The augmentations of StyleGAN2-ADA: each acts on an image with probability p, and is differentiable.
+
+Karras, Aittala, Hellsten, Laine, Lehtinen, Aila 2020, https://arxiv.org/abs/2006.06676, appendix B. Geometry is one
+affine matrix per image, colour another; their inverses undo them. Coordinates and lengths: half the side is 1, as in
+`torch.nn.functional.affine_grid`; colours are in [-1,1].
+"""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+
+def augment(x: Tensor, p: Tensor, groups: tuple[str, ...]) -> Tensor:
+    """x (B,C,H,W), C 1 or 3, after the groups' transformations, each of which an image undergoes with probability p."""
+    n, device = len(x), x.device
+    x = x.float()
+    if "blit" in groups or "geometry" in groups:
+        matrix = torch.eye(3, device=device).expand(n, 3, 3)
+        if "blit" in groups:
+            matrix = blits(n, p, x.shape[3]) @ matrix
+        if "geometry" in groups:
+            matrix = affinities(n, p) @ matrix
+        x = warp(x, matrix)
+    if "colour" in groups:
+        x = recolour(x, colours(n, p, hue=x.shape[1] == 3))
+    if "noise" in groups:
+        sigma = torch.where(_gate(n, p), torch.randn(n, device=device).abs() * 0.1, 0.0)
+        x = x + sigma.view(n, 1, 1, 1) * torch.randn_like(x)
+    if "cutout" in groups:
+        x = cut_out(x, p)
+    return x
+
+
+GROUPS = ("blit", "geometry", "colour", "noise", "cutout")
+
+
+def check(groups: tuple[str, ...]) -> None:
+    """Raises ValueError for a group that there is not."""
+    for name in groups:
+        if name not in GROUPS:
+            raise ValueError(f"augment names '{name}'; choose from {', '.join(GROUPS)}")
+
+
+def blits(n: int, p: Tensor, side: int) -> Tensor:
+    """Flips, turns by multiples of 90 degrees and translations by whole pixels up to 1/8 of the side: (n,3,3)."""
+    flip = torch.where(_gate(n, p), torch.randint(2, (n,), device=p.device), 0)
+    turn = torch.where(_gate(n, p), torch.randint(4, (n,), device=p.device), 0)
+    shift = torch.where(_gate(n, p)[:, None], (torch.rand(n, 2, device=p.device) * 2 - 1) * 0.125, 0.0)
+    shift = (shift * side).round() * 2 / side
+    return translation(shift) @ rotation(turn * (math.pi / 2)) @ scaling(1.0 - 2 * flip, torch.ones_like(p).expand(n))
+
+
+def affinities(n: int, p: Tensor) -> Tensor:
+    """Scaling, rotation, stretching, rotation and translation by any amount: (n,3,3)."""
+    one, q = torch.ones_like(p).expand(n), 1 - (1 - p).clamp(0, 1).sqrt()  # either of two rotations with probability p
+    size, stretch = (torch.where(_gate(n, p), _log_normal(n, p, 0.2), one) for _ in range(2))
+    turns = [torch.where(_gate(n, q), _angle(n, p), 0 * one) for _ in range(2)]
+    shift = torch.where(_gate(n, p)[:, None], torch.randn(n, 2, device=p.device) * 0.125 * 2, 0.0)
+    matrix = rotation(turns[0]) @ scaling(size, size)
+    return translation(shift) @ rotation(turns[1]) @ scaling(stretch, 1 / stretch) @ matrix
+
+
+def colours(n: int, p: Tensor, *, hue: bool) -> Tensor:
+    """Brightness, contrast, luma flip and, if `hue`, hue and saturation: (n,4,4), on (r,g,b,1)."""
+    one, eye = torch.ones_like(p).expand(n), torch.eye(4, device=p.device)
+    axis = torch.tensor([1.0, 1.0, 1.0, 0.0], device=p.device) / math.sqrt(3)
+    grey = torch.outer(axis, axis)
+    brightness = torch.where(_gate(n, p), torch.randn(n, device=p.device) * 0.2, 0.0)
+    contrast = torch.where(_gate(n, p), _log_normal(n, p, 0.5), one)
+    flip = torch.where(_gate(n, p), torch.randint(2, (n,), device=p.device), 0)
+    matrix = eye.repeat(n, 1, 1)
+    matrix[:, :3, 3] = brightness[:, None]
+    matrix = torch.diag_embed(torch.stack([contrast, contrast, contrast, one], 1)) @ matrix
+    matrix = (eye - 2 * grey * flip.view(n, 1, 1)) @ matrix
+    if hue:
+        turn = torch.where(_gate(n, p), _angle(n, p), 0 * one)
+        saturation = torch.where(_gate(n, p), _log_normal(n, p, 1.0), one)
+        matrix = about_grey(turn) @ matrix
+        chroma = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0], device=p.device)) - grey
+        matrix = (eye + chroma * (saturation.view(n, 1, 1) - 1)) @ matrix
+    return matrix
+
+
+def warp(x: Tensor, matrix: Tensor) -> Tensor:
+    """The content of x (B,C,H,W) moved by matrices (B,3,3): bilinear, reflected at the borders."""
+    grid = affine_grid(torch.linalg.inv(matrix)[:, :2], list(x.shape), align_corners=False)
+    return grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def recolour(x: Tensor, matrix: Tensor) -> Tensor:
+    """Pixels of x (B,C,H,W), C 1 or 3, multiplied by matrices (B,4,4); grey images act as r = g = b."""
+    rgb = x.expand(-1, 3, -1, -1)
+    y = torch.einsum("bij,bjhw->bihw", matrix[:, :3, :3], rgb) + matrix[:, :3, 3, None, None]
+    return y if x.shape[1] == 3 else y.mean(1, keepdim=True)
+
+
+def cut_out(x: Tensor, p: Tensor) -> Tensor:
+    """A square of half the side set to 0, anywhere: (B,C,H,W) -> the same."""
+    n, _, h, w = x.shape
+    centre = torch.rand(n, 2, device=x.device)
+    gate = _gate(n, p).view(n, 1, 1, 1)
+    y = ((torch.arange(h, device=x.device) + 0.5) / h - centre[:, :1]).abs() < 0.25  # (n,h)
+    across = ((torch.arange(w, device=x.device) + 0.5) / w - centre[:, 1:]).abs() < 0.25  # (n,w)
+    return x.masked_fill(gate & y[:, None, :, None] & across[:, None, None, :], 0.0)
+
+
+def translation(shift: Tensor) -> Tensor:
+    """(n,2) -> (n,3,3)."""
+    matrix = torch.eye(3, device=shift.device).repeat(len(shift), 1, 1)
+    matrix[:, :2, 2] = shift
+    return matrix
+
+
+def scaling(x: Tensor, y: Tensor) -> Tensor:
+    """(n,), (n,) -> (n,3,3)."""
+    return torch.diag_embed(torch.stack([x, y, torch.ones_like(x)], 1))
+
+
+def rotation(angle: Tensor) -> Tensor:
+    """(n,) radians -> (n,3,3)."""
+    c, s, o, i = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    return torch.stack([c, -s, o, s, c, o, o, o, i], 1).view(-1, 3, 3)
+
+
+def about_grey(angle: Tensor) -> Tensor:
+    """Rotations of colours about the axis of greys: (n,) radians -> (n,4,4), by Rodrigues' formula."""
+    a = 1 / math.sqrt(3)
+    cross = torch.tensor([[0, -a, a], [a, 0, -a], [-a, a, 0]], device=angle.device)
+    c, s = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
+    matrix = torch.eye(4, device=angle.device).repeat(len(angle), 1, 1)
+    matrix[:, :3, :3] = c * torch.eye(3, device=angle.device) + s * cross + (1 - c) / 3
+    return matrix
+
+
+def _gate(n: int, p: Tensor) -> Tensor:
+    return torch.rand(n, device=p.device) < p
+
+
+def _log_normal(n: int, p: Tensor, octaves: float) -> Tensor:
+    return torch.exp2(torch.randn(n, device=p.device) * octaves)
+
+
+def _angle(n: int, p: Tensor) -> Tensor:
+    return (torch.rand(n, device=p.device) * 2 - 1) * math.pi

@@ -1,0 +1,1 @@
+"""Image to image: models that translate a source image."""

@@ -1,0 +1,115 @@
+"""ViTGAN: attention by distances, kept spectral norms, overlapping patches, the modulated norm, the losses."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from paragone.models.base import Progress, Spec
+from paragone.models.gan.vitgan import SelfModulatedNorm, ViTGAN, l2_attention
+from paragone.models.layers import diffaug
+
+X = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def build(**config: object) -> ViTGAN:
+    torch.manual_seed(0)
+    small = {"z_dim": 6, "width": 8, "depth": 2, "heads": 2, "mlp": 2, "fourier": 4, **config}
+    return ViTGAN(ViTGAN.Config(**small), Spec((3, 16, 16)))  # type: ignore[arg-type]
+
+
+def test_attention_is_by_distance() -> None:
+    q, v = torch.randn(1, 2, 5, 4), torch.randn(1, 2, 5, 4)
+    y = l2_attention(q, v)
+    for head in range(2):
+        for i in range(5):
+            weight = torch.tensor([math.exp(-((q[0, head, i] - t) ** 2).sum().item() / 2) for t in q[0, head]])
+            torch.testing.assert_close(y[0, head, i], (weight / weight.sum()) @ v[0, head])
+
+
+def test_every_linear_layer_of_the_discriminator_keeps_its_spectral_norm() -> None:
+    model = build()
+    layers = [m for m in model.D.modules() if isinstance(m, nn.Linear)]
+    norms = [m.parametrizations.weight[0].scale.item() for m in layers]  # type: ignore[union-attr, index]
+    for m in layers:
+        m.parametrizations.weight.original.data.mul_(5)  # type: ignore[union-attr, operator]
+    for _ in range(200):
+        model.D(X)
+    model.eval()
+    for m, norm in zip(layers, norms, strict=True):
+        sigma = torch.linalg.svdvals(m.weight.detach().double())[0].item()
+        assert sigma == pytest.approx(norm, rel=0.02)
+    assert not any(hasattr(m, "parametrizations") for m in model.G.modules())
+
+
+def test_patches_overlap() -> None:
+    """A pixel next to a patch's border reaches both patches' embeddings, but for those further than the overlap."""
+    model = build(depth=0, overlap=2)
+    assert model.D.embed.in_features == 3 * 8 * 8
+    assert build(overlap=0).D.embed.in_features == 3 * 4 * 4
+
+
+def test_the_self_modulated_norm_against_its_definition() -> None:
+    torch.manual_seed(0)
+    norm, h, w = SelfModulatedNorm(6, 3), torch.randn(2, 4, 6) * 3 + 1, torch.randn(2, 3)
+    gamma, beta = norm.gamma(w), norm.beta(w)
+    std = (h.var(2, correction=0, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(norm(h, w), gamma[:, None] * (h - h.mean(2, keepdim=True)) / std + beta[:, None])
+
+
+def test_tokens_become_the_patches_in_their_place() -> None:
+    model = build(depth=1)
+    z = model.latents(1)
+    before = model.decode(z)
+    tokens: list[torch.Tensor] = []
+    model.G.norm.register_forward_hook(lambda _m, _i, y: tokens.append(y) or y + _one(y, 6))
+    changed = (model.decode(z) - before).abs().amax((0, 1)) > 1e-6
+    assert changed[4:8, 8:12].any()  # token 6 of 4 x 4: row 1, column 2
+    changed[4:8, 8:12] = False
+    assert not changed.any()
+
+
+def _one(y: torch.Tensor, token: int) -> torch.Tensor:
+    mask = torch.zeros_like(y)
+    mask[:, token] = 1.0
+    return mask
+
+
+def test_the_losses_are_the_papers() -> None:
+    model = build(consistency=3.0).eval()  # power iterations stand still
+    torch.manual_seed(1)
+    d, g = list(model.losses({"image": X}, Progress(0)))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        fake = model.G(torch.randn(4, 6))
+        seen = diffaug.augment(torch.cat([X, fake]))
+        real_T, fake_T = model.D(seen[:4]), model.D(seen[4:])
+        gap = ((model.D(X) - real_T) ** 2).mean() + ((model.D(fake) - fake_T) ** 2).mean()
+        expected = softplus(-real_T).mean() + softplus(fake_T).mean() + 3 * gap
+        torch.testing.assert_close(d.loss, expected)
+        fake = model.G(torch.randn(4, 6))
+        torch.testing.assert_close(g.loss, softplus(-model.D(diffaug.augment(fake))).mean())
+    assert not build(augment=False)._game(X, X)[1]
+
+
+def test_diffaug_shifts_whole_pixels_and_fills_with_0() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(20, 2, 16, 16) + 1
+    y = diffaug.shift(x)
+    for a, b in zip(x, y, strict=True):
+        rows, columns = (b[0] != 0).any(1).nonzero()[:, 0], (b[0] != 0).any(0).nonzero()[:, 0]
+        assert len(rows) >= 14
+        assert len(columns) >= 14
+        top, left = (16 - len(rows)) * (rows[0] == 0), (16 - len(columns)) * (columns[0] == 0)
+        part = b[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        assert torch.equal(part, a[:, top : top + len(rows), left : left + len(columns)])
+    assert diffaug.augment(x).shape == x.shape
+
+
+def test_bad_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="heads is 3; it must divide the width, which is 8"):
+        build(heads=3)
+    with pytest.raises(ValueError, match="patches of 5 px; these are 16 x 16"):
+        build(patch=5)
