@@ -107,6 +107,12 @@ def test_quantising_rounds_clips_and_inverts_the_scaling():
     assert sampling.quantise(torch.tensor([-7.0, 7.0]).view(2, 1, 1, 1)).ravel().tolist() == [0, 255]
 
 
+def test_timings_agree_once_the_middle_half_is_within_two_per_cent():
+    assert sampling.agree([1.0, 1.005, 0.995, 1.01, 3.0, 1.0, 1.0])
+    assert not sampling.agree([1.0, 1.1, 0.9, 1.05, 0.95])
+    assert not sampling.agree([1.0] * 4)
+
+
 def test_speed_states_rate_and_latency():
     speed = sampling.speed(Noise(), [9.0, 2.0, 1.0], [20, 20, 10], device=CPU, precision="fp32")
     assert speed.images_per_second == pytest.approx(10)  # the first batch warms up, the short one is not full

@@ -1,6 +1,7 @@
 """Draw samples from a finished model, with the classes of the data where it takes them; show them, and time it."""
 
 import statistics
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
 
 Images = npt.NDArray[np.uint8]  # (n,H,W,C)
+AGREED = 0.02  # of the median: the spread below which timings agree
 CLASS_ROWS = 20  # of a grid with one row per class, at most
 
 
@@ -140,15 +142,24 @@ def speed(
     source: Tensor | None = None,
 ) -> Speed:
     """Throughput from the timed batches (the first is left out as warm-up where there are others), and the latency of
-    one image: the median of up to twenty draws within about five seconds."""
+    one image: the median of up to twenty draws within about five seconds, or of fewer once they agree."""
     full = [(s, t) for s, t in zip(sizes, seconds, strict=True) if s == max(sizes)]
     rates = [s / t for s, t in (full[1:] or full)]
     times: list[float] = []
-    while len(times) < 20 and (len(times) < 2 or sum(times) < 5):
+    while len(times) < 20 and (len(times) < 2 or sum(times) < 5) and not agree(times[1:]):
         label, image = (None if t is None else t[:1].to(device) for t in (cond, source))
         times.append(_draw(model, 1, label, image, 0, len(times), device, precision)[1])
-    timed = times[1:]
+    timed = times[1:]  # the first warms up
     return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
+
+
+def agree(times: Sequence[float]) -> bool:
+    """Whether more draws would hardly move the median: there are five at least, and the middle half of them lies within
+    `AGREED` of it."""
+    if len(times) < 5:
+        return False
+    low, middle, high = statistics.quantiles(times, n=4)
+    return high - low <= AGREED * middle
 
 
 def sample_grid(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:

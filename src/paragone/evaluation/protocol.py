@@ -32,6 +32,7 @@ on the CPU from float32 features, deterministically.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -66,6 +67,7 @@ from paragone.project import files, registry
 SUBSET = 10_000  # real images for KID, precision, recall, density and coverage, which compare pairs
 POOL = 60_000  # training images searched for the nearest
 CHUNK = 10_000  # images whose features are held at once while a reference is built
+PREPARED = "prepared."  # begins the names of such tensors in a space's file
 BATCH = 100  # of a model's reconstructions and bounds
 
 
@@ -79,6 +81,7 @@ class Space(NamedTuple):
     hash: str  # of the extractor
     statistics: Statistics  # of the whole training split
     subset: Tensor  # (M,D) float32, features of a random part of it
+    prepared: Mapping[str, Tensor] = MappingProxyType({})  # what metrics need of the real images alone
 
 
 class Reference(NamedTuple):
@@ -139,7 +142,17 @@ def _space(extractor: Extractor, images: Tensor, device: torch.device) -> Space:
         inside = chosen[(chosen >= start) & (chosen < start + CHUNK)]
         subset.append(features[inside - start])
     assert statistics is not None
-    return Space(extractor.hash, statistics, torch.cat(subset))
+    features = torch.cat(subset)
+    return Space(extractor.hash, statistics, features, _prepare(features))
+
+
+def _prepare(subset: Tensor) -> dict[str, Tensor]:
+    """What the metrics compute from the real images alone, by name."""
+    prepared: dict[str, Tensor] = {}
+    for name in registry.names("metrics"):
+        prepare = getattr(registry.load("metrics", name), "prepare", None)
+        prepared |= prepare(subset) if prepare is not None else {}
+    return prepared
 
 
 def _shares(labels: Tensor, classes: int) -> list[float]:
@@ -163,6 +176,7 @@ def save(folder: Path, reference: Reference) -> None:
     """Write one safetensors file a space, nearest.safetensors, and last reference.json."""
     for name, space in reference.spaces.items():
         tensors = {"mean": space.statistics.mean, "cov": space.statistics.cov, "subset": space.subset}
+        tensors |= {f"{PREPARED}{key}": value for key, value in space.prepared.items()}
         checkpoint.save(folder / f"{name}.safetensors", tensors, {"hash": space.hash, "n": space.statistics.n})
     checkpoint.save(folder / "nearest.safetensors", {"test": reference.test_nearest}, {"n": reference.about["n"]})
     files.write_json(folder / "reference.json", reference.about)
@@ -183,7 +197,8 @@ def load(folder: Path, extractors: Mapping[str, Extractor], train: ImageSet) -> 
             )
         tensors, metadata = checkpoint.load(folder / f"{name}.safetensors")
         statistics = Statistics(metadata["n"], tensors["mean"], tensors["cov"])
-        spaces[name] = Space(built, statistics, tensors["subset"])
+        prepared = {k.removeprefix(PREPARED): v for k, v in tensors.items() if k.startswith(PREPARED)}
+        spaces[name] = Space(built, statistics, tensors["subset"], prepared)
     distances = checkpoint.load(folder / "nearest.safetensors")[0]["test"]
     return Reference(about, spaces, choose(train.images, POOL), distances)
 
@@ -222,7 +237,7 @@ def evaluate(
             "n": len(images),
             "n_real": space.statistics.n,
             "n_subset": len(space.subset),
-            **measure(Embedded(space.statistics, space.subset, features.values)),
+            **measure(Embedded(space.statistics, space.subset, features.values, space.prepared)),
         }
         classes = _classes(extractor, features, about["shares"], labels)
         (result if extractor.confusion is not None else result["spaces"][name]).update(classes)

@@ -3,8 +3,9 @@
 import typing
 
 import pytest
+import torch
 
-from paragone.evaluation.metrics import base
+from paragone.evaluation.metrics import base, kid, prdc
 from paragone.project import registry
 
 VIEWS = set(typing.get_args(base.View))
@@ -21,3 +22,14 @@ def test_a_metric_says_what_it_needs_and_computes(name: str) -> None:
 
 def test_every_view_has_a_metric() -> None:
     assert {registry.load("metrics", name).needs for name in registry.names("metrics")} == VIEWS
+
+
+def test_what_is_prepared_of_the_real_images_changes_no_figure() -> None:
+    draw = torch.Generator().manual_seed(0)
+    real, fake = torch.randn(80, 6, generator=draw), torch.randn(50, 6, generator=draw)
+    view = base.Embedded(base.Statistics.of(real), real, fake)
+    for metric in (kid, prdc):
+        prepared = metric.prepare(real)
+        assert metric.compute(view._replace(prepared=prepared)) == metric.compute(view)
+        wrong = {key: value * 2 for key, value in prepared.items()}
+        assert metric.compute(view._replace(prepared=wrong)) != metric.compute(view)  # it is used

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.dvc import graph as graphs
 from flows.dvc.graph import Graph, plan, urgency
 from flows.run.execution import label, log_file
 
@@ -50,3 +51,17 @@ def test_the_longest_chain_comes_first() -> None:
 def test_labels_are_short_and_logs_have_plain_names(stage: str, name: str) -> None:
     assert label(stage) == name
     assert log_file(Path(), "quick", stage) == Path(f".logs/quick/{name.replace('/', '.').replace(' ', '.')}.log")
+
+
+def test_dvc_reads_a_parameter_file_once_through_the_loader_that_is_put_in_place_of_its_own(tmp_path: Path) -> None:
+    """So that a DVC that reads its parameters in another way is noticed here, and not by a slow graph."""
+    from dvc.dependency.param import read_param_file
+    from dvc.fs import localfs
+
+    file = tmp_path / "params.yaml"
+    file.write_text("kimg: 1")
+    with graphs._parameters_parsed_once():
+        assert read_param_file(localfs, str(file)) == {"kimg": 1}
+        file.write_text("kimg: 2")
+        assert read_param_file(localfs, str(file)) == {"kimg": 1}
+    assert read_param_file(localfs, str(file)) == {"kimg": 2}

@@ -5,9 +5,15 @@ A file in this package is one metric, or several that share their work. It defin
     needs = <one of the views below>
     def compute(view) -> dict[str, ...]    # what goes into metrics.json, next to the other metrics of that view
 
-and is found by its name: adding a file adds the metric to every evaluation.
+and is found by its name: adding a file adds the metric to every evaluation. A metric of `Embedded` may also define
+
+    def prepare(subset: Tensor) -> dict[str, Tensor]
+
+What it computes from the real images alone is then stored with the reference, and not computed again for each run.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Self
 
 import torch
@@ -44,6 +50,7 @@ class Embedded(NamedTuple):
     real: Statistics  # of the whole reference split
     subset: Tensor  # (M,D) float32, features of a part of it (all of it, where it is small)
     fake: Tensor  # (N,D) float32
+    prepared: Mapping[str, Tensor] = MappingProxyType({})  # what `prepare` of the metrics made of the real images
 
 
 class Predicted(NamedTuple):

@@ -19,13 +19,15 @@ from paragone.evaluation.metrics.base import Embedded, Statistics
 needs = Embedded
 
 
-def frechet_distance(a: Statistics, b: Statistics) -> float:
+def frechet_distance(a: Statistics, b: Statistics, *, factor: Tensor | None = None) -> float:
     """|mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), at least 0. Exact also where n < D.
+
+    factor: of S_a, if known.
 
     With S = F^T F, the eigenvalues of S_a S_b are the squared singular values of F_a F_b^T, so the trace of the root
     is their sum: no matrix square root of a product that is not symmetric, and nothing to go wrong if S is singular.
     """
-    root_trace = torch.linalg.svdvals(_factor(a.cov) @ _factor(b.cov).T).sum()
+    root_trace = torch.linalg.svdvals((_factor(a.cov) if factor is None else factor) @ _factor(b.cov).T).sum()
     delta = a.mean - b.mean
     distance = delta @ delta + a.cov.trace() + b.cov.trace() - 2 * root_trace
     return max(0.0, float(distance))
@@ -41,12 +43,13 @@ def _factor(cov: Tensor) -> Tensor:
     return (vectors * values.clamp_min(0).sqrt()).T
 
 
-def standard_error(real: Statistics, fake: Tensor) -> float:
-    """The standard error of the distance of features (N,D) from fixed real ones, over draws of the N."""
-    return float(influence(real, fake).std() / len(fake) ** 0.5)
+def standard_error(real: Statistics, fake: Tensor, factor: Tensor | None = None) -> float:
+    """The standard error of the distance of features (N,D) from fixed real ones, over draws of the N. factor: of the
+    real covariance, if known."""
+    return float(influence(real, fake, factor).std() / len(fake) ** 0.5)
 
 
-def influence(real: Statistics, fake: Tensor) -> Tensor:
+def influence(real: Statistics, fake: Tensor, factor: Tensor | None = None) -> Tensor:
     """How the distance would move with the weight of each fake (N,), up to a constant: its derivative there, times N.
 
     With z = x - mu_b it is 2 (mu_b - mu_a) . z + |z|^2 N / (N - 1) - q, where q comes from the trace of the root. By
@@ -55,7 +58,7 @@ def influence(real: Statistics, fake: Tensor) -> Tensor:
     """
     x = fake.double()
     n, z = len(x), x - x.mean(0)  # (N,D)
-    y = z @ _factor(real.cov).T / (n - 1) ** 0.5
+    y = z @ (_factor(real.cov) if factor is None else factor).T / (n - 1) ** 0.5
     return 2 * z @ (x.mean(0) - real.mean) + z.square().sum(1) * (n / (n - 1)) - _root_diagonal(y) * n
 
 
@@ -73,7 +76,8 @@ def _root_diagonal(y: Tensor) -> Tensor:
 def compute(view: Embedded) -> dict[str, float]:
     """fd: the Frechet distance, in squared units of the feature space; lower is better. fd_se: its standard error over
     samples."""
+    factor = _factor(view.real.cov)
     return {
-        "fd": frechet_distance(view.real, Statistics.of(view.fake)),
-        "fd_se": standard_error(view.real, view.fake),
+        "fd": frechet_distance(view.real, Statistics.of(view.fake), factor=factor),
+        "fd_se": standard_error(view.real, view.fake, factor),
     }

@@ -19,13 +19,15 @@ needs = Embedded
 BLOCK = 1024
 
 
-def kernel_distance(x: Tensor, y: Tensor, block: int = BLOCK) -> float:
+def kernel_distance(x: Tensor, y: Tensor, block: int = BLOCK, within_x: float | None = None) -> float:
     """The U-statistic of MMD^2 between features (M,D) and (N,D) under k(a,b) = (a.b / D + 1)^3.
 
+    within_x: the sum of k over all ordered pairs of different rows of x, if known.
     Kernels in float32, sums in float64: against float64 throughout the error is below 1e-6 for features of order 1.
     """
     m, n = len(x), len(y)
-    within = _sum_within(x, block) / (m * (m - 1)) + _sum_within(y, block) / (n * (n - 1))
+    within_x = _sum_within(x, block) if within_x is None else within_x
+    within = within_x / (m * (m - 1)) + _sum_within(y, block) / (n * (n - 1))
     return within - 2 * _sum(x, y, block) / (m * n)
 
 
@@ -79,6 +81,15 @@ def _sum_within(x: Tensor, block: int) -> float:
     return total
 
 
+def prepare(subset: Tensor) -> dict[str, Tensor]:
+    """kid_within: the sum of k over all ordered pairs of different real images."""
+    return {"kid_within": torch.tensor(_sum_within(subset, BLOCK), dtype=torch.float64)}
+
+
 def compute(view: Embedded) -> dict[str, float]:
     """kid: the kernel distance; lower is better. kid_se: its standard error over samples."""
-    return {"kid": kernel_distance(view.subset, view.fake), "kid_se": standard_error(view.subset, view.fake)}
+    known = view.prepared.get("kid_within")
+    return {
+        "kid": kernel_distance(view.subset, view.fake, within_x=None if known is None else float(known)),
+        "kid_se": standard_error(view.subset, view.fake),
+    }

@@ -15,14 +15,20 @@ K = 5
 BLOCK = 1024
 
 
-def prdc(real: Tensor, fake: Tensor, k: int = K, block: int = BLOCK) -> dict[str, float]:
-    """The four shares (density may exceed 1) from features (M,D) and (N,D), M > k and N > k; higher is better."""
+def prdc(
+    real: Tensor, fake: Tensor, k: int = K, block: int = BLOCK, real_radius: Tensor | None = None
+) -> dict[str, float]:
+    """The four shares (density may exceed 1) from features (M,D) and (N,D), M > k and N > k; higher is better.
+
+    real_radius: (M,), the squared radii of the real balls, if known.
+    """
     for name, x in (("real", real), ("fake", fake)):
         if len(x) <= k:
             raise ValueError(f"{len(x)} {name} images are too few for {k} nearest neighbours; take at least {k + 1}")
-    centre = real.double().mean(0).float()  # distances do not change, and cancel less
+    centre = _centre(real)
     real, fake = real - centre, fake - centre
-    real_radius, fake_radius = _radii(real, k, block), _radii(fake, k, block)  # (M,), (N,) squared
+    real_radius = _radii(real, k, block) if real_radius is None else real_radius
+    fake_radius = _radii(fake, k, block)  # (N,) squared
     balls = torch.zeros(len(fake), dtype=torch.int64, device=fake.device)  # how many real balls a fake lies in
     recalled = covered = 0
     for part, radius in zip(real.split(block), real_radius.split(block), strict=True):
@@ -39,6 +45,11 @@ def prdc(real: Tensor, fake: Tensor, k: int = K, block: int = BLOCK) -> dict[str
     }
 
 
+def _centre(real: Tensor) -> Tensor:
+    """What all features are shifted by: distances do not change, and cancel less."""
+    return real.double().mean(0).float()
+
+
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     return torch.addmm(y.square().sum(1), x, y.T, alpha=-2).add_(x.square().sum(1)[:, None])
 
@@ -53,6 +64,11 @@ def _radii(x: Tensor, k: int, block: int) -> Tensor:
     return torch.cat(radii)
 
 
+def prepare(subset: Tensor) -> dict[str, Tensor]:
+    """prdc_radius: the squared radii of the real balls (M,)."""
+    return {"prdc_radius": _radii(subset - _centre(subset), K, BLOCK)}
+
+
 def compute(view: Embedded) -> dict[str, float]:
     """precision, recall, density, coverage."""
-    return prdc(view.subset, view.fake)
+    return prdc(view.subset, view.fake, real_radius=view.prepared.get("prdc_radius"))
