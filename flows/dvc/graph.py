@@ -34,7 +34,7 @@ def read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     return _ask(root, name, choose)
 
 
-def look_again(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
+def refresh(root: Path, name: str, choose: Callable[[Graph], Collection[str]], visited: Collection[str]) -> Graph:
     """The same after stages were visited: where nothing but their own files changed meanwhile, DVC need not look at
     the others."""
     kept = status_cache.read(root, name)
@@ -84,7 +84,7 @@ def _ask(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     os.chdir(root)
     try:
         return _read(root, name, choose)
-    except DvcException as error:
+    except (DvcException, OSError) as error:  # a dependency that may not be read, or a link to nothing in it
         raise ValueError(f"DVC cannot read the graph of {root}: {' '.join(str(error).split())}") from error
 
 

@@ -83,7 +83,8 @@ def states(root: Path, inputs: Inputs) -> dict[str, str]:
 
 def _look(root: Path, inputs: Inputs) -> tuple[dict[str, str], int]:
     """The states, and when the last of the marked files changed (nanoseconds)."""
-    found, newest = {"dvc": version("dvc")}, 0
+    # A copied or moved project is another one: DVC's absolute paths would lead to files of the first.
+    found, newest = {"dvc": version("dvc"), "root": str(root.resolve())}, 0
     for path in (*SETTINGS, *pipelines(root), *inputs.whole):
         found[path] = _content(root / path)
     ignored = _ignored(root)

@@ -11,7 +11,7 @@ from flows.run import regenerate
 from flows.run.progress import console
 from flows.run.request import Request
 from flows.run.resources import Seats
-from paragone.project import environment
+from paragone.project import environment, git
 
 BIN = Path(sys.executable).parent
 
@@ -35,8 +35,13 @@ def make_plan(root: Path, request: Request) -> Plan:
     """Regenerate what the graph is made from, read it, and see what is to be visited; the flow's lock is held."""
     for sentence in locks.restore(root):
         console.print(sentence, style="yellow")
+    if reason := git.refusal(root):
+        console.print(f"The runs will not name their commit: {reason}.", style="yellow")
+    git.check_not_ignored(root, _pipelines(root))
     regenerate.prepare(root, root / ".logs" / request.profile)
+    git.check_not_ignored(root, pipelines := _pipelines(root))
     graph = graphs.read(root, request.profile, request.targets)
+    _check_read(root, pipelines, graph)
     forced = frozenset(request.runs(graph)) if request.force else frozenset()
     targets = request.targets(graph)
     visits = graphs.plan(graph, targets, forced)
@@ -51,9 +56,24 @@ def make_plan(root: Path, request: Request) -> Plan:
     return Plan(graph, visits, forced)
 
 
+def _pipelines(root: Path) -> list[Path]:
+    """The pipeline files of the project, relative to its root."""
+    found = [root / "dvc.yaml", *sorted((root / "runs").rglob("dvc.yaml"))]
+    return [file.relative_to(root) for file in found if file.is_file()]
+
+
+def _check_read(root: Path, pipelines: list[Path], graph: graphs.Graph) -> None:
+    """Raise ValueError for a pipeline that DVC did not read: its stages would silently never run again."""
+    if missing := sorted(set(pipelines) - set(graph.pipelines.values())):
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise ValueError(
+            f"DVC passes over {root / missing[0]}{more}; take the rule that names it out of .dvcignore or .gitignore"
+        )
+
+
 def unfinished(root: Path, request: Request, plan: Plan) -> str:
     """Let DVC look once more at the end, which the next start then need not; a sentence if something is not current."""
-    graph = graphs.look_again(root, request.profile, request.targets, plan.visits)
+    graph = graphs.refresh(root, request.profile, request.targets, plan.visits)
     if not (left := sorted(graphs.plan(graph, request.targets(graph)))):
         return ""
     names = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")

@@ -21,7 +21,7 @@ def test_people_get_a_table(tmp_path, params, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     claims.run(tmp_path, params)
     out = capsys.readouterr().out
-    assert "The surveys' sentences, by the runs of profile quick" in out
+    assert "The surveys' claims, tested on profile quick" in out
     assert "C35" in out
     assert "supported" in out
 

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch.nn import functional
 
 from paragone.data import image_io
@@ -90,3 +90,46 @@ def test_resize_agrees_with_an_antialiased_bilinear_oracle() -> None:
 def test_centre_square() -> None:
     assert image_io.centre_square(178, 218) == (0, 20, 178, 198)
     assert image_io.centre_square(5, 2) == (1, 0, 3, 2)
+
+
+def _with_exif(*entries: bytes, start: bytes = b"Exif\0\0II*\0\x08\0\0\0") -> bytes:
+    """A sound JPEG of 8x8 with an EXIF segment of these entries (12 bytes each), which may be nonsense."""
+    body = start + len(entries).to_bytes(2, "little") + b"".join(entries) + bytes(4)
+    plain = _file(Image.new("RGB", (8, 6), "red"), "JPEG")
+    return plain[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
+
+
+def _entry(tag: int, kind: int, count: int, value: bytes) -> bytes:
+    return tag.to_bytes(2, "little") + kind.to_bytes(2, "little") + count.to_bytes(4, "little") + value.ljust(4, b"\0")
+
+
+UPRIGHT = _entry(0x0112, 3, 1, b"\x06")
+METADATA = {
+    "undefined bytes where a signed fraction belongs": (_with_exif(UPRIGHT, _entry(0x9203, 7, 4, b"abcd")), True),
+    "bytes as a resolution": (_with_exif(UPRIGHT, _entry(0x011A, 7, 3, b"abc")), True),
+    "text as a count": (_with_exif(UPRIGHT, _entry(0x0100, 2, 4, b"abc")), True),
+    "a fraction over nothing": (_with_exif(UPRIGHT, _entry(0x9201, 10, 1, b"\xff\xff")), True),
+    "a value far beyond the end": (_with_exif(UPRIGHT, _entry(0x010F, 2, 2**31, b"\xff\xff\xff\x7f")), True),
+    "a type that there is not": (_with_exif(UPRIGHT, _entry(0x0110, 99, 1, b"x")), True),
+    "a folder that is its own child": (_with_exif(UPRIGHT, _entry(0x8769, 4, 1, b"\x08")), True),
+    "an orientation in words": (_with_exif(_entry(0x0112, 2, 4, b"six")), False),
+    "an orientation that there is not": (_with_exif(_entry(0x0112, 3, 1, b"\x63")), False),
+    "two orientations": (_with_exif(_entry(0x0112, 3, 2, b"\x06\0\x06\0")), True),
+    "no TIFF header": (_with_exif(UPRIGHT, start=b"Exif\0\0nonsense"), False),
+    "half of a header": (_with_exif(start=b"Exif\0\0II"), False),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own, of damaged tags
+@pytest.mark.parametrize("what", METADATA)
+def test_pixels_that_decode_are_used_whatever_the_tags(what: str) -> None:
+    data, turned = METADATA[what]
+    assert image_io.decode(data).size == ((6, 8) if turned else (8, 6))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_orientation_is_as_pillow_has_it(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = _file(Image.fromarray(RAMP), exif=exif)
+    np.testing.assert_array_equal(image_io.decode(data), ImageOps.exif_transpose(Image.open(io.BytesIO(data))))

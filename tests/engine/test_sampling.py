@@ -117,7 +117,7 @@ def test_speed_states_rate_and_latency():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_wall_shows_the_first_images(channels):
     images = np.full((7, 4, 4, channels), 9, np.uint8)
-    picture = np.asarray(sampling.wall(images, columns=3, rows=5))
+    picture = np.asarray(sampling.sample_grid(images, columns=3, rows=5))
     assert picture.shape[:2] == (3 * 5 - 1, 3 * 5 - 1)
     assert (picture[:4, :4] == 9).all()
     assert (picture[4] == 255).all()
@@ -187,10 +187,10 @@ def test_without_labels_a_conditional_model_draws_classes_evenly():
     assert (torch.bincount(drawn, minlength=4) > 900).all()
 
 
-def test_the_wall_by_class_has_a_row_a_class():
+def test_the_grid_by_class_has_one_row_per_class():
     labels = torch.tensor([1, 0, 1, 2, 1, 1, 0])
     images = (labels * 50 + torch.arange(7)).to(torch.uint8).view(7, 1, 1, 1).expand(7, 4, 4, 1).numpy()
-    picture = np.asarray(sampling.class_wall(images, labels, 3, columns=3))
+    picture = np.asarray(sampling.class_grid(images, labels, 3, columns=3))
     assert picture[2::5, 2::5].tolist() == [[1, 6, 255], [50, 52, 54], [103, 255, 255]]
-    tall = sampling.class_wall(images, labels, 100, columns=3)
+    tall = sampling.class_grid(images, labels, 100, columns=3)
     assert tall.size == (3 * 5 - 1, sampling.CLASS_ROWS * 5 - 1)

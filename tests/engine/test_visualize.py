@@ -75,7 +75,7 @@ def draw(model: Model) -> dict[str, np.ndarray]:
 
 
 def tiles(picture: np.ndarray) -> np.ndarray:
-    """(rows,columns,8,8) of a wall."""
+    """(rows,columns,8,8) of a grid."""
     rows, columns = (side // 9 + 1 for side in picture.shape)
     padded = np.pad(picture, ((0, 1), (0, 1)))
     return padded.reshape(rows, 9, columns, 9).transpose(0, 2, 1, 3)[..., :8, :8]

@@ -1,4 +1,4 @@
-"""The judge: it learns to read what was drawn, and agrees within its tolerance."""
+"""The factor classifier: it learns to read what was drawn, and agrees within its tolerance."""
 
 from collections.abc import Mapping
 
@@ -22,28 +22,28 @@ def bars(values: Mapping[str, NDArray[np.int64]], side: int) -> NDArray[np.uint8
 
 
 @pytest.fixture(scope="module")
-def taught() -> factor_classifier.Judge:
-    return factor_classifier.teach(bars, FACTORS, 24, 8.0, 0.125, progress=False)
+def classifier() -> factor_classifier.FactorClassifier:
+    return factor_classifier.train(bars, FACTORS, 24, 8.0, 0.125, progress=False)
 
 
-def test_it_reads_what_was_drawn(taught: factor_classifier.Judge) -> None:
+def test_it_reads_what_was_drawn(classifier: factor_classifier.FactorClassifier) -> None:
     values = np.stack([np.repeat(np.arange(3), 17), np.tile(np.arange(17), 3)], 1)
-    read = taught.read(torch.from_numpy(bars(FACTORS.of(values), 24)))
+    read = classifier.predict(torch.from_numpy(bars(FACTORS.of(values), 24)))
     assert (read[:, 0] == values[:, 0]).mean() > 0.95
-    assert taught.agree(read, FACTORS.shares(values))[:, 1].mean() > 0.9
+    assert classifier.agree(read, FACTORS.shares(values))[:, 1].mean() > 0.9
     assert np.corrcoef(read[:, 1], values[:, 1])[0, 1] > 0.95
 
 
-def test_it_does_not_read_what_is_not_there(taught: factor_classifier.Judge) -> None:
+def test_it_does_not_read_what_is_not_there(classifier: factor_classifier.FactorClassifier) -> None:
     """One image tells nothing of the others' factors."""
     values = np.stack([np.repeat(np.arange(3), 17), np.tile(np.arange(17), 3)], 1)
-    read = taught.read(torch.from_numpy(bars(FACTORS.of(values[:1]), 24)).expand(51, -1, -1, -1))
-    assert taught.agree(read, FACTORS.shares(values)).all(1).mean() < 0.2
+    read = classifier.predict(torch.from_numpy(bars(FACTORS.of(values[:1]), 24)).expand(51, -1, -1, -1))
+    assert classifier.agree(read, FACTORS.shares(values)).all(1).mean() < 0.2
 
 
 def test_classes_must_be_equal_and_shares_near() -> None:
-    reader = factor_classifier.Judge(torch.nn.Identity(), FACTORS, 0.125)
-    same = reader.agree(
+    classifier = factor_classifier.FactorClassifier(torch.nn.Identity(), FACTORS, 0.125)
+    same = classifier.agree(
         np.array([[1.0, 0.5], [1.0, 0.5], [2.0, 0.1]]), np.array([[1.0, 0.62], [2.0, 0.63], [2.0, 0.3]])
     )
     assert same.tolist() == [[True, True], [False, False], [True, False]]
@@ -53,20 +53,18 @@ def test_shares_of_values() -> None:
     assert FACTORS.shares(np.array([[2, 0], [1, 8], [0, 16]])).tolist() == [[2, 0], [1, 0.5], [0, 1]]
 
 
-def test_the_same_judge_twice() -> None:
-    a, b = (factor_classifier.teach(bars, FACTORS, 16, 1.0, 0.1, progress=False) for _ in range(2))
+def test_training_is_deterministic() -> None:
+    a, b = (factor_classifier.train(bars, FACTORS, 16, 1.0, 0.1, progress=False) for _ in range(2))
     assert all(torch.equal(x, y) for x, y in zip(a.net.state_dict().values(), b.net.state_dict().values(), strict=True))
 
 
 def test_losses_are_cross_entropy_and_error_over_variance() -> None:
-    said, told = torch.tensor([[1.0, 2.0, 0.5, 0.3], [0.0, -1.0, 0.2, 0.9]]), torch.tensor([[1.0, 0.5], [0.0, 1.0]])
-    entropy = -torch.stack([said[0, :3].log_softmax(0)[1], said[1, :3].log_softmax(0)[0]]).mean()
+    pred, target = torch.tensor([[1.0, 2.0, 0.5, 0.3], [0.0, -1.0, 0.2, 0.9]]), torch.tensor([[1.0, 0.5], [0.0, 1.0]])
+    entropy = -torch.stack([pred[0, :3].log_softmax(0)[1], pred[1, :3].log_softmax(0)[0]]).mean()
     squared = torch.tensor([0.2**2, 0.1**2]).mean() * 12
-    torch.testing.assert_close(factor_classifier._loss(said.split([3, 1], 1), told), entropy + squared)
+    torch.testing.assert_close(factor_classifier._loss(pred.split([3, 1], 1), target), entropy + squared)
 
 
 def test_sides_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(
-        ValueError, match="images of 20 x 20 cannot be judged: the network takes sides that divide by 8"
-    ):
-        factor_classifier.teach(bars, FACTORS, 20, 1.0, 0.1)
+    with pytest.raises(ValueError, match="images of 20 x 20 cannot be read: the network takes sides divisible by 8"):
+        factor_classifier.train(bars, FACTORS, 20, 1.0, 0.1)

@@ -263,6 +263,17 @@ def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> N
     assert made["mse"] == pytest.approx(float(lost), rel=0.01)
 
 
+def test_exact_likelihoods_stand_apart_from_bounds(whole: Set) -> None:
+    class Uniform(Model):
+        capabilities = frozenset({"log_likelihood"})
+
+        def log_likelihood(self, x: Tensor) -> Tensor:
+            return x.new_full((len(x),), -x[0].numel() * math.log(16))
+
+    result = protocol.measure_capabilities(Uniform(), whole.test.images, seed=0, device=CPU)
+    assert result == {"exact_bits_per_dimension": pytest.approx(4), "n_test": 120}
+
+
 class Sorter(Model):
     """Knows the bars by their width, and calls them what it likes."""
 

@@ -72,9 +72,9 @@ def run(precision: float = 0.7, recall: float = 0.8, repeats: float = 0.01, miss
         (run(), "healthy"),
         (run(recall=0.44), "collapsed"),  # of a few kinds
         (run(recall=0.46), "healthy"),
-        (run(precision=0.39), "unlearned"),
-        (run(precision=0.39, recall=0.44), "unlearned"),  # what is unlike the data covers none of it
-        (run(precision=0.39, missing=5), "unlearned"),
+        (run(precision=0.39), "undertrained"),
+        (run(precision=0.39, recall=0.44), "undertrained"),  # what is unlike the data covers none of it
+        (run(precision=0.39, missing=5), "undertrained"),
         (run(precision=0.39, repeats=0.11), "collapsed"),
         (run(repeats=0.1), "healthy"),
         (run(missing=2), "collapsed"),

@@ -218,11 +218,11 @@ def test_optional_capabilities_have_their_shapes(name, blobs, tmp_path):
             y = model.reconstruct(*given)
             assert y.shape == x.shape
             assert y.abs().max() <= 1 + 1e-5
-        if "log_likelihood_bound" in model.capabilities:
-            bound = model.log_likelihood_bound(*given)
-            assert bound.shape == (4,)
-            assert bound.isfinite().all()
-            assert (bound < 0).all()  # of discrete pixels: a probability
+        for capability in model.capabilities & {"log_likelihood", "log_likelihood_bound"}:
+            nats = getattr(model, capability)(*given)
+            assert nats.shape == (4,)
+            assert nats.isfinite().all()
+            assert (nats < 0).all()  # of discrete pixels: a probability
         if "rate" in model.capabilities:
             rate = model.rate(*given)
             assert rate.shape == model.latents(4).shape

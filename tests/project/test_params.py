@@ -150,6 +150,14 @@ BAD = {
         ),
         r"ddim\.parents\.ddpm: 'ddpm' does not run on 'e'; widen its `only`",
     ),
+    "a seed of 65 bits": (lambda p: profile(p).update(seeds=[2**64 - 1]), r"seeds\.0: .*less than 9223372036854775808"),
+    "more samples than any machine holds": (lambda p: profile(p).update(samples=10**30), r"samples: .*less than"),
+    "a batch beyond 32 bits": (
+        lambda p: profile(p).update(sample_batch=2**31),
+        r"sample_batch: .*less than 2147483648",
+    ),
+    "a budget without end": (lambda p: profile(p).update(budget=float("inf")), r"budget: .*finite number"),
+    "a limit without end": (lambda p: profile(p).update(stage_hours=float("inf")), r"stage_hours: .*finite number"),
     "parent not in the profile": (
         lambda p: profile(p)["models"].update(ddim={"parents": {"ddpm": "ddpm"}}),
         r"parents\.ddpm: 'ddpm' is not a model of profile 'p'; add it",

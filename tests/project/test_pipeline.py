@@ -46,6 +46,14 @@ def test_the_default_profile_stands_at_the_root_and_others_use_its_data() -> Non
     assert stages("runs/all/dvc.yaml")["ingest-clothes"]["deps"] == ["upstream"]
 
 
+def test_a_path_below_the_home_is_the_same_for_dvc_and_for_ingest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    values = copy.deepcopy(SMALL)
+    for path, wanted in (("~/pics", "/home/somebody/pics"), ("~nobody-of-that-name/x", "~nobody-of-that-name/x")):
+        values["datasets"]["clothes"]["path"] = path
+        assert stages("runs/all/dvc.yaml", values)["ingest-clothes"]["deps"] == [wanted]
+
+
 def test_a_set_made_from_another_brings_that_one_along() -> None:
     """Prepared and checked before it, and nothing more; a second profile does not prepare either again."""
     values = copy.deepcopy(SMALL)

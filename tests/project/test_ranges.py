@@ -40,6 +40,7 @@ def test_the_projects_own_file_is_within_them(root):
         ("infogan", {"continuous": True}, "config.continuous: is True; give a number"),
         ("infogan", {"continuous_lambda": -0.1}, "config.continuous_lambda: is -0.1; it must not be negative"),
         ("aae", {"adversary_lr": 0}, "config.adversary_lr: is 0; it must be above 0"),
+        ("gan", {"z_dim": 2**63}, f"config.z_dim: is {2**63}; it must be below 2^63"),
         ("cgan", {"dropout": 1}, "config.dropout: is 1; it must be below 1"),
     ],
 )

@@ -1,6 +1,6 @@
 """The report in a real browser: silent, legible in both colour schemes and on a phone, alive, and open to everyone.
 
-Accessibility is judged by axe-core (WCAG 2.1 A and AA and its best practices).
+Accessibility is checked by axe-core (WCAG 2.1 A and AA and its best practices).
 """
 
 import io

@@ -40,9 +40,9 @@ def test_the_same_input_gives_the_same_bytes(project, plots):
             assert figures.encode(one, suffix) == figures.encode(two, suffix), (one.name, suffix)
 
 
-def test_walls_are_of_the_first_finished_seed_in_the_models_order(project):
-    walls = figures.wall_files(project.found, project.found.datasets[0])
-    assert [run["model"] for run, _ in walls] == [
+def test_sample_grids_are_of_the_first_finished_seed_in_the_models_order(project):
+    grids = figures.grid_files(project.found, project.found.datasets[0])
+    assert [run["model"] for run, _ in grids] == [
         "gan",
         "dcgan",
         "wgan_gp",
@@ -52,16 +52,16 @@ def test_walls_are_of_the_first_finished_seed_in_the_models_order(project):
         "ddpm",
         "ddim",
     ]
-    assert {run["seed"] for run, _ in walls} == {0}
-    walls = figures.wall_files(project.found, project.found.datasets[1])
-    assert [run["model"] for run, _ in walls] == ["gan", "dcgan", "vae"]
+    assert {run["seed"] for run, _ in grids} == {0}
+    grids = figures.grid_files(project.found, project.found.datasets[1])
+    assert [run["model"] for run, _ in grids] == ["gan", "dcgan", "vae"]
 
 
-def test_the_real_wall_is_laid_out_as_the_samples_are(project):
-    real = figures.real_wall(project.found, project.found.datasets[0])
-    with Image.open(figures.wall_files(project.found, project.found.datasets[0])[0][1]) as wall:
+def test_the_real_grid_is_laid_out_as_the_samples_are(project):
+    real = figures.real_grid(project.found, project.found.datasets[0])
+    with Image.open(figures.grid_files(project.found, project.found.datasets[0])[0][1]) as grid:
         assert real is not None
-        assert real.size == wall.size
+        assert real.size == grid.size
 
 
 def test_long_titles_are_broken_and_rows_of_pictures_are_close(project):

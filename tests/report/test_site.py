@@ -27,7 +27,7 @@ def pages(report_folder) -> dict[str, Reader]:
 def test_there_is_a_page_for_everything(pages, report):
     models = {f"site/models/{model}.html" for model in sample_project.MODELS}
     data = {f"site/data/{name}.html" for name in sample_project.DATASETS}
-    claims = {f"site/claims/{j.id.lower()}.html" for j in report.judged}
+    claims = {f"site/claims/{j.id.lower()}.html" for j in report.assessments}
     surveys = {f"site/surveys/{page.survey}.html" for page in report.surveys}
     assert set(pages) == {"index.html", "site/studies.html"} | models | data | claims | surveys
     assert len(claims) == 35
@@ -96,7 +96,7 @@ def test_every_picture_says_what_it_shows_and_how_large_it_is(pages):
 
 def test_the_start_page_has_tables_first_then_the_board_then_everything_else(pages):
     start = pages["index.html"]
-    parts = ["tables", "on-mnist-5k", "on-fashion-mnist", "sentences", "c01", "c35", "models", "data", "surveys",
+    parts = ["tables", "on-mnist-5k", "on-fashion-mnist", "claims", "c01", "c35", "models", "data", "surveys",
              "reading", "files"]  # fmt: skip
     assert [i for i in start.ids if i in parts] == parts
     for said in ("Runs finished 32 of 48", "RuntimeError: <codebook> is empty & lost", "MNIST-5K: FD-clf 9.45",
@@ -105,7 +105,7 @@ def test_the_start_page_has_tables_first_then_the_board_then_everything_else(pag
 
 
 def test_the_boards_counts_are_those_of_its_claims(pages, report):
-    counts = Counter(str(j.finding.verdict) for j in report.judged)
+    counts = Counter(str(j.finding.verdict) for j in report.assessments)
     assert counts["supported"] >= 4
     for verdict, n in counts.items():
         assert f"{n} {verdict}" in pages["index.html"].words

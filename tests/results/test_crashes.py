@@ -34,7 +34,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 
 def _state(row: dict) -> str | None:
     if row["outcome"] in ("finished", "diverged"):
-        bad = {"mnist-5k/gan/0": "collapsed", "fashion-mnist/gan/2": "collapsed", "mnist-5k/gan/1": "unlearned"}
+        bad = {"mnist-5k/gan/0": "collapsed", "fashion-mnist/gan/2": "collapsed", "mnist-5k/gan/1": "undertrained"}
         return "diverged" if row["outcome"] == "diverged" else bad.get(row["name"], "healthy")
     return None
 
@@ -44,20 +44,21 @@ def test_collapsed_and_diverged_runs_are_counted_on_every_data_set(evidence: Evi
     assert (found.hits, found.n) == (2 + 4, 11)
     assert found.share == intervals.share(6, 11)
     assert found.note == (
-        "GAN 1 of 2 on MNIST-5K (1 unlearned), 1 of 3 on FASHION-MNIST; "
+        "GAN 1 of 2 on MNIST-5K (1 undertrained), 1 of 3 on FASHION-MNIST; "
         "WGAN-GP 1 of 3 on MNIST-5K, 3 of 3 on FASHION-MNIST"
     )
 
 
 def test_runs_that_all_learned_nothing_tell_nothing(evidence: Evidence) -> None:
     runs = evidence.results.runs
-    unlearned = evidence._replace(
-        results=evidence.results._replace(runs=runs.assign(**{"stability.state": "unlearned"}))
+    undertrained = evidence._replace(
+        results=evidence.results._replace(runs=runs.assign(**{"stability.state": "undertrained"}))
     )
     with pytest.raises(
-        NotMeasuredError, match=r"learned enough to tell a crash: GAN 0 of 0 on MNIST-5K \(3 unlearned\)"
+        NotMeasuredError,
+        match=r"crashes cannot be told from too small a budget: GAN 0 of 0 on MNIST-5K \(3 undertrained\)",
     ):
-        crashes.count(unlearned, ("gan",))
+        crashes.count(undertrained, ("gan",))
 
 
 def test_runs_that_have_not_ended_are_no_evidence(evidence: Evidence) -> None:

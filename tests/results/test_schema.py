@@ -31,6 +31,12 @@ def test_it_survives_parquet(table, tmp_path):
     pd.testing.assert_frame_equal(wide.plain(again), wide.plain(table))
 
 
+def test_a_state_under_its_earlier_name_is_read_under_the_present_one(table, tmp_path):
+    earlier = table.assign(**{"stability.state": ["unlearned", *table["stability.state"][1:]]})
+    wide.write(earlier, tmp_path / "runs.parquet")
+    assert wide.read(tmp_path / "runs.parquet")["stability.state"][0] == "undertrained"
+
+
 def test_the_results_of_the_table_alone_are_those_of_the_files(project, table):
     found = runs.of_table(table)
     assert (found.profile, found.seeds) == ("quick", [0, 1, 2])
@@ -116,7 +122,7 @@ def test_a_table_without_a_key_is_refused(table, key):
 def test_runs_of_two_profiles_or_twice_the_same_are_refused(table):
     with pytest.raises(TableError, match="column 'profile' has quick, classic; keep the runs of one profile"):
         wide.check(pd.concat([table, table.assign(profile="classic")]))
-    with pytest.raises(TableError, match="column 'name' has mnist-5k/gan/0 twice; keep one row a run"):
+    with pytest.raises(TableError, match="column 'name' has mnist-5k/gan/0 twice; keep one row per run"):
         wide.check(pd.concat([table, table]))
 
 

@@ -77,7 +77,7 @@ def reproduce(project: Path, kill_after: float | None = None) -> bool:
 
 
 def bits(project: Path) -> dict[str, str]:
-    names = (RUN.weights, RUN.curves, RUN.samples, RUN.wall, RUN.metrics)
+    names = (RUN.weights, RUN.curves, RUN.samples, RUN.sample_grid, RUN.metrics)
     return {p.name: hashlib.sha256((project / p).read_bytes()).hexdigest() for p in names}
 
 

@@ -72,7 +72,7 @@ def put(file: Path, value: Any) -> None:
 
 
 def digits(seed: int, n: int = 100) -> np.ndarray[Any, Any]:
-    """Images (n,32,32,1) uint8 of soft strokes: something to see on a wall."""
+    """Images (n,32,32,1) uint8 of soft strokes: something to see in a sample grid."""
     draw = np.random.default_rng(seed)
     y, x = np.mgrid[:32, :32]
     angle, shift = draw.uniform(0, np.pi, (n, 1, 1)), draw.uniform(-4, 4, (n, 1, 1))
@@ -178,12 +178,12 @@ def _run(root: Path, run: paths.Run) -> None:
              for i, k in enumerate(LOSSES.get(run.model, ["model"]))}  # fmt: skip
     curve |= {k.replace("loss", "grad"): v / 2 for k, v in curve.items()}
     pd.DataFrame({"kimg": kimg} | curve if curve else {"kimg": [0.0]}).to_csv(root / run.curves, index=False)
-    sampling.wall(digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)).save(
-        root / run.wall
-    )
+    sampling.sample_grid(
+        digits(run.seed + len(run.model)) if not diverged else np.zeros((1, 32, 32, 1), np.uint8)
+    ).save(root / run.sample_grid)
     (root / run.pictures).mkdir()
     for name in PICTURES.get(run.model, ()):
-        sampling.wall(digits(7 + run.seed, 60), 10, 6).save(root / run.pictures / f"{name}.png")
+        sampling.sample_grid(digits(7 + run.seed, 60), 10, 6).save(root / run.pictures / f"{name}.png")
     rate = None if diverged else RATE[run.model]
     speed = {"images_per_second": rate, "latency_ms": None if rate is None else 9e3 / rate, "latency_runs": 19,
              "n": 0 if diverged else 1000, "batch": 250, "device": "Test CPU", "threads": 1, "clock": "cpu",

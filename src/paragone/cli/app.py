@@ -24,7 +24,7 @@ app = typer.Typer(
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of params.yaml: smoke, quick, survey.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="One of the profile's seeds.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds.")]
 
 
 def _project() -> tuple[Path, Any]:
@@ -115,7 +115,7 @@ def validate(dataset: DatasetArgument) -> None:
 
 @app.command()
 def classifier(dataset: DatasetArgument) -> None:
-    """Train the classifier whose features and classes judge the samples."""
+    """Train the classifier whose features and classes the metrics use."""
     _stage("classifier", dataset)
 
 
@@ -136,10 +136,10 @@ def sample(
     profile: Annotated[str, typer.Argument(help="A profile of params.yaml: the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
     model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
-    seed: Annotated[int, typer.Option(min=0, help="One of the profile's seeds; with --run, any.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; with --run, any.")] = 0,
     run: Annotated[str, typer.Option(help="Draw from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
-    labels: Annotated[str, typer.Option(help="With --run: class numbers, as 3,3,7; one an image.")] = "",
+    labels: Annotated[str, typer.Option(help="With --run: class numbers, such as 3,3,7; one per image.")] = "",
     sources: Annotated[
         str, typer.Option(help="With --run of a model that translates: a .npy file of images, as a set's sources.npy.")
     ] = "",
@@ -198,13 +198,13 @@ def report(profile: ProfileArgument) -> None:
 @app.command()
 def claims(
     profile: Annotated[str, typer.Argument(help="A profile of params.yaml; claims-quick if left out.")] = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for what is not measured yet.")] = False,
-    table: Annotated[str, typer.Option(help="Judge by this saved table of runs (runs.parquet) instead.")] = "",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for the claims not measured yet.")] = False,
+    table: Annotated[str, typer.Option(help="Use this saved table of runs (runs.parquet) instead.")] = "",
     studies: Annotated[str, typer.Option(help="With --table: the folder of the studies' JSON files.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a claim.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line an effect.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per claim.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line per effect.")] = False,
 ) -> None:
-    """Print the surveys' sentences, each with the verdict of a profile's runs and its evidence.
+    """Print the surveys' claims, each with its verdict and the evidence from a profile's runs.
 
     paragone claims --table reports/classic/tables/runs.parquet --studies runs/classic/studies
     """
@@ -214,7 +214,7 @@ def claims(
     if not table and not studies:
         _stage("claims", profile, plan, form)
     elif profile or plan or not table:
-        raise ValueError("--table and --studies judge by files alone: leave PROFILE and --plan out, and give --table")
+        raise ValueError("--table and --studies use files alone: omit PROFILE and --plan, and give --table")
     else:
         environment.prepare(Path.cwd())
         _module("claims").run_table(Path(table), Path(studies) if studies else None, form)

@@ -1,4 +1,4 @@
-"""The verdicts on the surveys' sentences, on the terminal or for machines; and what a profile lacks for them."""
+"""The verdicts on the surveys' claims, for the terminal or for machines; and what a profile lacks for them."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from paragone.project import paths
 from paragone.project.params import Params
 from paragone.report.claims import plan as claim_plan
 from paragone.report.claims import verdicts
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.results import runs
 from paragone.results.runs import Results
 
@@ -27,16 +27,16 @@ def run(root: Path, params: Params, profile: str = "", plan: bool = False, form:
     found = runs.read(root, params, name)
     if not plan and not (found.runs["outcome"] == "finished").any():
         raise ValueError(_nothing(root, params, name))
-    judged = verdicts.judge(found, params)
+    assessments = verdicts.assess(found, params)
     if plan:
-        _plan(found, claim_plan.needs(judged, found, params), form)
+        _plan(found, claim_plan.needs(assessments, found, params), form)
     else:
-        _verdicts(found, judged, form)
+        _verdicts(found, assessments, form)
 
 
 def run_table(table: Path, studies: Path | None, form: Form = "table") -> None:
     """The same by a saved table of runs and a folder of studies, with no runs at hand. Raises ValueError."""
-    _verdicts(*verdicts.judge_file(table, studies), form)
+    _verdicts(*verdicts.assess_file(table, studies), form)
 
 
 def _nothing(root: Path, params: Params, name: str) -> str:
@@ -44,20 +44,20 @@ def _nothing(root: Path, params: Params, name: str) -> str:
     others = [p for p in params.profiles if any((root / paths.Run(p, "", "", 0).branch).glob("*/*/*/metrics.json"))]
     hint = f", or name a profile that has runs: {', '.join(others)}" if others else ""
     return (
-        f"no run of profile {name} has finished, so there is nothing to judge by; `make demo PROFILE={name}` makes "
+        f"no run of profile {name} has finished, so there is no evidence; `make demo PROFILE={name}` makes "
         f"them (`paragone claims {name} --plan` says what is missing){hint}"
     )
 
 
-def _verdicts(found: Results, judged: list[Judged], form: Form) -> None:
+def _verdicts(found: Results, assessments: list[Assessment], form: Form) -> None:
     if form == "json":
-        print(json.dumps({"profile": found.profile, "claims": verdicts.records(judged)}, indent=2))
+        print(json.dumps({"profile": found.profile, "claims": verdicts.records(assessments)}, indent=2))
         return
     if form == "csv":
-        print(verdicts.effects_csv(judged), end="")
+        print(verdicts.effects_csv(assessments), end="")
         return
-    table = _table(f"The surveys' sentences, by the runs of profile {found.profile}", "verdict", "sentence", "evidence")
-    for j in judged:
+    table = _table(f"The surveys' claims, tested on profile {found.profile}", "verdict", "claim", "evidence")
+    for j in assessments:
         verdict = Text(j.finding.verdict, style=COLOURS.get(j.finding.verdict, "dim"))
         table.add_row(j.id, verdict, j.claim.sentence, Text(j.finding.reason))
     Console().print(table)

@@ -41,7 +41,7 @@ def export(run: Path, folder: Path) -> None:
     floor_file = root / paths.reference(where.profile, where.dataset) / "floor.json"
     floor = files.read_json(floor_file) if floor_file.exists() else {}
     with inference.new_folder(folder) as partial:
-        for file in (where.weights, where.metrics, where.wall):
+        for file in (where.weights, where.metrics, where.sample_grid):
             shutil.copyfile(run / file.name, partial / file.name)
         files.write_json(partial / "config.json", _config(where, model, facts))
         files.write_text(partial / "README.md", card(where, folder.resolve().name, model, facts, floor))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from paragone.project import files
+from paragone.project import files, git
 from paragone.project.params import Params
 from paragone.project.pipeline import HEADER, generate
 
@@ -10,7 +10,7 @@ from paragone.project.pipeline import HEADER, generate
 def run(root: Path, params: Params, check: bool = False) -> None:
     """Write what differs and remove generated files that nothing asks for any more.
 
-    With `check`, write nothing. Raises ValueError naming a file that is not current.
+    With `check`, write nothing. Raises ValueError naming a file that is not current, or that git ignores.
     """
     wanted = generate(params)
     changed = [f for f, text in wanted.items() if not (root / f).is_file() or (root / f).read_text() != text]
@@ -25,6 +25,7 @@ def run(root: Path, params: Params, check: bool = False) -> None:
     for file in stale:
         (root / file).unlink()
         (root / file).with_name("dvc.lock").unlink(missing_ok=True)
+    git.check_not_ignored(root, wanted)
 
 
 def _generated(root: Path) -> list[Path]:

@@ -10,7 +10,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import re
 import stat
 import tarfile
@@ -20,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
+
+from paragone.data import folders
 
 CHUNK = 1 << 20  # bytes read at a time
 HEADER = 1 << 20  # bytes that an extended tar header may hold
@@ -51,7 +52,8 @@ def members(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes
 def listing(path: Path, wanted: Wanted, limit: int) -> dict[str, str]:
     """The wanted files of a folder or zip by name, in the order of names, each with a stamp that changes when it does.
 
-    limit as for `members`. Raises ArchiveError naming path, fault and remedy.
+    limit as for `members`. Of a folder, what `folders.walk` lists. Raises ArchiveError or FolderError naming path,
+    fault and remedy.
     """
     try:
         if path.is_dir():
@@ -70,14 +72,11 @@ def listing(path: Path, wanted: Wanted, limit: int) -> dict[str, str]:
 def _list_folder(path: Path, wanted: Wanted, limit: int) -> dict[str, str]:
     found = {}
     left = limit
-    for folder, _, names in os.walk(path, followlinks=True):
-        inner = Path(folder).relative_to(path).as_posix()
-        for name in names if inner == "." else [f"{inner}/{name}" for name in names]:
-            if wanted(name):
-                status = os.stat(f"{path}/{name}")  # noqa: PTH116  # of 200,000 files: a Path each takes seconds
-                left -= status.st_size
-                _check_size(left, limit)
-                found[name] = f"{status.st_mtime_ns} {status.st_size}"
+    for file in folders.walk(path):
+        if wanted(file.name):
+            left -= file.size
+            _check_size(left, limit)
+            found[file.name] = file.stamp
     return dict(sorted(found.items()))
 
 
@@ -123,12 +122,14 @@ _OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\
 
 def _of_folder(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
     left = limit
-    for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if wanted(name) and file.is_file():
-            left -= file.stat().st_size
-            _check_size(left, limit)
-            yield name, file.read_bytes()
+    for file in sorted(file for file in folders.walk(path) if file.stamp and wanted(file.name)):
+        left -= file.size
+        _check_size(left, limit)
+        try:
+            content = folders.read(path / file.name, limit)
+        except folders.FolderError as error:
+            raise ArchiveError(f"{file.name} {error}") from None
+        yield file.name, content
 
 
 def _of_zip(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:

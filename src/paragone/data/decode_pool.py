@@ -48,7 +48,9 @@ class Decoder:
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
 
-        self.untold: list[tuple[str, str]] = []  # files left out after the last part: of blocks without any image
+        self.pending_skipped: list[
+            tuple[str, str]
+        ] = []  # files left out after the last part: of blocks without any image
 
     def __enter__(self) -> "Decoder":
         return self
@@ -65,7 +67,7 @@ class Decoder:
         """
         total = len(pictures.names)
         skipped: list[tuple[str, str]] = []
-        told = 0
+        reported = 0
         with tqdm(desc=pictures.split, total=total, unit=" images", disable=total < FEW, mininterval=1) as bar:
             for start, key, result in self._ahead(pictures):
                 names = pictures.names[start : start + BLOCK]
@@ -75,13 +77,13 @@ class Decoder:
                 if len(skipped) > pictures.tolerated * total:
                     raise _damaged(pictures, skipped)
                 if len(decoded.images):
-                    yield _part(pictures, start, decoded)._replace(skipped=skipped[told:])
-                    told = len(skipped)
+                    yield _part(pictures, start, decoded)._replace(skipped=skipped[reported:])
+                    reported = len(skipped)
                 if not recalled:
                     target.flush()  # the part has been appended by now
                     self._note(key, decoded)
                 bar.update(len(names))
-        self.untold += skipped[told:]
+        self.pending_skipped += skipped[reported:]
 
     def _ahead(self, pictures: Pictures) -> Iterator[tuple[int, str, Callable[[], Decoded]]]:
         """(start, key, result) of each block, a few blocks beyond the one in hand being decoded meanwhile."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from paragone.data import folders
 from paragone.data.image_io import ImageError
 
 Decode = Callable[[bytes], tuple[NDArray[np.uint8], frozenset[str]]]
@@ -31,8 +32,8 @@ def decode(one: Decode, sources: Sequence[bytes | Path | Exception]) -> Decoded:
         try:
             if isinstance(source, Exception):
                 raise ImageError(str(source))
-            image, changed = one(source if isinstance(source, bytes) else source.read_bytes())
-        except (ImageError, OSError) as error:
+            image, changed = one(source if isinstance(source, bytes) else folders.read(source))
+        except (ImageError, folders.FolderError, OSError) as error:
             faults[i] = str(error)
         else:
             images.append(image)

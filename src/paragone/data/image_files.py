@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -21,8 +21,31 @@ from paragone.data import archives
 from paragone.data.base import SPLITS, DatasetError, Pictures, Request, Upstream
 from paragone.data.image_io import FITS, Mode, square
 
-SUFFIXES = (".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
-JPEG = (".jpe", ".jpeg", ".jpg")
+JPEG = (".jfif", ".jpe", ".jpeg", ".jpg", ".mpo")
+SUFFIXES = (
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx"),
+    *(".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+LITTER = (".ds_store", "desktop.ini", "thumbs.db")  # that systems leave in folders of images
+BESIDE = (  # what describes images and is none
+    *(".bib", ".csv", ".doc", ".docx", ".htm", ".html", ".json", ".jsonl", ".lst", ".log", ".m", ".mat", ".md", ".npy"),
+    *(
+        ".npz",
+        ".parquet",
+        ".pdf",
+        ".pkl",
+        ".py",
+        ".rst",
+        ".sh",
+        ".tsv",
+        ".txt",
+        ".xls",
+        ".xlsx",
+        ".xml",
+        ".yaml",
+        ".yml",
+    ),
+)
 RATIO, LEAST = 100, 2**30  # an archive may unpack to so many times its size, or to so many bytes: more is a bomb
 OPTIONS: Mapping[str, Any] = {"fit": "crop", "grey": False, "max_damaged": 0.0}  # what every set of image files takes
 SPLIT: Mapping[str, Any] = {"test_share": 0.1, "seed": 0}  # and those whose authors gave no test split
@@ -73,7 +96,44 @@ def names(path: Path) -> dict[str, str]:
 
     Raises ValueError (archives.ArchiveError) for an archive that is damaged or asks for what none needs.
     """
-    return archives.listing(path, is_image, _limit(path))
+    return contents(path)[0]
+
+
+def contents(path: Path) -> tuple[dict[str, str], list[str]]:
+    """The same, and the names of all else but for what systems leave: other files, and folders (`name/`) without any.
+
+    Raises as `names` does.
+    """
+    found = archives.listing(path, lambda name: not _is_litter(name), _limit(path))
+    images = {name: stamp for name, stamp in found.items() if is_image(name)}
+    return images, [name for name in found if name not in images]
+
+
+def _is_litter(name: str) -> bool:
+    parts = name.rstrip("/").split("/")
+    return parts[-1].lower() in LITTER or parts[-1].startswith("._") or "__MACOSX" in parts
+
+
+def left_out(names: Sequence[str]) -> list[str]:
+    """A note on the files that are no images by their suffix, counted by it; none if there are none."""
+    return [f"{len(names):,} files are not read as images and were left out: {count_by_kind(names)}"] * bool(names)
+
+
+def count_by_kind(names: Iterable[str]) -> str:
+    """How many of these files have which suffix, the most first."""
+    kinds = Counter(map(_kind, names))
+    return ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _kind(name: str) -> str:
+    last = name.rstrip("/").rpartition("/")[2]
+    if name.endswith("/"):
+        return "empty folders or further links to one"
+    if is_image(last):  # so that one of the folders above is hidden
+        return "in hidden folders"
+    if last.startswith("."):
+        return "hidden"
+    return PurePosixPath(last).suffix.lower() or "without a suffix"
 
 
 def is_image(name: str) -> bool:

@@ -89,7 +89,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     (folder / JOURNAL).unlink(missing_ok=True)
     table = pa.concat_tables([t for split in SPLITS for t in writers[split, False].tables]).combine_chunks()
     pq.write_table(table, folder / "manifest.parquet", compression="zstd")
-    skipped = [*made.skipped, *decoder.untold]
+    skipped = [*made.skipped, *decoder.pending_skipped]
     altered = "; ".join([upstream.altered] * bool(upstream.altered) + sorted(made.changes))
     padding, cropped = _padding(made.size, resolution, altered)
     counts = {source: {split: w.count for (split, s), w in writers.items() if s == source} for source in (False, True)}

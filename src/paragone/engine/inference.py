@@ -165,10 +165,10 @@ def draw(run: Path, n: int, seed: int, labels: Sequence[int] | None, folder: Pat
     names = [f"{i:0{max(5, len(str(n - 1)))}}.png" for i in range(n)]
     with new_folder(folder) as partial:
         for name, image in zip(names, images, strict=True):
-            sampling.wall(image[np.newaxis], columns=1).save(partial / name)
+            sampling.sample_grid(image[np.newaxis], columns=1).save(partial / name)
         if cond is not None:
             pd.DataFrame({"file": names, "label": cond.numpy()}).to_csv(partial / "labels.csv", index=False)
-        sampling.wall(images).save(partial / "wall.png")
+        sampling.sample_grid(images).save(partial / "wall.png")
     print(f"{n} images of {run} with seed {seed}: {folder}")
 
 

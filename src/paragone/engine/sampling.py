@@ -16,7 +16,7 @@ from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
 
 Images = npt.NDArray[np.uint8]  # (n,H,W,C)
-CLASS_ROWS = 20  # of a wall with a class a row, at most
+CLASS_ROWS = 20  # of a grid with one row per class, at most
 
 
 class Speed(NamedTuple):
@@ -151,7 +151,7 @@ def speed(
     return Speed(statistics.median(rates), 1000 * statistics.median(timed), len(timed))
 
 
-def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
+def sample_grid(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
     """The first images as one picture, row by row, a pixel of white between them."""
     images = images[: columns * rows]
     _, h, w, c = images.shape
@@ -163,7 +163,7 @@ def wall(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:
     return Image.fromarray(canvas.squeeze(-1) if c == 1 else canvas)
 
 
-def class_wall(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
+def class_grid(images: Images, labels: Tensor, classes: int, columns: int = 10) -> Image.Image:
     """The first samples of each class, a row a class in their order (the first `CLASS_ROWS`); white where there are
     fewer than `columns`."""
     rows = min(classes, CLASS_ROWS)
@@ -171,4 +171,4 @@ def class_wall(images: Images, labels: Tensor, classes: int, columns: int = 10) 
     for row, label in zip(shown, range(rows), strict=True):
         own = images[(labels == label).numpy()][:columns]
         row[: len(own)] = own
-    return wall(shown.reshape(-1, *images.shape[1:]), columns, rows)
+    return sample_grid(shown.reshape(-1, *images.shape[1:]), columns, rows)

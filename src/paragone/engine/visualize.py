@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from paragone.data.base import ImageSet
-from paragone.engine.sampling import Images, quantise, wall
+from paragone.engine.sampling import Images, quantise, sample_grid
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model
 
@@ -61,7 +61,7 @@ def translations(images: Images, test: ImageSet) -> Image.Image:
     if n % COLUMNS:  # the last block is filled up with white
         white = blocks[0].new_full((COLUMNS - n % COLUMNS, *blocks[0].shape[1:]), 255)
         blocks = [torch.cat([block, white]) if len(block) < COLUMNS else block for block in blocks]
-    return wall(torch.cat(blocks).numpy(), COLUMNS, len(blocks))
+    return sample_grid(torch.cat(blocks).numpy(), COLUMNS, len(blocks))
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int, prior: str) -> Tensor:
@@ -92,7 +92,7 @@ def _pairs(model: Any, test: ImageSet, seed: int, device: torch.device) -> Image
     seed_all(seed, Stream.PICTURE, 0)
     made = torch.from_numpy(quantise(model.reconstruct(*_given(model, test, len(images), device))))
     rows = [half for pair in zip(images.split(COLUMNS), made.split(COLUMNS), strict=True) for half in pair]
-    return wall(torch.cat(rows).numpy(), COLUMNS, len(rows))
+    return sample_grid(torch.cat(rows).numpy(), COLUMNS, len(rows))
 
 
 def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
@@ -103,7 +103,7 @@ def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
         z: Latents = _walks(ends, model.latent_prior)
     else:
         z = tuple(_walks(part, model.latent_prior) for part in ends)
-    return wall(_decode(model, z, labels), COLUMNS, WALKS)
+    return sample_grid(_decode(model, z, labels), COLUMNS, WALKS)
 
 
 def _walks(ends: Tensor, prior: str) -> Tensor:
@@ -124,7 +124,7 @@ def _traversal(model: Any, test: ImageSet, seed: int, device: torch.device) -> I
         else:
             weight = _effect(model, draws[:BASES], low, high)
         rows = traverse(draws[0], weight.argsort(descending=True)[:ROWS], low, high, COLUMNS)
-    return wall(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
+    return sample_grid(_decode(model, rows.flatten(0, 1)), COLUMNS, len(rows))
 
 
 def _effect(model: Any, bases: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""A network that reads the factors an image was drawn from, so that it can judge images whose factors were changed.
+"""A classifier of the factors that an image was drawn from, to evaluate images whose factors were edited.
 
-It is taught on images that are drawn anew at every step, each factor uniform and on its own; a third of them blurred,
-or it would read nothing from images of models that blur, though the eye can. A categorical factor is read as a class,
-an ordered one as a share of its range, which counts as read right within a tolerance.
+It is trained on images that are drawn afresh at every step, each factor uniform and independent; a third of them are
+blurred, or it would read nothing from images of models that blur, though the eye can. A categorical factor is predicted
+as a class, an ordered one as a share of its range, which counts as correct within a tolerance.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class Names(NamedTuple):
     categorical: Flags  # (K,)
 
     def shares(self, values: Ints) -> Floats:
-        """What a reader without fault reads of images of these values (N,K)."""
+        """The targets of images of these values (N,K): what a perfect classifier predicts."""
         return np.where(self.categorical, values, values / (self.counts - 1))
 
     def of(self, values: Ints) -> dict[str, Ints]:
@@ -48,31 +48,33 @@ class Names(NamedTuple):
         return dict(zip(self.names, values.T, strict=True))
 
 
-class Judge(NamedTuple):
-    """A finished network, and how exact its readings must be."""
+class FactorClassifier(NamedTuple):
+    """A trained network, and how exact its predictions must be."""
 
     net: nn.Module
     factors: Names
     tolerance: float
 
-    def read(self, images: Tensor) -> Floats:
+    def predict(self, images: Tensor) -> Floats:
         """Images (N,H,W,C) uint8 to (N,K): classes and shares."""
         device = next(self.net.parameters()).device
         with torch.no_grad():
-            told = torch.cat([self.net(_scaled(x.to(device))).cpu() for x in images.split(BATCH)])
-        parts = told.double().split(_outputs(self.factors), 1)
+            pred = torch.cat([self.net(_scaled(x.to(device))).cpu() for x in images.split(BATCH)])
+        parts = pred.double().split(_outputs(self.factors), 1)
         return torch.stack([p[:, 0] if p.shape[1] == 1 else p.argmax(1).double() for p in parts], 1).numpy()
 
     def agree(self, a: Floats, b: Floats) -> Flags:
-        """Whether two readings (N,K) say the same of each factor: (N,K)."""
+        """Whether two predictions (N,K) agree on each factor: (N,K)."""
         same: Flags = np.abs(a - b) <= np.where(self.factors.categorical, 0.0, self.tolerance)
         return same
 
 
-def teach(draw: Draw, factors: Names, side: int, kimg: float, tolerance: float, progress: bool = True) -> Judge:
-    """Train a judge of images of `side` pixels; one result on one machine. Raises ValueError unless 8 divides side."""
+def train(
+    draw: Draw, factors: Names, side: int, kimg: float, tolerance: float, progress: bool = True
+) -> FactorClassifier:
+    """Train on images of `side` pixels; deterministic on one machine. Raises ValueError unless 8 divides side."""
     if side % 8:
-        raise ValueError(f"images of {side} x {side} cannot be judged: the network takes sides that divide by 8")
+        raise ValueError(f"images of {side} x {side} cannot be read: the network takes sides divisible by 8")
     device = hardware.device()
     steps = max(1, round(kimg * 1000 / IMAGES))
     seed_all(0, Stream.INIT)
@@ -81,27 +83,27 @@ def teach(draw: Draw, factors: Names, side: int, kimg: float, tolerance: float, 
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.2)
     bf16 = hardware.has_bf16(device)
-    for step in tqdm(range(steps), desc="judge", unit=" steps", disable=not progress, mininterval=1):
+    for step in tqdm(range(steps), desc="factor classifier", unit=" steps", disable=not progress, mininterval=1):
         if step % STEPS == 0:
-            images, told = _lesson(draw, factors, side, step)
-        own = slice(step % STEPS * IMAGES, (step % STEPS + 1) * IMAGES)
+            images, target = _make_batch(draw, factors, side, step)
+        part = slice(step % STEPS * IMAGES, (step % STEPS + 1) * IMAGES)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            said = net(_scaled(images[own].to(device)))
-        loss = _loss(said.float().split(_outputs(factors), 1), told[own].to(device))
+            pred = net(_scaled(images[part].to(device)))
+        loss = _loss(pred.float().split(_outputs(factors), 1), target[part].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-    return Judge(net.eval().requires_grad_(False), factors, tolerance)
+    return FactorClassifier(net.eval().requires_grad_(False), factors, tolerance)
 
 
-def _lesson(draw: Draw, factors: Names, side: int, step: int) -> tuple[Tensor, Tensor]:
-    """The images (n,side,side,C) uint8 of some steps and what there is to read of them, (n,K)."""
-    lot = np.random.default_rng(mix(0, Stream.STEP, step))
-    values = lot.integers(factors.counts, size=(STEPS * IMAGES, len(factors.counts)))
+def _make_batch(draw: Draw, factors: Names, side: int, step: int) -> tuple[Tensor, Tensor]:
+    """The images (n,side,side,C) uint8 of the next STEPS steps, and their targets (n,K)."""
+    rng = np.random.default_rng(mix(0, Stream.STEP, step))
+    values = rng.integers(factors.counts, size=(STEPS * IMAGES, len(factors.counts)))
     images = draw(factors.of(values), side)
     for i in range(0, len(images), 3):
-        sigma = lot.uniform(0, BLUR * side / 32)
+        sigma = rng.uniform(0, BLUR * side / 32)
         images[i] = ndimage.gaussian_filter(images[i], (sigma, sigma, 0), mode="nearest")
     return torch.from_numpy(images), torch.from_numpy(factors.shares(values))
 
@@ -118,7 +120,7 @@ def _network(channels: int, side: int, factors: Names) -> nn.Sequential:
 
 
 def _outputs(factors: Names) -> list[int]:
-    """How many outputs tell of each factor: a logit a class, or one share."""
+    """The number of outputs for each factor: one logit per class, or one share."""
     return [int(n) for n in np.where(factors.categorical, factors.counts, 1)]
 
 
@@ -127,12 +129,12 @@ def _scaled(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _loss(said: tuple[Tensor, ...], told: Tensor) -> Tensor:
-    """Cross-entropy of classes, squared error of shares; said (B,outputs) of each factor, told (B,K)."""
-    loss = torch.zeros((), device=told.device)
-    for own, truth in zip(said, told.unbind(1), strict=True):
-        if own.shape[1] == 1:
-            loss = loss + functional.mse_loss(own[:, 0], truth.float()) / VARIANCE
+def _loss(pred: tuple[Tensor, ...], target: Tensor) -> Tensor:
+    """Cross-entropy of classes, squared error of shares; pred (B,outputs) of each factor, target (B,K)."""
+    loss = torch.zeros((), device=target.device)
+    for p, t in zip(pred, target.unbind(1), strict=True):
+        if p.shape[1] == 1:
+            loss = loss + functional.mse_loss(p[:, 0], t.float()) / VARIANCE
         else:
-            loss = loss + functional.cross_entropy(own, truth.long())
+            loss = loss + functional.cross_entropy(p, t.long())
     return loss

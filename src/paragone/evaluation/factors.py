@@ -1,4 +1,4 @@
-"""Images that are known by the factors they were drawn from, and the latents that a model gives them."""
+"""Images whose factors are known, the latents that a model gives them, and the runs of studies that compare the two."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ from torch import Tensor
 from paragone.data.base import ATTRIBUTE
 from paragone.evaluation.metrics.rate import ACTIVE
 from paragone.models.base import Model
+from paragone.project import paths
+from paragone.project.study import Work
 
 BATCH = 250  # images that go through a network at a time
 Floats = NDArray[np.float64]
@@ -20,7 +22,7 @@ Flags = NDArray[np.bool_]
 
 
 class Factors(NamedTuple):
-    """What the images of a data set were drawn from, in the manifest's order: the splits one after the other."""
+    """The factors of a data set's images, in the manifest's order: the splits one after the other."""
 
     names: list[str]
     values: Ints  # (N,K)
@@ -30,10 +32,26 @@ class Factors(NamedTuple):
 
 
 class Latents(NamedTuple):
-    """What a model makes of images."""
+    """A model's latents of images."""
 
     codes: Floats  # (N,J)
-    active: Flags  # (J,): latents that tell something of an image (metrics.rate)
+    active: Flags  # (J,): latents that carry information on an image (metrics.rate)
+
+
+def depends(work: Work) -> list[Path]:
+    """What a study of latents reads: the real data, and the weights and metrics of the rows that it names."""
+    by_dataset = runs_by_dataset(work)
+    runs = [run for row in work.options.rows for run in work.runs(row)]
+    return [*map(paths.prepared, by_dataset), *(file for run in runs for file in (run.weights, run.metrics))]
+
+
+def runs_by_dataset(work: Work) -> dict[str, list[paths.Run]]:
+    """The runs of the rows that a study of latents names, by data set."""
+    found: dict[str, list[paths.Run]] = {}
+    for row in work.options.rows:
+        for run in work.runs(row):
+            found.setdefault(run.dataset, []).append(run)
+    return found
 
 
 def read(prepared: Path, categorical: tuple[str, ...], levels: int) -> Factors:
@@ -45,7 +63,7 @@ def read(prepared: Path, categorical: tuple[str, ...], levels: int) -> Factors:
     columns = [str(c) for c in table if str(c).startswith(ATTRIBUTE) and table[c].nunique() > 1]
     names = [c.removeprefix(ATTRIBUTE) for c in columns]
     if not names:
-        raise ValueError(f"{prepared}: its images are not known by factors; take a set that is drawn, such as shapes")
+        raise ValueError(f"{prepared}: the factors of its images are not known; use a drawn set, such as shapes")
     if unknown := sorted(set(categorical) - set(names)):
         known = ", ".join(names)
         raise ValueError(f"{prepared}: no factor '{unknown[0]}' (categorical) varies in it; those that do: {known}")

@@ -24,6 +24,7 @@ images take the place of samples):
     clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
     codebook                    perplexity, used, codes, n, split: if the model has a codebook
     bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
+    exact_bits_per_dimension    if the model knows its likelihood exactly; over n_test images too
 
 Each metric's file says what its figures mean. A figure that is not finite is written as null. Everything is computed
 on the CPU from float32 features, deterministically.
@@ -50,6 +51,7 @@ from paragone.evaluation.metrics.base import (
     Conditional,
     Embedded,
     Encoded,
+    Likely,
     Pixels,
     Predicted,
     Reconstructed,
@@ -269,7 +271,7 @@ def measure_capabilities(
 ) -> dict[str, Any]:
     """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
 
-    labels: the images' (N,), for models that take them, and to judge categories that a model found without them.
+    labels: the images' (N,), for models that take them, and to score categories that a model found without them.
     Latents are drawn from (seed, batch), so the result is the same each time.
     """
     model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -288,6 +290,9 @@ def measure_capabilities(
     if "log_likelihood_bound" in model.capabilities:
         bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
+    if "log_likelihood" in model.capabilities:
+        exact = _batched(model.log_likelihood, given, seed, device)
+        result |= {**measure(Likely(exact, test[0].numel())), "n_test": len(test)}
     return result
 
 

@@ -1,30 +1,32 @@
-"""How steadily a run was trained: gradient norms, oscillation of the losses, and whether it collapsed or diverged.
+"""The stability of a training: gradient norms, oscillation of the losses, and whether it collapsed or diverged.
 
-Everything follows from what a run leaves anyway: its curve (curves.csv) and its metrics. A row of the curve is a mean
-over 1/200 of the training, so what swings faster than that is not seen.
+Everything follows from what a run records anyway: its curve (curves.csv) and its metrics. Each row of the curve is a
+mean over 1/200 of the training, so faster oscillations are not seen.
 
     gradients     of an optimiser's parameters: the median and the 95th percentile of the norm over the training, and
                   its trend, the median of the last tenth over that of the first (far from 1: exploding or vanishing)
     oscillation   of a loss: the standard deviation of its residuals from a straight line over the last half of the
                   training, over its mean absolute value there. Multiplying the loss changes nothing; adding to it
-                  does, so two different losses do not compare, and a critic's that crosses 0 looks large
+                  does, so different losses are not comparable, and that of a critic that crosses 0 looks large
     state         diverged: a loss became NaN or infinite (`paragone.engine.loop`).
                   collapsed: the samples lack variety: more than a tenth of them repeat another, however good they are
-                  (Arora and Zhang 2017, https://arxiv.org/abs/1706.08224, look for such; of real images 0.5 % do); or,
+                  (as Arora and Zhang 2017, https://arxiv.org/abs/1706.08224; of real images 0.5 % do); or,
                   of samples that look like the data, beyond what chance misses at least a tenth of the classes are
                   missing (`metrics.modes`; as Srivastava et al. 2017, https://arxiv.org/abs/1705.07761, count
                   modes), or recall is below half of the floor's (Kynkaanniemi et al. 2019,
                   https://arxiv.org/abs/1904.06991).
-                  Of as many classes as samples the first errs on the side of health: of 1,000 classes, 1,000 samples
-                  must lack about three in ten (in simulations; or two in ten and the rest drawn unevenly) before they
-                  miss a tenth more than chance does. `paragone.evaluation.studies.mode_coverage` draws more.
-                  unlearned: precision is below half of the floor's. Classes and recall say nothing then: no image that
-                  is unlike the data covers any of it.
+                  With as many classes as samples, the first of these errs on the side of "healthy": of 1,000 classes,
+                  1,000 samples must lack about three in ten (in simulations; or two in ten with the rest drawn
+                  unevenly) before they miss a tenth more than chance does. The study
+                  `paragone.evaluation.studies.mode_coverage` draws more.
+                  undertrained: precision is below half of the floor's. Classes and recall say nothing then: images
+                  that are unlike the data cover none of it.
                   healthy: none of these.
 
-The thresholds were set before any run was judged by them. That unlearned goes before classes and recall was set after:
-by the first rule diffusion models and VAEs whose budget was too short were all called collapsed. Coverage is no part of
-it: it falls with poor images as well as with few kinds of them, so it stands beside, as a share of the floor's.
+The thresholds were set before any run was classified by them. That "undertrained" takes precedence over classes and
+recall was decided afterwards: under the first rule all diffusion models and VAEs with too small a budget were called
+collapsed. Coverage is not part of the rule: it falls with poor images as well as with few kinds of them, so it is
+reported separately, as a share of the floor's.
 """
 
 import json
@@ -36,7 +38,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Values = npt.NDArray[np.float64]  # (rows of the curve,)
-State = Literal["healthy", "unlearned", "collapsed", "diverged"]
+State = Literal["healthy", "undertrained", "collapsed", "diverged"]
 ROLES = {
     "critic": "adversary",
     "discriminator": "adversary",
@@ -105,7 +107,7 @@ def state(row: Mapping[str, Any], floor: Mapping[str, Any], space: str) -> State
     if row["metrics.duplicates.rate"] > REPEATED:
         return "collapsed"
     if row[precision] < HALF * floor[precision]:
-        return "unlearned"
+        return "undertrained"
     narrow = row[recall] < HALF * floor[recall]
     return "collapsed" if narrow or missing_share(row) >= MISSING else "healthy"
 

@@ -61,14 +61,16 @@ class Profile(_Strict):
 
     about: str  # one sentence for the report
     datasets: Annotated[list[Name], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    samples: Annotated[int, Field(ge=16)]  # images sampled a run
-    sample_batch: Annotated[int, Field(ge=1)]  # drawn at a time; throughput is stated at this batch
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)]
+    samples: Annotated[int, Field(ge=16, lt=2**31)]  # images sampled a run
+    sample_batch: Annotated[int, Field(ge=1, lt=2**31)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
-    stage_hours: Annotated[float, Field(gt=0)] | None = None  # a flow ends a stage that takes longer
+    stage_hours: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = (
+        None  # a flow ends a stage that takes longer
+    )
     only: dict[Name, list[Name]] = {}  # data set: the rows that run on it; all of them where none are named
-    budget: Annotated[float, Field(gt=0)] = 1.0  # multiplies the kimg of every row
+    budget: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # multiplies the kimg of every row
     studies: dict[
         Name, dict[str, Any]
     ] = {}  # measurements over its runs (paragone/evaluation/studies), with their options

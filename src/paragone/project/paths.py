@@ -90,7 +90,7 @@ class Run:
         return self.folder / "samples.npy"
 
     @property
-    def wall(self) -> Path:  # sample: the first samples as one picture
+    def sample_grid(self) -> Path:  # sample: the first samples as one image
         return self.folder / "wall.png"
 
     @property

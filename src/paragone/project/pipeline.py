@@ -5,6 +5,7 @@ depends on the keys of params.yaml and of runs/code.yaml that it uses, so a chan
 Keys are whole entries: DVC does not notice when a stage no longer lists a key that it used to list.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _ingest(params: Params, dataset: str) -> Stage:
     entry = params.get_dataset(dataset)
     return {
         "cmd": f"paragone ingest {dataset}",
-        **({"deps": [entry.path]} if entry.path else {}),
+        **({"deps": [os.path.expanduser(entry.path)]} if entry.path else {}),  # noqa: PTH111
         "params": _depends(["stages.ingest", f"datasets.{entry.loader}"], [f"datasets.{dataset}"]),
         "outs": [str(paths.prepared(dataset))],
     }
@@ -196,8 +197,8 @@ def _train(params: Params, profile: str, dataset: str, model: str, code: list[st
 
 
 def _sample(profile: str, dataset: str, model: str, code: list[str]) -> Stage:
-    files = ("samples", "pictures", "wall", "sampling")
-    samples, pictures, wall, sampling = (_path(profile, dataset, model, f) for f in files)
+    files = ("samples", "pictures", "sample_grid", "sampling")
+    samples, pictures, sample_grid, sampling = (_path(profile, dataset, model, f) for f in files)
     return {
         "deps": [str(paths.prepared(dataset)), _path(profile, dataset, model, "weights")],
         "params": _depends(
@@ -205,7 +206,7 @@ def _sample(profile: str, dataset: str, model: str, code: list[str]) -> Stage:
             [f"profiles.{profile}.samples", f"profiles.{profile}.sample_batch"],
         ),
         "outs": [samples, pictures, *_kept(Path(sampling))],
-        "plots": [wall],
+        "plots": [sample_grid],
     }
 
 
@@ -234,7 +235,7 @@ def _study(params: Params, profile: str, name: str) -> Stage:
 
 def _report(params: Params, profile: str) -> Stage:
     settings, folder = params.get_profile(profile), paths.report(profile, params.profile)
-    parts = ("training", "curves", "wall", "pictures", "sampling", "metrics")
+    parts = ("training", "curves", "sample_grid", "pictures", "sampling", "metrics")
     runs = [
         _path(profile, dataset, model, part, seed)
         for dataset in settings.datasets

@@ -15,7 +15,7 @@ from paragone.project import registry
 from paragone.project.params import FILE, Params, ParamsError
 
 MAY_BE_ZERO = {"noise", "continuous", "levels"}  # counts of which a model can do without any
-ANY_SIGN = {"a", "b", "c"}  # targets that LSGAN regresses
+ANY_SIGN = {"a", "b", "c", "p_mean"}  # targets that LSGAN regresses; the mean of EDM's ln sigma
 BELOW_ONE = {"momentum", "adversary_momentum", "beta1", "beta2", "dropout", "dropout_input"}
 
 
@@ -55,6 +55,8 @@ def _problem(name: str, default: float, value: Any) -> str:
     """What is wrong with a value whose default is an integer (a size or a count) or not; empty if nothing is."""
     if isinstance(value, bool):
         return "give a number"
+    if isinstance(value, int) and value >= 2**63:
+        return "it must be below 2^63"
     number = float(value)
     if not math.isfinite(number):
         return "give a finite number"

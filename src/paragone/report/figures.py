@@ -1,4 +1,4 @@
-"""The figures, as PNG and SVG: walls and pictures, training curves, quality against time. Same input, same bytes."""
+"""The figures, as PNG and SVG: grids and pictures, training curves, quality against time. Same input, same bytes."""
 
 import io
 import textwrap
@@ -93,7 +93,7 @@ def encode(plot: Plot, suffix: str) -> bytes:
 def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
     """Every figure of one data set for which something has been measured."""
     with mpl.rc_context(STYLE):
-        yield from filter(None, [_walls(results, dataset)])
+        yield from filter(None, [_sample_grids(results, dataset)])
         for against in ("sampling", "training"):
             figure = scatter.draw(main, against)
             if figure is not None:
@@ -111,10 +111,10 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
         yield from filter(None, (_pictures(results, dataset, name) for name in PICTURES))
 
 
-def real_wall(results: Results, dataset: DataSet) -> Image.Image | None:
-    """A wall of real test images, laid out as the samples' walls are."""
+def real_grid(results: Results, dataset: DataSet) -> Image.Image | None:
+    """A grid of real test images, laid out as the samples' grids are."""
     file = results.root / paths.prepared(dataset.name) / "test" / "images.npy"
-    return sampling.wall(np.load(file, mmap_mode="r")[:100]) if file.exists() else None
+    return sampling.sample_grid(np.load(file, mmap_mode="r")[:100]) if file.exists() else None
 
 
 def first_seeds(results: Results, dataset: DataSet) -> list[Json]:
@@ -123,24 +123,24 @@ def first_seeds(results: Results, dataset: DataSet) -> list[Json]:
     return list(reversed(first.values()))
 
 
-def data_wall(results: Results, dataset: DataSet) -> Image.Image | None:
-    """A wall of training images: ten of each of the first ten classes, a class a row, or the first hundred."""
+def training_grid(results: Results, dataset: DataSet) -> Image.Image | None:
+    """A grid of training images: ten of each of the first ten classes, a class a row, or the first hundred."""
     folder = results.root / paths.prepared(dataset.name)
     if not (folder / "train" / "images.npy").exists():
         return None
     images = np.load(folder / "train" / "images.npy", mmap_mode="r")
     classes = min(10, (dataset.about or {}).get("classes", 0))
     if not classes:
-        return sampling.wall(images[:100])
+        return sampling.sample_grid(images[:100])
     rows = pd.read_parquet(folder / "manifest.parquet", columns=["split", "label"])
     labels = rows.loc[rows["split"] == "train", "label"].to_numpy()
     shown = np.concatenate([np.flatnonzero(labels == c)[:10] for c in range(classes)])
-    return sampling.class_wall(images[shown], torch.from_numpy(labels[shown].astype(np.int64)), classes)
+    return sampling.class_grid(images[shown], torch.from_numpy(labels[shown].astype(np.int64)), classes)
 
 
-def wall_files(results: Results, dataset: DataSet) -> list[tuple[Json, Path]]:
-    """(run, wall) of the first seed of each model that finished."""
-    found = [(run, results.root / results.where(run).wall) for run in first_seeds(results, dataset)]
+def grid_files(results: Results, dataset: DataSet) -> list[tuple[Json, Path]]:
+    """(run, grid) of the first seed of each model that finished."""
+    found = [(run, results.root / results.where(run).sample_grid) for run in first_seeds(results, dataset)]
     return [(run, file) for run, file in found if file.exists()]
 
 
@@ -150,12 +150,12 @@ def picture_files(results: Results, run: Json) -> list[tuple[str, Path]]:
     return [(name, file) for name in PICTURES if (file := folder / f"{name}.png").exists()]
 
 
-def _walls(results: Results, dataset: DataSet) -> Plot | None:
-    real = real_wall(results, dataset)
-    walls = [("Real test images", real)] if real is not None else []
-    walls += [(_label(run), Image.open(file)) for run, file in wall_files(results, dataset)]
+def _sample_grids(results: Results, dataset: DataSet) -> Plot | None:
+    real = real_grid(results, dataset)
+    grids = [("Real test images", real)] if real is not None else []
+    grids += [(_label(run), Image.open(file)) for run, file in grid_files(results, dataset)]
     caption = f"First samples of each model, not selected. {dataset.title}."
-    return Plot(f"walls-{dataset.name}", "Samples", caption, _panels(walls)) if walls else None
+    return Plot(f"walls-{dataset.name}", "Samples", caption, _panels(grids)) if grids else None
 
 
 def _pictures(results: Results, dataset: DataSet, name: str) -> Plot | None:
@@ -170,17 +170,17 @@ def _label(run: Json) -> str:
     return f"{run['title']} (seed {run['seed']})"
 
 
-def _panels(walls: Sequence[tuple[str, Image.Image]]) -> Figure:
+def _panels(grids: Sequence[tuple[str, Image.Image]]) -> Figure:
     """Labelled pictures side by side, each in a place of one size; every place is set by hand, since automatic
     layouts drift with each drawing."""
-    across = min(4, len(walls))
-    down = -(-len(walls) // across)
-    labels = [textwrap.wrap(label, LABEL) for label, _ in walls]
+    across = min(4, len(grids))
+    down = -(-len(grids) // across)
+    labels = [textwrap.wrap(label, LABEL) for label, _ in grids]
     side, gap, title = 3.0, 0.1, 0.1 + 0.2 * max(map(len, labels))  # inches
-    room = max(side * image.height / max(image.size) for _, image in walls)  # fewer than a hundred samples: fewer rows
+    room = max(side * image.height / max(image.size) for _, image in grids)  # fewer than a hundred samples: fewer rows
     width, height = across * (side + gap) + gap, down * (room + gap + title)
     figure = Figure(figsize=(width, height))
-    for i, (label, (_, image)) in enumerate(zip(labels, walls, strict=True)):
+    for i, (label, (_, image)) in enumerate(zip(labels, grids, strict=True)):
         y, x = divmod(i, across)
         left, top = gap + x * (side + gap), height - y * (room + gap + title) - title
         scale = side / max(image.size)

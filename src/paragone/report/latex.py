@@ -1,4 +1,4 @@
-"""Write tables as LaTeX: booktabs, one float a table."""
+"""Write tables as LaTeX: booktabs, one float per table."""
 
 from collections.abc import Iterable
 
@@ -58,7 +58,7 @@ def figure(caption: str, name: str, width: float) -> str:
 
 
 def _align(g: Grid) -> str:
-    """Figures to the right, text to the left; a column of sentences wraps."""
+    """Figures to the right, text to the left; a column of long text wraps."""
     longest = [max([len(line.cells[i].text) for line in g.lines if i < len(line.cells)], default=0)
                for i in range(len(g.headers))]  # fmt: skip
     return "".join(

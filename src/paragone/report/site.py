@@ -1,4 +1,4 @@
-"""The report as a site: a start page, and a page a model, a data set, a survey and a sentence."""
+"""The report as a site: a start page, and one page per model, data set, survey and claim."""
 
 import shutil
 from collections.abc import Iterator

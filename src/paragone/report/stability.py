@@ -19,10 +19,10 @@ from paragone.report.scatter import PALETTE
 from paragone.report.tables import FLOOR
 from paragone.results.runs import DataSet, Results, is_figure
 
-SEEDS = 2  # at least: one seed says nothing of stability
+SEEDS = 2  # at least: one seed says nothing about stability
 STATES = {
     "healthy": (PALETTE[2], "o"),
-    "unlearned": (PALETTE[4], "s"),
+    "undertrained": (PALETTE[4], "s"),
     "collapsed": (PALETTE[1], "v"),
     "diverged": (PALETTE[6], "X"),
 }
@@ -43,21 +43,22 @@ def _short(value: float) -> str:
 
 
 _ABOUT = {
-    "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats, or, where not unlearned, at "
-    "least a tenth of the classes missing beyond what chance misses, or recall below half of the floor's",
-    "unlearned": "seeds with few repeats and precision below half of the floor's: the rest of collapse cannot be told",
+    "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats, or, where not undertrained, at "
+    "least a tenth of the classes missing beyond chance, or recall below half of the floor's",
+    "undertrained": "seeds with few repeats and precision below half of the floor's: other signs of collapse cannot be "
+    "assessed",
     "diverged": "share of seeds whose loss became NaN or infinite",
-    "missing": "share of the classes missing beyond what chance misses, mean",
-    "coverage": "coverage of the samples over that of real test images, mean",
+    "missing": "mean share of the classes missing beyond chance",
+    "coverage": "mean coverage of the samples, relative to that of real test images",
     "grad": "gradient norm: median and 95th percentile over the training (each a median over seeds)",
-    "trend": "gradient norm of the last tenth over that of the first: far from 1 is exploding or vanishing",
+    "trend": "gradient norm of the last tenth over that of the first: far from 1 means exploding or vanishing",
     "oscillation": "spread of the loss around a straight line over the last half, over its mean absolute value; only "
-    "rows with the same loss compare",
+    "rows with the same loss are comparable",
 }
 
 
 def grid(results: Results, dataset: DataSet) -> Grid | None:
-    """A row a model, over its seeds; None with fewer than two seeds, or while nothing has ended."""
+    """One row per model, over its seeds; None with fewer than two seeds, or while nothing has ended."""
     runs = results.of(dataset.name)
     if len(results.seeds) < SEEDS or "stability.state" not in runs or not runs["stability.state"].notna().any():
         return None
@@ -66,8 +67,12 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
         Measure("Modes missing (%)", "stability.missing_share", lambda v: f"{100 * v:.0f}", _ABOUT["missing"]),
         Measure("Coverage (of floor)", "stability.coverage", lambda v: f"{v:.2f}", _ABOUT["coverage"]),
     ]
-    shown = ["Seeds", "Collapsed (%)", "Unlearned", "Diverged (%)", *(m.header for m in means)]
-    abouts = ["that ended", *(_ABOUT[key] for key in ("collapsed", "unlearned", "diverged")), *(m.about for m in means)]
+    shown = ["Seeds", "Collapsed (%)", "Undertrained", "Diverged (%)", *(m.header for m in means)]
+    abouts = [
+        "that ended",
+        *(_ABOUT[key] for key in ("collapsed", "undertrained", "diverged")),
+        *(m.about for m in means),
+    ]
     for role in roles:
         shown += [f"{h} ({role})" for h in ("Gradient", "Gradient trend", "Oscillation")]
         abouts += [_ABOUT[key] for key in ("grad", "trend", "oscillation")]
@@ -83,9 +88,9 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
         lines,
         [
             f"Collapsed: {_ABOUT['collapsed']}; in brackets, Wilson's 95 % interval.",
-            f"Unlearned: {_ABOUT['unlearned']}. Diverged: {_ABOUT['diverged']}.",
+            f"Undertrained: {_ABOUT['undertrained']}. Diverged: {_ABOUT['diverged']}.",
             f"Gradient: {_ABOUT['grad']}; trend: {_ABOUT['trend']}. Oscillation: {_ABOUT['oscillation']}.",
-            "A point of a curve is a mean over 1/200 of the training: faster swings are not seen.",
+            "A point of a curve is a mean over 1/200 of the training: faster oscillations are not seen.",
         ],
     )
 
@@ -95,7 +100,7 @@ def _cells(ended: pd.DataFrame, means: list[Measure], roles: list[str]) -> list[
         return [Text(MISSING)] * (4 + len(means) + 3 * len(roles))
     states = list(ended["stability.state"])
     cells = [Text(str(len(states)), value=len(states)), _share(states, "collapsed")]
-    cells += [Text(str(states.count("unlearned")), value=states.count("unlearned")), _share(states, "diverged")]
+    cells += [Text(str(states.count("undertrained")), value=states.count("undertrained")), _share(states, "diverged")]
     for measure in means:
         values = _values(ended[ended["outcome"] == "finished"], measure.key)
         cells.append(_number(statistics.mean(values), measure.number) if values else Text(MISSING))

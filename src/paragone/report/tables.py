@@ -1,4 +1,4 @@
-"""Build the tables: a row a model, mean and interval over seeds, the best in bold, failures with their reason."""
+"""Build the tables: one row per model, mean and interval over seeds, the best in bold, failures with their reason."""
 
 import math
 import statistics
@@ -57,7 +57,7 @@ class Table(NamedTuple):
     dataset: str  # its name
     columns: list[Column]
     rows: list[Row]
-    caption: list[str]  # sentences
+    caption: list[str]  # one sentence each
 
 
 def single(row: Json, column: Column) -> Cell:
@@ -197,7 +197,7 @@ def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
 
 
 def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]:
-    """The protocol in sentences: what was compared with what, in which spaces, on which machine, over which seeds."""
+    """The protocol in words: what was compared with what, in which spaces, on which machine, over which seeds."""
     runs = results.of(dataset.name)
     return [
         _about_data(dataset),

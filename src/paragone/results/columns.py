@@ -221,6 +221,15 @@ BITS = Column(
     2,
     about="upper bound on the negative log-likelihood of test images",
 )
+EXACT_BITS = Column(
+    "exact_bits_per_dimension",
+    "Exact likelihood",
+    "metrics.exact_bits_per_dimension",
+    "bits/dim",
+    "low",
+    2,
+    about="negative log-likelihood of test images, where the model knows it exactly",
+)
 CODEBOOK = [
     Column("perplexity", "Perplexity", "metrics.codebook.perplexity", "codes", "", 1,
            about="of the codes of test images: how many equally frequent codes would carry as much"),
@@ -296,6 +305,7 @@ def main(spaces: list[str]) -> list[Column]:
         LABELS,
         *RECONSTRUCTION,
         BITS,
+        EXACT_BITS,
         SAMPLES,
         *TRAINING,
         *SPEED,
@@ -313,7 +323,7 @@ def cost() -> list[Column]:
 
 
 def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *TRANSLATION, *RATE, *CODEBOOK, BITS]
+    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *TRANSLATION, *RATE, *CODEBOOK, BITS, EXACT_BITS]
 
 
 def compact(spaces: list[str]) -> list[Column]:

@@ -1,8 +1,8 @@
 """How often trainings crash: collapse or diverge (the states of evaluation.stability), over data sets and seeds.
 
 A share of runs, with Wilson's interval. Runs of several data sets are pooled, since three seeds alone leave an interval
-too wide to say anything; the note beside the share has each row and data set apart. Runs that are unlearned are left
-out: what few kinds of images they show says that the budget was short, not that the training crashed.
+too wide to say anything; the note beside the share lists each row and data set. Undertrained runs are left out: that
+they show few kinds of images means that the budget was short, not that the training crashed.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ STATES = ("collapsed", "diverged")
 
 
 class Crashes(NamedTuple):
-    """Runs that ended and learned, and how many of them crashed."""
+    """Runs that ended and were not undertrained, and how many of them crashed."""
 
     hits: int
     n: int
@@ -29,23 +29,25 @@ class Crashes(NamedTuple):
 def count(evidence: Evidence, rows: Sequence[str], collapsed: Collection[str] = ()) -> Crashes:
     """The crashes of these rows, on every data set of the profile on which they run.
 
-    collapsed: names of runs that count as crashed though their state is another, since a study saw more of them.
-    Raises NotMeasuredError unless each row has at least three runs with a state on each of its data sets, and a run of
-    some row learned.
+    collapsed: names of runs that count as crashed whatever their state, since a study drew more samples of them.
+    Raises NotMeasuredError unless each row has at least three runs with a state on each of its data sets, and at least
+    one run is not undertrained.
     """
     hits, n, notes = 0, 0, []
     for row in rows:
         parts = []
         for dataset in evidence.datasets(row):
             ended = _ended(evidence, dataset, row)
-            learned = {name: state for name, state in ended.items() if state != "unlearned"}
+            learned = {name: state for name, state in ended.items() if state != "undertrained"}
             bad = sum(state in STATES or name in collapsed for name, state in learned.items())
             hits, n = hits + bad, n + len(learned)
-            left_out = f" ({len(ended) - len(learned)} unlearned)" if len(learned) < len(ended) else ""
+            left_out = f" ({len(ended) - len(learned)} undertrained)" if len(learned) < len(ended) else ""
             parts.append(f"{bad} of {len(learned)} on {evidence.title(dataset)}{left_out}")
         notes.append(f"{evidence.name(row)} {', '.join(parts)}")
     if not n:
-        raise NotMeasuredError(f"no run learned enough to tell a crash: {'; '.join(notes)}")
+        raise NotMeasuredError(
+            f"every run is undertrained, so crashes cannot be told from too small a budget: {'; '.join(notes)}"
+        )
     return Crashes(hits, n, "; ".join(notes))
 
 

@@ -1,4 +1,4 @@
-"""What claims are judged by: the runs of one profile and its studies, and why some of it is no evidence."""
+"""The evidence for claims: the runs of one profile and its studies, and why some of them are no evidence."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -72,8 +72,8 @@ def read(root: Path, params: Params, profile: str) -> Results:
 
 
 def of_table(table: pd.DataFrame) -> Results:
-    """The results of a wide table alone, as `wide.read` gives it: all that a claim is judged by. No files stand behind
-    it. Raises wide.TableError for one that `wide.check` refuses."""
+    """The results of a wide table alone, as `schema.read` returns it: all that a claim is tested on. It has no files
+    behind it. Raises schema.TableError for one that `schema.check` rejects."""
     schema.check(table)
     runs = schema.plain(table)
     titles = dict(zip(runs["dataset"], runs["dataset_title"], strict=True))
@@ -169,7 +169,7 @@ def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
 
 
 def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
-    """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to judge a run by."""
+    """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to assess a run."""
     by_name = {d.name: d for d in datasets}
     for row in rows:
         own = by_name[row["dataset"]]

@@ -4,7 +4,7 @@ A row is a run. Columns are the keys of a run's files, joined by dots under the 
 `sampling.latency_ms`, `metrics.spaces.clf-mnist-5k.fd`; under `floor.` stand the figures of real test images,
 evaluated as if they were samples, under the names that `metrics.` has. The file carries the unit of each column as
 metadata of its schema. A table with a column, a type or a unit that is not known here is refused by the column's name:
-nothing is judged by figures that may mean something else.
+no verdict rests on figures that may mean something else.
 """
 
 import json
@@ -28,7 +28,7 @@ Kind = Literal["text", "number", "count", "flag", "any"]
 
 
 class TableError(ValueError):
-    """A results table that cannot be judged: the sentence names the column and the way out."""
+    """A results table that cannot be used: the message names the column and the remedy."""
 
 
 class Meaning(NamedTuple):
@@ -172,12 +172,13 @@ COLUMNS = {
     "metrics.codebook.used": _number("codes that test images use", "share"),
     "metrics.codebook.codes": _count("size of the codebook", "codes"),
     "metrics.bits_per_dimension": _number("bound on the negative log-likelihood of test images", "bits/dim"),
+    "metrics.exact_bits_per_dimension": _number("negative log-likelihood of test images, exact", "bits/dim"),
     **{f"metrics.{part}n": _count("images behind it", "images") for part in ("*.", "spaces.*.is.")},
     "metrics.*.n_real": _count("real images behind it", "images"),
     "metrics.*.split": _text("split of the images behind it"),
     "metrics.*.space": _text("feature space of the classes"),
     "metrics.*.splits": _count("splits of the score"),
-    "stability.state": _text("healthy, unlearned, collapsed or diverged (paragone.evaluation.stability)"),
+    "stability.state": _text("healthy, undertrained, collapsed or diverged (paragone.evaluation.stability)"),
     "stability.missing_share": _number("classes missing beyond what chance misses", "share"),
     "stability.coverage": _number("coverage over the floor's", "times"),
     "stability.grad_median.*": _number("gradient norm of an optimiser over the training: median"),
@@ -243,6 +244,8 @@ def read(path: Path) -> pd.DataFrame:
     except (pa.ArrowInvalid, OSError) as error:
         raise TableError(f"{path}: not a whole parquet file ({error}); write it anew with `paragone report`") from None
     table = arrow.to_pandas()
+    if "stability.state" in table:
+        table["stability.state"] = table["stability.state"].replace({"unlearned": "undertrained"})  # its earlier name
     check(
         table, {f.name: f.metadata[b"unit"].decode() for f in arrow.schema if b"unit" in (f.metadata or {})}, str(path)
     )
@@ -269,7 +272,7 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
             f"{source}: column 'profile' has {', '.join(map(str, profiles))}; keep the runs of one profile"
         )
     if (twice := table["name"][table["name"].duplicated()]).size:
-        raise TableError(f"{source}: column 'name' has {twice.iloc[0]} twice; keep one row a run")
+        raise TableError(f"{source}: column 'name' has {twice.iloc[0]} twice; keep one row per run")
 
 
 def _known(column: str, source: str = "results table") -> Meaning:
@@ -305,7 +308,7 @@ def describe(table: pd.DataFrame) -> str:
     lines = [
         "# Columns of runs.parquet",
         "",
-        "One row a run (data set, model, seed).",
+        "One row per run (data set, model, seed).",
         "",
         "| column | meaning | unit |",
         "|---|---|---|",

@@ -41,8 +41,8 @@ def run(root: Path, params: Params, dataset: str) -> None:
         **classifier.held_out(net, test, device),
     }
     classifier.save(root / paths.classifier(dataset), net, about)
-    judged = "channels" if each else "images"
+    counted = "channels" if each else "images"
     print(
-        f"classifier of {dataset}: {about['accuracy']:.2%} of {about['n_test']} held-out {judged} right, "
+        f"classifier of {dataset}: {about['accuracy']:.2%} of {about['n_test']} held-out {counted} right, "
         f"{kimg:.0f} kimg in {time.process_time() - started:.0f} CPU-seconds"
     )

@@ -32,15 +32,15 @@ def gather(root: Path, params: Params, profile: str) -> Report:
     """All that the report of a profile shows."""
     found = results.read(root, params, profile)
     built = {d.name: tables.build(found, d) for d in found.datasets}
-    judged, measured = verdicts.judge(found, params), verdicts.studies(root, params, profile)
+    assessments, measured = verdicts.assess(found, params), verdicts.studies(root, params, profile)
     return Report(
         results=found,
         tables=built,
         plots={d.name: _of_dataset(found, d, built[d.name][0]) for d in found.datasets},
-        judged=judged,
-        claims={plot.name.removeprefix("claim-").upper(): plot for plot in verdicts.plots(judged)},
+        assessments=assessments,
+        claims={plot.name.removeprefix("claim-").upper(): plot for plot in verdicts.plots(assessments)},
         studies=studies.draw(measured, found),
-        surveys=pages.pages(found, built, judged, measured),
+        surveys=pages.pages(found, built, assessments, measured),
     )
 
 
@@ -74,8 +74,8 @@ def print_table(root: Path, params: Params, profile: str) -> None:
 
 
 def _write_claims(folder: Path, report: Report) -> None:
-    found, judged = report.results, report.judged
-    grids = [verdicts.grid(judged, found), verdicts.rules(judged)]
+    found, assessments = report.results, report.assessments
+    grids = [verdicts.grid(assessments, found), verdicts.rules(assessments)]
     files.write_text(folder / "claims.md", render.markdown(grids))
     files.write_text(folder / "claims.csv", render.text_csv(grids[:1]))
     files.write_text(folder / "claims.tex", latex.latex(grids, "claims"))

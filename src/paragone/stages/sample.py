@@ -42,14 +42,14 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         if source is not None:
             files.write(root / this.pictures / "translations.png", visualize.translations(images, test).save)
         if labels is not None:
-            picture = sampling.class_wall(images, labels, train.spec.classes)
+            picture = sampling.class_grid(images, labels, train.spec.classes)
             files.write(root / this.pictures / "classes.png", picture.save)
     else:
         channels, height, width = meta["recipe"]["shape"]
         images, batch, speed = np.zeros((0, height, width, channels), np.uint8), 0, NO_SPEED
     files.write(root / this.samples, lambda path: np.save(path, images))
-    picture = sampling.wall(images if n else np.zeros((1, *images.shape[1:]), np.uint8))
-    files.write(root / this.wall, picture.save)
+    picture = sampling.sample_grid(images if n else np.zeros((1, *images.shape[1:]), np.uint8))
+    files.write(root / this.sample_grid, picture.save)
     about = {
         "n": n,
         "batch": batch,

@@ -1,6 +1,7 @@
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,7 @@ def _with(**more: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("content", "options", "said"),
     [
-        ({"README.txt": b"x"}, {}, r"own: holds no images \(\.bmp .*\); name the folder or archive that does$"),
+        ({"README.txt": b"x"}, {}, r"own: holds no images \(\.apng .*\); name the folder or archive that does$"),
         ({"train/a/1.png": b"", "test/a/1.png": b""}, {}, "holds the one class folder 'a'; add a second class, or set"),
         ({"1.png": b"", "2.png": b""}, {"classes": "folders"}, "no two class folders beside each other; add some, or"),
         (_with(**{"x.png": b""}), {}, r"own: x\.png: stands beside class folders, not in one; move it, or set options"),
@@ -271,3 +272,95 @@ def test_a_member_whose_checksum_fails_is_damaged(tmp_path: Path) -> None:
 def test_options_are_those_of_the_documentation() -> None:
     assert image_folder.__doc__ is not None
     assert all(name in image_folder.__doc__ for name in image_folder.LOADER.options)
+
+
+def _bird(suffix: str, n: int = 4) -> dict[str, bytes]:
+    return {f"bird/{i}{suffix}": image(i, 16, 16, "PNG") for i in range(n)}
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".avif", ".jp2", ".dib", ".apng", ".JPE", ".mpo"])
+def test_what_pillow_reads_is_read(tmp_path: Path, suffix: str) -> None:
+    """By the content: a suffix only says that it is an image."""
+    kind = {".avif": "AVIF", ".jp2": "JPEG2000", ".dib": "DIB", ".apng": "PNG"}.get(suffix, "JPEG")
+    bird = {name: image(i, 16, 16, kind) for i, name in enumerate(_bird(suffix))}
+    facts = _folder(tmp_path, {**class_folders(n=4), **bird})
+    assert facts["class_names"] == ["bird", "cat", "dog"]
+    assert sum(facts["counts"].values()) == 12
+    assert not facts["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_bird(".heic"), r"of the folder 'bird' beside class folders nothing is read \(\.heic 4\); convert"),
+        (_bird(""), r"the folder 'bird' .* \(without a suffix 4\)"),
+        (_bird(".png.crdownload") | {"bird/notes.txt": b""}, r"the folder 'bird' .* \(\.crdownload 4\)"),
+        ({f"bird/nest/{i}.tga": b"" for i in range(3)}, r"the folder 'bird' .* \(\.tga 3\)"),
+        ({"bird/set.zip": b""}, r"the folder 'bird' .* \(\.zip 1\)"),
+    ],
+)
+@pytest.mark.parametrize("form", ["folder", "zip", "wrapped", "split"])
+def test_a_class_folder_of_which_nothing_is_read_is_an_error(
+    tmp_path: Path, content: dict[str, bytes], said: str, form: str
+) -> None:
+    whole = {**class_folders(n=4), **content}
+    if form == "wrapped":
+        whole = {f"pets/all/{name}": data for name, data in whole.items()}
+        said = said.replace("'bird'", "'pets/all/bird'")
+    if form == "split":
+        whole = {f"{split}/{name}": data for split in ("train", "test") for name, data in whole.items()}
+        said = said.replace("'bird'", "'test/bird'")
+    path = write_zip(tmp_path / "own.zip", whole) if form == "zip" else write_folder(tmp_path / "own", whole)
+    with pytest.raises(ValueError, match=said):
+        prepare(tmp_path, loader="image_folder", path=str(path), resolution=16)
+
+
+def test_all_but_one_class_unread_is_an_error_too(tmp_path: Path) -> None:
+    """The one class that is left would count as a folder around everything, and its images as a set without labels."""
+    cats = {name: data for name, data in class_folders().items() if name.startswith("cat")}
+    with pytest.raises(ValueError, match=r"the folder 'bird' .* \(\.heic 4\)"):
+        _folder(tmp_path, {**cats, **_bird(".heic")})
+
+
+def test_an_empty_class_folder_is_an_error(tmp_path: Path) -> None:
+    write_folder(tmp_path / "own", class_folders(n=4))
+    (tmp_path / "own/bird").mkdir()
+    with pytest.raises(ValueError, match=r"the folder 'bird' .* \(empty folders or further links to one 1\)"):
+        _folder(tmp_path, {})
+
+
+def test_files_that_are_not_read_are_counted_by_kind(tmp_path: Path) -> None:
+    beside = {"cat/a.heic": b"", "cat/b.HEIC": b"", "dog/x": b"", "cat/.hidden.png": b"", "cat/.cache/1.png": b""}
+    notes = {"labels.csv": b"", "about/README.md": b"", "Thumbs.db": b"", "cat/._000.png": b"", "dog/.DS_Store": b""}
+    facts = _folder(tmp_path, {**class_folders(n=4), **beside, **notes})
+    assert facts["class_names"] == ["cat", "dog"]
+    assert facts["warnings"][-1] == (
+        "7 files are not read as images and were left out: "
+        ".heic 2, .csv 1, .md 1, hidden 1, in hidden folders 1, without a suffix 1"
+    )
+
+
+@pytest.mark.parametrize("link", ["cat/up", "cat/deep/up", "loop"])
+def test_links_that_lead_back_up_add_no_copies(tmp_path: Path, link: str) -> None:
+    path = write_folder(tmp_path / "own", class_folders())
+    (path / link).parent.mkdir(exist_ok=True)
+    (path / link).symlink_to(path)
+    assert _folder(tmp_path, {"cat/deep/a.png": image(99, 16, 16, "PNG")})["counts"] == {"train": 19, "test": 2}
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("make", "reason"), [(_dangling, "is a link to nothing"), (os.mkfifo, "is not a regular file but a pipe")]
+)
+def test_what_is_no_file_counts_as_damaged(tmp_path: Path, make: Callable[[Path], None], reason: str) -> None:
+    path = write_folder(tmp_path / "own", class_folders())
+    make(path / "cat/x.png")
+    with pytest.raises(ValueError, match=rf"cat/x\.png: {reason}"):
+        _folder(tmp_path, {})
+    facts = _folder(tmp_path, {}, max_damaged=0.1)
+    assert [found["file"] for found in facts["skipped"]] == ["cat/x.png"]  # type: ignore[index]
+    assert sum(facts["counts"].values()) == 20

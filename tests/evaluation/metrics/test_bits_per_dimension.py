@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from paragone.evaluation.metrics.base import Bounded
+from paragone.evaluation.metrics import exact_bits_per_dimension
+from paragone.evaluation.metrics.base import Bounded, Likely
 from paragone.evaluation.metrics.bits_per_dimension import compute
 
 
@@ -13,7 +14,9 @@ from paragone.evaluation.metrics.bits_per_dimension import compute
 def test_uniform_pixels_cost_the_logarithm_of_their_levels(levels: int) -> None:
     dims = 3 * 32 * 32
     bound = torch.full((7,), -dims * math.log(levels))
-    assert compute(Bounded(bound, dims))["bits_per_dimension"] == pytest.approx(math.log2(levels), rel=1e-6)
+    assert compute(Bounded(bound, dims)) == {"bits_per_dimension": pytest.approx(math.log2(levels), rel=1e-6)}
+    exact = exact_bits_per_dimension.compute(Likely(bound, dims))
+    assert exact == {"exact_bits_per_dimension": pytest.approx(math.log2(levels), rel=1e-6)}
 
 
 def test_a_bound_that_is_not_finite_stays_so() -> None:

@@ -94,7 +94,7 @@ def test_one_latent_is_too_few() -> None:
 OPTIONS = {"votes": 200, "batch": 16}
 
 
-def test_trained_models_are_scored_and_judged(drawn: Path) -> None:
+def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
     params = drawn_project.params(studies={"disentanglement": OPTIONS})
     study.run(drawn, params, "small", "disentanglement")
     written = files.read_json(drawn / paths.study("small", "disentanglement"))
@@ -114,7 +114,7 @@ def test_trained_models_are_scored_and_judged(drawn: Path) -> None:
             assert 0 <= run["mig"] <= 1
             assert run["mig"] == pytest.approx(np.mean([f["mig"] for f in run["by_factor"].values()]))
     table = runs.read(drawn, params, "small")
-    finding = base.find(c09.CLAIM, c09.judge, Evidence(table, {"disentanglement": written}))
+    finding = base.find(c09.CLAIM, c09.effects, Evidence(table, {"disentanglement": written}))
     assert [e.what.split(" ")[0] for e in finding.effects] == ["MSE", "Rate", "MIG", "SAP", "FactorVAE"]
     large, small = ([run["mig"] for run in found["rows"][row]] for row in ("beta_vae_4", "beta_vae_1"))
     assert finding.effects[2].size.value == pytest.approx(np.mean(large) - np.mean(small))

@@ -55,24 +55,24 @@ class Drawer(nn.Module):
 
 
 class Bench:
-    """A judge of a few kimg, which reads colours, places and backgrounds."""
+    """A classifier trained for a few kimg, which reads colours, places and backgrounds."""
 
     def __init__(self, prepared: Path) -> None:
         self.known = factors.read(prepared, CATEGORICAL, 16)
         self.images = torch.cat([datasets.load(prepared, split).images for split in datasets.SPLITS])
         self.draw, names = edits._drawn(prepared, self.known)
-        self.reader = factor_classifier.teach(self.draw, names, 32, 16.0, 0.125, progress=False)
+        self.classifier = factor_classifier.train(self.draw, names, 32, 16.0, 0.125, progress=False)
         self.trusted = np.array([name in ("colour", "x", "y", "background") for name in self.known.names])
-        self.edited = edits._chosen(self.images, self.known, self.reader, self.trusted, 60)
+        self.edited = edits._chosen(self.images, self.known, self.classifier, self.trusted, 60)
 
     def drawer(self, turn: np.ndarray) -> Drawer:
         return Drawer(self.images, self.known.values, self.known.names, turn)
 
-    def judged(self, model: Any) -> dict[str, Any]:
-        return edits._edit(model, "drawer", self.images, self.known, self.edited, self.reader)
+    def assess(self, model: Any) -> dict[str, Any]:
+        return edits._edit(model, "drawer", self.images, self.known, self.edited, self.classifier)
 
     def edit(self, turn: np.ndarray) -> dict[str, Any]:
-        return self.judged(self.drawer(turn))
+        return self.assess(self.drawer(turn))
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +81,14 @@ def bench(drawn: Path) -> Bench:
 
 
 def test_perfect_edits_pass(bench: Bench) -> None:
-    anew = edits._anew(bench.edited, bench.draw, bench.reader.factors)
-    assert edits._judged(bench.edited, bench.reader, bench.edited.read, anew)["success"] > 0.85
+    perfect = edits._perfect(bench.edited, bench.draw, bench.classifier.factors)
+    assert edits._assess(bench.edited, bench.classifier, bench.edited.predicted, perfect)["success"] > 0.85
 
 
 def test_no_edit_at_all_fails(bench: Bench) -> None:
-    still = (bench.edited.images for _ in bench.edited.wishes)
-    found = edits._judged(bench.edited, bench.reader, bench.edited.read, still)
-    assert found["success"] < 0.02  # what the judge misreads
+    still = (bench.edited.images for _ in bench.edited.targets)
+    found = edits._assess(bench.edited, bench.classifier, bench.edited.predicted, still)
+    assert found["success"] < 0.02  # what the classifier gets wrong
     assert all(f["kept"] == 1 for f in found["by_factor"].values())
 
 
@@ -104,7 +104,7 @@ def test_what_a_model_lost_before_the_edit_does_not_count_against_it(bench: Benc
     """All images come out on one background: other factors can be edited, not faithfully; the background cannot."""
     drawer = bench.drawer(np.eye(8))
     drawer.most[6] = 0
-    found = bench.judged(drawer)
+    found = bench.assess(drawer)
     assert found["unedited"] < 0.3
     by_factor = found["direction"]["by_factor"]
     assert by_factor["background"]["changed"] == 0
@@ -113,10 +113,10 @@ def test_what_a_model_lost_before_the_edit_does_not_count_against_it(bench: Benc
 
 
 def test_what_was_as_wished_before_is_no_change(bench: Bench) -> None:
-    anew = list(edits._anew(bench.edited, bench.draw, bench.reader.factors))
-    k = [wish.factor for wish in bench.edited.wishes].index(1)
-    before = bench.reader.read(anew[k])
-    found = edits._judged(bench.edited, bench.reader, before, iter(anew))
+    perfect = list(edits._perfect(bench.edited, bench.draw, bench.classifier.factors))
+    k = [target.factor for target in bench.edited.targets].index(1)
+    before = bench.classifier.predict(perfect[k])
+    found = edits._assess(bench.edited, bench.classifier, before, iter(perfect))
     assert found["by_factor"]["colour"]["changed"] < 0.05
 
 
@@ -129,14 +129,14 @@ def test_mixed_latents_cannot_be_edited_one_at_a_time(bench: Bench) -> None:
 
 
 def test_wishes_are_other_values_far_enough_away(bench: Bench) -> None:
-    names = bench.reader.factors
-    assert [names.names[wish.factor] for wish in bench.edited.wishes] == ["colour", "x", "y", "background"]
-    for wish in bench.edited.wishes:
-        asked = bench.edited.values.copy()
-        asked[:, wish.factor] = wish.values
-        far = np.abs(names.shares(asked) - names.shares(bench.edited.values))[:, wish.factor]
-        assert far.min() >= (1 if names.categorical[wish.factor] else 0.25)
-        assert len(set(wish.values.tolist())) > 4
+    names = bench.classifier.factors
+    assert [names.names[target.factor] for target in bench.edited.targets] == ["colour", "x", "y", "background"]
+    for target in bench.edited.targets:
+        wanted = bench.edited.values.copy()
+        wanted[:, target.factor] = target.values
+        far = np.abs(names.shares(wanted) - names.shares(bench.edited.values))[:, target.factor]
+        assert far.min() >= (1 if names.categorical[target.factor] else 0.25)
+        assert len(set(target.values.tolist())) > 4
 
 
 def test_what_a_level_adds_is_told_apart_from_what_comes_with_it() -> None:
@@ -158,19 +158,19 @@ def test_a_level_without_images_is_named() -> None:
 OPTIONS = {"kimg": 6.0, "n": 30, "levels": 8}
 
 
-def test_trained_models_are_edited_and_judged(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trained_models_are_edited_and_assessed(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = drawn_project.params(studies={"edits": OPTIONS})
     study.run(drawn, params, "small", "edits")
     written = files.read_json(drawn / paths.study("small", "edits"))
     found = written["datasets"]["drawn"]
     assert (found["side"], found["n"], found["n_test"]) == (32, 30, 120)
     assert "rotation" in found["left_out"]  # cannot be learned in so few steps, and is said aloud
-    assert "edits on drawn: 'rotation' is left out, the judge reads it right on" in capsys.readouterr().out
+    assert "edits on drawn: 'rotation' is left out: the classifier predicts it correctly on" in capsys.readouterr().out
     assert found["accuracy"]["rotation"] < 0.9 <= found["accuracy"]["background"]
     for row in drawn_project.ROWS:
         for run in found["rows"][row]:
-            judged = set(found["accuracy"]) - set(found["left_out"])
-            assert set(run["latent"]["by_factor"]) == set(run["direction"]["by_factor"]) == judged
+            kept = set(found["accuracy"]) - set(found["left_out"])
+            assert set(run["latent"]["by_factor"]) == set(run["direction"]["by_factor"]) == kept
             for way in ("latent", "direction"):
                 shares = run[way]["by_factor"].values()
                 assert all(f["success"] <= min(f["changed"], f["kept"]) for f in shares)
@@ -181,12 +181,15 @@ def test_trained_models_are_edited_and_judged(drawn: Path, capsys: pytest.Captur
             assert run["ssim"] == metrics["reconstruction"]["ssim"]
     table = runs.read(drawn, params, "small")
     found["perfect"] = 0.95
-    finding = base.find(c17.CLAIM, c17.judge, Evidence(table, {"edits": written}))
+    finding = base.find(c17.CLAIM, c17.effects, Evidence(table, {"edits": written}))
     assert finding.verdict is Verdict.CONTRADICTED  # after 600 images nothing can be edited
     assert "at 32 x 32" in finding.reason
     found["perfect"] = 0.5
-    finding = base.find(c17.CLAIM, c17.judge, Evidence(table, {"edits": written}))
-    assert (finding.verdict, finding.reason) == (Verdict.UNMEASURED, "drawn: only 50% of perfect edits pass the judge")
+    finding = base.find(c17.CLAIM, c17.effects, Evidence(table, {"edits": written}))
+    assert (finding.verdict, finding.reason) == (
+        Verdict.UNMEASURED,
+        "drawn: only 50% of perfect edits pass the classifier",
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,4 +215,4 @@ def test_a_set_that_is_not_drawn_is_refused(tmp_path: Path) -> None:
 def test_a_model_that_cannot_decode_is_refused(bench: Bench) -> None:
     model: Any = nn.Identity()
     with pytest.raises(ValueError, match="gan cannot decode latents; name rows of variational autoencoders"):
-        edits._edit(model, "gan", bench.images, bench.known, bench.edited, bench.reader)
+        edits._edit(model, "gan", bench.images, bench.known, bench.edited, bench.classifier)

@@ -103,6 +103,6 @@ def test_images_of_another_shape_are_named(project: Path) -> None:
         pretraining._start(weights(project), pretraining.Spec((3, 32, 32), 2), 0, "pretrained")
 
 
-def test_a_part_too_short_to_judge_is_named(project: Path) -> None:
+def test_a_part_too_short_to_assess_is_named(project: Path) -> None:
     with pytest.raises(ValueError, match=r"the first 0\.1 kimg of 'dcgan' leave 6 rows"):
         study.run(project, params(early_kimg=0.1, points=[0.0, 0.1, 0.8]), "small", "pretraining")

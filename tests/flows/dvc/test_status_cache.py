@@ -114,6 +114,29 @@ def test_every_change_is_noticed(project: Path, what: str) -> None:
     assert stages <= read(project).changed
 
 
+def test_a_copy_looks_at_its_own_files(project: Path, tmp_path: Path) -> None:
+    assert read(project).changed == set()
+    copy = Path(shutil.copytree(project, tmp_path / "copy", symlinks=True))
+    assert status_cache.recall(copy, "quick") is None
+    (copy / WEIGHTS).unlink()
+    assert TRAIN in read(copy).changed
+    assert read(project).changed == set()
+
+
+@pytest.mark.parametrize("how", ["renamed", "behind a link"])
+def test_a_moved_project_looks_at_its_own_files(project: Path, tmp_path: Path, how: str) -> None:
+    """Also where other files stand at the old place."""
+    assert read(project).changed == set()
+    moved = project.rename(tmp_path / "moved")
+    if how == "behind a link":
+        project.symlink_to(moved)
+    else:
+        shutil.copytree(moved, project, symlinks=True)
+    assert status_cache.recall(moved, "quick") is None
+    (moved / WEIGHTS).unlink()
+    assert TRAIN in read(moved).changed
+
+
 def test_a_new_pipeline_is_noticed(project: Path) -> None:
     read(project)
     (project / "mine").mkdir()
@@ -147,8 +170,8 @@ def test_the_same_answer_as_dvc_status_where_parameters_differ_between_stages(pr
     assert read(project).changed == set(yaml.safe_load(said)) != set()
 
 
-def look_again(project: Path, *visited: str) -> Graph:
-    return graph.look_again(project, "quick", lambda _: ["report"], visited)
+def refresh(project: Path, *visited: str) -> Graph:
+    return graph.refresh(project, "quick", lambda _: ["report"], visited)
 
 
 def test_after_a_visit_dvc_is_asked_for_what_was_visited_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,10 +179,10 @@ def test_after_a_visit_dvc_is_asked_for_what_was_visited_alone(project: Path, mo
     assert read(project).changed == {"own"}
     names = asked(project, monkeypatch)
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "own"], cwd=project, check=True)
-    assert look_again(project, "own", "report").changed == {"report"}
+    assert refresh(project, "own", "report").changed == {"report"}
     assert read(project).changed == {"report"}
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "report"], cwd=project, check=True)
-    assert look_again(project, "report") == read(project)
+    assert refresh(project, "report") == read(project)
     assert read(project).changed == set()
     assert names == []
 
@@ -170,7 +193,7 @@ def test_after_a_visit_any_other_change_is_noticed(project: Path, monkeypatch: p
     names = asked(project, monkeypatch)
     subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "own"], cwd=project, check=True)
     (project / WEIGHTS).unlink()
-    assert look_again(project, "own").changed >= {"report", TRAIN}
+    assert refresh(project, "own").changed >= {"report", TRAIN}
     assert names == ["quick"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paragone.models.layers.attention import SelfAttention2d, attend
+from paragone.models.layers.attention import CrossAttention2d, SelfAttention2d, attend
 
 
 def _draw(*shape: int) -> torch.Tensor:
@@ -40,3 +40,15 @@ def test_positions_of_a_map_attend_to_each_other(heads):
 def test_heads_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match=r"heads is 3; it must divide the 8 channels"):
         SelfAttention2d(8, 3)
+
+
+def test_cross_attention_reads_the_tokens():
+    torch.manual_seed(0)
+    layer, x, context = CrossAttention2d(8, 6, heads=2), torch.randn(2, 8, 3, 3), torch.randn(2, 4, 6)
+    q = layer.q(layer.norm(x)).flatten(2).transpose(1, 2)  # (B,9,8)
+    k, v = layer.kv(context).chunk(2, 2)  # (B,4,8)
+    heads = [
+        (q[..., s] @ k[..., s].transpose(1, 2) / 2).softmax(2) @ v[..., s] for s in (slice(0, 4), slice(4, 8))
+    ]  # width 4 a head: over the root of 4
+    y = torch.cat(heads, 2).transpose(1, 2).unflatten(2, (3, 3))
+    torch.testing.assert_close(layer(x, context), x + layer.out(y))

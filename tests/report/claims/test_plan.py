@@ -14,7 +14,7 @@ def needs(tmp_path) -> dict[str, Need]:
     params = sample_project.make(tmp_path, datasets=("mnist-5k",))
     (tmp_path / paths.Run("quick", "mnist-5k", "dcgan", 1).metrics).unlink()
     found = runs.read(tmp_path, params, "quick")
-    return {n.id: n for n in plan.needs(verdicts.judge(found, params), found, params)}
+    return {n.id: n for n in plan.needs(verdicts.assess(found, params), found, params)}
 
 
 def test_runs_that_are_not_there_are_named_with_their_command(needs):
@@ -39,7 +39,7 @@ def test_a_profile_that_has_the_rows_is_named(tmp_path):
     small = quick.model_copy(update={"models": models})
     both = params.model_copy(update={"profiles": {"small": small, "quick": quick}})
     found = runs.read(tmp_path, both, "small")
-    need = {n.id: n for n in plan.needs(verdicts.judge(found, both), found, both)}["C03"]
+    need = {n.id: n for n in plan.needs(verdicts.assess(found, both), found, both)}["C03"]
     assert need.missing == ["dcgan: not in profile small"]
     assert need.commands == ["make demo PROFILE=quick"]
 
@@ -48,7 +48,7 @@ def test_a_study_that_has_not_run_has_its_stage(tmp_path):
     params = sample_project.make(tmp_path, datasets=("mnist-5k",))
     (tmp_path / paths.study("quick", "sample_size")).unlink()
     found = runs.read(tmp_path, params, "quick")
-    need = {n.id: n for n in plan.needs(verdicts.judge(found, params), found, params)}["C31"]
+    need = {n.id: n for n in plan.needs(verdicts.assess(found, params), found, params)}["C31"]
     assert need.missing == ["study sample_size: has not run"]
     assert need.commands == ['PATH="$PWD/.venv/bin:$PATH" dvc repro dvc.yaml:study-sample_size']
 

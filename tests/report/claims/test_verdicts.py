@@ -12,15 +12,15 @@ from scipy import stats
 
 from paragone.evaluation.intervals import Interval
 from paragone.report.claims import verdicts
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.results import schema
 from paragone.results.claims.base import Effect, Verdict, number
 from paragone.results.evidence import PROTOCOL
 
 
 @pytest.fixture(scope="module")
-def judged(project) -> list[Judged]:
-    return verdicts.judge(project.found, project.params)
+def assessments(project) -> list[Assessment]:
+    return verdicts.assess(project.found, project.params)
 
 
 @pytest.fixture
@@ -59,17 +59,17 @@ def change(saved: Path, **columns: object) -> None:
     schema.write(table, saved)
 
 
-def test_a_saved_table_gives_the_verdicts_of_the_files(project, saved, judged):
-    found, again = verdicts.judge_file(saved, project.root / "runs/quick/studies")
-    assert again == judged
+def test_a_saved_table_gives_the_verdicts_of_the_files(project, saved, assessments):
+    found, again = verdicts.assess_file(saved, project.root / "runs/quick/studies")
+    assert again == assessments
     assert found.profile == "quick"
     assert {j.finding.verdict for j in again} > {"supported", "not yet measured"}
 
 
-def test_pandas_alone_makes_the_same_of_the_table(saved, judged):
+def test_pandas_alone_makes_the_same_of_the_table(saved, assessments):
     """C03, by hand: the logarithms of the ratios, paired by seed, and Student's t."""
     table = pd.read_parquet(saved).query("outcome == 'finished'")
-    effects = next(j for j in judged if j.id == "C03").finding.effects
+    effects = next(j for j in assessments if j.id == "C03").finding.effects
     hand = []
     for dataset in ("mnist-5k", "fashion-mnist"):
         for space in (f"clf-{dataset}", "lite0-64"):
@@ -91,38 +91,38 @@ def test_studies_are_read_beside_it(saved, tmp_path):
         name: [{"is": 9.0, "fd": fd, "ssim": 0.5, "coverage": 0.5}] * 3 for name, fd in (("real", 1), ("repeated", 9))
     }
     (folder / "blind_scores.json").write_text(json.dumps({"datasets": {"mnist-5k": {"sets": sets}}}))
-    by_id = {j.id: j.finding for j in verdicts.judge_file(saved, folder)[1]}
+    by_id = {j.id: j.finding for j in verdicts.assess_file(saved, folder)[1]}
     assert by_id["C32"].verdict == "supported"
     with pytest.raises(ValueError, match=r"none: no such folder; studies stand in runs/<profile>/studies"):
-        verdicts.judge_file(saved, tmp_path / "none")
+        verdicts.assess_file(saved, tmp_path / "none")
 
 
 def test_mixed_protocols_are_refused(saved):
     change(saved, metrics__n=500)
     with pytest.raises(ValueError, match=r"column 'metrics\.n' has 1000 and 500 for mnist-5k.*keep the runs of one"):
-        verdicts.judge_file(saved, None)
+        verdicts.assess_file(saved, None)
 
 
 @pytest.mark.parametrize("key", PROTOCOL)
 def test_a_table_that_does_not_say_its_protocol_is_refused(saved, key):
     schema.write(schema.read(saved).drop(columns=key), saved)
     with pytest.raises(ValueError, match=f"column '{key}' is missing or empty, so the protocol is not known; write"):
-        verdicts.judge_file(saved, None)
+        verdicts.assess_file(saved, None)
 
 
 def test_a_protocol_that_is_empty_for_one_run_is_refused(saved):
     change(saved, train__data=None)
     with pytest.raises(ValueError, match=r"column 'train\.data' is missing or empty"):
-        verdicts.judge_file(saved, None)
+        verdicts.assess_file(saved, None)
 
 
-def test_machines_get_every_effect(judged):
-    effects = [e for j in judged for e in j.finding.effects]
-    assert json.loads(json.dumps(verdicts.records(judged)))[2]["claim"] == "C03"
-    frame = pd.read_csv(io.StringIO(verdicts.effects_csv(judged)))
+def test_machines_get_every_effect(assessments):
+    effects = [e for j in assessments for e in j.finding.effects]
+    assert json.loads(json.dumps(verdicts.records(assessments)))[2]["claim"] == "C03"
+    frame = pd.read_csv(io.StringIO(verdicts.effects_csv(assessments)))
     assert frame["value"].notna().sum() == len(effects)
-    assert set(frame["claim"]) == {j.id for j in judged}
+    assert set(frame["claim"]) == {j.id for j in assessments}
     first = frame[frame["claim"] == "C03"].iloc[0]
-    size = next(j for j in judged if j.id == "C03").finding.effects[0].size
+    size = next(j for j in assessments if j.id == "C03").finding.effects[0].size
     assert [first["value"], first["low"], first["high"], first["n"]] == pytest.approx(list(size))
     assert (first["verdict"], first["effect_verdict"], first["unit"]) == ("supported", "supported", "times")

@@ -1,4 +1,4 @@
-"""The board and the sentences' pages: effects with their data sets, figures, and why something is not measured."""
+"""The board and the claims' pages: effects with their data sets, figures, and why something is not measured."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_a_page_says_how_many_images_each_row_has_seen(report, tmp_path):
     first = (runs["model"] == "dcgan") & (runs["dataset"] == "mnist-5k") & (runs["seed"] == 0)
     runs.loc[first, "train.images"] = 1
     site = Site(tmp_path, report._replace(results=report.results._replace(runs=runs)))
-    seen = dict(claims._seen(site, report.judged[2]))
+    seen = dict(claims._seen(site, report.assessments[2]))
     other = int(runs.loc[(runs["model"] == "dcgan") & ~first, "train.images"].iloc[0])
     assert list(seen) == ["MNIST-5K", "FASHION-MNIST"]
     assert f"DCGAN 1 to {other:,}" in seen["MNIST-5K"]

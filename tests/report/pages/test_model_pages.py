@@ -78,7 +78,7 @@ def test_a_model_names_its_parents_and_children(report_folder):
     assert 'starts from <a href="../../site/models/ddpm.html">DDPM</a>' in page
 
 
-def test_its_sentences_are_those_whose_rows_hold_it(report_folder, report):
+def test_its_claims_are_those_whose_rows_hold_it(report_folder, report):
     page = (report_folder / "site/models/vae.html").read_text()
-    for j in report.judged:
+    for j in report.assessments:
         assert (f'">{j.id}</a>' in page) == ("vae" in j.claim.rows), j.id

@@ -29,8 +29,8 @@ def pages(project, built) -> dict[str, SurveyPage]:
 
 
 def _pages(found, built, params) -> dict[str, SurveyPage]:
-    judged, studies = verdicts.judge(found, params), verdicts.studies(found.root, params, found.profile)
-    return {page.survey: page for page in survey_pages.pages(found, built, judged, studies)}
+    assessments, studies = verdicts.assess(found, params), verdicts.studies(found.root, params, found.profile)
+    return {page.survey: page for page in survey_pages.pages(found, built, assessments, studies)}
 
 
 def grid(page: SurveyPage, title: str) -> Grid:
@@ -58,8 +58,8 @@ def test_there_is_a_page_a_survey_in_order_and_every_table_is_rectangular(pages)
 def test_what_the_files_name_exists():
     ids = {verdicts.number_of(name) for name in registry.names("claims")}
     systems = set(surveys.systems()["system"])
-    models, asked = base.read("survey_hu_models.csv"), base.read("survey_poudel.csv")
-    challenges = base.read("survey_hu_challenges.csv")
+    models, asked = base.read("hu_models.csv"), base.read("poudel.csv")
+    challenges = base.read("hu_challenges.csv")
     assert {row["system"] for row in models} <= systems
     named = [row["claim"] for row in models] + [c for row in challenges + asked for c in row["claims"].split()]
     assert {token.split(":")[0] for token in named} <= ids
@@ -68,13 +68,13 @@ def test_what_the_files_name_exists():
 def test_every_key_of_the_files_is_a_column(project, built):
     sources = base.gather(project.found, built, [], {})
     known = set(sources.measured[0].columns) | {base.STATE, base.DISTANCE}
-    keys = [row["key"] for row in base.read("survey_hu_challenges.csv") if row["key"]]
-    for name in ("survey_hu_models.csv", "survey_poudel.csv"):
+    keys = [row["key"] for row in base.read("hu_challenges.csv") if row["key"]]
+    for name in ("hu_models.csv", "poudel.csv"):
         keys += [t.rpartition(":")[2] for row in base.read(name) for t in row["figures"].split()]
     assert set(keys) <= known
 
 
-def test_lis_figures_have_the_tables_numbers_and_the_walls(pages, built):
+def test_lis_figures_have_the_tables_numbers_and_the_sample_grids(pages, built):
     found = rows(grid(pages["li"], "GAN beside VAE: MNIST-5K"))
     assert list(found) == [tables.FLOOR, "GAN", "DCGAN", "VAE"]
     cell = next(r for r in built["mnist-5k"][0].rows if r.model == "vae").cells["fd_clf"]
@@ -87,7 +87,7 @@ def test_lis_figures_have_the_tables_numbers_and_the_walls(pages, built):
 
 def test_a_figure_whose_data_set_is_not_there_says_why(pages):
     for cells in rows(grid(pages["li"], "GAN beside VAE: CelebA")).values():
-        assert cells["Status"].startswith("not measured here: profile quick has MNIST-5K, FASHION-MNIST alone")
+        assert cells["Status"].startswith("not measured here: profile quick only has MNIST-5K, FASHION-MNIST")
 
 
 def test_lis_data_sets_say_what_can_be_had_and_what_is_here(pages):
@@ -130,12 +130,12 @@ def test_hus_challenges_span_each_family(pages):
     assert found["energy"]["Diffusion"] == "not measured: no reading of power is taken"
 
 
-def test_unlearned_runs_are_left_out_of_what_collapsed_and_counted_beside_it(project, built):
+def test_undertrained_runs_are_left_out_of_what_collapsed_and_counted_beside_it(project, built):
     runs = project.found.runs.copy()
     gans = (runs["dataset"] == "mnist-5k") & (runs["model"] == "dcgan")
-    cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more unlearned"}
-    for unlearned, said in (cases | {3: "0 of 0 runs, 3 more unlearned"}).items():
-        runs.loc[runs.index[gans][:unlearned], "stability.state"] = "unlearned"
+    cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more undertrained"}
+    for undertrained, said in (cases | {3: "0 of 0 runs, 3 more undertrained"}).items():
+        runs.loc[runs.index[gans][:undertrained], "stability.state"] = "undertrained"
         sources = base.gather(project.found._replace(runs=runs), built, [], {})
         assert base.ends(sources, "mnist-5k", ["dcgan"]) == said
     assert base.ends(sources, "mnist-5k", ["sngan"]) is None
@@ -174,16 +174,18 @@ def test_a_part_of_a_claim_has_the_verdict_of_its_own_effects(project, built):
         effect("Coverage (clf) of AAE less that of DCGAN, MNIST", Verdict.CONTRADICTED),
     )
     whole = Finding(Verdict.MIXED, "both", effects)
-    judged = [j._replace(finding=whole) if j.id == "C35" else j for j in verdicts.judge(project.found, project.params)]
-    sources = base.gather(project.found, built, judged, {})
-    assert base.judgement("C35", sources) == ("C35", Verdict.MIXED, "both")
-    assert base.judgement("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
-    id_, verdict, evidence = base.judgement("C35:AAE:coverage", sources)
+    assessments = [
+        j._replace(finding=whole) if j.id == "C35" else j for j in verdicts.assess(project.found, project.params)
+    ]
+    sources = base.gather(project.found, built, assessments, {})
+    assert base.verdict_of("C35", sources) == ("C35", Verdict.MIXED, "both")
+    assert base.verdict_of("C35:AAE:!coverage", sources)[1] == Verdict.SUPPORTED
+    id_, verdict, evidence = base.verdict_of("C35:AAE:coverage", sources)
     assert (id_, verdict) == ("C35", Verdict.CONTRADICTED)
     assert evidence.startswith("Coverage (clf) of AAE less that of DCGAN, MNIST: 1 times [0.9, 1.1]")
-    assert base.judgement("C35:AVB", sources)[1:] == (
+    assert base.verdict_of("C35:AVB", sources)[1:] == (
         Verdict.UNMEASURED,
-        "C35 does not measure this part of the sentence",
+        "C35 does not measure this part of the claim",
     )
 
 

@@ -18,9 +18,9 @@ def test_every_model_is_one_that_a_survey_names() -> None:
     assert set(registry.names("models")) - set(systems.systems()["row"]) <= {"vq_vae", "strided"}
 
 
-def test_each_survey_has_its_systems_with_figures_and_its_sentences(project) -> None:
+def test_each_survey_has_its_systems_with_figures_and_its_claims(project) -> None:
     built = {d.name: tables.build(project.found, d) for d in project.found.datasets}
-    found = systems.grids(project.found, built, verdicts.judge(project.found, project.params))
+    found = systems.grids(project.found, built, verdicts.assess(project.found, project.params))
     assert len(found) == len(SURVEYS) * (len(project.found.datasets) + 1)
     hu = next(g for g in found if g.title == "Systems that hu names: MNIST-5K")
     by_system = {line.cells[0].text: line for line in hu.lines}
@@ -30,8 +30,8 @@ def test_each_survey_has_its_systems_with_figures_and_its_sentences(project) -> 
     assert by_system["DDPM"].cells[hu.headers.index("Budget (kimg)")].value == main["ddpm"].cells["kimg"].mean
     assert by_system["SNGAN"].cells[-1].text == "not in this profile"
     assert by_system["LDM"].cells[-1].text == systems.NO_ROW
-    sentences = next(g for g in found if g.title == "Sentences of poudel")
-    assert [line.cells[0].text for line in sentences.lines] == ["C02", "C35"]
+    claims = next(g for g in found if g.title == "Claims of poudel")
+    assert [line.cells[0].text for line in claims.lines] == ["C02", "C35"]
 
 
 def test_rows_of_other_names_stand_for_their_model_where_none_has_its_name(project) -> None:

@@ -43,8 +43,8 @@ def build(root: Path) -> dict[str, SurveyPage]:
     params = square_images.params(studies=STUDIES)
     found = results.read(root, params, "small")
     built = {d.name: tables.build(found, d) for d in found.datasets}
-    judged, studies = verdicts.judge(found, params), verdicts.studies(root, params, "small")
-    return {page.survey: page for page in pages.pages(found, built, judged, studies)}
+    assessments, studies = verdicts.assess(found, params), verdicts.studies(root, params, "small")
+    return {page.survey: page for page in pages.pages(found, built, assessments, studies)}
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ def test_every_run_that_started_is_there(mirrored):
     assert status["fashion-mnist/wgan_gp/0"] == status["fashion-mnist/vq_vae/1"] == "FAILED"
 
 
-def test_a_run_holds_parameters_curves_figures_lineage_and_the_wall(mirrored):
+def test_a_run_holds_parameters_curves_figures_lineage_and_the_sample_grid(mirrored):
     root, _, store = mirrored
     run = find(store)["fashion-mnist/dcgan/1"]
     where = paths.Run("quick", "fashion-mnist", "dcgan", 1)

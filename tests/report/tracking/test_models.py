@@ -82,6 +82,19 @@ def test_the_model_that_was_logged_draws_the_images_of_its_run(project):
     assert len(logged) == 1
 
 
+def test_a_model_logged_before_the_rooms_still_loads(project):
+    """Such models name the module paragone.reuse as their loader."""
+    root, params, _ = project
+    tracking.sync(root, params, "quick")
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{NAME}@best"))
+    recipe = folder / "MLmodel"
+    assert "loader_module: paragone\n" in recipe.read_text()
+    recipe.write_text(recipe.read_text().replace("loader_module: paragone\n", "loader_module: paragone.reuse\n"))
+    images = mlflow.pyfunc.load_model(str(folder)).predict({"n": [2]}, params={"seed": 3})
+    assert np.array_equal(images, inference.load(root / run(0).folder).sample(2, seed=3))
+
+
 def test_the_alias_follows_the_best_seed_and_a_replaced_run_takes_its_version_along(project):
     root, params, client = project
     tracking.sync(root, params, "quick")

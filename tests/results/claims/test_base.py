@@ -134,7 +134,7 @@ def test_runs_that_are_missing_make_no_verdict_and_the_reason_is_theirs(
     one = evidence.results.runs["name"] == "mnist-5k/gan/1"
     without = changed(changed(evidence, one, "outcome", outcome), one, "reason", reason)
     module = registry.load("claims", "c03_dcgan_over_gan")
-    finding = base.find(module.CLAIM, module.judge, without)
+    finding = base.find(module.CLAIM, module.effects, without)
     assert finding.verdict is Verdict.UNMEASURED
     assert re.search(sentence, finding.reason)
     assert not finding.effects
@@ -180,7 +180,7 @@ def test_every_claim_is_whole_and_never_raises(name: str, evidence: Evidence) ->
     assert claim.sentence.endswith(".")
     assert claim.measured.endswith(".")
     assert claim.rule.endswith(".")
-    finding = base.find(claim, module.judge, evidence)
+    finding = base.find(claim, module.effects, evidence)
     assert finding.reason
     assert bool(finding.effects) == (finding.verdict is not Verdict.UNMEASURED)
 
@@ -190,21 +190,21 @@ def test_what_is_missing_on_one_data_set_is_said_and_the_other_one_still_counts_
     rows, column = ("dcgan", "ddpm"), "metrics.nearest_train.ratio"
     claim = Claim(surveys=("hu",), sentence="DDPM copies.", measured="Distances.", rule="Smaller.", rows=rows)
 
-    def judge(evidence: Evidence) -> list[base.Effect]:
+    def effects(evidence: Evidence) -> list[base.Effect]:
         return [base.times(evidence, d, column, "Distance", *rows, 1.1) for d in evidence.datasets(*rows)]
 
-    finding = base.find(claim, judge, evidence)
+    finding = base.find(claim, effects, evidence)
     assert finding.verdict is Verdict.UNMEASURED
     assert "fashion-mnist: 'ddpm' finished 0 seeds" in finding.reason
 
 
-def test_the_sample_project_is_judged_end_to_end(tmp_path: Path) -> None:
+def test_the_claims_of_the_sample_project_end_to_end(tmp_path: Path) -> None:
     params = sample_project.make(tmp_path, datasets=("mnist-5k",))
-    judged = {j.id: j.finding for j in verdicts.judge(results.read(tmp_path, params, "quick"), params)}
-    assert judged["C03"].verdict is SUPPORTED  # 31 against 9
-    assert judged["C20"].reason == "study 'sampling_time' of profile quick has not run"
-    assert judged["C31"].effects[0].repeats == "draws"
+    assessments = {j.id: j.finding for j in verdicts.assess(results.read(tmp_path, params, "quick"), params)}
+    assert assessments["C03"].verdict is SUPPORTED  # 31 against 9
+    assert assessments["C20"].reason == "study 'sampling_time' of profile quick has not run"
+    assert assessments["C31"].effects[0].repeats == "draws"
     (tmp_path / paths.study("quick", "sample_size")).unlink()
-    judged = {j.id: j.finding for j in verdicts.judge(results.read(tmp_path, params, "quick"), params)}
-    assert judged["C31"].reason == "study 'sample_size' of profile quick has not run"
-    assert judged["C04"].verdict is Verdict.UNMEASURED
+    assessments = {j.id: j.finding for j in verdicts.assess(results.read(tmp_path, params, "quick"), params)}
+    assert assessments["C31"].reason == "study 'sample_size' of profile quick has not run"
+    assert assessments["C04"].verdict is Verdict.UNMEASURED

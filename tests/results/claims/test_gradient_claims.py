@@ -60,10 +60,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> results.Results:
     return results.read(root, params, "quick")
 
 
-def judged(runs: results.Results, name: str, **found: Any) -> Finding:
+def assess(runs: results.Results, name: str, **found: Any) -> Finding:
     module = registry.load("claims", name)
     study = {"datasets": {"mnist-5k": {"losses": ages(), "depth": {"relu": depths()}, "left_out": {}} | found}}
-    return find(module.CLAIM, module.judge, Evidence(runs, {"gradients": study}))
+    return find(module.CLAIM, module.effects, Evidence(runs, {"gradients": study}))
 
 
 def test_fall_and_growth_are_of_tenths_without_the_first_point() -> None:
@@ -75,7 +75,7 @@ def test_fall_and_growth_are_of_tenths_without_the_first_point() -> None:
 
 
 def test_the_losses_are_compared_seed_by_seed(runs: results.Results) -> None:
-    finding = judged(runs, "c05_penalty_and_least_squares")
+    finding = assess(runs, "c05_penalty_and_least_squares")
     fall_ls, fall_gp, _, _, growth_ls, growth_gp, _, _ = finding.effects[:8]
     by_hand = [[c05.fall(curve(s, r * (1 + 0.05 * s))["norm"][1:]) for s in range(3)] for r in (1e-4, 1e-2)]
     expected = math.prod(a / b for a, b in zip(*by_hand, strict=True)) ** (1 / 3)
@@ -90,7 +90,7 @@ def test_the_losses_are_compared_seed_by_seed(runs: results.Results) -> None:
 
 
 def test_an_equal_fall_contradicts(runs: results.Results) -> None:
-    finding = judged(runs, "c05_penalty_and_least_squares", losses=ages(least_squares=1e-4))
+    finding = assess(runs, "c05_penalty_and_least_squares", losses=ages(least_squares=1e-4))
     assert "trained generator's" in finding.effects[2].what
     assert finding.effects[2].verdict is Verdict.CONTRADICTED
     assert finding.effects[2].size.value == pytest.approx(1)
@@ -101,20 +101,20 @@ def test_a_gradient_of_zero_counts_as_the_smallest_number(runs: results.Results)
     gone = ages()
     for own in gone["untrained"]["minimax"]:
         own["norm"][-6:] = [0.0] * 6
-    finding = judged(runs, "c05_penalty_and_least_squares", losses=gone)
+    finding = assess(runs, "c05_penalty_and_least_squares", losses=gone)
     assert finding.effects[0].verdict is Verdict.SUPPORTED
     assert 1e30 < finding.effects[0].size.value < math.inf
 
 
 def test_too_few_generators_are_no_verdict(runs: results.Results) -> None:
     few = ages() | {"trained": {name: own[:2] for name, own in losses().items()}}
-    finding = judged(runs, "c05_penalty_and_least_squares", losses=few, left_out={"2": "diverged: loss became nan"})
+    finding = assess(runs, "c05_penalty_and_least_squares", losses=few, left_out={"2": "diverged: loss became nan"})
     assert finding.verdict is Verdict.UNMEASURED
     assert "has 2 trained generators of at least 3 (seed 2 diverged: loss became nan)" in finding.reason
 
 
-def test_depth_is_judged_by_gradient_bound_and_capacity(runs: results.Results) -> None:
-    finding = judged(runs, "c11_deep_vae")
+def test_depth_is_tested_by_gradient_bound_and_capacity(runs: results.Results) -> None:
+    finding = assess(runs, "c11_deep_vae")
     vanishing, harder, capacity = finding.effects
     assert vanishing.size.value == pytest.approx(0.5 / 1e-9)
     assert harder.size.value == pytest.approx(40)
@@ -126,14 +126,14 @@ def test_depth_is_judged_by_gradient_bound_and_capacity(runs: results.Results) -
 
 def test_a_gradient_that_arrives_contradicts_and_networks_that_differ_are_mixed(runs: results.Results) -> None:
     both = {"tanh": depths(), "relu": depths(d16=0.4)}
-    finding = judged(runs, "c11_deep_vae", depth=both)
+    finding = assess(runs, "c11_deep_vae", depth=both)
     assert [e.verdict for e in finding.effects if "Gradient" in e.what] == [Verdict.SUPPORTED, Verdict.CONTRADICTED]
     assert finding.verdict is Verdict.MIXED
 
 
 def test_two_depths_are_the_second_and_the_last(runs: results.Results) -> None:
     two = [run for run in depths() if run["depth"] != 2]
-    assert [e.size.value for e in judged(runs, "c11_deep_vae", depth={"relu": two}).effects[1:]] == pytest.approx(
+    assert [e.size.value for e in assess(runs, "c11_deep_vae", depth={"relu": two}).effects[1:]] == pytest.approx(
         [40, -40]
     )
 
@@ -141,11 +141,11 @@ def test_two_depths_are_the_second_and_the_last(runs: results.Results) -> None:
 def test_a_diverged_vae_is_no_verdict(runs: results.Results) -> None:
     lost = depths()
     lost[-1] = {"seed": 1, "depth": 16, "outcome": "diverged", "reason": "loss/vae became nan", "before": [1.0, 1.0]}
-    finding = judged(runs, "c11_deep_vae", depth={"relu": lost})
+    finding = assess(runs, "c11_deep_vae", depth={"relu": lost})
     assert finding.verdict is Verdict.UNMEASURED
     assert "relu, 16 hidden layers, seed 1 diverged: loss/vae became nan" in finding.reason
 
 
 def test_two_seeds_are_no_verdict(runs: results.Results) -> None:
     two = [run for run in depths() if run["seed"] < 2]
-    assert "has 2 seeds; it takes at least 3" in judged(runs, "c11_deep_vae", depth={"relu": two}).reason
+    assert "has 2 seeds; it takes at least 3" in assess(runs, "c11_deep_vae", depth={"relu": two}).reason

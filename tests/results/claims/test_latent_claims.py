@@ -30,9 +30,9 @@ def evidence(columns: dict[str, dict[str, float]], studies: dict[str, Any] | Non
     return Evidence(results, studies or {})
 
 
-def judged(name: str, given: Evidence) -> Finding:
+def assess(name: str, given: Evidence) -> Finding:
     module = registry.load("claims", name)
-    return find(module.CLAIM, module.judge, given)
+    return find(module.CLAIM, module.effects, given)
 
 
 def verdicts(finding: Finding) -> list[Verdict]:
@@ -67,7 +67,7 @@ LOW, HIGH = {"mig": 0.1, "sap": 0.05, "factor_vae": 0.5}, {"mig": 0.3, "sap": 0.
 def test_c09_a_price_and_what_it_buys(
     small: dict[str, float], large: dict[str, float], verdict: Verdict, each: list[Verdict]
 ) -> None:
-    finding = judged("c09_beta_trades", evidence(BETAS, swept(small, large)))
+    finding = assess("c09_beta_trades", evidence(BETAS, swept(small, large)))
     assert finding.verdict is verdict
     assert verdicts(finding) == each
     assert finding.effects[0].size.value == pytest.approx(3)
@@ -75,11 +75,11 @@ def test_c09_a_price_and_what_it_buys(
 
 
 def test_c09_needs_the_study_and_three_seeds_of_it() -> None:
-    assert judged("c09_beta_trades", evidence(BETAS)).reason == "study 'disentanglement' of profile p has not run"
-    few = judged("c09_beta_trades", evidence(BETAS, swept(LOW, HIGH, seeds=(0, 1))))
+    assert assess("c09_beta_trades", evidence(BETAS)).reason == "study 'disentanglement' of profile p has not run"
+    few = assess("c09_beta_trades", evidence(BETAS, swept(LOW, HIGH, seeds=(0, 1))))
     assert (few.verdict, few.reason) == (U, "d: 2 seeds have a MIG of both rows; it takes at least 3")
     elsewhere = {"disentanglement": {"datasets": {"other": {"rows": {}}}}}
-    none = judged("c09_beta_trades", evidence(BETAS, elsewhere))
+    none = assess("c09_beta_trades", evidence(BETAS, elsewhere))
     assert none.reason == "study 'disentanglement' measured no data set on which both rows run"
 
 
@@ -88,7 +88,7 @@ FD = "metrics.spaces.clf-d.fd"
 
 @pytest.mark.parametrize(("uniform", "learned", "verdict"), [(80.0, 10.0, S), (10.0, 10.0, C), (10.0, 80.0, C)])
 def test_c12_what_a_learned_prior_buys(uniform: float, learned: float, verdict: Verdict) -> None:
-    finding = judged("c12_structured_latents", evidence({"vq_vae": {FD: uniform}, "vq_prior": {FD: learned}}))
+    finding = assess("c12_structured_latents", evidence({"vq_vae": {FD: uniform}, "vq_prior": {FD: learned}}))
     assert verdicts(finding) == [verdict]
     assert finding.effects[0].size.value == pytest.approx(uniform / learned)
 
@@ -100,8 +100,8 @@ def edited(latent: float, direction: float, perfect: float = 0.96, seeds: tuple[
         | {way: {"success": v + n, "faithful": 0.02} for way, v in (("latent", latent), ("direction", direction))}
         for s, n in zip(seeds, NOISE, strict=False)
     ]
-    judge = {"accuracy": {"x": 1.0, "rotation": 0.8}, "left_out": ["rotation"]}
-    return {"edits": {"datasets": {"d": {"side": 32, "perfect": perfect, "rows": {"beta_vae_4": runs}, **judge}}}}
+    classifier = {"accuracy": {"x": 1.0, "rotation": 0.8}, "left_out": ["rotation"]}
+    return {"edits": {"datasets": {"d": {"side": 32, "perfect": perfect, "rows": {"beta_vae_4": runs}, **classifier}}}}
 
 
 @pytest.mark.parametrize(
@@ -109,19 +109,19 @@ def edited(latent: float, direction: float, perfect: float = 0.96, seeds: tuple[
     [(0.9, 0.85, S), (0.3, 0.5, C), (0.3, 0.9, Verdict.MIXED), (0.76, 0.74, Verdict.UNCERTAIN)],
 )
 def test_c17_how_often_edits_succeed(latent: float, direction: float, verdict: Verdict) -> None:
-    finding = judged("c17_beta_vae_edits", evidence({"beta_vae_4": {MSE: 0.01}}, edited(latent, direction)))
+    finding = assess("c17_beta_vae_edits", evidence({"beta_vae_4": {MSE: 0.01}}, edited(latent, direction)))
     assert finding.verdict is verdict
     assert [e.size.value for e in finding.effects] == pytest.approx([latent, direction])
     assert "2% by the image itself, SSIM 0.70 at 32 x 32, 'rotation' left out, read right on 80%" in finding.reason
 
 
-def test_c17_a_harsh_judge_and_few_seeds_are_no_evidence() -> None:
+def test_c17_a_strict_classifier_and_few_seeds_are_no_evidence() -> None:
     table = {"beta_vae_4": {MSE: 0.01}}
-    harsh = judged("c17_beta_vae_edits", evidence(table, edited(0.3, 0.3, perfect=0.8)))
-    assert (harsh.verdict, harsh.reason) == (U, "d: only 80% of perfect edits pass the judge")
-    few = judged("c17_beta_vae_edits", evidence(table, edited(0.9, 0.9, seeds=(0, 1))))
+    harsh = assess("c17_beta_vae_edits", evidence(table, edited(0.3, 0.3, perfect=0.8)))
+    assert (harsh.verdict, harsh.reason) == (U, "d: only 80% of perfect edits pass the classifier")
+    few = assess("c17_beta_vae_edits", evidence(table, edited(0.9, 0.9, seeds=(0, 1))))
     assert (few.verdict, few.reason) == (U, "d: 2 seeds of 'beta_vae_4' were edited; it takes at least 3")
-    nothing = judged("c17_beta_vae_edits", evidence(table, {"edits": {"datasets": {}}}))
+    nothing = assess("c17_beta_vae_edits", evidence(table, {"edits": {"datasets": {}}}))
     assert nothing.reason == "study 'edits' found no data set that is drawn from known factors"
 
 
@@ -135,7 +135,7 @@ def test_c18_what_quantisation_costs(quantised: float, verdict: Verdict) -> None
     plain = given.results.runs["model"] == "autoencoder"
     given.results.runs.loc[plain, PSNR] = 30.0 + noise
     given.results.runs.loc[~plain, PSNR] = quantised
-    finding = judged("c18_quantisation_costs", given)
+    finding = assess("c18_quantisation_costs", given)
     assert verdicts(finding) == [verdict]
     assert finding.effects[0].size.value == pytest.approx(30 - quantised)
 
@@ -143,5 +143,5 @@ def test_c18_what_quantisation_costs(quantised: float, verdict: Verdict) -> None
 @pytest.mark.parametrize(("few", "many", "verdict"), [(1.0, 0.3, S), (1.0, 1.0, C), (0.3, 0.9, C)])
 def test_c19_how_much_of_a_codebook_lies_idle(few: float, many: float, verdict: Verdict) -> None:
     used = "metrics.codebook.used"
-    finding = judged("c19_codebook_size", evidence({"vq_vae_32": {used: few}, "vq_vae_512": {used: many}}))
+    finding = assess("c19_codebook_size", evidence({"vq_vae_32": {used: few}, "vq_vae_512": {used: many}}))
     assert verdicts(finding) == [verdict]

@@ -17,15 +17,15 @@ SEEDS = (0, 1, 2)
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, dict[str, Any]], Finding]:
+def assess(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, dict[str, Any]], Finding]:
     root = tmp_path_factory.mktemp("project")
     found = results.read(root, sample_project.make(root, datasets=("mnist-5k",)), "quick")
 
-    def judge(claim: str, study: str, measured: dict[str, Any]) -> Finding:
+    def assess(claim: str, study: str, measured: dict[str, Any]) -> Finding:
         module = registry.load("claims", claim)
-        return find(module.CLAIM, module.judge, Evidence(found, {study: measured}))
+        return find(module.CLAIM, module.effects, Evidence(found, {study: measured}))
 
-    return judge
+    return assess
 
 
 def robustness(seeds: int = 3, **gains: float) -> dict[str, Any]:
@@ -47,15 +47,15 @@ def robustness(seeds: int = 3, **gains: float) -> dict[str, Any]:
         ({"dropout": 0.2, "norm": 0.035, "training": 0.5}, UNCERTAIN),
     ],
 )
-def test_c13(judged: Any, gains: dict[str, float], verdict: Verdict) -> None:
-    finding = judged("c13_adversarial_robustness", "robustness", robustness(**gains))
+def test_c13(assess: Any, gains: dict[str, float], verdict: Verdict) -> None:
+    finding = assess("c13_adversarial_robustness", "robustness", robustness(**gains))
     assert finding.verdict is verdict
     assert len(finding.effects) == 6
 
 
-def test_c13_needs_three_seeds(judged: Any) -> None:
+def test_c13_needs_three_seeds(assess: Any) -> None:
     measured = robustness(seeds=2, dropout=0.2, norm=0.2, training=0.5)
-    finding = judged("c13_adversarial_robustness", "robustness", measured)
+    finding = assess("c13_adversarial_robustness", "robustness", measured)
     assert finding == (Verdict.UNMEASURED, "study 'robustness' has 2 seeds; it takes at least 3", ())
 
 
@@ -74,16 +74,16 @@ def pretraining(steadier: float, more: float) -> dict[str, Any]:
     ("steadier", "more", "verdict"),
     [(2.0, 3.0, SUPPORTED), (0.7, 0.5, CONTRADICTED), (2.0, 0.5, MIXED), (0.7, 3.0, MIXED)],
 )
-def test_c14(judged: Any, steadier: float, more: float, verdict: Verdict) -> None:
-    finding = judged("c14_pretrained", "pretraining", pretraining(steadier, more))
+def test_c14(assess: Any, steadier: float, more: float, verdict: Verdict) -> None:
+    finding = assess("c14_pretrained", "pretraining", pretraining(steadier, more))
     assert finding.verdict is verdict
     assert len(finding.effects) == 4
 
 
-def test_c14_names_an_arm_that_diverged(judged: Any) -> None:
+def test_c14_names_an_arm_that_diverged(assess: Any) -> None:
     measured = pretraining(2.0, 0.2)
     measured["arms"]["scratch"][1] |= {"outcome": "diverged", "reason": "loss became nan"}
-    finding = judged("c14_pretrained", "pretraining", measured)
+    finding = assess("c14_pretrained", "pretraining", measured)
     assert finding.verdict is Verdict.UNMEASURED
     assert finding.reason == "study 'pretraining': scratch, seed 1 diverged: loss became nan"
 
@@ -109,8 +109,8 @@ def watermark(psnr: float, detected: int, after: str = "") -> dict[str, Any]:
         (45.0, 17, "", UNCERTAIN),
     ],
 )
-def test_c27(judged: Any, psnr: float, detected: int, after: str, verdict: Verdict) -> None:
-    finding = judged("c27_watermark", "watermark", watermark(psnr, detected, after))
+def test_c27(assess: Any, psnr: float, detected: int, after: str, verdict: Verdict) -> None:
+    finding = assess("c27_watermark", "watermark", watermark(psnr, detected, after))
     assert finding.verdict is verdict
     assert {effect.size.n for effect in finding.effects} == {40}  # two rows' sheets, without the real ones
 
@@ -135,20 +135,20 @@ def memorisation(excess: float, copies: float, seeds: int = 3) -> dict[str, Any]
         (0.15, 0.05, UNCERTAIN),
     ],
 )
-def test_c28(judged: Any, excess: float, copies: float, verdict: Verdict) -> None:
-    finding = judged("c28_memorisation", "memorisation", memorisation(excess, copies))
+def test_c28(assess: Any, excess: float, copies: float, verdict: Verdict) -> None:
+    finding = assess("c28_memorisation", "memorisation", memorisation(excess, copies))
     assert finding.verdict is verdict
     assert len(finding.effects) == 6
 
 
-def test_c28_trusts_no_measure_that_misses_copies(judged: Any) -> None:
+def test_c28_trusts_no_measure_that_misses_copies(assess: Any) -> None:
     measured = memorisation(0.0, 0.0)
     measured["datasets"]["mnist-5k"]["controls"]["copied"]["pixels"]["near_copies"] = 0.005
-    finding = judged("c28_memorisation", "memorisation", measured)
+    finding = assess("c28_memorisation", "memorisation", measured)
     assert finding.verdict is Verdict.UNMEASURED
     assert "near_copies is 0.005 of copies and 0.002 of blurred unseen images" in finding.reason
 
 
-def test_c28_needs_three_seeds_of_every_row(judged: Any) -> None:
-    finding = judged("c28_memorisation", "memorisation", memorisation(0.0, 0.0, seeds=2))
+def test_c28_needs_three_seeds_of_every_row(assess: Any) -> None:
+    finding = assess("c28_memorisation", "memorisation", memorisation(0.0, 0.0, seeds=2))
     assert finding.reason.endswith("2 seeds left samples; it takes 3")

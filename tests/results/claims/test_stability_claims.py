@@ -49,14 +49,14 @@ def steadiness(p95: list[float]) -> dict[str, Any]:
     return {**peaks, "stability.state": "healthy"}
 
 
-def judge_c06(project: Evidence, dcgan: list[float], wgan: list[float]) -> Finding:
+def assess_c06(project: Evidence, dcgan: list[float], wgan: list[float]) -> Finding:
     rows = {"dcgan": steadiness([4.0, 4.1, 4.2]), "wgan": steadiness([2.0, 2.1, 2.2])}
     evidence = with_rows(project, rows)._replace(studies=modes(dcgan=dcgan, wgan=wgan))
-    return find(c06.CLAIM, c06.judge, evidence)
+    return find(c06.CLAIM, c06.effects, evidence)
 
 
 def test_wgan_that_keeps_the_modes_that_dcgan_loses_is_the_steadier(project: Evidence) -> None:
-    finding = judge_c06(project, [0.5, 0.52, 0.48], [0.01, 0.0, 0.02])
+    finding = assess_c06(project, [0.5, 0.52, 0.48], [0.01, 0.0, 0.02])
     modes_missing, crashes, peaks = finding.effects
     assert modes_missing.size.value == pytest.approx(0.49)
     assert crashes.size.value == 1  # all three of one lack a tenth of the modes, none of the other does
@@ -65,16 +65,16 @@ def test_wgan_that_keeps_the_modes_that_dcgan_loses_is_the_steadier(project: Evi
 
 
 def test_wgan_that_loses_more_is_not(project: Evidence) -> None:
-    finding = judge_c06(project, [0.0, 0.0, 0.01], [0.5, 0.5, 0.6])
+    finding = assess_c06(project, [0.0, 0.0, 0.01], [0.5, 0.5, 0.6])
     assert [e.verdict for e in finding.effects] == [CONTRADICTED, CONTRADICTED, SUPPORTED]
     assert finding.verdict is Verdict.MIXED
 
 
 def test_without_its_study_or_with_too_few_seeds_it_is_not_measured(project: Evidence) -> None:
     rows = {row: steadiness([1.0, 2.0, 3.0]) for row in ("dcgan", "wgan")}
-    assert "study 'mode_coverage'" in find(c06.CLAIM, c06.judge, with_rows(project, rows)).reason
+    assert "study 'mode_coverage'" in find(c06.CLAIM, c06.effects, with_rows(project, rows)).reason
     few = with_rows(project, rows)._replace(studies=modes(dcgan=[0.5, 0.5], wgan=[0.0, 0.0]))
-    finding = find(c06.CLAIM, c06.judge, few)
+    finding = find(c06.CLAIM, c06.effects, few)
     assert finding.verdict is UNMEASURED
     assert finding.reason == "study 'mode_coverage' has 2 seeds of both rows; it takes at least 3"
 
@@ -83,7 +83,7 @@ def test_modes_are_not_compared_after_different_budgets(project: Evidence) -> No
     rows = {"dcgan": steadiness([4.0, 4.1, 4.2]) | {"train.images": 450_000}, "wgan": steadiness([2.0, 2.1, 2.2])}
     rows["wgan"]["train.images"] = 60_000
     evidence = with_rows(project, rows)._replace(studies=modes(dcgan=[0.0] * 3, wgan=[0.5] * 3))
-    finding = find(c06.CLAIM, c06.judge, evidence)
+    finding = find(c06.CLAIM, c06.effects, evidence)
     assert finding.verdict is UNMEASURED
     assert finding.reason == "mnist-5k: images seen differ: dcgan 450,000, wgan 60,000"
 
@@ -104,7 +104,7 @@ def test_labels_that_help_and_are_heeded_support_it(project: Evidence) -> None:
         "vae": conditional(20),
         "cvae": conditional(9, 0.93),
     }
-    finding = find(c08.CLAIM, c08.judge, with_rows(project, rows))
+    finding = find(c08.CLAIM, c08.effects, with_rows(project, rows))
     assert finding.verdict is SUPPORTED
     control = [e for e in finding.effects if e.what.startswith("Label accuracy")]
     assert [e.size.value for e in control] == pytest.approx([0.02, 0.06])
@@ -117,7 +117,7 @@ def test_labels_that_are_not_heeded_contradict_its_half(project: Evidence) -> No
         "vae": conditional(20),
         "cvae": conditional(9, 0.93),
     }
-    finding = find(c08.CLAIM, c08.judge, with_rows(project, rows))
+    finding = find(c08.CLAIM, c08.effects, with_rows(project, rows))
     assert finding.verdict is Verdict.MIXED
     assert [e.verdict for e in finding.effects if "real test images less that of cgan" in e.what] == [CONTRADICTED]
 
@@ -129,22 +129,22 @@ def test_unequal_budgets_are_no_evidence(project: Evidence) -> None:
         "vae": conditional(20),
         "cvae": conditional(9, 0.93),
     }
-    finding = find(c08.CLAIM, c08.judge, with_rows(project, rows))
+    finding = find(c08.CLAIM, c08.effects, with_rows(project, rows))
     assert finding.verdict is UNMEASURED
     assert finding.reason == "mnist-5k: training images differ: dcgan 60,000, cgan 80,000"
 
 
-def judge_c26(project: Evidence, gans: str, diffusion: list[str]) -> Finding:
+def assess_c26(project: Evidence, gans: str, diffusion: list[str]) -> Finding:
     rows: dict[str, dict[str, Any]] = {row: {"stability.state": ["healthy", "healthy", gans]} for row in c26.GANS}
     rows |= {row: {"stability.state": diffusion} for row in c26.DIFFUSION}
-    return find(c26.CLAIM, c26.judge, with_rows(project, rows))
+    return find(c26.CLAIM, c26.effects, with_rows(project, rows))
 
 
 def test_stable_is_told_from_unstable(project: Evidence) -> None:
-    assert judge_c26(project, "collapsed", ["healthy"] * 3).effects[0].size.value == pytest.approx(1 / 3)
-    found = judge_c26(project, "collapsed", ["healthy"] * 3)
+    assert assess_c26(project, "collapsed", ["healthy"] * 3).effects[0].size.value == pytest.approx(1 / 3)
+    found = assess_c26(project, "collapsed", ["healthy"] * 3)
     assert [e.verdict for e in found.effects] == [SUPPORTED, Verdict.UNCERTAIN]  # 0 of 6: up to 39 %
-    turned = judge_c26(project, "healthy", ["diverged", "collapsed", "collapsed"])
+    turned = assess_c26(project, "healthy", ["diverged", "collapsed", "collapsed"])
     assert [e.verdict for e in turned.effects] == [Verdict.UNCERTAIN, CONTRADICTED]  # 0 of 18: up to 18 %
     assert "ddpm 3 of 3 on MNIST-5K" in turned.reason
 
@@ -152,6 +152,6 @@ def test_stable_is_told_from_unstable(project: Evidence) -> None:
 def test_a_row_that_has_not_ended_is_named(project: Evidence) -> None:
     rows: dict[str, dict[str, Any]] = {row: {"stability.state": "healthy"} for row in c26.CLAIM.rows}
     rows["sngan"] = {"stability.state": ["healthy", None, None], "outcome": ["finished", "failed", "not run"]}
-    finding = find(c26.CLAIM, c26.judge, with_rows(project, rows))
+    finding = find(c26.CLAIM, c26.effects, with_rows(project, rows))
     assert finding.verdict is UNMEASURED
     assert "mnist-5k: 1 runs of 'sngan' ended; it takes at least 3 (seed 1 failed" in finding.reason

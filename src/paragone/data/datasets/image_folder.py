@@ -10,9 +10,9 @@ them, and images that stand in none have no labels. Options of params.yaml:
 - max_damaged: the share of images that may be left out because they cannot be read
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from paragone.data import image_files as pictures
@@ -36,21 +36,26 @@ def local(request: Request) -> Upstream:
     assert request.path is not None
     chosen = pictures.options(request, DEFAULTS)
     path = pictures.unpacked(request.path, request.raw)
-    names = pictures.names(path)
-    found = layout(request.path, list(names), chosen)
+    names, others = pictures.contents(path)
+    found = layout(request.path, list(names), chosen, others)
     here = [picture._replace(at=path) for picture in found.pictures]  # a tar was unpacked
-    notes = list(found.notes)
+    notes = [*found.notes, *pictures.left_out(others)]
     if jpegs := sum(p.name.lower().endswith(pictures.JPEG) for p in here):
         notes.append(f"{jpegs:,} images are JPEG (lossy): figures are not comparable with those on lossless copies")
     return pictures.upstream(here, request, chosen, class_names=found.class_names, warnings=notes, listed={path: names})
 
 
-def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any]) -> Layout:
-    """The splits and classes of these files of `path`. Raises DatasetError saying what cannot be told."""
+def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any], others: Sequence[str] = ()) -> Layout:
+    """The splits and classes of these files of `path`. Raises DatasetError saying what cannot be told.
+
+    others: files that are no images; where they are all that a class folder holds, it is no class without a word.
+    """
     if not names:
         known = " ".join(pictures.SUFFIXES)
         raise DatasetError(f"{path}: holds no images ({known}); name the folder or archive that does")
     inner = _without_wrappers(names)
+    if chosen["classes"] != "none":
+        _check_classes(path, inner, others)
     tops = {p[0].lower(): p[0] for p in inner.values() if len(p) > 1}
     folders = {s: tops[next(f for f in known if f in tops)] for s, known in FOLDERS.items() if tops.keys() & {*known}}
     if len(folders) == len(SPLITS):
@@ -67,6 +72,28 @@ def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any]) -> Layou
     found = [Picture("test" if n in test else "train", path, n, labels.get(n)) for n in inner]
     said = f"no published split: {len(test):,} of {len(names):,} images held out for test (seed {chosen['seed']})"
     return Layout(pictures.interleave(found), class_names, (said,))
+
+
+def _check_classes(path: Path, inner: Mapping[str, tuple[str, ...]], others: Sequence[str]) -> None:
+    """Raise DatasetError for a folder beside those of classes of which nothing is read, unless it holds notes alone."""
+    read = {parent for name in inner for parent in PurePosixPath(name).parents}
+    name, parts = next(iter(inner.items()))
+    deepest = len(name.split("/")) - len(parts) + 1  # where class folders are
+    splits = {folder for known in FOLDERS.values() for folder in known}
+    unread: dict[PurePosixPath, list[str]] = defaultdict(list)
+    for other in others:
+        file = PurePosixPath(other)
+        above = [*([file] if other.endswith("/") else []), *file.parents]
+        highest = [folder for folder in above if folder not in read][-1:]
+        if any(part.startswith(".") for part in file.parts) or file.suffix.lower() in pictures.BESIDE or not highest:
+            continue
+        if len(highest[0].parts) <= deepest + any(part.lower() in splits for part in highest[0].parts[:-1]):
+            unread[highest[0]].append(other)
+    for folder, held in sorted(unread.items()):
+        raise DatasetError(
+            f"{path}: of the folder '{folder}' beside class folders nothing is read ({pictures.count_by_kind(held)}); "
+            "convert its images to PNG, take it away, or set options.classes to none for a set without labels"
+        )
 
 
 def _without_wrappers(names: Sequence[str]) -> dict[str, tuple[str, ...]]:

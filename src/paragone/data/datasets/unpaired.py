@@ -25,13 +25,16 @@ def local(request: Request) -> Upstream:
     chosen = image_files.options(request, DEFAULTS)
     at = image_files.unpacked(request.path, request.raw)
     start = "A" if chosen["direction"] == "AtoB" else "B"
+    names, others = image_files.contents(at)
     found = []
-    for name in image_files.names(at):
+    for name in names:
         if folder := next((part for part in PurePosixPath(name).parts[:-1] if part in FOLDERS), None):
             split, side = FOLDERS[folder]
             found.append((folder, Picture(split, at, name, source=side == start)))
     _check(request.path, {folder for folder, _ in found})
-    return image_files.upstream([picture for _, picture in found], request, chosen, sources="unpaired")
+    notes, listed = image_files.left_out(others), {at: names}
+    pictures = [picture for _, picture in found]
+    return image_files.upstream(pictures, request, chosen, warnings=notes, sources="unpaired", listed=listed)
 
 
 def _check(path: Path, there: set[str]) -> None:

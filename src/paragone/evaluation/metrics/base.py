@@ -97,6 +97,13 @@ class Bounded(NamedTuple):
     dims: int  # H W C
 
 
+class Likely(NamedTuple):
+    """A model's exact log likelihood of real held-out images."""
+
+    log_likelihood: Tensor  # (N,) nats an image
+    dims: int  # H W C
+
+
 class Encoded(NamedTuple):
     """What a model's latents tell of real held-out images."""
 
@@ -118,15 +125,16 @@ class Coded(NamedTuple):
 
 
 View = (
-    Coded
+    Bounded
+    | Classified
     | Clustered
+    | Coded
+    | Conditional
     | Embedded
     | Encoded
-    | Predicted
-    | Classified
-    | Conditional
+    | Likely
     | Pixels
+    | Predicted
     | Reconstructed
     | Translated
-    | Bounded
 )

@@ -1,6 +1,6 @@
 """Clustering accuracy: how well categories that a model found without labels are the data's classes.
 
-As Chen et al. 2016 (InfoGAN, https://arxiv.org/abs/1606.03657, section 5.2) judge their categorical code: each category
+As Chen et al. 2016 (InfoGAN, https://arxiv.org/abs/1606.03657, section 5.2) score their categorical code: each category
 stands for one class, the most frequent among the real images that the model puts into it. More categories than classes
 make it easier; one category for all scores the share of the largest class.
 """

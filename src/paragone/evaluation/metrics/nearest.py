@@ -1,7 +1,7 @@
 """Distance of the fakes to the nearest training image, against that of real test images: memorisation.
 
 A model that copies its training set comes nearer to it than unseen real images do: a ratio well below 1, and many
-copies. Read it with the sample wall: smooth images (a blurred average) are near everything in pixel space too.
+copies. Read it beside the sample grid: smooth images (a blurred average) are near everything in pixel space too.
 """
 
 import math

@@ -1,9 +1,9 @@
-"""How well single latents stand for single factors, on data whose every image is known by its factors.
+"""How well single latents represent single factors, on data where the factors of every image are known.
 
 Three scores of the means of q(z|x), averaged over the factors:
 
     mig         Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6: the mutual information of a factor with the
-                latent that tells most of it, less that with the second best, over the factor's entropy. Means are cut
+                most informative latent, less that with the second best, over the factor's entropy. Means are cut
                 into 20 equal bins, as Locatello et al. 2019 do (https://arxiv.org/abs/1811.12359)
     sap         Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3: how well the best latent alone predicts
                 a factor, less how well the second best does, on test images. An ordered factor by the squared
@@ -47,8 +47,8 @@ class Options:
     categorical: tuple[str, ...] = ("shape", "colour", "background")  # factors whose values have no order
     levels: int = 16  # into which an ordered factor is cut
     bins: int = 20  # into which a latent is cut
-    votes: int = 2000  # half of them teach the majority rule, half judge it
-    batch: int = 64  # images a vote
+    votes: int = 2000  # half of them fit the majority rule, half test it
+    batch: int = 64  # images per vote
 
     def __post_init__(self) -> None:
         for name in ("levels", "bins", "votes", "batch"):
@@ -56,21 +56,12 @@ class Options:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 2")
 
 
-def depends(work: Work) -> list[Path]:
-    """The real data, the models and what was measured of them."""
-    runs = _runs(work)
-    of_data = dict.fromkeys(paths.prepared(run.dataset) for run in runs)
-    return [*of_data, *(file for run in runs for file in (run.weights, run.metrics))]
-
-
-def _runs(work: Work) -> list[paths.Run]:
-    return [run for row in work.options.rows for run in work.runs(row)]
+depends = factors.depends
 
 
 def measure(work: Work) -> dict[str, Any]:
     """{data set: {n, n_test, factors: {name: levels}, rows: {row: [{seed, mig, sap, ...}]}, left_out: [run]}}."""
-    runs = _runs(work)
-    found = {d: _dataset(work, d, [r for r in runs if r.dataset == d]) for d in dict.fromkeys(r.dataset for r in runs)}
+    found = {dataset: _dataset(work, dataset, runs) for dataset, runs in factors.runs_by_dataset(work).items()}
     chosen = {key: getattr(work.options, key) for key in ("categorical", "levels", "bins", "votes", "batch")}
     return {**chosen, "datasets": found}
 

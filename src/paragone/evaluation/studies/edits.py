@@ -1,23 +1,23 @@
 """How often an edit in the latents of a model changes what it is meant to, and nothing else.
 
-The images are drawn from known factors. A network that was trained to read them (`factor_classifier`) reads the
-results; a factor that it reads wrong on too many real test images is left out, and named. A test image is encoded, its
-code moved, and decoded. The edit succeeds if that network reads the wanted factor as asked for, which it did not
-before, and every other one as before. Before is the reconstruction, which may have lost something of the image already:
-that is the doing of the model, and not of the edit. `faithful` is the share of edits after which the others read as on
-the image itself.
-Two ways to move a code from the value that the image has to the one that is asked for:
+The images are drawn from known factors. A network trained to predict them (`factor_classifier`) reads the results; a
+factor that it gets wrong on too many real test images is left out, and named. A test image is encoded, its code moved,
+and decoded. The edit succeeds if the classifier predicts the target value of the edited factor, which it did not
+before, and every other factor as before. "Before" is the reconstruction, which may already have lost something of the
+image: the model is to blame for that, not the edit. `faithful` is the share of edits after which the other factors are
+predicted as on the image itself.
+Two ways to move a code from the value that the image has to the target:
 
     direction   by the difference of what either value adds to the codes of training images (least squares over all
                 factors)
-    latent      by the same difference, in one latent alone: of those in use, that of which the factor accounts for the
-                largest share of the variance
+    latent      by the same difference, in one latent only: of those in use, the one of whose variance the factor
+                accounts for the largest share
 
-Beside them stand `unedited`, the share of reconstructions on which the judge reads every factor as on the image itself;
-and `perfect`, the share of images drawn anew with the wanted factor that pass: what the judge costs an editor without
-fault.
+Beside them are `unedited`, the share of reconstructions on which the classifier predicts every factor as on the image
+itself; and `perfect`, the share of images drawn afresh with the target value that pass: what the classifier's errors
+cost a perfect editor.
 
-An ordered factor is asked to move by at least twice the tolerance with which it is read.
+An ordered factor must move by at least twice the tolerance of its predictions.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from paragone.engine import checkpoint, hardware
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, mix
 from paragone.evaluation import factor_classifier, factors
-from paragone.evaluation.factor_classifier import Draw, Judge, Names
+from paragone.evaluation.factor_classifier import Draw, FactorClassifier, Names
 from paragone.evaluation.factors import BATCH, Factors, Flags, Floats, Ints, Latents
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Model
@@ -47,19 +47,19 @@ class Options:
     categorical: tuple[str, ...] = ("shape", "colour", "background")  # factors whose values have no order
     levels: int = 16  # into which an ordered factor is cut, for what each adds to a code
     tolerance: float = 0.125  # of an ordered factor's range
-    least: float = 0.9  # share of test images on which the judge must read a factor right
-    kimg: float = 300.0  # budget of the judge
-    n: int = 300  # test images, each edited once a factor
+    least: float = 0.9  # share of test images on which the classifier must predict a factor correctly
+    kimg: float = 300.0  # budget of the classifier
+    n: int = 300  # test images, each edited once per factor
 
     def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 0.25:  # a wish is twice as far away, and there must be one from the middle
+        if not 0 < self.tolerance < 0.25:  # a target is twice as far away, and there must be one from the middle
             raise ValueError(f"tolerance is {self.tolerance}; it must lie between 0 and 0.25")
         if min(self.n, self.kimg) <= 0 or self.levels < 2:
             raise ValueError(f"n, kimg and levels are {self.n}, {self.kimg:g}, {self.levels}; they must exceed 0, 0, 1")
 
 
-class Wish(NamedTuple):
-    """A factor of some images, and what it is asked to become."""
+class Target(NamedTuple):
+    """A factor of some images, and the values that it is edited to."""
 
     factor: int
     values: Ints  # (n,)
@@ -67,34 +67,25 @@ class Wish(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The real images that are edited, and what is wished of them."""
+    """The real images that are edited, and the targets of the edits."""
 
     images: Tensor  # (n,H,W,C) uint8
     place: Ints  # (n,) among all images of the set
     values: Ints  # (n,K)
-    read: Floats  # (n,K), by the judge
-    trusted: Flags  # (K,): factors that the judge reads well
-    wishes: list[Wish]  # one a trusted factor
+    predicted: Floats  # (n,K), by the classifier
+    trusted: Flags  # (K,): factors that the classifier predicts well
+    targets: list[Target]  # one per trusted factor
 
 
-def depends(work: Work) -> list[Path]:
-    """The real data, the models and what was measured of them."""
-    runs = _runs(work)
-    of_data = dict.fromkeys(paths.prepared(run.dataset) for run in runs)
-    return [*of_data, *(file for run in runs for file in (run.weights, run.metrics))]
-
-
-def _runs(work: Work) -> list[paths.Run]:
-    return [run for row in work.options.rows for run in work.runs(row)]
+depends = factors.depends
 
 
 def measure(work: Work) -> dict[str, Any]:
     """{data set: {side, accuracy: {factor: share}, left_out, perfect, rows: {row: [{seed, latent, direction, ...}]}}}.
 
-    Raises ValueError for a data set that is not drawn, and where the judge reads fewer than two factors well.
+    Raises ValueError for a data set that is not drawn, and where the classifier predicts fewer than two factors well.
     """
-    runs = _runs(work)
-    found = {d: _dataset(work, d, [r for r in runs if r.dataset == d]) for d in dict.fromkeys(r.dataset for r in runs)}
+    found = {dataset: _dataset(work, dataset, runs) for dataset, runs in factors.runs_by_dataset(work).items()}
     chosen = {key: getattr(work.options, key) for key in ("levels", "tolerance", "least", "kimg", "n")}
     return {**chosen, "datasets": found}
 
@@ -104,20 +95,21 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     known = factors.read(prepared, options.categorical, options.levels)
     draw, names = _drawn(prepared, known)
     images = torch.cat([datasets.load(prepared, s).images for s in datasets.SPLITS])
-    reader = factor_classifier.teach(draw, names, images.shape[1], options.kimg, options.tolerance)
-    right = reader.agree(reader.read(images[known.test]), names.shares(known.values[known.test])).mean(0)
+    classifier = factor_classifier.train(draw, names, images.shape[1], options.kimg, options.tolerance)
+    right = classifier.agree(classifier.predict(images[known.test]), names.shares(known.values[known.test])).mean(0)
     accuracy = dict(zip(names.names, right.tolist(), strict=True))
     poor = [name for name, share in accuracy.items() if share < options.least]
     for name in poor:
+        share = f"{accuracy[name]:.1%}"
         print(
-            f"edits on {dataset}: '{name}' is left out, the judge reads it right on {accuracy[name]:.1%} of test images"
+            f"edits on {dataset}: '{name}' is left out: the classifier predicts it correctly on {share} of test images"
         )
     if len(names.names) - len(poor) < 2:
         raise ValueError(
-            f"{dataset}: the judge reads {len(poor)} of {len(names.names)} factors badly; raise the study's kimg"
+            f"{dataset}: the classifier predicts {len(poor)} of {len(names.names)} factors badly; raise its kimg"
         )
-    edited = _chosen(images, known, reader, right >= options.least, options.n)
-    perfect = _judged(edited, reader, edited.read, _anew(edited, draw, names))
+    edited = _chosen(images, known, classifier, right >= options.least, options.n)
+    perfect = _assess(edited, classifier, edited.predicted, _perfect(edited, draw, names))
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
     diverged = []
     for run in runs:
@@ -126,11 +118,11 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
             diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
             continue
         ssim = files.read_json(work.root / run.metrics)["reconstruction"]["ssim"]
-        found = _edit(model, f"{dataset}: row '{run.model}'", images, known, edited, reader)
+        found = _edit(model, f"{dataset}: row '{run.model}'", images, known, edited, classifier)
         rows[run.model].append({"seed": run.seed, "ssim": ssim, **found})
     counted = {"side": images.shape[1], "n": len(edited.images), "n_test": int(known.test.sum())}
-    judged = {"accuracy": accuracy, "left_out": poor, "perfect": perfect["success"]}
-    return {**counted, **judged, "perfect_by_factor": perfect["by_factor"], "rows": rows, "diverged": diverged}
+    assessed = {"accuracy": accuracy, "left_out": poor, "perfect": perfect["success"]}
+    return {**counted, **assessed, "perfect_by_factor": perfect["by_factor"], "rows": rows, "diverged": diverged}
 
 
 def _drawn(prepared: Path, known: Factors) -> tuple[Draw, Names]:
@@ -142,68 +134,72 @@ def _drawn(prepared: Path, known: Factors) -> tuple[Draw, Names]:
     return module.draw, Names(known.names, counts, known.categorical)
 
 
-def _chosen(images: Tensor, known: Factors, reader: Judge, trusted: Flags, n: int) -> Edited:
-    """The first n test images, and a wish for each factor that is read well: any value that is far enough."""
+def _chosen(images: Tensor, known: Factors, classifier: FactorClassifier, trusted: Flags, n: int) -> Edited:
+    """The first n test images, and a target for each factor that is predicted well: any value that is far enough."""
     train, index = np.flatnonzero(~known.test), np.flatnonzero(known.test)[:n]
-    wishes = []
+    targets = []
     for k in np.flatnonzero(trusted):
         values, first = np.unique(known.values[train, k], return_index=True)  # (V,)
-        shares = reader.factors.shares(known.values)[:, k]
+        shares = classifier.factors.shares(known.values)[:, k]
         far = np.abs(shares[train[first]] - shares[index, None])  # (n,V)
-        allowed = far > 0 if known.categorical[k] else far >= 2 * reader.tolerance
-        lots = np.random.default_rng(mix(0, Stream.EVALUATE, int(k))).random(far.shape)
-        pick = np.where(allowed, lots, -1).argmax(1)
-        wishes.append(Wish(int(k), values[pick], known.levels[train[first[pick]], k]))
+        allowed = far > 0 if known.categorical[k] else far >= 2 * classifier.tolerance
+        priority = np.random.default_rng(mix(0, Stream.EVALUATE, int(k))).random(far.shape)
+        pick = np.where(allowed, priority, -1).argmax(1)
+        targets.append(Target(int(k), values[pick], known.levels[train[first[pick]], k]))
     chosen = images[torch.from_numpy(index)]
-    return Edited(chosen, index, known.values[index], reader.read(chosen), trusted, wishes)
+    return Edited(chosen, index, known.values[index], classifier.predict(chosen), trusted, targets)
 
 
-def _asked(edited: Edited, wish: Wish) -> Ints:
-    """The factors (n,K) of the images as the wish would have them."""
+def _target_values(edited: Edited, target: Target) -> Ints:
+    """The factors (n,K) of the images after a perfect edit."""
     values = edited.values.copy()
-    values[:, wish.factor] = wish.values
+    values[:, target.factor] = target.values
     return values
 
 
-def _anew(edited: Edited, draw: Draw, names: Names) -> Iterator[Tensor]:
-    """Perfect edits: for each wish, the images drawn with the value that is asked for."""
-    for wish in edited.wishes:
-        yield torch.from_numpy(draw(names.of(_asked(edited, wish)), edited.images.shape[1]))
+def _perfect(edited: Edited, draw: Draw, names: Names) -> Iterator[Tensor]:
+    """Perfect edits: for each target, the images drawn with the target value."""
+    for target in edited.targets:
+        yield torch.from_numpy(draw(names.of(_target_values(edited, target)), edited.images.shape[1]))
 
 
-def _judged(edited: Edited, reader: Judge, before: Floats, made: Iterator[Tensor]) -> dict[str, Any]:
+def _assess(edited: Edited, classifier: FactorClassifier, before: Floats, made: Iterator[Tensor]) -> dict[str, Any]:
     """{success, faithful, by_factor: {factor: {changed, kept, success, faithful}}}: shares of the images made for each
-    wish; before: what the judge read (n,K) before the edits.
+    target; before: the classifier's predictions (n,K) before the edits.
     """
     by_factor = {}
-    for wish, images in zip(edited.wishes, made, strict=True):
-        after, k = reader.read(images), wish.factor
-        asked = reader.factors.shares(_asked(edited, wish))
+    for target, images in zip(edited.targets, made, strict=True):
+        after, k = classifier.predict(images), target.factor
+        wanted = classifier.factors.shares(_target_values(edited, target))
         others = edited.trusted & (np.arange(len(edited.trusted)) != k)
-        changed = reader.agree(after, asked)[:, k] & ~reader.agree(before, asked)[:, k]
-        kept, same = (reader.agree(after, read)[:, others].all(1) for read in (before, edited.read))
+        changed = classifier.agree(after, wanted)[:, k] & ~classifier.agree(before, wanted)[:, k]
+        kept, same = (classifier.agree(after, p)[:, others].all(1) for p in (before, edited.predicted))
         shares = {"changed": changed, "kept": kept, "success": changed & kept, "faithful": changed & same}
-        by_factor[reader.factors.names[k]] = {key: float(share.mean()) for key, share in shares.items()}
+        by_factor[classifier.factors.names[k]] = {key: float(share.mean()) for key, share in shares.items()}
     means = {key: float(np.mean([f[key] for f in by_factor.values()])) for key in ("success", "faithful")}
     return {**means, "by_factor": by_factor}
 
 
-def _edit(model: Model, who: str, images: Tensor, known: Factors, edited: Edited, reader: Judge) -> dict[str, Any]:
-    """What the judge says of one model's edits, in both ways."""
+def _edit(
+    model: Model, who: str, images: Tensor, known: Factors, edited: Edited, classifier: FactorClassifier
+) -> dict[str, Any]:
+    """The success of one model's edits, in both ways."""
     if "decode" not in model.capabilities:
         raise ValueError(f"{who} cannot decode latents; name rows of variational autoencoders")
     decode = cast(Any, model).decode
     latents = factors.encode(model, images, hardware.device(), who)
     codes = latents.codes[edited.place]
-    before = reader.read(_decoded(decode, codes))
+    before = classifier.predict(_decoded(decode, codes))
     effects = _effects(latents.codes[~known.test], known.levels[~known.test], known.levels.max(0) + 1)
     sources = known.levels[edited.place]
-    moves = [effects[w.factor][w.levels] - effects[w.factor][sources[:, w.factor]] for w in edited.wishes]  # (n,J) each
-    alone = [move * _one(latents, known, effects, w.factor) for move, w in zip(moves, edited.wishes, strict=True)]
+    moves = [
+        effects[t.factor][t.levels] - effects[t.factor][sources[:, t.factor]] for t in edited.targets
+    ]  # (n,J) each
+    alone = [move * _one(latents, known, effects, t.factor) for move, t in zip(moves, edited.targets, strict=True)]
     return {
-        "unedited": float(reader.agree(before, edited.read)[:, edited.trusted].all(1).mean()),
-        "latent": _judged(edited, reader, before, (_decoded(decode, codes + move) for move in alone)),
-        "direction": _judged(edited, reader, before, (_decoded(decode, codes + move) for move in moves)),
+        "unedited": float(classifier.agree(before, edited.predicted)[:, edited.trusted].all(1).mean()),
+        "latent": _assess(edited, classifier, before, (_decoded(decode, codes + move) for move in alone)),
+        "direction": _assess(edited, classifier, before, (_decoded(decode, codes + move) for move in moves)),
     }
 
 

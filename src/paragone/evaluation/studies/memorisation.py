@@ -56,7 +56,7 @@ class Options:
     blur: float = 1.0  # standard deviation, pixels
     noise: float = 8.0  # standard deviation, grey levels
     leak: float = 0.05  # of the mixture are copies
-    shown: int = 10  # pairs of a wall
+    shown: int = 10  # pairs in the grid of images
 
 
 class Real(NamedTuple):
@@ -123,7 +123,7 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
     def measured(found: dict[str, Near], own: Tensor | None = None) -> dict[str, dict[str, float]]:
         return {name: figures(found[name], real[name], own) for name in spaces}
 
-    rows, walls = {}, {}
+    rows, grids = {}, {}
     for row, own_runs in runs.items():
         samples = [protocol.choose(torch.from_numpy(np.load(work.root / run.samples)), options.n) for run in own_runs]
         found = [placed(images) for images in samples]
@@ -134,7 +134,7 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
             ],
             "pooled": {name: excess([own[name] for own in found], real[name]) for name in spaces},
         }
-        walls[row] = _wall(samples[0], train, found[0]["pixels"], options.shown)
+        grids[row] = _pairs_grid(samples[0], train, found[0]["pixels"], options.shown)
     return {
         "n_train": len(train),
         "n_test": len(test),
@@ -145,7 +145,7 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
             for name, (images, own) in _controls(train, test, options).items()
         },
         "rows": rows,
-        "walls": walls,
+        "walls": grids,
     }
 
 
@@ -230,11 +230,11 @@ def _controls(train: Tensor, test: Tensor, options: Options) -> dict[str, tuple[
     }
 
 
-def _wall(samples: Tensor, train: Tensor, found: Near, shown: int) -> str:
+def _pairs_grid(samples: Tensor, train: Tensor, found: Near, shown: int) -> str:
     """The samples that come nearest to a training image by the criterion of near-copies, each above that image: a PNG
     in base64."""
     chosen = (found.first / found.second).argsort()[:shown]
     pairs = torch.cat([samples[chosen], train[found.train[chosen]]])
     buffer = io.BytesIO()
-    sampling.wall(pairs.numpy(), columns=len(chosen), rows=2).save(buffer, "PNG", optimize=True)
+    sampling.sample_grid(pairs.numpy(), columns=len(chosen), rows=2).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()

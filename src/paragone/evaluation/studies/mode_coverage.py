@@ -3,7 +3,7 @@
 A run's own samples are too few: of 1,000 classes, 1,000 images miss 368 by chance alone. A generator that never draws a
 tenth of the classes misses 28 more, fewer than one that draws them all with shares that vary by half (44). Ten times as
 many images miss none by chance, and tell the two apart. So each finished run is sampled anew (papers on stacked MNIST
-draw 26,000: Lin et al. 2018, https://arxiv.org/abs/1712.04086, section 4.1) and judged as `metrics.modes`
+draw 26,000: Lin et al. 2018, https://arxiv.org/abs/1712.04086, section 4.1) and counted as `metrics.modes`
 does, and so are as many real test images, which should miss hardly any.
 """
 

@@ -53,7 +53,7 @@ class Options:
     n: int = 1000  # samples at each point
 
 
-class Judge(NamedTuple):
+class Yardstick(NamedTuple):
     """What samples of the target are measured against."""
 
     extractor: Extractor
@@ -63,8 +63,8 @@ class Judge(NamedTuple):
 def depends(work: Work) -> list[Path]:
     """The row's models on the source, the target's data, classifier and reference."""
     target = work.options.target
-    judged = [paths.prepared(target), paths.classifier(target), paths.reference(work.profile, target)]
-    return [*judged, *(p for run in _runs(work) for p in (run.weights, run.training))]
+    measured = [paths.prepared(target), paths.classifier(target), paths.reference(work.profile, target)]
+    return [*measured, *(p for run in _runs(work) for p in (run.weights, run.training))]
 
 
 def _runs(work: Work) -> list[paths.Run]:
@@ -87,12 +87,12 @@ def measure(work: Work) -> dict[str, Any]:
     options, runs = work.options, _runs(work)
     target = work.root / paths.prepared(options.target)
     data = datasets.load(target, "train")
-    judge = _judge(work, data)
+    yardstick = _yardstick(work, data)
     arms: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     seen = []
     for run in runs:
         for arm in ARMS:
-            trained = _train(work.root / run.weights, arm, data, judge, run.seed, options)
+            trained = _train(work.root / run.weights, arm, data, yardstick, run.seed, options)
             arms[arm].append({"seed": run.seed, **trained})
         seen.append(files.read_json(work.root / run.training)["kimg"])
     real = protocol.choose(datasets.load(target, "test").images, options.n)
@@ -101,21 +101,21 @@ def measure(work: Work) -> dict[str, Any]:
         **{name: getattr(options, name) for name in names},
         "seeds": work.seeds,
         "pretrained_kimg": max(seen),
-        "space": judge.extractor.name,
-        "n_real": judge.space.statistics.n,
-        "n_subset": len(judge.space.subset[:SUBSET]),
+        "space": yardstick.extractor.name,
+        "n_real": yardstick.space.statistics.n,
+        "n_subset": len(yardstick.space.subset[:SUBSET]),
         "device": hardware.device_name(hardware.device()),
-        "floor": _measure(real, judge),
+        "floor": _measure(real, yardstick),
         "arms": arms,
     }
 
 
-def _judge(work: Work, train: ImageSet) -> Judge:
+def _yardstick(work: Work, train: ImageSet) -> Yardstick:
     target = work.options.target
     extractors = protocol.load_extractors(work.root, target, [SPACE])
     reference = protocol.load(work.root / paths.reference(work.profile, target), extractors, train)
     ((name, extractor),) = extractors.items()
-    return Judge(extractor, reference.spaces[name])
+    return Yardstick(extractor, reference.spaces[name])
 
 
 def _start(weights: Path, spec: Spec, seed: int, arm: str) -> Model:
@@ -135,11 +135,13 @@ def _start(weights: Path, spec: Spec, seed: int, arm: str) -> Model:
     return model.requires_grad_(True)
 
 
-def _train(weights: Path, arm: str, data: ImageSet, judge: Judge, seed: int, options: Options) -> dict[str, Any]:
+def _train(
+    weights: Path, arm: str, data: ImageSet, yardstick: Yardstick, seed: int, options: Options
+) -> dict[str, Any]:
     """Train from point to point, each time going on from the checkpoint, and measure the averaged weights there."""
     plan = Plan(kimg=options.kimg, batch=options.batch, ema_kimg=options.ema_kimg)
     first, *later = sorted(options.points)
-    points = [{"kimg": first, **_figures(_start(weights, data.spec, seed, arm), judge, seed, options)}]
+    points = [{"kimg": first, **_figures(_start(weights, data.spec, seed, arm), yardstick, seed, options)}]
     with tempfile.TemporaryDirectory() as folder:
         for kimg in later:
             model = _start(weights, data.spec, seed, arm)
@@ -147,7 +149,7 @@ def _train(weights: Path, arm: str, data: ImageSet, judge: Judge, seed: int, opt
             result = fit(model, data, plan, seed=seed, folder=Path(folder), progress=False, stop=due)
             if result.outcome == "diverged":
                 break
-            points.append({"kimg": kimg, **_figures(result.model, judge, seed, options)})
+            points.append({"kimg": kimg, **_figures(result.model, yardstick, seed, options)})
     return {"outcome": result.outcome, "reason": result.reason, "points": points, **_steadiness(result, options)}
 
 
@@ -155,20 +157,20 @@ def _reached(step: int, kimg: float, batch: int) -> bool:
     return (step + 0.5) * batch / 1000 >= kimg
 
 
-def _figures(model: Model, judge: Judge, seed: int, options: Options) -> dict[str, float]:
+def _figures(model: Model, yardstick: Yardstick, seed: int, options: Options) -> dict[str, float]:
     """fd, precision, recall, density, coverage, and classes of the model's samples."""
     device = hardware.device()
     images, _ = sampling.sample(model, options.n, seed=seed, batch=250, device=device, progress=False)
-    return _measure(torch.from_numpy(images), judge)
+    return _measure(torch.from_numpy(images), yardstick)
 
 
-def _measure(images: torch.Tensor, judge: Judge) -> dict[str, float]:
-    features = judge.extractor.extract(images, hardware.device())
+def _measure(images: torch.Tensor, yardstick: Yardstick) -> dict[str, float]:
+    features = yardstick.extractor.extract(images, hardware.device())
     if features.logits is None:
-        raise ValueError(f"{judge.extractor.name}: tells no classes apart; choose a target with labels")
+        raise ValueError(f"{yardstick.extractor.name}: tells no classes apart; choose a target with labels")
     return {
-        "fd": frechet_distance(judge.space.statistics, Statistics.of(features.values)),
-        **prdc(judge.space.subset[:SUBSET], features.values),
+        "fd": frechet_distance(yardstick.space.statistics, Statistics.of(features.values)),
+        **prdc(yardstick.space.subset[:SUBSET], features.values),
         "classes": len(features.logits.argmax(1).unique()),
     }
 
@@ -183,7 +185,7 @@ def _steadiness(result: Outcome, options: Options) -> dict[str, Any]:
             return {"peaks": None, "oscillation": None, "curve": curve.to_dict("list")}
         raise ValueError(
             f"params.yaml: studies.pretraining: the first {options.early_kimg:g} kimg of '{options.row}' leave "
-            f"{len(early)} rows with a generator and a discriminator to judge; it takes a GAN and 20 rows: raise "
+            f"{len(early)} rows with a generator and a discriminator to assess; it takes a GAN and 20 rows: raise "
             "early_kimg, or lower batch"
         )
     return {

@@ -80,12 +80,17 @@ class DDIM(Model):
 
     def step(self, x: Tensor, now: int, then: int) -> tuple[Tensor, Tensor]:
         """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` (-1: the image) given x at step `now`."""
-        a = self.ddpm.alpha_bar[now]
-        b = self.ddpm.alpha_bar[then] if then >= 0 else torch.ones_like(a)
-        x0 = self.ddpm.predict_x0(x, torch.full((len(x),), now, device=x.device))
-        eps = (x - a.sqrt() * x0) / (1 - a).sqrt()
-        sigma = self.cfg.eta * ((1 - b) / (1 - a) * (1 - a / b)).sqrt()  # eq. 16
-        return b.sqrt() * x0 + (1 - b - sigma**2).clamp(min=0).sqrt() * eps, sigma  # eq. 12
+        return step(self.ddpm, x, now, then, self.cfg.eta)
+
+
+def step(ddpm: Any, x: Tensor, now: int, then: int, eta: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` of a DDPM (-1: the image) given x at `now`."""
+    a = ddpm.alpha_bar[now]
+    b = ddpm.alpha_bar[then] if then >= 0 else torch.ones_like(a)
+    x0 = ddpm.predict_x0(x, torch.full((len(x),), now, device=x.device))
+    eps = (x - a.sqrt() * x0) / (1 - a).sqrt()
+    sigma = eta * ((1 - b) / (1 - a) * (1 - a / b)).sqrt()  # eq. 16
+    return b.sqrt() * x0 + (1 - b - sigma**2).clamp(min=0).sqrt() * eps, sigma  # eq. 12
 
 
 def times(steps: int, total: int, spacing: str) -> Tensor:

@@ -79,6 +79,11 @@ class DDPM(Model):
     def alpha_bar(self) -> Tensor:
         return self.process.alpha_bar
 
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        """The lowest and the highest level of noise over signal."""
+        return self.process.sigma_range
+
     def optimizers(self) -> dict[str, Optimizer]:
         return {"net": Adam(self.net.parameters(), self.cfg.lr, fused=True)}
 
@@ -94,6 +99,10 @@ class DDPM(Model):
         `process`, which is the training's unless given."""
         process = self.process if process is None else process
         return process.x0(self.net(x_t, process.times[t]).float(), x_t, t).clamp(-1, 1)
+
+    def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The image that x (B,C,H,W) = image + sigma noise, sigma (B,), is taken to come from, clipped to [-1,1]."""
+        return self.process.denoise(lambda x_t, time: self.net(x_t, time).float(), x, sigma).clamp(-1, 1)
 
     def reverse(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> tuple[Tensor, Tensor]:
         """Mean (B,C,H,W) and log variance (B,1,1,1) of p(x_{t-1} | x_t); process as above."""

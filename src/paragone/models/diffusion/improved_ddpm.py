@@ -86,6 +86,11 @@ class ImprovedDDPM(Model):
     def alpha_bar(self) -> Tensor:
         return self.process.alpha_bar
 
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        """The lowest and the highest level of noise over signal."""
+        return self.process.sigma_range
+
     def optimizers(self) -> dict[str, Optimizer]:
         return {"net": Adam(self.net.parameters(), self.cfg.lr, fused=True)}
 
@@ -118,6 +123,10 @@ class ImprovedDDPM(Model):
     def _says(self, x_t: Tensor, t: Tensor, process: Diffusion) -> tuple[Tensor, Tensor]:
         said, place = self.net(x_t, process.times[t]).float().chunk(2, 1)
         return process.x0(said, x_t, t).clamp(-1, 1), place
+
+    def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """The image that x (B,C,H,W) = image + sigma noise, sigma (B,), is taken to come from, clipped to [-1,1]."""
+        return self.process.denoise(lambda x_t, time: self.net(x_t, time).float().chunk(2, 1)[0], x, sigma).clamp(-1, 1)
 
     def reverse(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance, both (B,C,H,W), of p(x_{t-1} | x_t); t counts the steps of `process`, which is the

@@ -21,6 +21,9 @@ from paragone.models.layers.functional import (
 Reverse = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """x_t (B,C,H,W), t (B,) -> the mean (B,C,H,W) and the log variance (B,C,H,W) or (B,1,1,1) of p(x_{t-1} | x_t)."""
 
+Network = Callable[[Tensor, Tensor], Tensor]
+"""x_t (B,C,H,W), time (B,) in 0..1000 -> what the process is parameterised by, in float32 (B,C,H,W)."""
+
 
 class Diffusion(nn.Module):
     """The forward process of T steps as tables (T,) in float32, reckoned in float64 from alpha_bar (T,).
@@ -86,6 +89,30 @@ class Diffusion(nn.Module):
         """The image that x_t comes from if the network is right."""
         a, b = at(self.signal, t), at(self.noise, t)
         return a * x_t - b * said if self.parameterization == "v" else (x_t - b * said) / a
+
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        """Noise over signal of the first and of the last step."""
+        sigma = self.noise / self.signal
+        return float(sigma[0]), float(sigma[-1])
+
+    def place(self, sigma: Tensor) -> Tensor:
+        """The step, or the fraction between two of them, at which noise over signal is sigma (B,): (B,) in 0..T-1.
+
+        Between two steps the logarithm of sigma is taken to be linear."""
+        table, wanted = (self.noise / self.signal).log(), sigma.float().log()
+        i = torch.searchsorted(table, wanted).clamp(1, len(self) - 1)
+        share = (wanted - table[i - 1]) / (table[i] - table[i - 1])
+        return i - 1 + share.clamp(0, 1)
+
+    def denoise(self, network: Network, x: Tensor, sigma: Tensor) -> Tensor:
+        """The image that x (B,C,H,W) = x_0 + sigma eps, sigma (B,), comes from if the network is right."""
+        place = self.place(sigma)
+        low = place.long().clamp(max=len(self) - 2)
+        a = (1 + sigma.float() ** 2).rsqrt()[:, None, None, None]  # the signal, and so a sigma is the noise
+        b = a * sigma.float()[:, None, None, None]
+        pred = network(a * x, torch.lerp(self.times[low], self.times[low + 1], place - low))
+        return a * (a * x) - b * pred if self.parameterization == "v" else x - b / a * pred
 
     def posterior_mean(self, x: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The mean of q(x_{t-1} | x_t, x_0), eq. 7."""

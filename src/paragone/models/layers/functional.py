@@ -45,6 +45,15 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
         return (grad.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+def zero_centred_gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """E[||grad_x D(x)||^2] at images x (B,C,H,W), 0-d: R1 at real images, R2 at generated ones, but for the factor
+    gamma / 2 (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, eq. 9, 10). Computed without autocast."""
+    x = x.detach().float().requires_grad_()
+    with torch.autocast(x.device.type, enabled=False):
+        (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return grad.square().flatten(1).sum(1).mean()
+
+
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, I)) in nats, (B,) (Kingma and Welling 2013, appendix B)."""
     return gaussian_kl_terms(mean, logvar).flatten(1).sum(1)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle, silu
 
-from paragone.models.layers.attention import SelfAttention2d
+from paragone.models.layers.attention import CrossAttention2d, SelfAttention2d
 from paragone.models.layers.norm import GroupNorm
 
 
@@ -31,18 +31,20 @@ class ResBlock(nn.Module):
     """Two convolutions with the time embedding added between them, then attention if asked for.
 
     x (B,C_in,H,W), e (B,C_out) -> (B,C_out,H,W). With e (B,2 C_out) the second normalisation's output is scaled by 1 +
-    the first half of e and shifted by the second instead.
+    the first half of e and shifted by the second instead. context: width of the tokens (B,L,context) to which a block
+    that attends attends too; 0: none.
     """
 
-    def __init__(self, c_in: int, c_out: int, dropout: float, attention: bool, heads: int) -> None:
+    def __init__(self, c_in: int, c_out: int, dropout: float, attention: bool, heads: int, context: int = 0) -> None:
         super().__init__()
         self.norm1, self.conv1 = GroupNorm(c_in), nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2, self.conv2 = GroupNorm(c_out), nn.Conv2d(c_out, c_out, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
         self.attention = SelfAttention2d(c_out, heads) if attention else nn.Identity()
+        self.cross = CrossAttention2d(c_out, context, heads) if attention and context else None
 
-    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+    def forward(self, x: Tensor, e: Tensor, context: Tensor | None = None) -> Tensor:
         h, e = self.conv1(silu(self.norm1(x))), e[:, :, None, None]
         if e.shape[1] == h.shape[1]:
             h = self.norm2(h + e)
@@ -50,7 +52,8 @@ class ResBlock(nn.Module):
             scale, shift = e.chunk(2, 1)
             h = self.norm2(h) * (1 + scale) + shift
         h = self.conv2(self.dropout(silu(h)))
-        return self.attention(self.skip(x) + h)
+        h = self.attention(self.skip(x) + h)
+        return h if self.cross is None else self.cross(h, context)
 
 
 class Upsample(nn.Module):
@@ -65,13 +68,14 @@ class Upsample(nn.Module):
 
 
 class UNet(nn.Module):
-    """x (B,C_in,S,S), t (B,) -> (B,C_out,S,S).
+    """x (B,C_in,S,S), t (B,), context (B,L,context) if any -> (B,C_out,S,S).
 
     width: channels of the first level; multipliers: of the width, one a level, each level half the size of the last;
     blocks: residual blocks a level; attention: the sizes of feature maps that attend; patch: side of the patches that
     the network works on instead of pixels (space to depth; 1 is the paper's network); scale_shift: the time embedding
     scales and shifts the normalised features instead of being added before (Nichol and Dhariwal 2021,
-    https://arxiv.org/abs/2102.09672, section 3.4).
+    https://arxiv.org/abs/2102.09672, section 3.4); context: width of the tokens that the blocks with attention
+    attend to besides (Rombach et al. 2022, https://arxiv.org/abs/2112.10752, section 3.3); 0: none.
     Raises ValueError if the size cannot be halved as often as the levels ask.
     """
 
@@ -89,6 +93,7 @@ class UNet(nn.Module):
         dropout: float = 0.1,
         patch: int = 1,
         scale_shift: bool = False,
+        context: int = 0,
     ) -> None:
         super().__init__()
         factor = patch * 2 ** (len(multipliers) - 1)
@@ -102,23 +107,24 @@ class UNet(nn.Module):
         self.stem = nn.Conv2d(c_in * patch**2, width, 3, padding=1)
         channels = [width * m for m in multipliers]
         attends = [size // patch // 2**i in attention for i in range(len(channels))]
-        skips = [width]  # channels of the feature maps that cross over
+        skips = [width]
         self.down, self.downsample = nn.ModuleList(), nn.ModuleList()
         for i, (c, a) in enumerate(zip(channels, attends, strict=True)):
             sources = [skips[-1], *[c] * (blocks - 1)]
-            self.down.append(nn.ModuleList(ResBlock(s, c, dropout, a, heads) for s in sources))
+            self.down.append(nn.ModuleList(ResBlock(s, c, dropout, a, heads, context) for s in sources))
             skips += [c] * blocks
             if i < len(channels) - 1:
                 self.downsample.append(nn.Conv2d(c, c, 3, stride=2, padding=1))
                 skips.append(c)
+        self.crossing = tuple(skips)  # channels of the feature maps that cross over
         c = channels[-1]
-        self.middle = nn.ModuleList(ResBlock(c, c, dropout, a, heads) for a in (True, False))
+        self.middle = nn.ModuleList(ResBlock(c, c, dropout, a, heads, context) for a in (True, False))
         self.up, self.upsample = nn.ModuleList(), nn.ModuleList()
         for i, (out, a) in enumerate(zip(channels[::-1], attends[::-1], strict=True)):
             if i:
                 self.upsample.append(Upsample(c))
             sources = [s + skips.pop() for s in [c, *[out] * blocks]]
-            self.up.append(nn.ModuleList(ResBlock(s, out, dropout, a, heads) for s in sources))
+            self.up.append(nn.ModuleList(ResBlock(s, out, dropout, a, heads, context) for s in sources))
             c = out
         self.norm, self.head = GroupNorm(c), nn.Conv2d(c, c_out * patch**2, 3, padding=1)
         self.splits = [b.conv1.out_channels * (1 + scale_shift) for b in self._blocks()]
@@ -138,29 +144,53 @@ class UNet(nn.Module):
         for c, rows in zip(self.splits, self.project.weight.split(self.splits), strict=True):
             nn.init.uniform_(rows.detach(), -(bound := math.sqrt(6 / (c + 4 * self.width))), bound)  # a block's own fan
         for module in self.modules():
-            if isinstance(module, SelfAttention2d):
+            if isinstance(module, SelfAttention2d | CrossAttention2d):
                 nn.init.zeros_(module.out.weight)
             elif isinstance(module, ResBlock):
                 nn.init.zeros_(module.conv2.weight)
         nn.init.zeros_(self.head.weight)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, t: Tensor, context: Tensor | None = None, control: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """control: what is added to each feature map that crosses over, and, last, to the middle's output."""
+        e = self.embed(t)
+        h, skips = self.contract(x, e, context)
+        if control is not None:
+            h = h + control[-1]
+            skips = [skip + c for skip, c in zip(skips, control[:-1], strict=True)]
+        return self.expand(h, skips, e, context)
+
+    def embed(self, t: Tensor) -> Iterator[Tensor]:
+        """The embedding of the times t (B,) for each block, in the order in which they run."""
+        return iter(self.project(self.time(timestep_embedding(t, self.width))).split(self.splits, 1))
+
+    def contract(
+        self, x: Tensor, e: Iterator[Tensor], context: Tensor | None = None, hint: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The way down and the middle: the middle's output and the feature maps that cross over to the way up.
+
+        hint: what is added after the first layer, (B,width,S/patch,S/patch)."""
         x = pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
-        e = iter(self.project(self.time(timestep_embedding(t, self.width))).split(self.splits, 1))
         h = self.stem(x)
+        h = h if hint is None else h + hint
         skips = [h]
         for i, blocks in enumerate(self.down):
             if i:
                 h = self.downsample[i - 1](h)
                 skips.append(h)
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(h, next(e))
+                h = block(h, next(e), context)
                 skips.append(h)
         for block in self.middle:
-            h = block(h, next(e))
+            h = block(h, next(e), context)
+        return h, skips
+
+    def expand(self, h: Tensor, skips: list[Tensor], e: Iterator[Tensor], context: Tensor | None = None) -> Tensor:
+        """The way up, from the middle's output h; it takes the feature maps off the list `skips`."""
         for i, blocks in enumerate(self.up):
             if i:
                 h = self.upsample[i - 1](h)
             for block in blocks:  # type: ignore[attr-defined]
-                h = block(torch.cat([h, skips.pop()], 1), next(e))
+                h = block(torch.cat([h, skips.pop()], 1), next(e), context)
         return pixel_shuffle(self.head(silu(self.norm(h))), self.patch)

@@ -1,10 +1,10 @@
-"""What has to run before a claim can be judged, and the commands that make it."""
+"""What has to run before a claim can be tested, and the commands that make it."""
 
 from typing import NamedTuple
 
 from paragone.project import paths
 from paragone.project.params import Params
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.results.claims.base import Verdict
 from paragone.results.runs import Results
 
@@ -18,22 +18,25 @@ class Need(NamedTuple):
     commands: list[str]  # what makes them; none where code or a row has to be written first
 
 
-def needs(judged: list[Judged], results: Results, params: Params) -> list[Need]:
+def needs(assessments: list[Assessment], results: Results, params: Params) -> list[Need]:
     """The claims that are not measured yet, with what each lacks in this profile."""
-    return [_need(j, results, params) for j in judged if j.finding.verdict is Verdict.UNMEASURED]
+    return [_need(j, results, params) for j in assessments if j.finding.verdict is Verdict.UNMEASURED]
 
 
-def _need(judged: Judged, results: Results, params: Params) -> Need:
-    claim, reason = judged.claim, judged.finding.reason
+def _need(assessment: Assessment, results: Results, params: Params) -> Need:
+    claim, reason = assessment.claim, assessment.finding.reason
     if claim.lacks:
-        return Need(judged.id, reason, [], [])
+        return Need(assessment.id, reason, [], [])
     profile = results.profile
     settings = params.get_profile(profile)
     absent = [row for row in claim.rows if row not in settings.models]
     absent += [f"study {name}" for name in claim.studies if name not in settings.studies]
     if absent:
         return Need(
-            judged.id, reason, [f"{name}: not in profile {profile}" for name in absent], _elsewhere(judged, params)
+            assessment.id,
+            reason,
+            [f"{name}: not in profile {profile}" for name in absent],
+            _elsewhere(assessment, params),
         )
     undone = {row: said for row in claim.rows if (said := _undone(results, row))}
     late = [name for name in claim.studies if not (results.root / paths.study(profile, name)).exists()]
@@ -43,7 +46,7 @@ def _need(judged: Judged, results: Results, params: Params) -> Need:
         commands.append(f".venv/bin/python -m flows.benchmark --profile {profile} --models {','.join(undone)}")
     trunk = paths.trunk(profile, params.profile)
     commands += [f'PATH="$PWD/.venv/bin:$PATH" dvc repro {trunk}:study-{name}' for name in late]
-    return Need(judged.id, reason, missing, commands)
+    return Need(assessment.id, reason, missing, commands)
 
 
 def _undone(results: Results, row: str) -> str:
@@ -56,9 +59,9 @@ def _undone(results: Results, row: str) -> str:
     return f"{len(undone)} of {len(own)} runs are not there ({first['name']} {first['outcome']}: {first['reason']})"
 
 
-def _elsewhere(judged: Judged, params: Params) -> list[str]:
+def _elsewhere(assessment: Assessment, params: Params) -> list[str]:
     """The command of a profile that has all that the claim rests on."""
-    rows, studies = set(judged.claim.rows), set(judged.claim.studies)
+    rows, studies = set(assessment.claim.rows), set(assessment.claim.studies)
     for name, profile in params.profiles.items():
         if rows <= set(profile.models) and studies <= set(profile.studies):
             return [f"make demo PROFILE={name}"]

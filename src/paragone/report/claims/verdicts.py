@@ -1,4 +1,4 @@
-"""The surveys' sentences with their verdicts: a board, a figure a claim, and what is missing for the rest."""
+"""The surveys' claims with their verdicts: a board, one figure per claim, and what is missing for the rest."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -20,40 +20,40 @@ from paragone.results.claims.base import SURVEYS, Claim, Effect, Evidence, Findi
 from paragone.results.evidence import PROTOCOL
 from paragone.results.runs import Results, of_table
 
-PROFILE = "claims-quick"  # has what every claim needs that can be measured on two cores
+PROFILE = "claims-quick"  # runs whatever the claims need that can be measured on two cores
 COLOURS = {
     Verdict.SUPPORTED: PALETTE[2],
     Verdict.CONTRADICTED: PALETTE[1],
     Verdict.UNCERTAIN: PALETTE[6],
 }
-LABEL = 112  # characters on a line above an interval
-KEY = "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; dotted: the size that counts."
+LABEL = 112  # characters per line above an interval
+KEY = "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; dotted: the size that counts as support."
 
 
-class Judged(NamedTuple):
-    """A claim and what the runs say of it."""
+class Assessment(NamedTuple):
+    """A claim, and what the runs say about it."""
 
     id: str  # "C03"
     claim: Claim
     finding: Finding
 
 
-def judge(results: Results, params: Params) -> list[Judged]:
-    """Every claim put to the test by what one profile has left so far: `judge_table` of its wide table and studies."""
-    return judge_table(schema.as_table(results.runs), studies(results.root, params, results.profile))
+def assess(results: Results, params: Params) -> list[Assessment]:
+    """Every claim, tested on what one profile has so far: `assess_table` of its table of runs and its studies."""
+    return assess_table(schema.as_table(results.runs), studies(results.root, params, results.profile))
 
 
-def judge_table(table: pd.DataFrame, measured: Mapping[str, Json]) -> list[Judged]:
-    """Every claim, in order, put to the test by a wide table of runs and what studies measured, and by nothing else.
+def assess_table(table: pd.DataFrame, measured: Mapping[str, Json]) -> list[Assessment]:
+    """Every claim, in order, tested on the table of runs and what studies measured, and on nothing else.
 
-    Raises wide.TableError for a table that cannot be judged: the sentence names the column and the remedy.
+    Raises schema.TableError for a table that cannot be used: the message names the column and the remedy.
     """
     evidence = Evidence(of_table(table), measured)
-    judged = []
+    assessments = []
     for name in registry.names("claims"):
         module = registry.load("claims", name)
-        judged.append(Judged(number_of(name), module.CLAIM, find(module.CLAIM, module.judge, evidence)))
-    return judged
+        assessments.append(Assessment(number_of(name), module.CLAIM, find(module.CLAIM, module.effects, evidence)))
+    return assessments
 
 
 def number_of(name: str) -> str:
@@ -67,33 +67,33 @@ def studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
     return {name: files.read_json(file) for name, file in written.items() if file.exists()}
 
 
-def judge_file(path: Path, folder: Path | None) -> tuple[Results, list[Judged]]:
+def assess_file(path: Path, folder: Path | None) -> tuple[Results, list[Assessment]]:
     """The results and verdicts of a saved table (runs.parquet) and of the studies' files (<name>.json) in a folder.
 
-    Raises ValueError: as `judge_table`; and for runs of one data set under several protocols, or that name none.
+    Raises ValueError: as `assess_table`; and for runs of one data set under several protocols, or that name none.
     """
     table = schema.read(path)
     finished = table[table["outcome"] == "finished"]
     for key in PROTOCOL:
         if key not in table or finished[key].isna().any():
             raise schema.TableError(
-                f"{path}: column '{key}' is missing or empty, so the protocol is not known; write the table anew with "
+                f"{path}: column '{key}' is missing or empty, so the protocol is not known; write the table again with "
                 "`paragone report`"
             )
         for dataset, own in finished.groupby("dataset", sort=False):
             if (kinds := own[key].unique()).size > 1:
                 raise schema.TableError(
                     f"{path}: column '{key}' has {' and '.join(map(str, kinds))} for {dataset}: figures under two "
-                    "protocols do not compare; keep the runs of one"
+                    "protocols are not comparable; keep the runs of one"
                 )
     if folder is not None and not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder; studies stand in runs/<profile>/studies")
+        raise ValueError(f"{folder}: no such folder; studies are in runs/<profile>/studies")
     measured = {} if folder is None else {f.stem: files.read_json(f) for f in sorted(folder.glob("*.json"))}
-    return of_table(table), judge_table(table, measured)
+    return of_table(table), assess_table(table, measured)
 
 
-def records(judged: list[Judged]) -> list[Json]:
-    """The verdicts for machines: a record a claim, with its effects."""
+def records(assessments: list[Assessment]) -> list[Json]:
+    """The verdicts for machines: one record per claim, with its effects."""
     return [
         {
             "claim": j.id,
@@ -103,14 +103,14 @@ def records(judged: list[Judged]) -> list[Json]:
             "reason": j.finding.reason,
             "effects": [e._asdict() | {"size": e.size._asdict()} for e in j.finding.effects],
         }
-        for j in judged
+        for j in assessments
     ]
 
 
-def effects_csv(judged: list[Judged]) -> str:
-    """The same as CSV, a line an effect; a claim without one has a line of its own."""
+def effects_csv(assessments: list[Assessment]) -> str:
+    """The same as CSV, one line per effect; a claim without effects has one line."""
     lines = []
-    for record in records(judged):
+    for record in records(assessments):
         about = {key: record[key] for key in ("claim", "verdict", "sentence", "reason")}
         for effect in record["effects"] or [{"size": {}, "verdict": None}]:
             own = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
@@ -118,42 +118,42 @@ def effects_csv(judged: list[Judged]) -> str:
     return pd.DataFrame(lines).to_csv(index=False, float_format="%.10g")
 
 
-def grid(judged: list[Judged], results: Results) -> Grid:
-    """The board: a line a claim."""
-    headers = ["Claim", "Verdict", "Sentence", "Survey", "Evidence"]
+def grid(assessments: list[Assessment], results: Results) -> Grid:
+    """The board: one line per claim."""
+    headers = ["No.", "Verdict", "Claim", "Survey", "Evidence"]
     lines = [
         Line("model", [
             Text(j.id), Text(j.finding.verdict), Text(j.claim.sentence), Text(", ".join(j.claim.surveys)),
             Text(j.finding.reason),
         ])
-        for j in judged
+        for j in assessments
     ]  # fmt: skip
     caption = [
         f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
-        "Intervals are at 95 %, paired by seed; of studies over draws or rounds, of crashes over runs.",
+        "Intervals are at 95 %, paired by seed; for studies over draws or rounds, for crashes over runs.",
         "Each rule was stated before the runs that decide it.",
         *(f"{key}: {title}." for key, title in SURVEYS.items()),
     ]
-    return Grid("The surveys' sentences, re-measured", headers, [""] * 5, [False] * 5, lines, caption)
+    return Grid("The surveys' claims, re-measured", headers, [""] * 5, [False] * 5, lines, caption)
 
 
-def rules(judged: list[Judged]) -> Grid:
+def rules(assessments: list[Assessment]) -> Grid:
     """What is measured for each claim, and when it counts as supported."""
-    lines = [Line("model", [Text(j.id), Text(j.claim.measured), Text(j.claim.rule)]) for j in judged]
-    return Grid("How each sentence is tested", ["Claim", "Measured", "Rule"], [""] * 3, [False] * 3, lines, [])
+    lines = [Line("model", [Text(j.id), Text(j.claim.measured), Text(j.claim.rule)]) for j in assessments]
+    return Grid("How each claim is tested", ["No.", "Measured", "Rule"], [""] * 3, [False] * 3, lines, [])
 
 
-def plots(judged: list[Judged]) -> Iterator[Plot]:
+def plots(assessments: list[Assessment]) -> Iterator[Plot]:
     """A figure for each claim that was measured: its effects with their intervals."""
     with mpl.rc_context(STYLE):
-        for j in judged:
+        for j in assessments:
             if j.finding.effects:
                 title = f"{j.id}: {j.finding.verdict}"
                 yield Plot(f"claim-{j.id.lower()}", title, f"{j.claim.sentence} {KEY}", forest(j.finding.effects))
 
 
 def forest(effects: tuple[Effect, ...]) -> Figure:
-    """Effects under each other, one axis a unit."""
+    """Effects below each other, one axis per unit."""
     units = list(dict.fromkeys(e.unit for e in effects))
     groups = [[e for e in effects if e.unit == unit] for unit in units]
     labels = [[_label(e) for e in group] for group in groups]
@@ -181,7 +181,7 @@ def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[
         ax.plot([factor * effect.at_least] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")
         where: Any = ("axes fraction", "data")
         said = ax.annotate("\n".join(label), (0, y + 0.34), xycoords=where, fontsize=7.5, va="bottom")
-        said.set_in_layout(False)  # it is broken to fit the axes, which would be made narrower for it
+        said.set_in_layout(False)  # it is wrapped to fit the axes, which would otherwise be narrowed for it
     if unit == "times" and all(e.size.low > 0 for e in group):
         ax.set_xscale("log")
         scatter.plain_ticks(ax.xaxis)

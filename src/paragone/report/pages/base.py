@@ -12,7 +12,7 @@ from PIL import Image
 
 from paragone.project import files
 from paragone.report import figures
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
 from paragone.report.scatter import GRID, INK
 from paragone.report.surveys.pages import SurveyPage
@@ -34,7 +34,7 @@ class Report(NamedTuple):
     results: Results
     tables: Mapping[str, list[Table]]  # by data set
     plots: Mapping[str, list[Plot]]  # by data set
-    judged: list[Judged]
+    assessments: list[Assessment]
     claims: Mapping[str, Plot]  # by claim's id, where it was measured
     studies: Mapping[str, list[Plot]]  # by study, of those that have run
     surveys: list[SurveyPage]
@@ -80,7 +80,7 @@ class Site:
         """The page of whatever a table's first cell may name: a model's title, a claim's number."""
         runs = self.report.results.runs
         found = {str(t): model_page(str(m)) for t, m in zip(runs["title"], runs["model"], strict=True)}
-        return found | {j.id: claim_page(j.id) for j in self.report.judged}
+        return found | {j.id: claim_page(j.id) for j in self.report.assessments}
 
     def static(self, name: str) -> None:
         """Copy a style sheet or script."""

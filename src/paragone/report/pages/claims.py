@@ -1,10 +1,10 @@
-"""The surveys' sentences: the board of the start page, and a page each."""
+"""The surveys' claims: the board of the start page, and one page per claim."""
 
 from collections import Counter
 
 import pandas as pd
 
-from paragone.report.claims.verdicts import PROFILE, Judged
+from paragone.report.claims.verdicts import PROFILE, Assessment
 from paragone.report.pages import base
 from paragone.report.pages.base import Site
 from paragone.report.render import Grid, Line, Text
@@ -15,9 +15,9 @@ SHOWN = 3  # effects of a claim on the board; its page has all
 
 
 def write(site: Site) -> None:
-    """Write a page a claim."""
-    judged = site.report.judged
-    for i, j in enumerate(judged):
+    """Write one page per claim."""
+    assessments = site.report.assessments
+    for i, j in enumerate(assessments):
         path = base.claim_page(j.id)
         plots = [site.report.claims[j.id]] if j.id in site.report.claims else []
         plots += [plot for study in j.claim.studies for plot in site.report.studies.get(study, [])]
@@ -34,7 +34,7 @@ def write(site: Site) -> None:
             rows=_rows(site, j),
             seen=_seen(site, j),
             studies=[(s, s in site.report.studies) for s in j.claim.studies],
-            beside=beside([(k.id, base.claim_page(k.id)) for k in judged], i),
+            beside=beside([(k.id, base.claim_page(k.id)) for k in assessments], i),
         )
 
 
@@ -46,24 +46,24 @@ def beside(pages: list[tuple[str, str]], i: int) -> list[tuple[str, str, str]]:
 
 def board(site: Site) -> Json:
     """How many claims have each verdict, and every claim in brief."""
-    judged = site.report.judged
-    counts = Counter(j.finding.verdict for j in judged)
+    assessments = site.report.assessments
+    counts = Counter(j.finding.verdict for j in assessments)
     return {
         "counts": [(str(v), slug(v), counts[v]) for v in Verdict if counts[v]],
-        "total": len(judged),
+        "total": len(assessments),
         "made_for": PROFILE if site.report.results.profile != PROFILE else None,
-        "claims": [_entry(site, j) for j in judged],
+        "claims": [_entry(site, j) for j in assessments],
     }
 
 
 def of_model(site: Site, row: str) -> list[Json]:
     """The claims that a row takes part in."""
-    return [_entry(site, j) for j in site.report.judged if row in j.claim.rows]
+    return [_entry(site, j) for j in site.report.assessments if row in j.claim.rows]
 
 
 def of_study(site: Site, study: str) -> list[Json]:
     """The claims that rest on a study."""
-    return [_entry(site, j) for j in site.report.judged if study in j.claim.studies]
+    return [_entry(site, j) for j in site.report.assessments if study in j.claim.studies]
 
 
 def slug(verdict: Verdict) -> str:
@@ -71,7 +71,7 @@ def slug(verdict: Verdict) -> str:
     return verdict.name.lower()
 
 
-def _entry(site: Site, j: Judged) -> Json:
+def _entry(site: Site, j: Assessment) -> Json:
     effects = j.finding.effects
     return {
         "id": j.id,
@@ -103,15 +103,15 @@ def _datasets(site: Site, effects: tuple[Effect, ...]) -> list[tuple[str, str]]:
     return list(named.items())
 
 
-def _rows(site: Site, j: Judged) -> list[tuple[str, str]]:
+def _rows(site: Site, j: Assessment) -> list[tuple[str, str]]:
     """(title, page) of the rows that a claim needs; no page where the profile has no such row."""
     runs = site.report.results.runs
     titles = dict(zip(runs["model"], runs["title"], strict=True))
     return [(str(titles.get(row, row)), base.model_page(row) if row in titles else "") for row in j.claim.rows]
 
 
-def _seen(site: Site, j: Judged) -> list[tuple[str, str]]:
-    """(title of a data set, how many images each row that trains on it has seen): what a comparison must be read by."""
+def _seen(site: Site, j: Assessment) -> list[tuple[str, str]]:
+    """(title of a data set, how many images each row that trains on it has seen): without it no comparison is fair."""
     found = []
     for dataset in site.report.results.datasets:
         runs = site.report.results.of(dataset.name).reindex(columns=["model", "title", "train.images"])
@@ -137,6 +137,6 @@ def _effects(effects: tuple[Effect, ...]) -> Grid:
         n = Text(f"{e.size.n} {e.repeats}")
         what = Text(f"{e.what} ({e.note})" if e.note else e.what)
         lines.append(Line("model", [what, Text(number(e), value=e.size.value), *bounds, n, Text(str(e.verdict))]))
-    abouts = ["", "estimate, with its interval at 95 %", "the size that means no effect",
-              "the size or the bound that the rule names", "what the interval is over", ""]  # fmt: skip
+    abouts = ["", "estimate, with its 95 % interval", "the size that means no effect",
+              "the size or bound that the rule names", "what the interval is over", ""]  # fmt: skip
     return Grid("Effects", headers, abouts, [h in ("Size", "No effect", "Counts from") for h in headers], lines, [])

@@ -1,4 +1,4 @@
-"""A page a data set: what it is, its images, every table and figure of it, what was published on it, lineage."""
+"""One page per data set: what it is, its images, all its tables and figures, published figures, lineage."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ from paragone.results.runs import DataSet, Json, is_figure
 
 _FACTS = {
     "title": "Upstream", "source": "Source", "counts": "Images", "shape": "Shape (C, H, W)", "classes": "Classes",
-    "padding": "Size", "exact": "Equal to upstream's files", "warnings": "Mind", "altered": "Altered",
+    "padding": "Size", "exact": "Identical to upstream's files", "warnings": "Note", "altered": "Altered",
     "licence": "Licence", "citation": "Citation", "content_hash": "Content hash",
 }  # fmt: skip
 
 
 def write(site: Site) -> None:
-    """Write a page a data set."""
+    """Write one page per data set."""
     datasets = site.report.results.datasets
     listed = [(d.title, base.data_page(d.name)) for d in datasets]
     for i, dataset in enumerate(datasets):
@@ -37,7 +37,7 @@ def write(site: Site) -> None:
             main=grids[0],
             more=[g for g in grids[1:] if len(g.headers) > 3],
             stability=stability.grid(site.report.results, dataset),
-            walls=_walls(site, dataset, tables[0]),
+            grids=_sample_grids(site, dataset, tables[0]),
             plots=_plots(site, dataset),
             facts=facts(dataset),
             card=card(dataset.loader),
@@ -77,21 +77,21 @@ def card(loader: str) -> Markup:
 
 def _images(site: Site, dataset: DataSet) -> Shown | None:
     """The training images as prepared: the first of each of ten classes a row, or the first hundred."""
-    image = figures.data_wall(site.report.results, dataset)
+    image = figures.training_grid(site.report.results, dataset)
     names = (dataset.about or {}).get("class_names") or []
     text = "First training images, as prepared" + (f", a class a row: {', '.join(names[:10])}." if names else ".")
     return None if image is None else site.picture(f"{dataset.name}-train", image, "Training images", text)
 
 
-def _walls(site: Site, dataset: DataSet, main: Table) -> list[Json]:
+def _sample_grids(site: Site, dataset: DataSet, main: Table) -> list[Json]:
     """Real test images, then the first samples of each model, with its first distance and its page."""
     quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
     real = pictures.real(site, dataset)
     found: list[Json] = [{"shown": real, "note": "", "page": ""}] if real is not None else []
-    for run, file in figures.wall_files(site.report.results, dataset):
+    for run, file in figures.grid_files(site.report.results, dataset):
         value = None if quality is None else run.get(quality.source)
         note = f"{quality.label} {quality.number(value)}" if quality is not None and is_figure(value) else ""
-        shown = pictures.wall(site, dataset, run, file)
+        shown = pictures.sample_grid(site, dataset, run, file)
         found.append({"shown": shown, "note": note, "page": base.model_page(run["model"])})
     return found
 

@@ -72,8 +72,8 @@ def _related(site: Site, runs: list[Json]) -> list[tuple[str, str, str]]:
 
 def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json:
     results = site.report.results
-    walls = [(run, file) for run in runs if (file := results.root / results.where(run).wall).exists()]
-    walls = [(run, file) for run, file in walls if run["outcome"] in ("finished", "diverged")]
+    grids = [(run, file) for run in runs if (file := results.root / results.where(run).sample_grid).exists()]
+    grids = [(run, file) for run, file in grids if run["outcome"] in ("finished", "diverged")]
     first = next((run for run in runs if run["outcome"] == "finished"), None)
     (row,) = [row for row in _rows(site, dataset) if row.model == model]
     return {
@@ -82,7 +82,7 @@ def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json
         "page": base.data_page(dataset.name),
         "outcome": row,
         "real": pictures.real(site, dataset),
-        "walls": [(run["seed"], run["outcome"], pictures.wall(site, dataset, run, file)) for run, file in walls],
+        "grids": [(run["seed"], run["outcome"], pictures.sample_grid(site, dataset, run, file)) for run, file in grids],
         "pictures": [] if first is None else pictures.others(site, dataset, first),
         "curves": [site.plot(plot) for plot in _curves(site, dataset, model, runs)],
         "figures": figures_of(site.report.tables[dataset.name], model, stability.grid(results, dataset), row.title),

@@ -9,17 +9,17 @@ from paragone.report.tables import Row, Table
 from paragone.results.claims.base import SURVEYS
 from paragone.results.runs import DataSet, Json
 
-THUMB = 5  # images a side
+THUMB = 5  # images per side
 FILES = {
     "main": "main table", "quality": "quality", "cost": "cost", "reconstruction": "reconstruction",
-    "stability": "stability", "claims": "sentences", "published": "published figures",
+    "stability": "stability", "claims": "claims", "published": "published figures",
     "lineage": "lineage", "runs": "every run",
 }  # fmt: skip
 """File in tables/, without suffix -> what it holds."""
 
 
 def write(site: Site) -> None:
-    """Write index.html, which links to what stands in `tables` by then."""
+    """Write index.html, which links to the files that are in `tables` by then."""
     report, results = site.report, site.report.results
     site.page(
         "index.html",
@@ -82,13 +82,13 @@ def _said(main: Table, row: Row) -> str:
 
 
 def _thumbs(site: Site, dataset: DataSet) -> dict[str, Shown]:
-    """The corner of each model's wall."""
+    """The corner of each model's sample grid."""
     _, height, width = (dataset.about or {}).get("shape") or (1, 32, 32)
     found = {}
-    for run, file in figures.wall_files(site.report.results, dataset):
-        with Image.open(file) as wall:
-            corner = wall.crop(
-                (0, 0, min(wall.width, THUMB * (width + 1) - 1), min(wall.height, THUMB * (height + 1) - 1))
+    for run, file in figures.grid_files(site.report.results, dataset):
+        with Image.open(file) as grid:
+            corner = grid.crop(
+                (0, 0, min(grid.width, THUMB * (width + 1) - 1), min(grid.height, THUMB * (height + 1) - 1))
             )
         name = f"{dataset.name}-{run['model']}-thumb"
         found[run["model"]] = site.picture(

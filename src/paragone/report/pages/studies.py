@@ -1,4 +1,4 @@
-"""The studies: what each measures, its figures, and the sentences that rest on it."""
+"""The studies: what each measures, its figures, and the claims that rest on it."""
 
 from paragone.project import registry
 from paragone.report import notation

@@ -1,4 +1,4 @@
-"""A page a survey, as `paragone.report.surveys.pages` lays it out."""
+"""One page per survey, as `paragone.report.surveys.pages` lays it out."""
 
 from paragone.report import notation
 from paragone.report.pages import base

@@ -23,7 +23,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
         caption = (
             f"Share of edits of {measured['n']} test images after which the wanted factor reads as asked for, and the "
             "others as on the reconstruction that was edited; means over seeds. Crosses: images drawn anew, which is "
-            f"what the judge lets pass of an editor without fault ({measured['perfect']:.0%} in all)."
+            f"what the classifier accepts from a perfect editor ({measured['perfect']:.0%} in all)."
             f"{_left_out(measured)} {title(results, dataset)}."
         )
         drawn.append(Plot(f"edits-{dataset}", "Edits that succeed", caption, _figure(measured, rows, results)))
@@ -32,7 +32,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
 
 def _left_out(measured: Json) -> str:
     said = [f"'{name}' ({measured['accuracy'][name]:.0%} read right)" for name in measured["left_out"]]
-    return f" Left out, since the judge reads them badly: {', '.join(said)}." if said else ""
+    return f" Left out, since the classifier reads them badly: {', '.join(said)}." if said else ""
 
 
 def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Figure:

@@ -27,7 +27,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     titles = dict(zip(results.runs["model"], results.runs["title"], strict=True))
     made = []
     for dataset, measured in found["datasets"].items():
-        made += [_measures(found, dataset, measured, results, titles), _walls(dataset, measured, results, titles)]
+        made += [_measures(found, dataset, measured, results, titles), _grids(dataset, measured, results, titles)]
     return made
 
 
@@ -69,7 +69,7 @@ def _panel(ax: Axes, measured: Json, measure: str, lines: list[str]) -> None:
                 ax.plot([pooled["low"], pooled["high"]], [height] * 2, color=color, linewidth=1.2)
 
 
-def _walls(dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
+def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
     figure = Figure(figsize=(8.4, 1.95 * len(measured["walls"])), layout="constrained")
     axes = figure.subplots(len(measured["walls"]), 1, squeeze=False).ravel()
     for ax, (row, png) in zip(axes, measured["walls"].items(), strict=True):

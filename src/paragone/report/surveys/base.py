@@ -1,4 +1,4 @@
-"""What the surveys' pages share: their shape, the figures that they draw on, and how a figure is put into words."""
+"""What the surveys' pages share: their structure, the figures that they draw on, and how a figure is put into words."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 from paragone.evaluation import intervals
 from paragone.project import registry
 from paragone.report import render, tables
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
 from paragone.report.studies.base import draw
@@ -28,15 +28,15 @@ SHARPNESS = Column(
     "",
     "of real",
     digits=2,
-    about="variance of the Laplacian over that of real test images (study 'sharpness'): below 1 is blurred, far above "
-    "1 is noise",
+    about="variance of the Laplacian over that of real test images (study 'sharpness'): below 1 means blurred, far "
+    "above 1 means noise",
 )
-STATE = "state"  # stands for a column in the CSV files: how many runs collapsed or diverged
+STATE = "state"  # in the CSV files, in place of a column: how many runs collapsed or diverged
 DISTANCE = "fd"  # likewise: the first space's Frechet distance
 
 
 class Picture(NamedTuple):
-    """A wall of samples, or the like."""
+    """A grid of samples, or the like."""
 
     title: str
     caption: str
@@ -73,7 +73,7 @@ class Measured(NamedTuple):
 
     @property
     def protocol(self) -> list[str]:
-        """What was compared with what, in sentences."""
+        """What was compared with what."""
         return [sentence for sentence in self.main.caption if sentence != tables.BEST]
 
     def key(self, key: str) -> str:
@@ -94,7 +94,7 @@ class Measured(NamedTuple):
         """What each row saw of the data in training, in one sentence, if any row was trained."""
         seen = [row for m in models for row in surveys.standing(m, self.rows) if "kimg" in row.cells]
         each = ", ".join(f"{row.title} {self.figure(row, 'kimg').text}" for row in seen)
-        return [f"Images seen in training, in thousands, parents' left out: {each}."] if each else []
+        return [f"Images seen in training, in thousands, without the parents': {each}."] if each else []
 
 
 class Sources(NamedTuple):
@@ -102,7 +102,7 @@ class Sources(NamedTuple):
 
     results: Results
     measured: list[Measured]
-    judged: dict[str, Judged]  # by id: "C03"
+    assessments: dict[str, Assessment]  # by id: "C03"
     studies: dict[str, Json]  # by name; those that have run
 
     def protocol(self) -> list[str]:
@@ -133,24 +133,24 @@ class Sources(NamedTuple):
     def no_study(self, name: str) -> str:
         """Why there is no figure of a study."""
         return (
-            f"Not measured: the study '{name}' has not run in profile {self.results.profile}; name it under "
+            f"Not measured: the study '{name}' has not run in profile {self.results.profile}; list it under "
             f"profiles.{self.results.profile}.studies in params.yaml, and run the profile."
         )
 
 
 def read(name: str) -> list[Json]:
-    """What a CSV file of this folder says, row by row."""
+    """The rows of a CSV file in this folder."""
     found = pd.read_csv(Path(__file__).with_name(name), dtype=str).fillna("")
     return cast(list[Json], found.to_dict("records"))
 
 
 def gather(
-    results: Results, built: dict[str, list[Table]], judged: Sequence[Judged], studies: dict[str, Json]
+    results: Results, built: dict[str, list[Table]], assessments: Sequence[Assessment], studies: dict[str, Json]
 ) -> Sources:
     """Everything that a page may draw on. studies: what those of the profile measured, by name."""
     sharp = studies.get("sharpness", {}).get("datasets", {})
     measured = [_measured(d, built[d.name], sharp.get(d.name)) for d in results.datasets]
-    return Sources(results, measured, {j.id: j for j in judged}, studies)
+    return Sources(results, measured, {j.id: j for j in assessments}, studies)
 
 
 def _measured(dataset: DataSet, built: list[Table], sharp: Json | None) -> Measured:
@@ -180,48 +180,48 @@ def section(
 
 
 def lists(survey: str, sources: Sources) -> Section:
-    """Every system that a survey names, on each data set, and every sentence of it."""
+    """Every system that a survey names, on each data set, and every claim it makes."""
     systems = [surveys.system_grid(survey, m.dataset, m.main) for m in sources.measured]
     return section(
         "Everything the survey names",
-        grids=[*systems, surveys.sentence_grid(survey, sources.results, list(sources.judged.values()))],
+        grids=[*systems, surveys.sentence_grid(survey, sources.results, list(sources.assessments.values()))],
     )
 
 
 def verdict_grid(title: str, ids: Sequence[str], sources: Sources) -> Grid:
     """Some claims with their verdicts."""
-    found = [sources.judged[i] for i in ids]
+    found = [sources.assessments[i] for i in ids]
     lines = [
         Line("model", [Text(j.id), Text(j.claim.sentence), Text(j.finding.verdict), Text(j.finding.reason)])
         for j in found
     ]
-    caption = ["Intervals are at 95 %, over seeds, paired.", *sources.protocol()]
-    return Grid(title, ["Claim", "Sentence", "Verdict", "Evidence"], [""] * 4, [False] * 4, lines, caption)
+    caption = ["Intervals are at 95 %, paired over seeds.", *sources.protocol()]
+    return Grid(title, ["No.", "Claim", "Verdict", "Evidence"], [""] * 4, [False] * 4, lines, caption)
 
 
-def judgement(token: str, sources: Sources) -> tuple[str, Verdict, str]:
+def verdict_of(token: str, sources: Sources) -> tuple[str, Verdict, str]:
     """(claim's id, verdict, evidence) of "C03", or of a part of a claim: of the effects whose name has some words and
     lacks others ("C35:AAE:!coverage"), in whatever case."""
     id_, *words = token.lower().split(":")
     id_ = id_.upper()
-    finding = sources.judged[id_].finding
+    finding = sources.assessments[id_].finding
     if not words or not finding.effects:
         return id_, finding.verdict, finding.reason
     kept = [e for e in finding.effects if all((w.lstrip("!") in e.what.lower()) != w.startswith("!") for w in words)]
     if not kept:
-        return id_, Verdict.UNMEASURED, f"{id_} does not measure this part of the sentence"
+        return id_, Verdict.UNMEASURED, f"{id_} does not measure this part of the claim"
     return id_, claims.combine([e.verdict for e in kept]), claims.sentence(kept)
 
 
 def ends(sources: Sources, dataset: str, models: Iterable[str]) -> str | None:
     """How many of these rows' runs collapsed or diverged, with Wilson's interval; None while none has ended.
-    Unlearned runs cannot tell."""
+    Undertrained runs cannot tell."""
     runs = sources.results.of(dataset)
     if "stability.state" not in runs:
         return None
     states = list(runs.loc[runs["model"].isin(list(models)), "stability.state"].dropna())
-    learned = [state for state in states if state != "unlearned"]
-    left_out = f", {len(states) - len(learned)} more unlearned" if len(learned) < len(states) else ""
+    learned = [state for state in states if state != "undertrained"]
+    left_out = f", {len(states) - len(learned)} more undertrained" if len(learned) < len(states) else ""
     if not learned:
         return f"0 of 0 runs{left_out}" if states else None
     bad = sum(state in STATES for state in learned)

@@ -16,8 +16,8 @@ from paragone.results.runs import Json
 
 FAMILIES = ("gan", "vae", "vq", "diffusion")  # of those that the survey sets against each other, as table 2's columns
 OTHERWISE = (
-    "The survey's numbers come from other data, at other sizes, on other hardware: they stand beside ours as what was "
-    "said, not to be compared digit by digit. Each claim's rule says what is compared."
+    "The survey's numbers come from other data, at other sizes, on other hardware: they are quoted beside ours, not "
+    "to be compared digit by digit. The rule of each claim says what is compared."
 )
 
 
@@ -26,8 +26,8 @@ def page(sources: Sources) -> SurveyPage:
     return SurveyPage(
         "hu",
         SURVEYS["hu"],
-        "Its table of models with our number beside each strength and limit, its table of challenges with a measured "
-        "cell a family, and every system and sentence that it names.",
+        "Its table of models with our number beside each strength and limit, its table of challenges with one "
+        "measured cell per family, and every system and claim that it names.",
         [
             section("Table 1: strengths and limits", OTHERWISE, grids=[_models(sources)]),
             section(
@@ -48,7 +48,7 @@ def _models(sources: Sources) -> Grid:
     for said in base.read("hu_models.csv"):
         if Text(said["system"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
             lines.append(Line("heading", [Text(said["system"])]))
-        id_, verdict, evidence = base.judgement(said["claim"], sources)
+        id_, verdict, evidence = base.verdict_of(said["claim"], sources)
         ours = _ours(rows[said["system"]], said["figures"].split(), sources)
         cells = [said["statement"], said["side"], said["number"], id_, verdict, ours, evidence]
         lines.append(Line("model", [*map(Text, cells)]))
@@ -64,7 +64,7 @@ def _models(sources: Sources) -> Grid:
 
 
 def _ours(row: str, keys: list[str], sources: Sources) -> str:
-    """A system's own figures on every data set (or a related row's: "vq_vae:psnr"); why there are none."""
+    """The figures of a system on every data set (or of a related row: "vq_vae:psnr"), or why there are none."""
     if not row:
         return f"not measured: {systems.NO_ROW}"
     if not any(systems.standing(row, m.rows) for m in sources.measured):
@@ -79,7 +79,7 @@ def _challenges(m: Measured, sources: Sources) -> Grid:
     lines: list[Line] = []
     for said in base.read("hu_challenges.csv"):
         cells = [_cell(said, rows, m, sources) for rows in families.values()]
-        verdicts = [base.judgement(token, sources)[:2] for token in said["claims"].split()]
+        verdicts = [base.verdict_of(token, sources)[:2] for token in said["claims"].split()]
         verdict = "; ".join(f"{id_}: {found}" for id_, found in verdicts)
         if Text(said["challenge"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
             lines.append(Line("heading", [Text(said["challenge"])]))
@@ -97,7 +97,7 @@ def _challenges(m: Measured, sources: Sources) -> Grid:
 def _members(families: dict[str, list[Row]]) -> list[str]:
     """Which rows a family's cells span, and how many of their seeds finished."""
     each = (f"{row.title} {row.seeds}" for rows in families.values() for row in rows)
-    return [f"Rows, and their seeds that finished of those planned: {', '.join(each)}."]
+    return [f"Rows, with finished of planned seeds: {', '.join(each)}."]
 
 
 def _cell(said: Json, rows: list[Row], m: Measured, sources: Sources) -> str:

@@ -1,4 +1,4 @@
-"""J. Li's page: figures 3 and 4 with the numbers that they lack, and table 1 as what can be ingested here."""
+"""J. Li's page: figures 3 and 4 with the numbers that they lack, and which data sets of table 1 can be ingested."""
 
 from PIL import Image
 
@@ -14,7 +14,7 @@ from paragone.results.runs import Results
 BESIDE = ("gan", "dcgan", "vae")  # the survey shows a GAN and a VAE; DCGAN has convolutions, as most profiles' VAE has
 KEYS = ("sharpness", "coverage", "density", "recall", "precision", "missing_modes", "kimg")  # beside the distances
 CLAIMS = ("C01", "C02", "C03")
-ACROSS, DOWN = 10, 5  # samples of a wall that are shown; the runs' own walls are as wide
+ACROSS, DOWN = 10, 5  # samples of a grid that are shown; the runs' own grids are as wide
 TABLE_1 = ("caltech101", "pascal_voc", "tiny_images", "caltech256", "imagenet", "coco")
 ELSEWHERE = {"mnist": "figure 3", "celeba": "figure 4", "cifar10": "text"}
 
@@ -24,20 +24,20 @@ def page(sources: Sources) -> SurveyPage:
     return SurveyPage(
         "li",
         SURVEYS["li"],
-        "Figures 3 and 4 with the numbers that the survey leaves out, its data sets as what can be ingested and was "
-        "measured here, and every system and sentence that it names.",
+        "Figures 3 and 4 with the numbers that the survey leaves out, which of its data sets can be ingested and were "
+        "measured here, and every system and claim that it names.",
         [
             _figure(3, "MNIST", "mnist", sources),
             _figure(4, "CelebA", "celeba", sources),
             section(
-                "What the two figures are to show",
-                "The survey concludes from the pictures alone. Here each sentence has a measurement and a rule, stated "
-                "before the runs that decide it.",
+                "What the two figures are meant to show",
+                "The survey draws its conclusions from the images alone. Here each claim has a measurement and a rule, "
+                "stated before the runs that decide it.",
                 grids=[base.verdict_grid("Verdicts on figures 3 and 4", CLAIMS, sources)],
             ),
             section(
                 "Table 1: the data sets",
-                "The survey's table of data sets, and the three that its figures and text name besides.",
+                "The survey's table of data sets, and three more that its figures and text name.",
                 grids=[_data(sources)],
             ),
             base.lists("li", sources),
@@ -51,7 +51,7 @@ def _figure(number: int, name: str, loader: str, sources: Sources) -> Section:
     found = sources.on(loader)
     if not found:
         return section(title, text, grids=[_absent(name, loader, sources.results)])
-    pictures = [picture for m in found for picture in _walls(sources.results, m)]
+    pictures = [picture for m in found for picture in _sample_grids(sources.results, m)]
     plots = sources.plots("sharpness", found)
     return section(title, text, grids=[_beside(m, sources) for m in found], plots=plots, pictures=pictures)
 
@@ -87,40 +87,40 @@ def _absent(name: str, loader: str, results: Results) -> Grid:
     """The table that there would be, and why it is empty."""
     has = ", ".join(d.title for d in results.datasets)
     why = (
-        f"not measured here: profile {results.profile} has {has} alone; add a data set of params.yaml with the loader "
+        f"not measured here: profile {results.profile} only has {has}; add a data set of params.yaml with the loader "
         f"'{loader}' to its data sets, and run it"
     )
     lines = [Line("model", [Text(registry.model_class(model).title), Text(why)]) for model in BESIDE]
     return Grid(f"GAN beside VAE: {name}", ["Model", "Status"], [""] * 2, [False] * 2, lines, [])
 
 
-def _walls(results: Results, m: Measured) -> list[Picture]:
+def _sample_grids(results: Results, m: Measured) -> list[Picture]:
     """The first samples of the first seed of each of the models, and as many real images."""
-    real = figures.real_wall(results, m.dataset)
+    real = figures.real_grid(results, m.dataset)
     found = [] if real is None else [("Real test images", real)]
-    for run, file in figures.wall_files(results, m.dataset):
+    for run, file in figures.grid_files(results, m.dataset):
         if run["model"] in BESIDE:
-            with Image.open(file) as wall:
-                found.append((f"{run['title']}, seed {run['seed']}", wall.copy()))
-    return [_cut(title, wall, m.dataset.title) for title, wall in found]
+            with Image.open(file) as grid:
+                found.append((f"{run['title']}, seed {run['seed']}", grid.copy()))
+    return [_cut(title, grid, m.dataset.title) for title, grid in found]
 
 
-def _cut(title: str, wall: Image.Image, dataset: str) -> Picture:
-    """The upper rows of a wall of square images with a pixel between them."""
-    step = (wall.width + 1) // ACROSS
-    rows = min(DOWN, (wall.height + 1) // step)
+def _cut(title: str, grid: Image.Image, dataset: str) -> Picture:
+    """The upper rows of a grid of square images with a pixel between them."""
+    step = (grid.width + 1) // ACROSS
+    rows = min(DOWN, (grid.height + 1) // step)
     caption = f"The first {rows * ACROSS}, not selected. {dataset}."
-    return Picture(title, caption, wall.crop((0, 0, wall.width, rows * step - 1)))
+    return Picture(title, caption, grid.crop((0, 0, grid.width, rows * step - 1)))
 
 
 def _data(sources: Sources) -> Grid:
-    headers = ["Data set", "Named in", "Can be had from", "Images, as published", "Classes", "Licence",
-               "Known to be wrong", "In this profile"]  # fmt: skip
+    headers = ["Data set", "Named in", "Available from", "Images, as published", "Classes", "Licence",
+               "Known problems", "In this profile"]  # fmt: skip
     places = {**dict.fromkeys(TABLE_1, "table 1"), **ELSEWHERE}
     lines = [Line("model", [*map(Text, _facts(name, place, sources))]) for name, place in places.items()]
     caption = [
-        "What the loaders know of each set; its card in data/cards/ has the citation, the origin and the hashes.",
-        "Sources: a part that a dependency ships (packaged), a checked download, files of one's own (local).",
+        "What the loaders know about each set; its card in data/cards/ has the citation, the origin and the hashes.",
+        "Sources: a part that a dependency ships (packaged), a verified download, your own files (local).",
         f"Profile {sources.results.profile}.",
     ]
     return Grid("Data sets of the survey", headers, [""] * len(headers), [False] * len(headers), lines, caption)

@@ -6,7 +6,7 @@ from pathlib import Path
 from paragone.project import files
 from paragone.report import latex as tex
 from paragone.report import render
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.report.surveys import base, hu, li, poudel, zhao
 from paragone.report.surveys.base import Picture, Section, SurveyPage
 from paragone.report.tables import Table
@@ -16,10 +16,10 @@ __all__ = ["Picture", "Section", "SurveyPage", "latex", "markdown", "pages", "wr
 
 
 def pages(
-    results: Results, tables: dict[str, list[Table]], judged: list[Judged], studies: dict[str, Json]
+    results: Results, tables: dict[str, list[Table]], assessments: list[Assessment], studies: dict[str, Json]
 ) -> list[SurveyPage]:
     """A page a survey, in the order of SURVEYS. studies: what those of the profile measured, by name."""
-    sources = base.gather(results, tables, judged, studies)
+    sources = base.gather(results, tables, assessments, studies)
     return [survey.page(sources) for survey in (li, hu, zhao, poudel)]
 
 

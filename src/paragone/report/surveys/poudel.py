@@ -10,8 +10,8 @@ from paragone.results.claims.base import SURVEYS
 from paragone.results.runs import Json
 
 WHOSE = (
-    "Whose: survey, the survey names it; implied, it follows from what the survey says of combinations; li, another "
-    "survey's sentence on a system that this one names; textbook, a general point, added for completeness."
+    "Source: survey, the survey names it; implied, it follows from what the survey says about combinations; li, a "
+    "claim of another survey on a system that this one names; textbook, a general point, added for completeness."
 )
 BOUND = (
     "A bound in bits per dimension needs a likelihood over grey levels: rows with a Bernoulli likelihood state none."
@@ -43,7 +43,7 @@ def _checklist(sources: Sources) -> Grid:
     sharp = [sources.about_sharpness(m.dataset.name) for m in sources.measured]
     return Grid(
         "Advantages and disadvantages, tested",
-        ["Item", "Side", "Whose", "Tested", "Figures", "Evidence"],
+        ["Item", "Side", "Source", "Tested", "Figures", "Evidence"],
         ["", "", "who says so", "the verdict of the claim that tests it", "mean over seeds", ""],
         [False] * 6,
         lines,
@@ -53,8 +53,8 @@ def _checklist(sources: Sources) -> Grid:
 
 def _cells(item: Json, sources: Sources) -> list[str]:
     figures = base.figures(item["figures"].split(), sources)
-    tested, evidence = "no claim: figures alone", ""
+    tested, evidence = "no claim: figures only", ""
     if item["claims"]:
-        id_, judged, evidence = base.judgement(item["claims"], sources)
-        tested = f"{judged} ({id_})"
+        id_, verdict, evidence = base.verdict_of(item["claims"], sources)
+        tested = f"{verdict} ({id_})"
     return [item["item"], item["side"], item["source"], tested, figures, evidence]

@@ -1,4 +1,4 @@
-"""The surveys' own lists: every system that each names, with our figures where there are some, and its sentences.
+"""The surveys' own lists: every system that each names, with our figures where there are any, and its claims.
 
 systems.csv holds what the surveys name, and which row of params.yaml stands for it.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from paragone.report import render
-from paragone.report.claims.verdicts import Judged
+from paragone.report.claims.verdicts import Assessment
 from paragone.report.render import Grid, Line, Text
 from paragone.report.tables import Row, Table
 from paragone.results.claims.base import SURVEYS
@@ -24,12 +24,12 @@ def systems() -> pd.DataFrame:
     return pd.read_csv(Path(__file__).with_name("systems.csv"), dtype=str).fillna("")
 
 
-def grids(results: Results, tables: dict[str, list[Table]], judged: list[Judged]) -> list[Grid]:
-    """For each survey a table of its systems on each data set, and one of its sentences."""
+def grids(results: Results, tables: dict[str, list[Table]], assessments: list[Assessment]) -> list[Grid]:
+    """For each survey a table of its systems on each data set, and one of its claims."""
     found = []
     for survey in SURVEYS:
         found += [system_grid(survey, dataset, tables[dataset.name][0]) for dataset in results.datasets]
-        found.append(sentence_grid(survey, results, judged))
+        found.append(sentence_grid(survey, results, assessments))
     return found
 
 
@@ -69,11 +69,11 @@ def status(row: Row | None, name: str, note: str = "") -> str:
     return f"{state}; {note}" if note else state
 
 
-def sentence_grid(survey: str, results: Results, judged: list[Judged]) -> Grid:
-    """Every sentence of a survey, with its verdict."""
+def sentence_grid(survey: str, results: Results, assessments: list[Assessment]) -> Grid:
+    """Every claim of a survey, with its verdict."""
     lines = [
         Line("model", [Text(j.id), Text(j.finding.verdict), Text(j.claim.sentence), Text(j.finding.reason)])
-        for j in judged
+        for j in assessments
         if survey in j.claim.surveys
     ]
     caption = [
@@ -81,5 +81,5 @@ def sentence_grid(survey: str, results: Results, judged: list[Judged]) -> Grid:
         f"Profile {results.profile}, seeds {', '.join(map(str, results.seeds))}.",
         "Intervals are at 95 %, paired by seed; of studies over draws or rounds, of crashes over runs.",
     ]
-    headers = ["Claim", "Verdict", "Sentence", "Evidence"]
-    return Grid(f"Sentences of {survey}", headers, [""] * 4, [False] * 4, lines, caption)
+    headers = ["No.", "Verdict", "Claim", "Evidence"]
+    return Grid(f"Claims of {survey}", headers, [""] * 4, [False] * 4, lines, caption)

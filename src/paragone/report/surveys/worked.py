@@ -210,12 +210,12 @@ def _parts(m: Measured, own: Json, sources: Sources) -> Grid:
 
 
 def _shown(m: Measured, own: Json, sources: Sources) -> list[Picture]:
-    """The few samples, cut from the run's wall, which begins with them."""
-    files = [sources.results.root / sources.results.where(run).wall for run in _runs(m, own, sources)]
+    """The few samples, cut from the run's grid, which begins with them."""
+    files = [sources.results.root / sources.results.where(run).sample_grid for run in _runs(m, own, sources)]
     found = []
     for file in (f for f in files if f.exists()):
-        with Image.open(file) as wall:
-            step, n = (wall.width + 1) // 10, len(own["few"]["p"])
-            cut = wall.crop((0, 0, n * step - 1, step - 1))
+        with Image.open(file) as grid:
+            step, n = (grid.width + 1) // 10, len(own["few"]["p"])
+            cut = grid.crop((0, 0, n * step - 1, step - 1))
         found.append(Picture(f"{_title(m, own)}, seed {own['seed']}", f"The {n} samples. {m.dataset.title}.", cut))
     return found

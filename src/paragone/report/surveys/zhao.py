@@ -21,8 +21,8 @@ KEYS = ("precision", "coverage", "missing_modes", "kimg", "train_seconds_total")
 SIZES, BLIND = "sample_size", "blind_scores"
 SETS = {
     "real": "test images",
-    "repeated": "a few of them, over and over",
-    "blurred": "the same without detail",
+    "repeated": "a few of them, repeated",
+    "blurred": "the test images without detail",
 }
 SCORES = {"is": ("IS-clf ↑", 2), "fd": ("FD-clf ↓", 2), "coverage": ("Coverage ↑", 3), "ssim": ("SSIM ↑", 3)}
 
@@ -33,11 +33,11 @@ def page(sources: Sources) -> SurveyPage:
         "zhao",
         SURVEYS["zhao"],
         "The chain DCGAN, ProGAN, StyleGAN with figures where there are rows, FID and IS computed step by step on "
-        "samples of a run, what these scores cannot see, and every system and sentence that it names.",
+        "samples of a run, what these scores cannot see, and every system and claim that it names.",
         [
             section(
                 "The chain: DCGAN, ProGAN, StyleGAN",
-                "The survey tells the progress of the field as this chain, each system better than the one before.",
+                "The survey presents the progress of the field as this chain, each system better than the one before.",
                 grids=[_chain(m, sources) for m in sources.measured],
             ),
             worked.fid(sources),
@@ -56,7 +56,7 @@ def _chain(m: Measured, sources: Sources) -> Grid:
     lines = []
     for system, (adds, claim) in CHAIN.items():
         row = m.rows.get(named[system])
-        id_, verdict, _ = base.judgement(claim, sources)
+        id_, verdict, _ = base.verdict_of(claim, sources)
         numbers = [m.figure(row, k) for k in keys]
         ended = [Text(row.seeds if row else MISSING), Text(systems.status(row, named[system]))]
         lines.append(Line("model", [Text(system), Text(adds), *numbers, *ended, Text(f"{id_}: {verdict}")]))

@@ -111,7 +111,7 @@ function board(claims, counts) {
   });
 }
 
-// A link to a sentence opens it.
+// A link to a claim opens it.
 function reveal() {
   const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target instanceof HTMLDetailsElement) target.open = true;

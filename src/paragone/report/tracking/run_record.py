@@ -123,9 +123,9 @@ def _read(file: Path) -> list[Json]:
 
 
 def pictures(results: Results, row: Json) -> Iterator[tuple[str, Path]]:
-    """The run's wall and whatever else it can show, by name."""
+    """The run's sample grid and whatever else it can show, by name."""
     run = results.where(row)
-    for file in [results.root / run.wall, *sorted((results.root / run.pictures).glob("*.png"))]:
+    for file in [results.root / run.sample_grid, *sorted((results.root / run.pictures).glob("*.png"))]:
         if file.exists():
             yield file.stem, file
 

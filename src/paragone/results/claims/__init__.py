@@ -1,1 +1,1 @@
-"""Sentences of surveys, each with the measurement that tests it; one file a claim."""
+"""Claims of surveys, each with the measurement that tests it; one file per claim."""

@@ -1,9 +1,9 @@
-"""The contract between a survey's sentence and the measurement that tests it.
+"""The contract between a survey's claim and the measurement that tests it.
 
-A claim's file holds the sentence in our words, where it stands, what is measured, and the rule of the verdict, all
+A claim's file holds the claim in our words, which surveys make it, what is measured, and the rule of the verdict, all
 stated before the runs that decide it; and
 
-    def judge(evidence: Evidence) -> list[Effect]
+    def effects(evidence: Evidence) -> list[Effect]
 
 a pure function of the results. Its name begins with the claim's number: `c03_dcgan_over_gan.py` is C03. Every effect
 has a verdict of its own (`decide`), and a claim's verdict follows from its effects' (`combine`).
@@ -34,14 +34,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A sentence of a survey, and how it is put to the test."""
+    """A claim of a survey, and how it is tested."""
 
     surveys: tuple[str, ...]  # keys of SURVEYS
     sentence: str  # in our words
     measured: str  # which rows and figures, on which data
     rule: str  # what counts as supported and as contradicted
     rows: tuple[str, ...] = ()  # rows of params.yaml that must have run
-    studies: tuple[str, ...] = ()  # measurements of their own (paragone/evaluation/studies)
+    studies: tuple[str, ...] = ()  # measurements beyond those of single runs (paragone/evaluation/studies)
     lacks: str = ""  # for a claim that no profile can measure yet: what it would take
 
 
@@ -155,7 +155,7 @@ def slower(slow: Json, fast: Json, images: Literal["first", "batch"]) -> Interva
     return intervals.ratio(a, b)
 
 
-def find(claim: Claim, judge: Callable[[Evidence], list[Effect]], evidence: Evidence) -> Finding:
+def find(claim: Claim, measure: Callable[[Evidence], list[Effect]], evidence: Evidence) -> Finding:
     """Put a claim to the test. What is missing gives *not yet measured* with the reason, never a verdict."""
     if claim.lacks:
         return Finding(Verdict.UNMEASURED, claim.lacks)
@@ -164,7 +164,7 @@ def find(claim: Claim, judge: Callable[[Evidence], list[Effect]], evidence: Evid
             evidence.study(study)
         if claim.rows:
             evidence.datasets(*claim.rows)
-        effects = tuple(judge(evidence))
+        effects = tuple(measure(evidence))
     except NotMeasuredError as missing:
         return Finding(Verdict.UNMEASURED, str(missing))
     return Finding(combine([e.verdict for e in effects]), sentence(effects), effects)

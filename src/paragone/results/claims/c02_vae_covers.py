@@ -13,9 +13,9 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d in evidence.datasets(*CLAIM.rows):
         label, column = evidence.beside(d, "coverage")
-        effects.append(points(evidence, d, column, label, "vae", "dcgan", 0.02))
-    return effects
+        result.append(points(evidence, d, column, label, "vae", "dcgan", 0.02))
+    return result

@@ -12,7 +12,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     return [
         times(evidence, d, column, label, "gan", "dcgan", 1.1)
         for d in evidence.datasets(*CLAIM.rows)

@@ -11,5 +11,5 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     raise NotMeasuredError(CLAIM.lacks)

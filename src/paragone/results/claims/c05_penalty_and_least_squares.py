@@ -26,8 +26,8 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d, found in evidence.study("gradients")["datasets"].items():
         for loss, measure, word in (("minimax", fall, "Fall"), ("non_saturating", growth, "Growth")):
             for age in ("untrained", "trained"):
@@ -35,11 +35,11 @@ def judge(evidence: Evidence) -> list[Effect]:
                     size = intervals.ratio(*_figures(d, found, age, loss, remedy, measure))
                     original = f"the {loss.replace('_', '-')} loss"
                     what = f"{word} of the {age} generator's gradient, {original} over {name}, {evidence.title(d)}"
-                    effects.append(Effect(what, "times", size, 1.0, 3.0, decide(size, 1.0, 3.0)))
+                    result.append(Effect(what, "times", size, 1.0, 3.0, decide(size, 1.0, 3.0)))
     evidence = evidence.with_column(
         "stability.peak.generator", "stability.grad_p95.generator", "stability.grad_median.generator"
     )
-    return effects + [
+    return result + [
         times(evidence, d, "stability.peak.generator", "Gradient peakedness", "dcgan", other, 1.1)
         for d in evidence.datasets(*CLAIM.rows)
         for other in ("wgan_gp", "lsgan")

@@ -19,7 +19,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     peak = "stability.peak.generator"
     evidence = evidence.with_column(peak, "stability.grad_p95.generator", "stability.grad_median.generator")
     collapsed = crashes.short_of_modes(evidence, "dcgan") | crashes.short_of_modes(evidence, "wgan")

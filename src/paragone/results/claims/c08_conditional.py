@@ -20,14 +20,14 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d in evidence.datasets(*CLAIM.rows):
         for pair in PAIRS:
             evidence.require_equal(d, pair, "train.images", "training images")
-            effects += [times(evidence, d, column, label, *pair, 1.1) for label, column in evidence.distances(d)]
-            effects.append(_control(evidence, d, pair[1]))
-    return effects
+            result += [times(evidence, d, column, label, *pair, 1.1) for label, column in evidence.distances(d)]
+            result.append(_control(evidence, d, pair[1]))
+    return result
 
 
 def _control(evidence: Evidence, dataset: str, row: str) -> Effect:

@@ -21,16 +21,16 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     measured = evidence.study("disentanglement")["datasets"]
     for d in (d for d in evidence.datasets(*CLAIM.rows) if d in measured):
-        effects.append(times(evidence, d, "metrics.reconstruction.mse", "MSE", LARGE, SMALL, 1.1))
-        effects.append(times(evidence, d, "metrics.rate.nats", "Rate", SMALL, LARGE, 1.1))
-        effects += [_gain(evidence, d, measured[d]["rows"], score) for score in SCORES]
-    if not effects:
+        result.append(times(evidence, d, "metrics.reconstruction.mse", "MSE", LARGE, SMALL, 1.1))
+        result.append(times(evidence, d, "metrics.rate.nats", "Rate", SMALL, LARGE, 1.1))
+        result += [_gain(evidence, d, measured[d]["rows"], score) for score in SCORES]
+    if not result:
         raise NotMeasuredError("study 'disentanglement' measured no data set on which both rows run")
-    return effects
+    return result
 
 
 def _gain(evidence: Evidence, dataset: str, rows: Json, score: str) -> Effect:

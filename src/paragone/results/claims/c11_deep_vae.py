@@ -24,8 +24,8 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d, found in evidence.study("gradients")["datasets"].items():
         for network, runs in found["depth"].items():
             by_depth = _by_depth(d, network, runs)
@@ -34,12 +34,12 @@ def judge(evidence: Evidence) -> list[Effect]:
             of = f"({NETWORKS[network]}, {evidence.title(d)})"
             size = intervals.ratio(*([_through(run) for run in by_depth[depth]] for depth in (first, last)))
             what = f"Gradient that reaches the first layer, {_layers(first)} over {last} {of}"
-            effects.append(Effect(what, "times", size, 1.0, 10.0, decide(size, 1.0, 10.0)))
+            result.append(Effect(what, "times", size, 1.0, 10.0, decide(size, 1.0, 10.0)))
             for word, better, worse in (("Harder", first, last), ("Capacity", second, first)):
                 size = intervals.difference(*([run["bound"] for run in by_depth[depth]] for depth in (better, worse)))
                 what = f"{word}: bound of {_layers(better)} less that of {worse} {of}"
-                effects.append(Effect(what, "nats", size, 0.0, 2.0, decide(size, 0.0, 2.0)))
-    return effects
+                result.append(Effect(what, "nats", size, 0.0, 2.0, decide(size, 0.0, 2.0)))
+    return result
 
 
 def _layers(depth: int) -> str:

@@ -14,7 +14,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     return [
         times(evidence, d, column, label, "vq_vae", "vq_prior", 1.1)
         for d in evidence.datasets(*CLAIM.rows)

@@ -21,11 +21,11 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     found = evidence.study("robustness")
     if len(found["seeds"]) < SEEDS:
         raise NotMeasuredError(f"study 'robustness' has {len(found['seeds'])} seeds; it takes at least {SEEDS}")
-    effects = []
+    result = []
     for network in NETWORKS:
         own = found["networks"][network]
         survived = {defence: [r["survived"] for r in rows] for defence, rows in own["defences"].items()}
@@ -35,5 +35,5 @@ def judge(evidence: Evidence) -> list[Effect]:
                 f"Accuracy under attack (eps {own['eps']:g}) of the {network} with {defence} less that without, "
                 f"{evidence.title(found['dataset'])}"
             )
-            effects.append(Effect(what, "%", size, 0.0, POINTS, decide(size, 0.0, POINTS)))
-    return effects
+            result.append(Effect(what, "%", size, 0.0, POINTS, decide(size, 0.0, POINTS)))
+    return result

@@ -19,7 +19,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     found = evidence.study("pretraining")
     scratch, pretrained = (_ended(found, arm) for arm in ("scratch", "pretrained"))
     where, early = f"{evidence.name(found['row'])}, {evidence.title(found['target'])}", found["early_kimg"]

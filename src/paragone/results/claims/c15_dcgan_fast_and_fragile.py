@@ -18,10 +18,10 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d, (timed,) in evidence.timed("dcgan"):
         size = intervals.mean([1000 * taken[timed["clock"]] for taken in timed["first"]])
         what = f"Time to the first image of {evidence.name('dcgan')}, {evidence.title(d)}"
-        effects.append(Effect(what, "ms", size, 10, 10, decide_below(size, 10), "rounds"))
-    return [*effects, crashes.exceeds(evidence, "dcgan", 0.3, crashes.short_of_modes(evidence, "dcgan"))]
+        result.append(Effect(what, "ms", size, 10, 10, decide_below(size, 10), "rounds"))
+    return [*result, crashes.exceeds(evidence, "dcgan", 0.3, crashes.short_of_modes(evidence, "dcgan"))]

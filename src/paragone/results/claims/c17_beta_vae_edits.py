@@ -5,7 +5,7 @@ from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, Json, N
 
 ROW = "beta_vae_4"  # the weight of the paper (Higgins et al. 2017, figure 7)
 BOUND = 0.75
-PERFECT = 0.9  # of edits drawn anew must pass, or the judge is too harsh to say anything of a model
+PERFECT = 0.9  # of perfect edits must pass, or the classifier is too strict to say anything about a model
 WAYS = {"latent": "of one latent", "direction": "along a direction"}
 
 CLAIM = Claim(
@@ -24,11 +24,11 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for dataset, found in evidence.study("edits")["datasets"].items():
         if found["perfect"] < PERFECT:
-            raise NotMeasuredError(f"{dataset}: only {found['perfect']:.0%} of perfect edits pass the judge")
+            raise NotMeasuredError(f"{dataset}: only {found['perfect']:.0%} of perfect edits pass the classifier")
         runs = found["rows"].get(ROW, [])
         if len(runs) < SEEDS:
             raise NotMeasuredError(f"{dataset}: {len(runs)} seeds of '{ROW}' were edited; it takes at least {SEEDS}")
@@ -36,10 +36,10 @@ def judge(evidence: Evidence) -> list[Effect]:
             size = intervals.mean([run[way]["success"] for run in runs])
             what = f"Edits {label} that succeed, {evidence.name(ROW)}, {evidence.title(dataset)}"
             verdict = decide(size, BOUND, BOUND)
-            effects.append(Effect(what, "%", size, BOUND, BOUND, verdict, note=_note(evidence, dataset, found, way)))
-    if not effects:
+            result.append(Effect(what, "%", size, BOUND, BOUND, verdict, note=_note(evidence, dataset, found, way)))
+    if not result:
         raise NotMeasuredError("study 'edits' found no data set that is drawn from known factors")
-    return effects
+    return result
 
 
 def _note(evidence: Evidence, dataset: str, found: Json, way: str) -> str:

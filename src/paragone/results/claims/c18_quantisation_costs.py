@@ -17,12 +17,12 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d in evidence.datasets(*ROWS):
         plain, quantised = evidence.figures(d, ROWS, "metrics.reconstruction.psnr")
         size = intervals.difference(plain, quantised)
         what = f"PSNR lost to quantisation, {evidence.title(d)}"
         note = evidence.left_out(d, *ROWS)
-        effects.append(Effect(what, "dB", size, LOW, HIGH, decide_within(size, LOW, HIGH), note=note))
-    return effects
+        result.append(Effect(what, "dB", size, LOW, HIGH, decide_within(size, LOW, HIGH), note=note))
+    return result

@@ -13,7 +13,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     return [
         points(evidence, d, "metrics.codebook.used", "Share of codes used", "vq_vae_32", "vq_vae_512", 0.1)
         for d in evidence.datasets(*CLAIM.rows)

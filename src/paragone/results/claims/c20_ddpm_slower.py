@@ -18,8 +18,8 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d, (at_paper_steps, own, fast) in evidence.timed("ddpm@paper", "ddpm", "dcgan"):
         for slow in (at_paper_steps, own):
             bound = A_STEP * slow["passes"]
@@ -30,5 +30,5 @@ def judge(evidence: Evidence) -> list[Effect]:
                     f"Time to {drawn} of {evidence.name('ddpm')} in {slow['passes']:,} steps over that of "
                     f"{evidence.name('dcgan')}, {evidence.title(d)}"
                 )
-                effects.append(Effect(what, "times", size, 1.0, bound, decide(size, 1.0, bound), "rounds"))
-    return effects
+                result.append(Effect(what, "times", size, 1.0, bound, decide(size, 1.0, bound), "rounds"))
+    return result

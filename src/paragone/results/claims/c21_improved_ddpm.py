@@ -13,11 +13,11 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d in evidence.datasets(*CLAIM.rows):
-        effects.append(points(evidence, d, "metrics.bits_per_dimension", "Bound", "ddpm", "improved_ddpm", 0.02))
-        effects += [
+        result.append(points(evidence, d, "metrics.bits_per_dimension", "Bound", "ddpm", "improved_ddpm", 0.02))
+        result += [
             times(evidence, d, column, label, "ddpm", "improved_ddpm", 1.1) for label, column in evidence.distances(d)
         ]
-    return effects
+    return result

@@ -15,15 +15,15 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d in evidence.datasets(*CLAIM.rows):
-        effects += [below(evidence, d, column, label, "ddim", "ddpm", 1.25) for label, column in evidence.distances(d)]
+        result += [below(evidence, d, column, label, "ddim", "ddpm", 1.25) for label, column in evidence.distances(d)]
     for d, (slow, fast) in evidence.timed("ddpm", "ddim"):
         size = slower(slow, fast, "batch")
         what = (
             f"Time to a batch of {slow['n']} of {evidence.name('ddpm')} ({slow['passes']} steps) over that of "
             f"{evidence.name('ddim')} ({fast['passes']}), {evidence.title(d)}"
         )
-        effects.append(Effect(what, "times", size, 1.0, 3.0, decide(size, 1.0, 3.0), "rounds"))
-    return effects
+        result.append(Effect(what, "times", size, 1.0, 3.0, decide(size, 1.0, 3.0), "rounds"))
+    return result

@@ -17,7 +17,7 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     gans, diffusion = (crashes.count(evidence, rows) for rows in (GANS, DIFFUSION))
     unstable, stable = decide(gans.share, 0.02, 0.1), decide_below(diffusion.share, 0.3)
     return [

@@ -21,9 +21,9 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     found = evidence.study("watermark")
-    effects = []
+    result = []
     for dataset, measured in found["datasets"].items():
         sheets = [s for row in found["rows"] if (s := measured["sheets"].get(row))]
         if not sheets:
@@ -32,14 +32,14 @@ def judge(evidence: Evidence) -> list[Effect]:
         title = evidence.title(dataset)
         size = intervals.mean([value for own in marked for value in own["psnr"]])
         what = f"PSNR of marked sheets, {title}"
-        effects.append(Effect(what, "dB", size, INVISIBLE, INVISIBLE, decide(size, INVISIBLE, INVISIBLE), "sheets"))
+        result.append(Effect(what, "dB", size, INVISIBLE, INVISIBLE, decide(size, INVISIBLE, INVISIBLE), "sheets"))
         for change in CHANGES:
             hits = sum(own["changes"][change]["detected"] for own in marked)
             share = intervals.share(hits, sum(len(own["psnr"]) for own in marked))
             what = f"Marks detected after: {change}, {title}"
             verdict = decide(share, found["rate"], DETECTED)
-            effects.append(Effect(what, "%", share, found["rate"], DETECTED, verdict, "sheets"))
-    return effects
+            result.append(Effect(what, "%", share, found["rate"], DETECTED, verdict, "sheets"))
+    return result
 
 
 def _default(found: Json, marks: list[Json]) -> Json:

@@ -26,17 +26,17 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
+def effects(evidence: Evidence) -> list[Effect]:
     found = evidence.study("memorisation")
-    effects = []
+    result = []
     for dataset in evidence.datasets(*ROWS):
         measured = found["datasets"].get(dataset)
         if measured is None:
             raise NotMeasuredError(f"study 'memorisation' has nothing of {dataset}")
         _controls(dataset, measured["controls"])
         for row in ROWS:
-            effects += _effects(measured, row, f"{evidence.name(row)}, {evidence.title(dataset)}")
-    return effects
+            result += _effects(measured, row, f"{evidence.name(row)}, {evidence.title(dataset)}")
+    return result
 
 
 def _effects(measured: Json, row: str, of: str) -> list[Effect]:

@@ -14,8 +14,8 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for dataset, found in evidence.study("sample_size")["datasets"].items():
         for images, figures in found["figures"].items():
             sizes = sorted({f["n"] for f in figures})
@@ -23,5 +23,5 @@ def judge(evidence: Evidence) -> list[Effect]:
             size = intervals.ratio(few, many)
             of = "real test images" if images == "real" else evidence.name(evidence.study("sample_size")["row"])
             what = f"FD-clf of {of}, {sizes[0]} images over {sizes[-1]}, {evidence.title(dataset)}"
-            effects.append(Effect(what, "times", size, 1.0, 1.5, decide(size, 1.0, 1.5), "draws"))
-    return effects
+            result.append(Effect(what, "times", size, 1.0, 1.5, decide(size, 1.0, 1.5), "draws"))
+    return result

@@ -15,15 +15,15 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for dataset, found in evidence.study("blind_scores")["datasets"].items():
         real, repeated = found["sets"]["real"], found["sets"]["repeated"]
         title = evidence.title(dataset)
         score = intervals.ratio([f["is"] for f in real], [f["is"] for f in repeated])
         what = f"IS-clf of different real images over that of repeated ones, {title}"
-        effects.append(Effect(what, "times", score, 1.0, 1.05, decide_below(score, 1.05), "draws"))
+        result.append(Effect(what, "times", score, 1.0, 1.05, decide_below(score, 1.05), "draws"))
         fd = intervals.ratio([f["fd"] for f in repeated], [f["fd"] for f in real])
         what = f"FD-clf of repeated real images over that of different ones, {title}"
-        effects.append(Effect(what, "times", fd, 1.0, 2.0, decide(fd, 1.0, 2.0), "draws"))
-    return effects
+        result.append(Effect(what, "times", fd, 1.0, 2.0, decide(fd, 1.0, 2.0), "draws"))
+    return result

@@ -14,8 +14,8 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for dataset, found in evidence.study("blind_scores")["datasets"].items():
         real, repeated, title = found["sets"]["real"], found["sets"]["repeated"], evidence.title(dataset)
         for what, a, b, neutral, at_least in (
@@ -31,8 +31,8 @@ def judge(evidence: Evidence) -> list[Effect]:
         ):
             size = intervals.difference(a, b)
             verdict = decide(size, neutral, at_least)
-            effects.append(Effect(f"{what}, {title}", "", size, neutral, at_least, verdict, "draws"))
-    return effects
+            result.append(Effect(f"{what}, {title}", "", size, neutral, at_least, verdict, "draws"))
+    return result
 
 
 def _of(rows: list[Json], key: str) -> list[float]:

@@ -13,10 +13,10 @@ CLAIM = Claim(
 )
 
 
-def judge(evidence: Evidence) -> list[Effect]:
-    effects = []
+def effects(evidence: Evidence) -> list[Effect]:
+    result = []
     for d in evidence.datasets(*CLAIM.rows):
-        effects += [times(evidence, d, column, label, "vae", "aae", 1.1) for label, column in evidence.distances(d)]
+        result += [times(evidence, d, column, label, "vae", "aae", 1.1) for label, column in evidence.distances(d)]
         label, column = evidence.beside(d, "coverage")
-        effects.append(points(evidence, d, column, label, "aae", "dcgan", 0.02))
-    return effects
+        result.append(points(evidence, d, column, label, "aae", "dcgan", 0.02))
+    return result

@@ -1,0 +1,204 @@
+"""The gated PixelCNN over a grid of symbols, of pixels or of codes.
+
+Van den Oord et al. 2016, "Conditional Image Generation with PixelCNN Decoders", https://arxiv.org/abs/1606.05328.
+
+Symbols are drawn row by row, and at each place one group (colour) after another. The vertical stack sees the rows
+above; the horizontal stack sees it and the row so far. Neither has a blind spot (section 2.2). Feature maps of the
+horizontal stack belong to groups, of which those of group g know the symbols of the groups before g (mask A), and in
+later layers the feature maps up to g (mask B).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad
+
+
+class MaskedConv2d(nn.Conv2d):
+    """A convolution of height 1 over the places up to this one, of which the last tap is masked by groups."""
+
+    mask: Tensor
+
+    def __init__(self, c_in: int, c_out: int, taps: int, source: Tensor, target: Tensor, *, strict: bool) -> None:
+        """source, target: the group of each channel; strict: mask A, else B."""
+        super().__init__(c_in, c_out, (1, taps))
+        seen = target[:, None] > source if strict else target[:, None] >= source  # (c_out,c_in)
+        mask = torch.ones_like(self.weight)
+        mask[..., -1] = seen[..., None].float()
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return conv2d(x, self.weight * self.mask, self.bias)
+
+    def matrix(self) -> Tensor:
+        """The masked weights as (c_in taps,c_out), by which to multiply windows (B,c_in taps)."""
+        return (self.weight * self.mask).flatten(1).T.contiguous()
+
+
+class GatedLayer(nn.Module):
+    """Figure 2: vertical and horizontal features (B,C,H,W) each -> (B,width,H,W) each."""
+
+    def __init__(self, source: Tensor, target: Tensor, kernel: int, condition: int, *, first: bool) -> None:
+        """source, target: the group of each channel, in and out; condition: channels of what is conditioned on."""
+        super().__init__()
+        self.first, self.reach = first, kernel // 2
+        c_in, width, gated = len(source), len(target), target.repeat(2)
+        self.vertical = nn.Conv2d(c_in, 2 * width, (self.reach + (not first), kernel))
+        self.link = nn.Conv2d(2 * width, 2 * width, 1)
+        self.horizontal = MaskedConv2d(c_in, 2 * width, self.reach + 1, source, gated, strict=first)
+        self.out = MaskedConv2d(width, width, 1, target, target, strict=False)
+        self.condition = nn.Conv2d(condition, 4 * width, 1, bias=False) if condition else None  # V of eq. 4
+
+    def forward(self, v: Tensor, h: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
+        to_v, to_h = self.conditions(given)
+        p, height = self.reach, v.shape[2]
+        a = self.vertical(pad(v, (p, p, p, 0)))[:, :, :height]  # the first layer's are the rows above, without this one
+        b = self.horizontal(pad(h, (p, 0))) + self.link(a) + to_h
+        o = self.out(gate(b))
+        return gate(a + to_v), o if self.first else h + o
+
+    def conditions(self, given: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What the condition (B,c,H,W) adds to the two stacks' gates, (B,2 width,H,W) each; zeros without one."""
+        if self.condition is None:
+            zero = self.link.weight.new_zeros(1, 1, 1, 1)
+            return zero, zero
+        to_v, to_h = self.condition(given).chunk(2, 1)
+        return to_v, to_h
+
+
+def gate(x: Tensor) -> Tensor:
+    """tanh of the first half of the channels times sigmoid of the second (eq. 2)."""
+    f, g = x.chunk(2, 1)
+    return torch.tanh(f) * torch.sigmoid(g)
+
+
+class GatedPixelCNN(nn.Module):
+    """p(s) = prod_i p(s_i | s_1..s_{i-1}, condition) over grids of symbols out of `levels` (eq. 1, 4).
+
+    groups: symbols at each place, drawn one after another; embedding: dimensions of a learned vector of each symbol, in
+    place of its level in [-1,1] (0); condition: channels of what is conditioned on, (B,c,1,1) or (B,c,H,W).
+    Raises ValueError for a kernel that is even or below 3, and for a width that the groups do not divide.
+    """
+
+    def __init__(
+        self, groups: int, levels: int, *, width: int, layers: int, kernel: int, embedding: int = 0, condition: int = 0
+    ) -> None:
+        super().__init__()
+        if kernel < 3 or kernel % 2 == 0:
+            raise ValueError(f"kernel is {kernel}; it must be odd, and at least 3")
+        if width % groups:
+            raise ValueError(f"width is {width}; it must be a multiple of the {groups} colours")
+        if layers < 1:
+            raise ValueError(f"layers is {layers}; it must be at least 1")
+        self.groups, self.levels = groups, levels
+        self.embedding = nn.Embedding(levels, embedding) if embedding else None
+        source = torch.arange(groups).repeat_interleave(max(1, embedding))
+        maps = torch.arange(groups).repeat_interleave(width // groups)
+        self.layers = nn.ModuleList(
+            GatedLayer(maps if i else source, maps, kernel, condition, first=i == 0) for i in range(layers)
+        )
+        self.head = nn.Sequential(
+            nn.ReLU(), MaskedConv2d(width, width, 1, maps, maps, strict=False),
+            nn.ReLU(), MaskedConv2d(width, groups * levels, 1, maps, torch.arange(groups).repeat_interleave(levels),
+                                    strict=False),
+        )  # fmt: skip
+
+    def embed(self, symbols: Tensor) -> Tensor:
+        """Symbols (B,groups,...) int64 -> what the network sees of them, (B,groups max(1,embedding),...)."""
+        if self.embedding is None:
+            return symbols.float() * (2 / (self.levels - 1)) - 1
+        return self.embedding(symbols).movedim(-1, 2).flatten(1, 2)
+
+    def forward(self, symbols: Tensor, given: Tensor | None = None) -> Tensor:
+        """Symbols (B,groups,H,W) int64 -> logits (B,groups,levels,H,W) in float32."""
+        return self.logits(self.embed(symbols), given)
+
+    def logits(self, x: Tensor, given: Tensor | None = None) -> Tensor:
+        """The same, of symbols that are embedded: x (B,groups max(1,embedding),H,W)."""
+        v = h = x
+        for layer in self.layers:
+            v, h = layer(v, h, given)
+        return self.head(h).float().unflatten(1, (self.groups, self.levels))
+
+    @torch.no_grad()
+    def sample(self, n: int, size: tuple[int, int], given: Tensor | None = None) -> Tensor:
+        """n grids of symbols, (n,groups,H,W) int64, from cached activations: all in all, the work of one pass.
+
+        At the start of a row the vertical stack runs along the row; at each place, for each group, the horizontal stack
+        runs for that place alone.
+        """
+        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=self.head[1].weight.device)
+        rows = _Rows(self, n, size[1], given)
+        for i in range(size[0]):
+            place = _Places(self, n, rows.next(i))
+            for j in range(size[1]):
+                for g in range(self.groups):
+                    logits = place.logits(j, self.embed(symbols[:, :, i, j]), g)
+                    symbols[:, g, i, j] = torch.multinomial(logits.softmax(1), 1).squeeze(1)
+                place.keep(self.embed(symbols[:, :, i, j]))
+            rows.keep(self.embed(symbols[:, :, i]))
+        return symbols
+
+
+class _Rows:
+    """The vertical stack, one row after another; of each layer's input the last rows are kept."""
+
+    def __init__(self, net: GatedPixelCNN, n: int, width: int, given: Tensor | None) -> None:
+        self.layers: list[GatedLayer] = list(net.layers)  # type: ignore[arg-type]
+        self.conditions = [layer.conditions(given) for layer in self.layers]
+        weight = self.layers[0].link.weight
+        self.past = [
+            weight.new_zeros(n, layer.vertical.in_channels, layer.reach, width + 2 * layer.reach)
+            for layer in self.layers
+        ]  # (n,C,rows,W + padding)
+
+    def next(self, i: int) -> list[Tensor]:
+        """What row i of the vertical stack and the condition give the horizontal one: of each layer (n,2 width,W)."""
+        links, v = [], None
+        for k, layer in enumerate(self.layers):
+            window = self.past[k] if v is None else torch.cat([self.past[k], _padded(v, layer.reach)], 2)
+            if v is not None:
+                self.past[k] = window[:, :, 1:]
+            a = layer.vertical(window)  # (n,2 width,1,W)
+            to_v, to_h = (c if c.shape[2] == 1 else c[:, :, i : i + 1] for c in self.conditions[k])
+            links.append((layer.link(a) + to_h).squeeze(2))
+            v = gate(a + to_v)
+        return links
+
+    def keep(self, x: Tensor) -> None:
+        """x (n,C,W): the row that was drawn."""
+        self.past[0] = torch.cat([self.past[0][:, :, 1:], _padded(x[:, :, None], self.layers[0].reach)], 2)
+
+
+def _padded(row: Tensor, reach: int) -> Tensor:
+    return pad(row, (reach, reach))
+
+
+class _Places:
+    """The horizontal stack along one row, one place after another; of each layer's input the last places are kept."""
+
+    def __init__(self, net: GatedPixelCNN, n: int, links: list[Tensor]) -> None:
+        self.layers: list[GatedLayer] = list(net.layers)  # type: ignore[arg-type]
+        self.head, self.levels = net.head, net.levels
+        self.links = links
+        self.weights = [(layer.horizontal.matrix(), layer.out.matrix()) for layer in self.layers]
+        self.past = [links[0].new_zeros(n, layer.horizontal.in_channels, layer.reach) for layer in self.layers]
+        self.windows: list[Tensor] = []
+
+    def logits(self, j: int, x: Tensor, group: int) -> Tensor:
+        """Logits (n,levels) of a group at place j, from x (n,C): what is known of the place."""
+        h, self.windows = x, []
+        for k, (layer, (matrix, out)) in enumerate(zip(self.layers, self.weights, strict=True)):
+            window = torch.cat([self.past[k], h[:, :, None]], 2)  # (n,C,reach + 1)
+            self.windows.append(window)
+            b = torch.addmm(layer.horizontal.bias, window.flatten(1), matrix) + self.links[k][:, :, j]
+            o = torch.addmm(layer.out.bias, gate(b), out)
+            h = o if layer.first else h + o
+        rows = slice(group * self.levels, (group + 1) * self.levels)
+        first, last = self.head[1], self.head[3]
+        h = torch.relu(torch.addmm(first.bias, torch.relu(h), first.matrix()))  # type: ignore[arg-type, operator]
+        return torch.addmm(last.bias[rows], h, last.matrix()[:, rows]).float()  # type: ignore[index, operator]
+
+    def keep(self, x: Tensor) -> None:
+        """x (n,C): the whole place. No feature knows its last group, so those of the last pass are final."""
+        self.windows[0] = torch.cat([self.windows[0][:, :, :-1], x[:, :, None]], 2)
+        self.past = [window[:, :, 1:] for window in self.windows]

@@ -1,0 +1,94 @@
+"""ControlNet: it starts as its parent to the bit, learns from every part, and steers."""
+
+import pytest
+import torch
+from torch import nn
+
+from paragone.models.base import Progress, Spec
+from paragone.models.diffusion.controlnet import ControlNet
+from paragone.models.diffusion.ddpm import DDPM
+from paragone.models.diffusion.edm import EDM
+from paragone.models.diffusion.improved_ddpm import ImprovedDDPM
+
+SPEC = Spec((1, 16, 16))
+SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "timesteps": 12, "dropout": 0.0}
+X = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+SOURCE = X.flip(3)
+
+
+def parent(cls: type = DDPM, **config: object) -> nn.Module:
+    torch.manual_seed(0)
+    model = cls(cls.Config(**{**SMALL, **config}), SPEC).eval()
+    for p in model.net.parameters():
+        nn.init.normal_(p, std=0.1)
+    return model
+
+
+def build(ddpm: nn.Module, **config: object) -> ControlNet:
+    return ControlNet(ControlNet.Config(**{"hint": 4, "steps": 4, **config}), SPEC, ddpm=ddpm)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("cls", [DDPM, ImprovedDDPM])
+@pytest.mark.parametrize("patch", [1, 2])
+def test_before_training_it_is_its_parent_to_the_bit(cls: type, patch: int) -> None:
+    ddpm = parent(cls, patch=patch)
+    model, time = build(ddpm).eval(), torch.tensor([0.0, 250.0, 500.0, 916.0])
+    assert torch.equal(model.network(X, time, SOURCE), ddpm.net(X, time)[:, :1])
+    torch.manual_seed(1)
+    drawn = model.translate(SOURCE)
+    torch.manual_seed(1)
+    assert torch.equal(drawn, model.translate(-SOURCE))  # the source does not matter yet
+
+
+def test_a_copy_of_the_way_down_starts_with_the_parents_weights() -> None:
+    ddpm = parent()
+    branch = build(ddpm).branch
+    names = {k for k, _ in branch.net.named_parameters()}
+    assert not [k for k in names if k.startswith(("up", "norm", "head"))]
+    theirs = dict(ddpm.net.named_parameters())
+    for name, p in branch.net.named_parameters():
+        assert torch.equal(p, theirs[name][: len(p)])
+        assert p.requires_grad
+
+
+def test_the_loss_is_the_parents_with_the_control_added() -> None:
+    ddpm = parent()
+    model = build(ddpm)
+    for p in model.branch.parameters():
+        nn.init.normal_(p, std=0.1)
+    torch.manual_seed(1)
+    (update,) = model.losses({"image": X, "source": SOURCE}, Progress(0))
+    torch.manual_seed(1)
+    t, eps = torch.randint(12, (4,)), torch.randn_like(X)
+    a = ddpm.alpha_bar[t].view(4, 1, 1, 1)
+    x_t, time = a.sqrt() * X + (1 - a).sqrt() * eps, t * 1000 / 12
+    control = model.branch(x_t, time, SOURCE)
+    e = ddpm.net.embed(time)
+    h, skips = ddpm.net.contract(x_t, e)
+    pred = ddpm.net.expand(h + control[-1], [s + c for s, c in zip(skips, control, strict=False)], e)
+    torch.testing.assert_close(update.loss, (pred - eps).square().mean())
+    update.loss.backward()
+    assert [n for n, p in model.branch.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert all(p.grad is None for p in ddpm.parameters())
+
+
+def test_one_step_opens_the_zero_convolutions() -> None:
+    model = build(parent())
+    optimizer = model.optimizers()["branch"]
+    next(model.losses({"image": X, "source": SOURCE}, Progress(0))).loss.backward()
+    optimizer.step()
+    assert any(layer.weight.any() for layer in model.branch.out)  # type: ignore[union-attr, operator]
+
+
+@pytest.mark.parametrize(("config", "words"), [({"steps": 13}, "steps is 13; it must be 1 to the 12 timesteps")])
+def test_impossible_settings_are_refused(config: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        build(parent(), **config)
+
+
+def test_other_parents_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"ddpm makes images \(1, 16, 16\), the data set has \(3, 32, 32\)"):
+        ControlNet(ControlNet.Config(steps=4), Spec((3, 32, 32)), ddpm=parent())  # type: ignore[arg-type]
+    edm = EDM(EDM.Config(width=8, multipliers=(1, 2), blocks=1), SPEC)
+    with pytest.raises(ValueError, match="steers a DDPM with a U-Net, and its parent EDM is none"):
+        build(edm)

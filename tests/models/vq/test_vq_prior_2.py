@@ -1,0 +1,51 @@
+"""The priors of a VQ-VAE-2: what each is trained on, and what it sees."""
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from paragone.models.base import Progress, Spec
+from paragone.models.vq.vq_prior_2 import VQPrior2
+from paragone.models.vq.vq_vae_2 import VQVAE2
+
+X = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+SPEC = Spec((1, 16, 16))
+
+
+def build() -> VQPrior2:
+    torch.manual_seed(0)
+    parent = VQVAE2(VQVAE2.Config(width=8, residual_width=4, blocks=1, codes=6, dim=4), SPEC)
+    for quantizer in (parent.top, parent.bottom):
+        quantizer.codebook.normal_()
+    return VQPrior2(VQPrior2.Config(width=8, layers=2, kernel=3, conditioning_blocks=1), SPEC, vq_vae_2=parent)
+
+
+def test_the_losses_are_nats_a_code() -> None:
+    model = build()
+    top, bottom = model.vq_vae_2.split(model.vq_vae_2.encode(X))
+    first, second = model.losses({"image": X}, Progress(0))
+    torch.testing.assert_close(first.loss, cross_entropy(model.top(top[:, None])[:, 0], top))
+    given = model.stack(model.embedding(top).permute(0, 3, 1, 2))
+    torch.testing.assert_close(second.loss, cross_entropy(model.bottom(bottom[:, None], given)[:, 0], bottom))
+    assert [u.optimizer for u in (first, second)] == ["top", "bottom"]
+
+
+def test_every_parameter_trains_but_the_parents() -> None:
+    model = build()
+    for update in model.losses({"image": X}, Progress(0)):
+        held = [p for g in model.optimizers()[update.optimizer].param_groups for p in g["params"]]
+        assert all(g.isfinite().all() for g in torch.autograd.grad(update.loss, held))
+    held_by = {id(p) for o in model.optimizers().values() for g in o.param_groups for p in g["params"]}
+    own = {id(p) for name, p in model.named_parameters() if not name.startswith("frozen.")}
+    assert held_by == own
+
+
+def test_samples_are_images_of_drawn_codes() -> None:
+    model = build().eval()
+    torch.manual_seed(3)
+    images = model.sample(2)
+    torch.manual_seed(3)
+    top = model.top.sample(2, (2, 2))
+    bottom = model.bottom.sample(2, (4, 4), model._given(top))
+    codes = torch.cat([top.flatten(1), bottom.flatten(1) + 6], 1)
+    torch.testing.assert_close(images, model.vq_vae_2.decode(codes))
+    assert images.shape == (2, 1, 16, 16)
