@@ -114,8 +114,8 @@ class UNet(nn.Module):
         self.up = nn.ModuleList()
         for i, c_out in enumerate(reversed(channels[:-1])):
             c_in = channels[-1] if i == 0 else 2 * channels[-1 - i]
-            conv = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=False)
-            self.up.append(nn.Sequential(nn.ReLU(), conv, make_norm(c_out, "batch")))
+            doubled = nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=False)
+            self.up.append(nn.Sequential(nn.ReLU(), doubled, make_norm(c_out, "batch")))
         self.out = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, c, 4, stride=2, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
