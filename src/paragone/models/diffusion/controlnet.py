@@ -41,6 +41,7 @@ class ControlNet(Model):
     plan = Plan(kimg=3_000, batch=32)
     needs = frozenset({"image", "source"})
     needs_pairs = True
+    needs_pairs = True
     capabilities = frozenset({"translate"})
     parents = frozenset({"ddpm"})
 

@@ -43,6 +43,7 @@ class ProGAN(Model):
     title = "ProGAN"
     paper = "Karras et al., 2018"
     plan = Plan(kimg=12_000, batch=16, ema_kimg=11)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

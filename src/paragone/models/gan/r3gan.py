@@ -43,6 +43,7 @@ class R3GAN(Model):
     title = "R3GAN"
     paper = "Huang et al., 2024"
     plan = Plan(kimg=200_000, batch=512, ema_kimg=5_000)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

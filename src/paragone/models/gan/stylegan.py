@@ -46,6 +46,7 @@ class StyleGAN(Model):
     title = "StyleGAN"
     paper = "Karras et al., 2019"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,7 @@ class StyleGAN2(Model):
     title = "StyleGAN2"
     paper = "Karras et al., 2020"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
+    generator = "generator"
     capabilities = frozenset({"decode", "latents"})
 
     @dataclass(frozen=True, kw_only=True)

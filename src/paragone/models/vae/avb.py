@@ -49,6 +49,7 @@ class AVB(Model):
     title = "AVB"
     paper = "Mescheder et al., 2017"
     plan = Plan(kimg=100_000, batch=64)
+    generator = "vae"
     capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
