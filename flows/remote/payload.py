@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import yaml
 
 from flows.dvc.graph import Graph
-from paragone.project import files
+from paragone.project import addresses, files
 
 SHARED = ("url", "endpointurl", "region", "profile", "use_ssl", "ssl_verify")  # of a remote: what is no secret
 REMOTE = "units"  # what a worker calls the remote
@@ -52,7 +52,14 @@ def remote_settings(root: Path) -> dict[str, str]:
     if name not in config["remote"]:
         raise ParcelError(f".dvc/config: core.remote names '{name}', and there is no such remote; add it")
     settings = config["remote"][name]
-    return {key: str(settings[key]) for key in SHARED if key in settings}
+    shared = {key: str(settings[key]) for key in SHARED if key in settings}
+    for key, value in shared.items():
+        if addresses.holds_secret(value):
+            raise ParcelError(
+                f".dvc/config: the {key} of remote '{name}', {addresses.public(value)}, holds a password, which "
+                "the server would store; take it out, and give each machine its own credentials"
+            )
+    return shared
 
 
 def pack(
