@@ -26,7 +26,7 @@ from flows.remote import payload
 from flows.run.plan import enter, make_plan
 from flows.run.processes import Guard, tail
 from flows.run.request import Request, check
-from paragone.project import environment
+from paragone.project import addresses, environment
 
 TRIES = 3  # of a unit whose worker dies
 SILENT = 60.0  # seconds without a sign of life after which a worker counts as dead
@@ -121,6 +121,11 @@ def committed(root: Path, repository: str) -> tuple[str, str]:
     source = repository or git("remote", "get-url", "origin")
     if not source:
         raise FleetError("git has no remote 'origin' for workers to clone; name one with --repository")
+    if addresses.holds_secret(source):
+        raise FleetError(
+            f"the repository {addresses.public(source)} is named with a password, which the server would store and "
+            "every worker see; name it without, and give workers a key or a credential helper"
+        )
     return commit, source
 
 

@@ -18,7 +18,7 @@ from flows.prefect_server import server
 from flows.run.plan import enter
 from flows.run.processes import Guard, tail
 from flows.run.request import check
-from paragone.project import environment, files
+from paragone.project import environment
 
 POOL = "paragone"  # as prefect.yaml names it
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -45,7 +45,7 @@ def main(port: Annotated[int, typer.Option(help="Where the server listens, on th
 def serve(root: Path, port: int) -> None:
     """Serve until one of the processes ends. Raises ValueError where it cannot start, RuntimeError when one ended."""
     logs = root / ".logs/serve"
-    lock = root / locks.FOLDER / "serve.lock"
+    lock = root / server.SERVING
     lock.parent.mkdir(exist_ok=True)
     enter(root)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
@@ -59,10 +59,11 @@ def serve(root: Path, port: int) -> None:
             for pool in pools:
                 server.check_pool(pool, "prefect.yaml")
             _run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], guard, root, logs / "deploy.log")
-            files.write_text(root / server.NOTE, url)
+            server.write_note(root, url)
             command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", "here"]
             worker = guard.start(command, root, logs / "worker.log")
             console.print(f"Prefect is at {url.removesuffix('/api')}; Ctrl-C stops it. Logs: {logs.relative_to(root)}/")
+            console.print(f"Its pages ask for this secret: {os.environ[server.SECRET]}")
             _watch(worker, url, logs)
     except Timeout:
         raise locks.BusyError(f"`make serve` runs already in {root}; stop that one first") from None

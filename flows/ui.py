@@ -14,7 +14,7 @@ from rich.console import Console
 from flows.prefect_server import server
 from flows.run.plan import enter
 from flows.run.processes import Guard, tail
-from paragone.project import environment
+from paragone.project import addresses, environment
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -47,7 +47,7 @@ def show(root: Path, profile: str, port: int) -> None:
         raise RuntimeError("the runs could not be mirrored, for the reason above")
     store = os.environ["MLFLOW_TRACKING_URI"]
     if not store.startswith("sqlite:"):
-        console.print(f"The runs are at {store}, which MLFLOW_TRACKING_URI names.")
+        console.print(f"The runs are at {addresses.public(store)}, which MLFLOW_TRACKING_URI names.")
         return
     log, url = root / ".logs/mlflow-server.log", f"http://{server.LOOPBACK}:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--host", server.LOOPBACK]

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import yaml
 
 from flows.dvc.graph import Graph
-from paragone.project import files
+from paragone.project import addresses, files
 
 SHARED = ("url", "endpointurl", "region", "profile", "use_ssl", "ssl_verify")  # of a remote: what is no secret
 REMOTE = "units"  # what a worker calls the remote
@@ -52,7 +52,14 @@ def remote_settings(root: Path) -> dict[str, str]:
     if name not in config["remote"]:
         raise ParcelError(f".dvc/config: core.remote names '{name}', and there is no such remote; add it")
     settings = config["remote"][name]
-    return {key: str(settings[key]) for key in SHARED if key in settings}
+    shared = {key: str(settings[key]) for key in SHARED if key in settings}
+    for key, value in shared.items():
+        if addresses.holds_secret(value):
+            raise ParcelError(
+                f".dvc/config: the {key} of remote '{name}', {addresses.public(value)}, holds a password, which "
+                "the server would store; take it out, and give each machine its own credentials"
+            )
+    return shared
 
 
 def pack(
@@ -120,18 +127,28 @@ def answer(
     final: bool = False,
 ) -> Answer:
     """What there is to hand back of a unit's folder."""
-    pipeline = yaml.safe_load((root / branch / "dvc.yaml").read_text())["stages"]
-    texts = {}
-    for seed, body in ((seed, stage["do"]) for stage in pipeline.values() for seed in stage["foreach"]):
-        for path in _kept(body, str(seed)):
-            if (root / path).is_file():
-                texts[path] = (root / path).read_text()
-        note = branch / str(seed) / "failure.json"
-        if (root / note).exists():
-            texts[str(note)] = (root / note).read_text()
-    if (root / branch / "dvc.lock").exists():
-        texts[str(branch / "dvc.lock")] = (root / branch / "dvc.lock").read_text()
+    texts = {path: (root / path).read_text() for path in sorted(made_by(root, branch)) if (root / path).is_file()}
     return Answer(final=final, done=list(done), texts=texts, failures=dict(failures or {}))
+
+
+def made_by(root: Path, folder: Path) -> set[str]:
+    """The text files that the stages of a folder's dvc.yaml make: outputs that DVC does not cache, notes of failures,
+    dvc.lock. Nothing else is handed from one machine to another."""
+    pipeline = yaml.safe_load((root / folder / "dvc.yaml").read_text())["stages"]
+    found = {str(folder / "dvc.lock")}
+    for stage in pipeline.values():
+        for seed in map(str, stage.get("foreach", [])):
+            found |= {*_kept(stage["do"], seed), str(folder / seed / "failure.json")}
+        found |= set(_kept(stage, ""))
+    return found
+
+
+def check_parcel(root: Path, parcel: Parcel) -> None:
+    """Raise ParcelError for a text that no stage of this clone makes: a worker writes what it is sent."""
+    pipelines = [root / "dvc.yaml", *(root / "runs").rglob("dvc.yaml")]
+    known = {path for file in pipelines if file.is_file() for path in made_by(root, file.parent.relative_to(root))}
+    if foreign := sorted(set(parcel["texts"]) - known):
+        raise ParcelError(f"the parcel holds '{foreign[0]}', which no stage of this commit makes; nothing was written")
 
 
 def _kept(stage: Mapping[str, Any], seed: str) -> list[str]:
@@ -149,11 +166,8 @@ def _kept(stage: Mapping[str, Any], seed: str) -> list[str]:
 def place(root: Path, branch: Path, found: Answer) -> None:
     """Put a worker's files where they belong, dvc.lock last. Raises ParcelError for one that is not the unit's."""
     texts = dict(found["texts"])
-    for path in texts:
-        if ".." in Path(path).parts or not Path(path).is_relative_to(branch):
-            raise ParcelError(
-                f"{branch}: a worker hands back '{path}', which is not of that folder; nothing was placed"
-            )
+    for path in sorted(set(texts) - made_by(root, branch)):
+        raise ParcelError(f"{branch}: a worker hands back '{path}', which its stages do not make; nothing was placed")
     lock = texts.pop(str(branch / "dvc.lock"), None)
     if lock is not None and not isinstance((yaml.safe_load(lock) or {}).get("stages"), dict):
         raise ParcelError(f"{branch}: a worker's dvc.lock is not whole; nothing was placed")

@@ -88,9 +88,11 @@ def _generate(root: Path, branch: Path, guard: Any) -> None:
 
 
 def unpack(root: Path, parcel: Any, guard: Any) -> None:
-    """Write and pull what the unit needs. Raises RuntimeError if the remote does not give it."""
-    from flows.remote.payload import REMOTE
+    """Write and pull what the unit needs. Raises ParcelError for a text that is none of the pipeline's, RuntimeError if
+    the remote does not give the rest."""
+    from flows.remote.payload import REMOTE, check_parcel
 
+    check_parcel(root, parcel)
     for path, text in parcel["texts"].items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)

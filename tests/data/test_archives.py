@@ -1,6 +1,9 @@
 import gzip
 import io
+import re
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -202,3 +205,79 @@ def test_folder_beyond_the_limit(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="holds more than the 17,999 bytes"):
         _all(tmp_path, 17_999)
     assert len(_all(tmp_path, 18_000)) == 6
+
+
+def _peak(code: str, *args: object) -> tuple[str, int]:
+    """What a process of this code prints, and the most memory that it took beyond its imports, in MB."""
+    before = "import resource; base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    after = "\nprint((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) // 1024)"
+    imports = "import sys\nfrom pathlib import Path\nfrom paragone.data import archives, idx\n"
+    command = [sys.executable, "-c", imports + before + code + after, *map(str, args)]
+    *said, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return "\n".join(said), int(peak)
+
+
+READ = """
+try:
+    found = dict(archives.members(Path(sys.argv[1]), lambda name: True, 10**6))
+    print({name: len(data) for name, data in found.items()})
+except archives.ArchiveError as error:
+    print(error)
+"""
+
+
+def _declare(file: Path, size: int) -> None:
+    """Let a zip of one member declare another size of it, in both of its headers."""
+    data = bytearray(file.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = data.index(mark) + offset
+        data[start : start + 4] = size.to_bytes(4, "little")
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (zipfile.ZIP_DEFLATED, "damaged|declares"),
+        (zipfile.ZIP_BZIP2, "'x' is packed by method 12; pack it by deflate, or not at all"),
+        (zipfile.ZIP_LZMA, "'x' is packed by method 14"),
+    ],
+)
+def test_a_member_that_unpacks_to_more_than_it_declares_takes_no_memory(tmp_path: Path, kind: int, said: str) -> None:
+    file = _zip(tmp_path / "x.zip", {"x": bytes(300_000_000)}, kind)
+    _declare(file, 10)
+    found, peak = _peak(READ, file)
+    assert re.search(said, found)
+    assert peak < 60
+
+
+NAMES = {
+    "a file and a folder": ({"x": b"1", "x/y": b"2"}, "'x/y' makes one name a file and a folder"),
+    "a folder and a file": ({"x/y": b"2", "x": b"1"}, "'x' makes one name a file and a folder"),
+    "a folder far below a file": ({"a": b"1", "a/b/c/d": b"2"}, "'a/b/c/d' makes one name"),
+    "a name of 300 bytes": ({"x" * 300: b""}, "has a name of more than 255 bytes"),
+    "a name of 300 bytes in 150 letters": ({"a/" + "é" * 150: b""}, "has a name of more than 255 bytes"),
+    "a file called .": ({".": b"1"}, "'.' is a file without a name"),
+    "a file called ./.": ({"./.": b"1"}, "is a file without a name"),
+}
+
+
+@pytest.mark.parametrize("what", NAMES)
+@pytest.mark.parametrize("form", ["x.zip", "x.tar"])
+def test_names_that_no_folder_could_hold(tmp_path: Path, what: str, form: str) -> None:
+    content, said = NAMES[what]
+    write = _zip if form == "x.zip" else cifar10_files.write_tar
+    with pytest.raises(ArchiveError, match=said):
+        _all(write(tmp_path / form, content))
+    if form == "x.zip":
+        with pytest.raises(ArchiveError, match=said):
+            archives.listing(tmp_path / form, lambda name: True, LIMIT)
+
+
+def test_a_gzipped_idx_file_takes_what_it_declares_and_no_more(tmp_path: Path) -> None:
+    header = bytes([0, 0, 8, 3]) + struct.pack(">3I", 1, 28, 28)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(header + bytes(300_000_000), 1))
+    code = "try: idx.read(Path(sys.argv[1]), 3)\nexcept idx.DatasetError as error: print(error)"
+    said, peak = _peak(code, tmp_path / "x.gz")
+    assert "declare 784 bytes, 785 follow: the file has trailing bytes" in said
+    assert peak < 60

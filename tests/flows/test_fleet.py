@@ -15,7 +15,7 @@ import pytest
 
 from flows.prefect_server import server
 from flows.run.processes import Guard
-from support import fleet_project
+from support import fleet_project, stand_in
 
 
 def status(project: Path, target: str) -> str:
@@ -133,19 +133,55 @@ def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkey
     assert not (project / "dvc.lock").exists()
 
 
-def test_a_worker_cannot_write_outside_of_its_unit(tmp_path):
+FOREIGN = [
+    *("params.yaml", "runs/quick/digits/ddpm/../../x", "/etc/x", "runs/quick/digits/ddpm2/x"),
+    *("runs/quick/digits/ddpm/dvc.yaml", "runs/quick/digits/ddpm/evil.py", "runs/quick/digits/ddpm/0/evil.py"),
+    *("runs/quick/digits/ddpm/1/metrics.json", "runs/quick/digits/ddim/0/metrics.json", "src/paragone/__init__.py"),
+    *(
+        "runs/quick/digits/ddpm/0/model.safetensors",
+        "runs/quick/digits/ddpm/./0/metrics.json",
+        ".git/hooks/post-checkout",
+    ),
+    *("runs/quick/digits/ddpm/.dvc/config", "runs/quick/digits/ddpm/0", ""),
+]
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+def test_a_worker_hands_back_what_its_stages_make_and_nothing_else(tmp_path, monkeypatch, path):
     from flows.remote import payload
 
-    def answer(texts: dict[str, str]) -> payload.Answer:
-        return {"final": True, "done": [], "texts": texts, "failures": {}}
-
-    unit = Path("runs/quick/digits/vae")
-    for path in ("params.yaml", "runs/quick/digits/vae/../../x", "/etc/x", "runs/quick/digits/vae2/x"):
-        with pytest.raises(payload.ParcelError, match="not of that folder; nothing was placed"):
-            payload.place(tmp_path, unit, answer({f"{unit}/a": "1", path: "2"}))
+    project = stand_in.build(tmp_path, monkeypatch)
+    unit = Path("runs/quick/digits/ddpm")
+    before = sorted(project.rglob("*"))
+    good = {f"{unit}/0/metrics.json": "{}", f"{unit}/0/failure.json": "{}"}
+    with pytest.raises(payload.ParcelError, match="which its stages do not make; nothing was placed"):
+        payload.place(project, unit, {"final": True, "done": [], "texts": {**good, path: "2"}, "failures": {}})
+    lock = {**good, f"{unit}/dvc.lock": "schema: '2.0'"}
     with pytest.raises(payload.ParcelError, match="lock is not whole"):
-        payload.place(tmp_path, unit, answer({f"{unit}/a": "1", f"{unit}/dvc.lock": "schema: '2.0'"}))
-    assert list(tmp_path.iterdir()) == []
+        payload.place(project, unit, {"final": True, "done": [], "texts": lock, "failures": {}})
+    parcel = payload.Parcel(stages=[], texts={**good, path: "2"}, pull=[], remote={})
+    if path not in ("runs/quick/digits/ddim/0/metrics.json",):  # a worker may be sent what other stages made
+        with pytest.raises(payload.ParcelError, match="which no stage of this commit makes; nothing was written"):
+            payload.check_parcel(project, parcel)
+    assert sorted(project.rglob("*")) == before
+    payload.check_parcel(project, payload.Parcel(stages=[], texts=good, pull=[], remote={}))
+    payload.place(project, unit, {"final": True, "done": [], "texts": good, "failures": {}})
+    assert (project / unit / "0/metrics.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("url", ["https://me:pass@host/store", "https://host/store?access_token=1"])
+def test_a_remote_with_a_password_is_not_sent(tmp_path, monkeypatch, url):
+    from flows.remote import payload
+
+    project = stand_in.build(tmp_path, monkeypatch)
+    local = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {url}\n"
+    (project / ".dvc/config.local").write_text(local)
+    with pytest.raises(
+        payload.ParcelError, match=r"of remote 'store', https://host/store.* holds a password"
+    ) as caught:
+        payload.remote_settings(project)
+    assert "pass@" not in str(caught.value)
+    assert "=1" not in str(caught.value)
 
 
 @pytest.mark.slow

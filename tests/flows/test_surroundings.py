@@ -13,7 +13,14 @@ from support.picture_files import class_folders, write_folder
 
 PROJECT: dict[str, Any] = {
     "profile": "smoke",
-    "datasets": {"pics": {"loader": "image_folder", "source": "local", "path": "~/pics", "options": {"grey": True}}},
+    "datasets": {
+        "pics": {
+            "loader": "image_folder",
+            "source": "local",
+            "path": "~/pics",
+            "options": {"grey": True, "test_share": 0.3},
+        }
+    },
     "profiles": {
         "smoke": {
             "about": "Ein kleiner Lauf, größer nicht → fertig.",
@@ -68,7 +75,7 @@ def test_the_worst_of_surroundings_changes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "home"
     write_folder(home / "pics", class_folders(n=40))
     found = {}
-    for name, variables in (("calm", {}), ("hostile", HOSTILE)):
+    for name, variables in (("hostile", HOSTILE), ("calm", {})):
         project = tmp_path / name
         project.mkdir()
         with pytest.MonkeyPatch.context() as patch:
@@ -78,9 +85,11 @@ def test_the_worst_of_surroundings_changes_nothing(tmp_path: Path) -> None:
             (project / "matplotlibrc").write_text("savefig.dpi: 13\nfigure.facecolor: black\nlines.linewidth: 9\n")
             (home / ".gitconfig").write_text("[core]\nexcludesFile = ~/excludes\n[safe]\ndirectory = *\n")
             (home / "excludes").write_text("*.log\n*.png\n*.npy\n")
+        else:
+            (home / ".gitconfig").unlink()
         done = _flow(project, home, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "0 current" in done.stdout
+        assert "7 stages to visit, 1 current" in done.stdout
         found[name] = smoke_project.results(project)
         figures = sorted((project / "reports/figures").glob("*.png"))
         found[name] |= {f"figures/{file.name}": file.read_bytes() for file in figures if "time" not in file.name}

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from paragone.data.torchvision_compat import declare_missing_operators, import_torchvision
 from paragone.engine import hardware
-from paragone.project import environment, git, registry
+from paragone.project import addresses, environment, git, registry
 
 State = Literal["ok", "absent", "broken"]  # absent: something optional; broken: stops the default profile
 MARKS = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}
@@ -134,7 +134,7 @@ def _stores(root: Path) -> Iterator[Finding]:
         error = _write_error(Path(store.removeprefix("sqlite:///")).parent)
         yield Finding("MLflow store", "broken" if error else "ok", error or store, "`make ui`")
     else:
-        yield Finding("MLflow store", "ok", store or "none", "a server; training goes on without it")
+        yield Finding("MLflow store", "ok", addresses.public(store) or "none", "a server; training goes on without it")
     yield _checkout(root)
 
 

@@ -24,6 +24,9 @@ from paragone.data import folders
 
 CHUNK = 1 << 20  # bytes read at a time
 HEADER = 1 << 20  # bytes that an extended tar header may hold
+NAME = 255  # bytes of a file's name, of which no file system takes more
+MEMBERS = 2**24  # of an archive
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # that unpack piece by piece, in bounded memory
 TAR_BLOCK = 512
 FILE_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
@@ -140,25 +143,38 @@ def _of_zip(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes
 
 
 def _zipped(archive: zipfile.ZipFile, limit: int) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-    """The files of a zip. Python itself stops a member at its declared size, so those bound everything."""
+    """The files of a zip. Each is read up to its declared size, so those bound everything."""
     _check_size(limit - sum(info.file_size for info in archive.infolist()), limit)
-    seen: set[str] = set()
+    names = _Names()
     for info in archive.infolist():
-        name = _checked(info.filename, seen)
+        name = names.check(info.filename, info.is_dir())
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise ArchiveError(f"member {name!r} is a link or a device")
         if info.flag_bits & 1:
             raise ArchiveError(f"member {name!r} is encrypted")
+        if info.compress_type not in METHODS:
+            raise ArchiveError(
+                f"member {name!r} is packed by method {info.compress_type}; pack it by deflate, or not at all"
+            )
         if not info.is_dir():
             yield name, info
 
 
 def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """In pieces: `ZipFile.read` unpacks all that there is before it looks at the declared size."""
+    content = bytearray()
     try:
-        return archive.read(info)
+        with archive.open(info) as file:
+            while piece := file.read(CHUNK):
+                content += piece
     except NotImplementedError as error:
         raise ArchiveError(f"member {info.filename!r}: {error}") from None
+    if len(content) != info.file_size:
+        raise ArchiveError(
+            f"member {info.filename!r} has {len(content):,} bytes, not the {info.file_size:,} it declares"
+        )
+    return bytes(content)
 
 
 def _of_tar(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:
@@ -168,10 +184,10 @@ def _of_tar(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes
     with opener(path, "rb") as uncompressed:
         stream = _Limited(uncompressed, limit)
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as tar:
-            seen: set[str] = set()
+            names = _Names()
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # kept for a second reading
-                name = _checked(info.name, seen)
+                name = names.check(info.name, info.isdir())
                 if info.issparse() or not (info.isreg() or info.isdir()):
                     raise ArchiveError(f"member {name!r} is a link, a device or a sparse file")
                 _check_size(limit - info.size, limit)
@@ -216,15 +232,33 @@ class _Header(tarfile.TarInfo):
             raise ArchiveError(f"is damaged or cut short ({error})") from None
 
 
-def _checked(name: str, seen: set[str]) -> str:
-    """The name without a leading ./, if it stays inside of the archive and is new."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", name):
-        raise ArchiveError(f"member {name!r} names a place outside of the archive")
-    if str(path) in seen:
-        raise ArchiveError(f"member {str(path)!r} appears in it twice")
-    seen.add(str(path))
-    return str(path)
+class _Names:
+    """The names of an archive's members so far: each once, and as a file or as a folder."""
+
+    def __init__(self) -> None:
+        self._files: set[str] = set()
+        self._folders: set[str] = set()  # those that are listed
+        self._above: set[str] = set()  # those that files and folders are in
+
+    def check(self, name: str, folder: bool) -> str:
+        """The name without a leading ./, if it stays inside of the archive, is new and can be a file's."""
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", name):
+            raise ArchiveError(f"member {name!r} names a place outside of the archive")
+        if any(len(part.encode(errors="surrogateescape")) > NAME for part in path.parts):
+            raise ArchiveError(f"member {name[:20]!r}... has a name of more than {NAME} bytes")
+        if not path.parts and not folder:
+            raise ArchiveError(f"member {name!r} is a file without a name")
+        own, above = str(path), {str(parent) for parent in path.parents}
+        if own in self._files or own in self._folders:
+            raise ArchiveError(f"member {own!r} appears in it twice")
+        if above & self._files or (not folder and own in self._above):
+            raise ArchiveError(f"member {own!r} makes one name a file and a folder")
+        (self._folders if folder else self._files).add(own)
+        self._above |= above
+        if len(self._files) + len(self._folders) > MEMBERS:
+            raise ArchiveError(f"has more than {MEMBERS:,} members")
+        return own
 
 
 def _check_size(left: int, limit: int) -> None:

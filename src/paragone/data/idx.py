@@ -20,6 +20,8 @@ from paragone.data.base import DatasetError, Part, Request, Upstream
 PREFIXES = {"train": "train", "test": "t10k"}
 FULL = {"train": 60_000, "test": 10_000}  # images of the published MNIST and Fashion-MNIST
 UINT8 = 0x08
+LARGEST = 2**31  # bytes of a file that are read
+CHUNK = 2**20  # bytes read at a time
 KINDS = {3: "images", 1: "labels"}  # by number of dimensions
 
 
@@ -30,19 +32,32 @@ def stems(split: str) -> dict[int, str]:
 
 def read(file: Path, dims: int) -> NDArray[np.uint8]:
     """Read a uint8 IDX file of `dims` dimensions, gzipped or not. Raises DatasetError naming file, field and remedy."""
-    return _parse(file, _content(file), dims)
+    return _parse(file, _content(file, dims), dims)
 
 
-def _content(file: Path) -> bytes:
-    data = file.read_bytes()
-    if not data.startswith(b"\x1f\x8b"):
-        if file.suffix == ".gz":
-            raise DatasetError(f"{file}: first bytes: {data[:2].hex(' ') or 'none'} are not gzip's 1f 8b; get it again")
-        return data
+def _content(file: Path, dims: int) -> bytes:
+    """The unpacked content, of which no more is read than its header declares, and one byte."""
+    with file.open("rb") as packed:
+        start = packed.read(2)
+    if start != b"\x1f\x8b" and file.suffix == ".gz":
+        raise DatasetError(f"{file}: first bytes: {start.hex(' ') or 'none'} are not gzip's 1f 8b; get it again")
     try:
-        return gzip.decompress(data)
+        with gzip.open(file) if start == b"\x1f\x8b" else file.open("rb") as stream:
+            content = bytearray(stream.read(4 + 4 * dims))
+            left = _declared(content, dims) + 1
+            while left and (piece := stream.read(min(left, CHUNK))):
+                content += piece
+                left -= len(piece)
     except (OSError, EOFError, zlib.error) as error:
         raise DatasetError(f"{file}: gzip: corrupted or cut short ({error}); get it again") from None
+    return bytes(content)
+
+
+def _declared(header: bytes | bytearray, dims: int) -> int:
+    """How many values a header declares; none if it is not one."""
+    if len(header) < 4 + 4 * dims or header[:3] != bytes([0, 0, UINT8]):
+        return 0
+    return min(int(np.prod(np.frombuffer(header, ">u4", dims, 4), dtype=object)), LARGEST)
 
 
 def _parse(file: Path, data: bytes, dims: int) -> NDArray[np.uint8]:
@@ -82,7 +97,7 @@ def local(folder: Path, published: Mapping[str, str], classes: int) -> Upstream:
         files = {dims: _find(folder, stem) for dims, stem in stems(split).items()}
         arrays = {}
         for dims, file in files.items():
-            data = _content(file)
+            data = _content(file, dims)
             arrays[dims] = _parse(file, data, dims)
             md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
             if md5 != published[stems(split)[dims]]:

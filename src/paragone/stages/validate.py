@@ -27,6 +27,7 @@ from paragone.stages import expectations
 
 ROWS = 10  # offending rows kept in the result
 NAMED = 3  # and named in the error
+LEAST = 16  # test images, as `paragone.evaluation.protocol` needs
 
 Check = dict[str, Any]
 
@@ -87,7 +88,15 @@ def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
     found = _expect(facts["name"], expected, expectations.frames(table.to_pandas(), inspected, facts, loader), docs)
     for check in found:
         _show(check, images)
-    return [schema, *found, _whole(folder, facts, table, inspected)]
+    return [schema, _enough(facts, loader), *found, _whole(folder, facts, table, inspected)]
+
+
+def _enough(facts: Mapping[str, Any], loader: Loader) -> Check:
+    """A test split that `options.test_share` makes is large enough for an evaluation, which would refuse it later."""
+    count = facts["counts"]["test"]
+    fault = f"it holds {count}; add images, or raise options.test_share"
+    few = "test_share" in loader.options and count < LEAST
+    return _own(f"the test split holds at least {LEAST} images, as an evaluation needs", fault if few else "")
 
 
 def _inspect(table: pa.Table, split: str, images: Pixels, facts: Mapping[str, Any]) -> Inspection:

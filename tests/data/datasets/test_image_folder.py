@@ -41,8 +41,12 @@ def test_split_and_class_folders(tmp_path: Path) -> None:
 
 
 def test_an_ingested_folder_validates(tmp_path: Path) -> None:
-    _folder(tmp_path, class_folders(n=30))
     entry = Params.model_construct(profile="none", profiles={}, datasets={"photos": None})
+    said = r"the test split holds at least 16 images, as an evaluation needs: it holds 6; add images, or raise"
+    _folder(tmp_path, class_folders(n=30))
+    with pytest.raises(ValueError, match=said):
+        validate.run(tmp_path, entry, "photos")
+    _folder(tmp_path, class_folders(n=30), test_share=0.3)
     validate.run(tmp_path, entry, "photos")
     assert (tmp_path / paths.validation("photos")).is_file()
 

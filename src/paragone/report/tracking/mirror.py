@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paragone import __version__
 from paragone.engine import checkpoint
-from paragone.project import paths, registry
+from paragone.project import addresses, paths, registry
 from paragone.project.params import Params
 from paragone.report import render, tables
 from paragone.report.tracking import run_record
@@ -105,9 +105,8 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
         ) from None
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TrackingError(
-            f"MLFLOW_TRACKING_URI {store}: {first}; free or start the store, then run `paragone track`"
-        ) from error
+        said = addresses.public(f"MLFLOW_TRACKING_URI {store}: {first}")
+        raise TrackingError(f"{said}; free or start the store, then run `paragone track`") from error
 
 
 def follow(root: Path, params: Params, profile: str, every: float = 10.0) -> None:
