@@ -83,6 +83,16 @@ def test_groups_stand_at_their_scales() -> None:
     assert model.latents(3).shape == (3, 2 * (4 + 16 + 16 + 64), 1, 1)
 
 
+def test_samples_show_draws_or_means() -> None:
+    shown = {}
+    for output in ("draw", "mean"):
+        model = build(output=output).eval()
+        z = model.latents(2)
+        shown[output] = [model.decode(z) for _ in range(2)]
+    assert not torch.equal(*shown["draw"])
+    assert torch.equal(*shown["mean"])
+
+
 def test_gradients_reach_every_parameter_through_the_hierarchy() -> None:
     model = build((3, 16, 16)).train()
     x = torch.randint(256, (4, 3, 16, 16)) / 127.5 - 1
