@@ -11,18 +11,17 @@ from typing import Annotated
 import typer
 import yaml
 from filelock import FileLock, Timeout
-from rich.console import Console
 
 from flows.dvc import locks
 from flows.prefect_server import server
 from flows.run.plan import enter
 from flows.run.processes import Guard, tail
+from flows.run.progress import console
 from flows.run.request import check
 from paragone.project import environment
 
 POOL = "paragone"  # as prefect.yaml names it
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from flows.prefect_server import server
 from flows.run.plan import enter
 from flows.run.processes import Guard, tail
+from flows.run.progress import console
 from paragone.project import addresses, environment
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

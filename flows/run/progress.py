@@ -9,6 +9,9 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from paragone.project import environment
+
+environment.drop_sizes()
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
 STYLES = {"Ran": "green", "RunCache": "cyan", "UpToDate": "dim", "Failed": "bold red", "Skipped": "yellow"}

@@ -47,7 +47,7 @@ DROPPED = {
     "how Python runs": re.compile(r"PYTHON(IOENCODING|WARNINGS|OPTIMIZE|INSPECT|HOME|DEVMODE|DEBUG|PROFILEIMPORTTIME)"),
     "how plots look": re.compile(r"MATPLOTLIBRC|MPLSTYLE"),
 }
-NARROW = 20  # columns; in less no table can be read
+SIZE = {"COLUMNS": 20, "LINES": 1}  # in less nothing can be read
 
 neutralised: dict[str, str] = {}  # variable: what became of it, since this process started
 
@@ -63,6 +63,7 @@ def find_root(start: Path | None = None) -> Path:
 
 def prepare(root: Path) -> None:
     """Settle every variable; servers and stores live inside the project unless others are named."""
+    drop_sizes()
     for name, what in list(_unwanted()):
         _note(name, f"dropped ({what})")
         os.environ.pop(name, None)
@@ -78,6 +79,15 @@ def prepare(root: Path) -> None:
         os.environ.setdefault(name, value)
     _bypass_proxies()
     _print_anything()
+
+
+def drop_sizes() -> None:
+    """Forget a size that no terminal has, before anything is made to print: in 0 columns nothing would be."""
+    for name, least in SIZE.items():
+        value = os.environ.get(name)
+        if value is not None and not (value.isdecimal() and int(value) >= least):
+            _note(name, "dropped (no size of a terminal)")
+            del os.environ[name]
 
 
 def start_in_utf8() -> None:
@@ -110,8 +120,6 @@ def _unwanted() -> Iterator[tuple[str, str]]:
             ours = name in DEFAULTS or name in HOMES or name == server or name in _set_here
             if name.startswith(prefix) and (not value or not (ours or os.environ.get(server))):
                 yield name, "empty" if not value else f"of another server than ours, for which {server} is not set"
-        if name == "COLUMNS" and not (value.isdecimal() and int(value) >= NARROW):
-            yield name, "no width of a terminal"
         if name.lower() == "all_proxy" and value.startswith("socks") and find_spec("socksio") is None:
             yield name, "SOCKS, for which socksio is missing"
 

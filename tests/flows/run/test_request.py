@@ -1,5 +1,8 @@
 """What is asked for is checked before any work starts, and a wrong name comes with the right one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 from flows.dvc.graph import Graph
 from flows.run.request import RequestError, check
 from paragone.project.params import ParamsError
-from support import settings_files
+from support import ROOT, settings_files
 from support.stand_in import SMALL
 
 BRANCH = "runs/all/{}/vae/dvc.yaml"
@@ -68,3 +71,12 @@ def test_the_limit_is_the_profiles_unless_it_is_given(project: Path) -> None:
     assert check(project).hours == 2
     assert check(project, hours=0.5).hours == 0.5
     assert check(project, profile="all").hours is None
+
+
+@pytest.mark.parametrize("module", ["flows.benchmark", "flows.serve", "flows.ui", "flows.fleet"])
+def test_a_terminal_without_a_size_is_printed_to_all_the_same(tmp_path: Path, module: str) -> None:
+    variables = {**os.environ, "COLUMNS": "0", "LINES": "0", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", module, *(["--pool", "x"] if module == "flows.fleet" else [])]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no params.yaml in" in done.stdout
