@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from paragone.cli import app
-from support import settings_files
+from support import settings_files, stand_in
 
 STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "evaluate", "report", "track", "pipeline"]
 
@@ -142,3 +142,22 @@ def test_a_stage_reads_its_own_profile_and_imports_what_it_uses(project):
 @pytest.mark.parametrize("name", re.findall(r"_stage\(\"(\w+)\"", Path(app.__file__).read_text()))
 def test_the_module_of_every_command_is_where_the_command_looks(name: str) -> None:
     assert callable(app._module(f"stages.{name}").run)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"\x1b[2J\x1b[31mx", b"\\x1b[2J\\x1b[31mx"),  # clears the screen
+        (b"\x1b]0;title\x07", b"\\x1b]0;title\\x07"),  # renames the window
+        (b"a\rb", b"a\\rb"),  # writes over the line
+        (b"caf\xe9", b"caf\\udce9"),  # is not UTF-8
+        ("\u202egnp".encode(), b"\\u202egnp"),  # turns the direction of writing
+        ("é → 漢".encode(), "é → 漢".encode()),
+    ],
+)
+def test_a_message_gives_a_terminal_no_orders(tmp_path, name, shown):
+    settings_files.write(tmp_path, stand_in.SMALL)
+    command = [os.fsencode(sys.executable), b"-m", b"paragone", b"ingest", name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert b"has no data set '" + shown + b"'" in done.stderr

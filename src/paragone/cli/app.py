@@ -94,6 +94,11 @@ def _explained(error: BaseException) -> str:
     return str(error)
 
 
+def _harmless(text: str) -> str:
+    """A text with signs that a terminal would obey, or that no encoding has, written out: names may hold any."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 @app.command()
 def ingest(dataset: DatasetArgument) -> None:
     """Fetch a data set from its source and write it in the common prepared format."""
@@ -318,7 +323,7 @@ def main(command: Callable[[], Any] = app) -> None:
     try:
         command()
     except (ValueError, OSError, ImportError) as error:
-        print(f"paragone: {_explained(error)}", file=sys.stderr)
+        print(f"paragone: {_harmless(_explained(error))}", file=sys.stderr)
         if "PARAGONE_TRACEBACK" in os.environ:
             traceback.print_exc()
         raise SystemExit(1) from None

@@ -101,7 +101,7 @@ def test_one_flow_at_a_time(project: Path) -> None:
 GONE = 2**22 + 1  # above any number that Linux gives
 
 
-@pytest.mark.parametrize("pid", [1, os.getpid(), GONE])
+@pytest.mark.parametrize("pid", [1, os.getpid(), GONE], ids=["first", "this", "gone"])
 @pytest.mark.parametrize("mode", ["read", "write"])
 def test_a_process_number_that_came_again_holds_nothing(tmp_path: Path, pid: int, mode: str) -> None:
     """Process 1 of a container is whatever runs there, and so is this one, which is no `dvc`."""
