@@ -7,7 +7,8 @@ CLAIM = Claim(
     sentence="HGAN raises diversity.",
     measured="To be measured: coverage and recall against DCGAN.",
     rule="To be stated before the first run.",
-    lacks="no HGAN row yet: the survey cites no source for it, and a reading of it has to be chosen first",
+    lacks="no rule yet: HGAN's row, an interpretation since the survey cites no source, has run in no "
+    "profile but smoke",
 )
 
 

@@ -11,7 +11,7 @@ CLAIM = Claim(
     sentence="VQ-VAE-2 with K = 512 codes loses about 2 dB of PSNR to quantisation.",
     measured="PSNR of reconstructed test images of VQ-VAE's network without quantisation, less that with 512 codes, "
     "unused ones restarted, so that it is quantisation that costs and not codes that lie idle (C19); one level of "
-    "codes, since VQ-VAE-2 has no row yet.",
+    "codes; VQ-VAE-2 is left out so far.",
     rule="Supported where the interval over seeds lies between 1 and 3 dB; contradicted where it lies outside.",
     rows=ROWS,
 )

@@ -6,8 +6,8 @@ CLAIM = Claim(
     surveys=("hu",),
     sentence="Non-Markovian sampling (DDIM) keeps the quality in far fewer steps.",
     measured="Frechet distance of DDIM's samples over that of DDPM's, the same weights, paired by seed; and how many "
-    "times faster DDIM draws a batch, in turn with DDPM in one process. The sentence's other half, distillation, has "
-    "no row yet.",
+    "times faster DDIM draws a batch, in turn with DDPM in one process. The sentence's other half, distillation, is "
+    "left out so far.",
     rule="Supported where DDIM's distance stays below 1.25 times DDPM's and it draws at least 3 times faster, the "
     "whole interval (over seeds; of times, over rounds) on that side; contradicted where it lies on the other.",
     rows=("ddpm", "ddim"),

@@ -6,7 +6,7 @@ CLAIM = Claim(
     surveys=("poudel",),
     sentence="AVB and AAE combine the strengths of VAE and GAN: better images than a VAE, better coverage than a GAN.",
     measured="Frechet distance of the VAE's samples over that of AAE's, and coverage of AAE less that of DCGAN. AVB "
-    "has no row yet.",
+    "is left out so far.",
     rule="Supported where the distance is at least 1.1 times as large and coverage larger by at least 0.02, with "
     "intervals over seeds above 1 and 0; contradicted where they lie below 1.1 and 0.02.",
     rows=("vae", "dcgan", "aae"),
