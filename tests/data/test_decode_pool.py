@@ -217,7 +217,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
-import test_decoding as t
+from tests.data import test_decode_pool as t
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 t._write(Path(sys.argv[2]), t._pictures(Path(sys.argv[1])))
 """

@@ -45,7 +45,7 @@ def test_a_set_without_factors_is_refused(prepared: Path, tmp_path: Path) -> Non
 
     table = pd.read_parquet(prepared / "manifest.parquet")
     table[[c for c in table if not c.startswith("attribute_")]].to_parquet(tmp_path / "manifest.parquet")
-    with pytest.raises(ValueError, match="images are not known by factors; take a set that is drawn, such as shapes"):
+    with pytest.raises(ValueError, match="the factors of its images are not known; use a drawn set, such as shapes"):
         factors.read(tmp_path, CATEGORICAL, 4)
 
 

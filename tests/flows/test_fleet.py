@@ -125,9 +125,7 @@ def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkey
             subprocess.run([*command, name], cwd=project, capture_output=True, text=True) for name in ("gpu", "unit")
         ]
     assert [done.returncode for done in said] == [1, 1]
-    assert said[0].stdout.startswith(
-        "fleet: --pool: Prefect has no work pool 'gpu'; there is: units; `prefect work-pool"
-    )
+    assert said[0].stdout.startswith("fleet: --pool: Prefect has no work pool 'gpu'; known: units; `prefect work-pool")
     assert "no work pool 'unit'; did you mean 'units'?" in said[1].stdout
     assert [done.stdout.count("\n") for done in said] == [1, 1]
     assert not (project / "dvc.lock").exists()

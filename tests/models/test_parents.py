@@ -1,5 +1,6 @@
 """Optional parents, and frozen feature networks as parents: built, trained, saved, loaded without other files."""
 
+import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from paragone.engine import checkpoint
 from paragone.engine.loop import fit
 from paragone.evaluation.extractors import classifier, lite0
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.project import files, paths, pipeline, registry
-from paragone.project import params as parameters
+from paragone.project import checks, files, paths, pipeline, registry
 from paragone.project.params import Params, ParamsError
 from paragone.results import runs
 from paragone.stages import ingest, train
+from support import settings_files
 
 SPEC = Spec((3, 16, 16), 6)
 
@@ -144,20 +145,21 @@ def test_parents_that_are_missing_or_unknown_are_named(perceptual: None) -> None
     ("parents", "sentence"),
     [
         ({}, r"parents: perceptual needs the parents: features \(and takes: teacher\); given: none"),
-        ({"features": "inception"}, "features: 'inception' is no feature network; known: classifier, lite0"),
-        ({"features": "classifier", "teacher": "dcgan"}, "teacher: 'dcgan' is not a model of profile 'p'"),
+        ({"features": "inception"}, "features: 'inception' is no feature network"),
+        ({"features": "classifier", "teacher": "dcgan"}, "teacher: 'dcgan' is not a row of profile 'p'"),
     ],
 )
 def test_settings_name_what_is_wrong(perceptual: None, parents: dict[str, str], sentence: str) -> None:
     with pytest.raises(ParamsError, match=sentence):
-        parameters._check_parents(params(perceptual={"parents": parents}), "p", "perceptual")
+        checks.row(params(perceptual={"parents": parents}), "p", "perceptual")
 
 
 def test_the_pipeline_waits_for_the_network_and_for_no_row_of_its_name(perceptual: None, tmp_path: Path) -> None:
     rows = {**CLASSIFIED, "child": {"model": "perceptual", "parents": {"features": "lite0", "teacher": "perceptual"}}}
     chosen = params(**rows)
-    parameters._check_parents(chosen, "p", "child")
-    made = pipeline.generate(chosen)
+    checks.row(chosen, "p", "child")
+    settings_files.write(tmp_path, json.loads(chosen.model_dump_json(exclude_defaults=True)))
+    made = pipeline.generate(tmp_path, chosen)
     assert "classifier-drawn" in made[Path("dvc.yaml")]  # although it is no space of the profile
     own, child = (made[paths.Run("p", "drawn", row, 0).branch / "dvc.yaml"] for row in rows)
     assert str(paths.classifier("drawn")) in own

@@ -76,7 +76,7 @@ def test_a_path_below_the_home_is_the_same_for_dvc_and_for_ingest(monkeypatch: p
     values = copy.deepcopy(SMALL)
     for path, wanted in (("~/pics", "/home/somebody/pics"), ("~nobody-of-that-name/x", "~nobody-of-that-name/x")):
         values["datasets"]["clothes"]["path"] = path
-        assert stages("runs/all/dvc.yaml", values)["ingest-clothes"]["deps"] == [wanted]
+        assert stages("runs/data/clothes/dvc.yaml", values)["ingest-clothes"]["deps"] == [wanted]
 
 
 def test_a_set_made_from_another_brings_that_one_along() -> None:

@@ -167,7 +167,7 @@ BAD = {
     "local without a path": (lambda p: p["datasets"]["d"].update(source="local"), "needs a path"),
     "missing parent": (
         lambda p: profile(p)["models"].update(ddim={}),
-        r"ddim\.parents: needs \['ddpm'\]; it has none",
+        r"ddim\.parents: ddim needs the parents: ddpm; given: none",
     ),
     "two rows under one title": (
         lambda p: profile(p)["models"].update(other={"model": "dcgan"}),

@@ -22,7 +22,7 @@ def test_what_is_not_known_is_nothing():
 
 
 def test_a_protocol_that_is_not_described_is_named(tmp_path, monkeypatch):
-    folder = Path(published.__file__).parent
+    folder = Path(published.__file__).parent / "published"
     figures = pd.read_csv(folder / "published.csv")
     figures.loc[0, "protocol"] = "mine"
     figures.to_csv(tmp_path / "published.csv", index=False)

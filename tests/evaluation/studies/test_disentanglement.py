@@ -123,7 +123,7 @@ def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
 def test_images_that_are_not_known_by_factors_are_refused(tmp_path: Path) -> None:
     square_images.prepare(tmp_path)
     params = square_images.params(studies={"disentanglement": {"rows": ["vae"]}})
-    with pytest.raises(ValueError, match="squares: its images are not known by factors; take a set that is drawn"):
+    with pytest.raises(ValueError, match="squares: the factors of its images are not known; use a drawn set"):
         study.run(tmp_path, params, "small", "disentanglement")
 
 

@@ -28,6 +28,8 @@ TURN = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
 class Drawer(nn.Module):
     """Codes are the factors and a latent that is not in use; decoding draws."""
 
+    capabilities = frozenset({"encode", "rate", "decode"})
+
     def __init__(self, images: Tensor, values: np.ndarray, names: list[str], turn: np.ndarray) -> None:
         super().__init__()
         self.known = {self._key(image): v for image, v in zip(images, values, strict=True)}
@@ -208,11 +210,12 @@ def test_options_that_cannot_be_are_named(options: dict[str, Any], words: str, t
 def test_a_set_that_is_not_drawn_is_refused(tmp_path: Path) -> None:
     square_images.prepare(tmp_path)
     params = square_images.params(studies={"edits": {"rows": ["vae"]}})
-    with pytest.raises(ValueError, match="squares: its images are not known by factors"):
+    with pytest.raises(ValueError, match="squares: the factors of its images are not known"):
         study.run(tmp_path, params, "small", "edits")
 
 
 def test_a_model_that_cannot_decode_is_refused(bench: Bench) -> None:
     model: Any = nn.Identity()
+    model.capabilities = frozenset({"encode", "rate"})
     with pytest.raises(ValueError, match="gan cannot decode latents; name rows of variational autoencoders"):
         edits._edit(model, "gan", bench.images, bench.known, bench.edited, bench.classifier)

@@ -132,7 +132,7 @@ class Sleepy(nn.Module):
 
 def test_the_clocks_tell_waiting_from_work() -> None:
     net: Any = Sleepy()
-    sampler = sampling_time.Sampler({}, net, lambda n: None, "fp32", torch.device("cpu"))
+    sampler = sampling_time.Sampler({}, net, lambda n: (None, None), "fp32", torch.device("cpu"))
     taken = sampler.round(2, draws=3, seconds=60)
     assert taken.draws == 3
     assert taken.wall >= 0.04

@@ -111,7 +111,7 @@ def test_hus_models_stand_beside_the_surveys_numbers(pages):
     crash = found['its samples collapse often ("crash rate")']
     assert crash["Verdict"] == "not yet measured"  # the claim's other half is
     assert "DCGAN collapsed or diverged in 0 of 3 runs (0 to 56 %)" in crash["Our figures"]
-    assert found["loses fine detail"]["Our figures"] == "not measured: no row yet"
+    assert found["loses fine detail"]["Our figures"] == "LDM not measured: not in this profile"
     assert found["schedule and learned variance help"]["Our figures"] == (
         "Improved DDPM not measured: not in this profile"
     )

@@ -44,6 +44,7 @@ class BigGAN(Model):
     paper = "Brock et al., 2019"
     plan = Plan(kimg=600_000, batch=2048, ema_kimg=14_000)
     capabilities = frozenset({"decode", "latents"})
+    generator = "generator"
     needs = frozenset({"image", "label"})
 
     @dataclass(frozen=True, kw_only=True)

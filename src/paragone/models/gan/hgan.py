@@ -43,6 +43,7 @@ class HGAN(Model):
     paper = "Zhang et al., 2018, by interpretation"
     plan = Plan(kimg=15_000, batch=128)
     capabilities = frozenset({"decode", "latents"})
+    generator = "generator"
     latent_prior = "uniform"
 
     @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,7 @@ class MobileStyleGAN(Model):
     paper = "Belousov, 2021"
     plan = Plan(kimg=2_000, batch=2)
     capabilities = frozenset({"decode", "latents"})
+    generator = "student"
     parents = frozenset({"teacher"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ class StyleGAN2ADA(Model):
     paper = "Karras et al., 2020"
     plan = Plan(kimg=25_000, batch=64, ema_kimg=20)
     capabilities = frozenset({"decode", "latents"})
+    generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

@@ -42,6 +42,7 @@ class StyleGAN3(Model):
     paper = "Karras et al., 2021"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
     capabilities = frozenset({"decode", "latents"})
+    generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

@@ -44,6 +44,7 @@ class ViTGAN(Model):
     paper = "Lee et al., 2021"
     plan = Plan(kimg=20_000, batch=128, ema_kimg=10)
     capabilities = frozenset({"decode", "latents"})
+    generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
     class Config:

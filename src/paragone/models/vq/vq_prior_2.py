@@ -34,6 +34,7 @@ class VQPrior2(Model):
     title = "VQ-VAE-2 + priors"
     paper = "Razavi et al., 2019"
     plan = Plan(kimg=386_048, batch=512)
+    generator = "bottom"
     parents = frozenset({"vq_vae_2"})
 
     @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ class VQGAN(Model):
     paper = "Esser et al., 2021"
     plan = Plan(kimg=12_000, batch=12)  # about a million updates; the paper states none
     capabilities = frozenset({"codes", "decode", "encode", "reconstruct"})
+    generator = "autoencoder"
     optional_parents = frozenset({"features"})
     feature_parents = frozenset({"features"})
 

@@ -145,6 +145,8 @@ def _settle(store: str, root: Path) -> None:
         return
     here = (root / ARTIFACTS).as_uri()
     with closing(sqlite3.connect(file, timeout=PATIENCE)) as database, database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchall():
+            return  # an empty file, of which MLflow makes a store
         found = database.execute("SELECT name, artifact_location FROM experiments").fetchall()
         ends = ((str(at), f"/{ARTIFACTS}/{str(name).removeprefix(EXPERIMENT)}") for name, at in found)
         earlier = {at.removesuffix(end) + f"/{ARTIFACTS}" for at, end in ends if at.endswith(end)} - {here}
