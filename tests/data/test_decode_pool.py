@@ -121,7 +121,7 @@ RUN = """
 import sys, time
 from pathlib import Path
 from paragone.data import decode_pool
-from tests.data import test_decode_pool as t
+import test_decode_pool as t
 decode_pool.BLOCK, decode_pool.FEW = 8, 20
 if __name__ == "__main__":
     keep = decode_pool.Decoder._note
@@ -137,7 +137,7 @@ if __name__ == "__main__":
 def _start(tmp_path: Path, source: Path) -> "subprocess.Popen[bytes]":
     (tmp_path / "main.py").write_text(RUN)
     command = [sys.executable, str(tmp_path / "main.py"), *map(str, (source, tmp_path / "out", tmp_path / "begun"))]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests/data'}:{ROOT / 'tests'}"}
     return subprocess.Popen(command, env=environment)
 
 
@@ -163,8 +163,8 @@ def test_a_kill_keeps_what_was_decoded_and_leaves_no_process(tmp_path: Path, mon
 
     monkeypatch.setattr(decode_pool, "BLOCK", 8)
     calls: list[int] = []
-    real = decode_pool.workers.decode
-    monkeypatch.setattr(decode_pool.workers, "decode", lambda one, sources: calls.append(1) or real(one, sources))
+    real = decode_pool.decode_worker.decode
+    monkeypatch.setattr(decode_pool.decode_worker, "decode", lambda one, sources: calls.append(1) or real(one, sources))
     _write(tmp_path / "out", _pictures(source))
     assert len(calls) == 12 - kept  # 10 blocks of 80 training images, 2 of 10 test images
     assert _bytes(tmp_path / "out") == _bytes(tmp_path / "whole")
@@ -217,7 +217,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from tests.data import test_decode_pool as t
+import test_decode_pool as t
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
 t._write(Path(sys.argv[2]), t._pictures(Path(sys.argv[1])))
 """
@@ -227,7 +227,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk: the same call fails in the same way."""
     source = _folder(tmp_path / "source", 60)
     command = [sys.executable, "-c", LIMITED, str(source), str(tmp_path / "out/noise")]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests/data'}:{ROOT / 'tests'}"}
     said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120).stderr
     last = said.splitlines()[-1]
     assert last.endswith(

@@ -17,7 +17,7 @@ from support import ROOT, settings_files, stand_in
 
 FLOW = [sys.executable, "-m", "flows.benchmark", "--slots", "2"]
 TRAIN = "paragone train quick digits ddpm --seed 0"
-STAGES = 12  # code and five more of the trunk; train, sample and evaluate of two models
+STAGES = 13  # code, the profile and five more of the trunk; train, sample and evaluate of two models
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +77,15 @@ def dvc_status(project: Path) -> str:
 def test_runs_all_then_nothing_and_survives_an_emptied_lock(project: Path, prefect_home: Path) -> None:
     first = flow(project)
     assert first.returncode == 0, first.stdout + first.stderr
-    assert f"{STAGES - 1} stages to visit, 2 current, 2 at once" in first.stdout
-    assert sum(" Ran " in line for line in first.stdout.splitlines()) == STAGES - 1
+    assert f"{STAGES - 2} stages to visit, 2 current, 2 at once" in first.stdout
+    assert sum(" Ran " in line for line in first.stdout.splitlines()) == STAGES - 2
     assert "digits/ddim train@0" in first.stdout
     assert "<paragone table quick>" in first.stdout
     assert "up to date" in dvc_status(project)
     assert "Running stage" in (project / ".logs/quick/digits.ddim.train@0.log").read_text()
     with sqlite3.connect(prefect_home / "prefect.db") as records:
         kept = records.execute("select count(*) from task_run where state_type = 'COMPLETED'").fetchone()
-    assert kept == (STAGES - 1,)
+    assert kept == (STAGES - 2,)
 
     stand_in.behave(project, {"paragone table quick": "fail"})  # nor is the table made again
     second = flow(project)
@@ -112,7 +112,9 @@ def test_a_failure_costs_its_descendants_only(project: Path) -> None:
     done = flow(project)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert sum(" Ran " in line for line in lines) == STAGES - 5  # all but `code`, ddim's three and the report
+    assert (
+        sum(" Ran " in line for line in lines) == STAGES - 6
+    )  # all but `code`, the profile, ddim's three and the report
     assert [line.split()[-1] for line in lines if "Skipped" in line and "report" in line] == ["train@0"]
     assert "paragone: paragone train quick digits ddim --seed 0 cannot go on" in done.stdout
     assert (project / "reports/index.html").exists()  # made directly from what there is

@@ -7,6 +7,7 @@ nothing of it: what is said of the whole copy is taken away.
 import importlib
 import io
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -21,6 +22,8 @@ from paragone.project import environment, files, paths
 from paragone.project.params import Dataset, Params
 from paragone.stages import ingest, validate
 from support import ROOT, celeba_files, cifar10_files, idx_files
+
+sys.path += [str(ROOT / "tests/data"), str(ROOT / "tests/data/datasets")]  # whose tables of faults are shown too
 
 NAME = "copy"
 TRAIN, TEST = 1600, 800
@@ -209,9 +212,7 @@ def content_faults() -> Iterator[Fault]:
 
 def _file_faults() -> Iterator[Fault]:
     """What the tests of each reader hold, through the stages of the pipeline."""
-    tables = {
-        name: importlib.import_module(f"tests.data.{name}") for name in ("test_idx", "test_archives", "test_pickles")
-    }
+    tables = {name: importlib.import_module(name) for name in ("test_idx", "test_archives", "test_pickles")}
     for what, (name, content, _) in tables["test_idx"]._faults().items():
 
         def in_file(path: Path, name: str = name, content: bytes = content) -> None:
@@ -226,7 +227,7 @@ def _file_faults() -> Iterator[Fault]:
         spoilt = cifar10_files.batches("python") | {"cifar-10-batches-py/data_batch_1": content}
         put = lambda path, spoilt=spoilt: cifar10_files.write_folder(path, spoilt)  # noqa: E731
         yield Fault("CIFAR-10, a pickle", what, put, "cifar10")
-    for what, (inject, _) in importlib.import_module("tests.data.datasets.test_celeba").FAULTS.items():
+    for what, (inject, _) in importlib.import_module("test_celeba").FAULTS.items():
         yield Fault("CelebA", what, lambda p, inject=inject: inject(celeba_files.write(p)), "celeba")  # type: ignore[misc]
 
 
