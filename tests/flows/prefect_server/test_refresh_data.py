@@ -61,6 +61,7 @@ def serving(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             assert process.poll() is None, (project.parent / "serve.log").read_text()
             time.sleep(0.2)
         monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+        monkeypatch.setenv(server.SECRET, files.read_json(project / server.NOTE)["secret"])
         yield
 
 
