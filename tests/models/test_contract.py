@@ -1,4 +1,4 @@
-"""The contract, held by every registered model at the size of the smoke profile."""
+"""The contract, held by every registered model at the size of the profile `systems`."""
 
 import ast
 import copy
@@ -22,7 +22,7 @@ from support import ROOT
 
 MODELS = registry.names("models")
 SPEC = Spec((1, 32, 32), 2)
-SMOKE = settings.read(ROOT, "smoke").profiles["smoke"].models
+SMOKE = settings.read(ROOT, "systems").profiles["systems"].models
 
 
 def build(name: str, spec: Spec = SPEC) -> Model:
@@ -207,7 +207,7 @@ def test_the_optimiser_of_the_generator_is_named_where_there_are_several(name):
 
 
 def test_parents_are_roles_of_one_kind(name):
-    """And the model is built with its optional parents left open: the smoke profile gives those that it shows."""
+    """And the model is built with its optional parents left open: that profile gives those that it shows."""
     cls = registry.model_class(name)
     assert not cls.parents & (cls.optional_parents | cls.feature_parents)  # a feature network may be optional
     needed = (cls.parents | cls.feature_parents) - cls.optional_parents

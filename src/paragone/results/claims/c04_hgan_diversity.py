@@ -8,7 +8,7 @@ CLAIM = Claim(
     measured="To be measured: coverage and recall against DCGAN.",
     rule="To be stated before the first run.",
     lacks="no rule yet: HGAN's row, an interpretation since the survey cites no source, has run in no "
-    "profile but smoke",
+    "profile but systems",
 )
 
 

@@ -7,7 +7,7 @@ CLAIM = Claim(
     sentence="StyleGAN2 and 3 edit attributes finely (PSNR above 32 dB) at a high training cost.",
     measured="To be measured: edits in the style space of a trained StyleGAN2.",
     rule="To be stated before the first run.",
-    lacks="no rule yet: the StyleGAN rows have run in no profile but smoke, and StyleSpace, which edits, has no row",
+    lacks="no rule yet: the StyleGAN rows have run in no profile but systems, and StyleSpace, which edits, has no row",
 )
 
 

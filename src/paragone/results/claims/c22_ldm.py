@@ -8,7 +8,7 @@ CLAIM = Claim(
     measured="To be measured: training and sampling cost of a latent against a pixel-space diffusion model at equal "
     "quality.",
     rule="To be stated before the first run.",
-    lacks="no rule yet: the LDM row has run in no profile but smoke",
+    lacks="no rule yet: the LDM row has run in no profile but systems",
 )
 
 

@@ -7,7 +7,7 @@ CLAIM = Claim(
     sentence="A GAN-diffusion relay gives diffusion quality at near real time.",
     measured="To be measured: a GAN first, a few diffusion steps after, against both alone.",
     rule="To be stated before the first run.",
-    lacks="no rule yet: the relay row has run in no profile but smoke",
+    lacks="no rule yet: the relay row has run in no profile but systems",
 )
 
 

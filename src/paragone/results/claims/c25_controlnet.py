@@ -7,7 +7,7 @@ CLAIM = Claim(
     sentence="ControlNet-style conditioning gives layout control that plain models lack.",
     measured="To be measured: agreement of samples with a layout asked for.",
     rule="To be stated before the first run.",
-    lacks="no rule yet: the ControlNet row has run in no profile but smoke",
+    lacks="no rule yet: the ControlNet row has run in no profile but systems",
 )
 
 

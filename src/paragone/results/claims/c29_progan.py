@@ -7,7 +7,7 @@ CLAIM = Claim(
     sentence="ProGAN is more stable and more varied than DCGAN at higher resolution.",
     measured="To be measured: share of runs that collapse, and coverage, at 64 px and more.",
     rule="To be stated before the first run.",
-    lacks="no rule yet: the ProGAN row has run in no profile but smoke",
+    lacks="no rule yet: the ProGAN row has run in no profile but systems",
 )
 
 

@@ -7,7 +7,7 @@ CLAIM = Claim(
     sentence="StyleGAN improves on ProGAN in quality and separates the factors of an image.",
     measured="To be measured: Frechet distance, and disentanglement on data with known factors.",
     rule="To be stated before the first run.",
-    lacks="no rule yet: the StyleGAN and ProGAN rows have run in no profile but smoke",
+    lacks="no rule yet: the StyleGAN and ProGAN rows have run in no profile but systems",
 )
 
 
