@@ -55,7 +55,7 @@ def test_a_study_that_has_not_run_has_its_stage(tmp_path):
 
 def test_what_has_to_be_written_first_has_no_command(needs):
     assert needs["C04"] == Need("C04", needs["C04"].reason, [], [])
-    assert "no HGAN row yet" in needs["C04"].reason
+    assert "no rule yet" in needs["C04"].reason
 
 
 def test_measured_claims_are_not_listed(needs):
