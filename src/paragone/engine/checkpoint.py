@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from paragone.engine import recipes
 from paragone.models.base import Model, Spec
 from paragone.project import files, registry
 
@@ -37,14 +38,19 @@ def save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any])
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata of a file that `save` wrote. Raises CheckpointError for any other file."""
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is no regular file")  # a pipe would be waited for
         with safe_open(path, "pt") as file:
-            return cast(dict[str, Any], json.loads((file.metadata() or {})[_KEY]))
+            found = json.loads((file.metadata() or {})[_KEY])
+        if not isinstance(found, dict):
+            raise TypeError(f"its metadata is a {type(found).__name__}")
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; run the stage that makes it (dvc repro)") from None
-    except (SafetensorError, KeyError, OSError) as error:
+    except (SafetensorError, KeyError, OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: not a file that paragone wrote ({error}); delete it and run its stage again"
         ) from None
+    return found
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -81,16 +87,23 @@ def save_model(path: Path, model: Model, recipe: Mapping[str, Any], **metadata: 
 
 
 def load_model(path: Path) -> tuple[Model, dict[str, Any]]:
-    """Build the model that a file holds, in eval mode on the CPU; and the file's metadata."""
-    tensors, metadata = load(path)
+    """Build the model that a file holds, in eval mode on the CPU; and the file's metadata.
+
+    Takes no more memory than the file's tensors, wherever the file is from. Raises CheckpointError.
+    """
+    metadata = read_metadata(path)
     if "recipe" not in metadata:
         raise CheckpointError(f"{path}: holds no model; give the model.safetensors of a finished run")
-    model = build(metadata["recipe"])
     try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointError(
-            f"{path}: its weights do not fit the model '{metadata['recipe']['model']}' ({first}); train it again"
-        ) from None
+        recipes.check(metadata["recipe"])
+        recipes.check_fit(lambda: build(metadata["recipe"]), _shapes(path))
+    except recipes.RecipeError as error:
+        raise CheckpointError(f"{path}: {error}; train it again, or get the file again") from None
+    model = build(metadata["recipe"])
+    model.load_state_dict(load(path)[0])
     return model.eval().requires_grad_(False), metadata
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    with safe_open(path, "pt") as file:
+        return {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118 (not a dict)

@@ -128,8 +128,10 @@ def load(path: Path | str) -> FinishedModel:
     weights = path if path.suffix == ".safetensors" else path / WEIGHTS
     _check_present(folder, weights)
     network, metadata = checkpoint.load_model(weights)
+    if metadata.get("outcome") not in ("finished", "diverged") or metadata.get("precision") not in ("fp32", "bf16"):
+        raise checkpoint.CheckpointError(f"{weights}: does not say how its training ended; get the file again")
     if metadata["outcome"] != "finished":
-        raise ReuseError(f"{folder}: its training diverged ({metadata['reason']}); choose a run that finished")
+        raise ReuseError(f"{folder}: its training diverged ({metadata.get('reason')}); choose a run that finished")
     return FinishedModel(network, metadata, _batch(folder))
 
 
@@ -137,8 +139,8 @@ def _check_present(folder: Path, weights: Path) -> None:
     if not folder.is_dir():
         raise ReuseError(f"{folder}: no such run; give a folder like runs/quick/mnist-5k/dcgan/0")
     if (note := folder / "failure.json").exists():
-        failure = files.read_json(note)
-        raise ReuseError(f"{folder}: its stage {failure['stage']} failed ({failure['reason']}); run it again")
+        failure = _read(note)
+        raise ReuseError(f"{folder}: its stage {failure.get('stage')} failed ({failure.get('reason')}); run it again")
     if not weights.exists():
         raise ReuseError(
             f"{folder}: holds no {weights.name}, so it is not trained yet; run it (make demo), or dvc pull"
@@ -148,8 +150,20 @@ def _check_present(folder: Path, weights: Path) -> None:
 def _batch(folder: Path) -> int:
     for name in ("sampling.json", "config.json"):
         if (folder / name).exists():
-            return int(files.read_json(folder / name)["batch"]) or BATCH
+            batch = _read(folder / name).get("batch")
+            if type(batch) is not int or not 0 <= batch < 2**31:
+                raise checkpoint.CheckpointError(
+                    f"{folder / name}: its batch is {batch!r}, and no number of images; get it again"
+                )
+            return batch or BATCH
     return BATCH
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found = files.read_json(file)
+    if not isinstance(found, dict):
+        raise checkpoint.CheckpointError(f"{file}: holds a {type(found).__name__} in place of an object; get it again")
+    return found
 
 
 def draw(run: Path, n: int, seed: int, labels: Sequence[int] | None, folder: Path, sources: Path | None = None) -> None:

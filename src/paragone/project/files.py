@@ -74,7 +74,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file; run the stage that makes it (dvc repro)") from None
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8 are a ValueError too
         raise ValueError(f"{path}: not JSON ({error}); delete it and run its stage again") from None
 
 

@@ -24,16 +24,16 @@ def check(params: Params, profile: str, row: str) -> None:
 
     entry, where = params.entry(profile, row), f"{paths.profile(profile)}: models.{row}"
     config = registry.model_class(params.model(profile, row)).Config
-    _check(entry.plan, Plan, f"{where}.plan")
-    _check(entry.config, config, f"{where}.config")
+    check_values(entry.plan, Plan, f"{where}.plan")
+    check_values(entry.config, config, f"{where}.config")
     here = params.get_profile(profile).datasets
     for dataset, override in entry.overrides.items():
         if dataset in here:  # whose types are checked
-            _check(override.plan, Plan, f"{where}.overrides.{dataset}.plan")
-            _check(override.config, config, f"{where}.overrides.{dataset}.config")
+            check_values(override.plan, Plan, f"{where}.overrides.{dataset}.plan")
+            check_values(override.config, config, f"{where}.overrides.{dataset}.config")
 
 
-def _check(given: Mapping[str, Any], cls: type, where: str) -> None:
+def check_values(given: Mapping[str, Any], cls: type, where: str) -> None:
     """Raise ParamsError for a value of a dataclass's field that is out of its range."""
     defaults = {field.name: field.default for field in fields(cls)}
     for name, value in given.items():

@@ -97,5 +97,7 @@ def times(steps: int, total: int, spacing: str) -> Tensor:
     """tau, rising: `steps` of 0..total-1 (one alone: the last); "quadratic" repeats none and may hold fewer."""
     if steps == 1:
         return torch.tensor([total - 1])
-    i = torch.linspace(0, 1, steps, dtype=torch.float64)
+    i = torch.linspace(
+        0, 1, steps, dtype=torch.float64, device="cpu"
+    )  # its values are needed wherever a model is built
     return ((total - 1) * (i if spacing == "linear" else i**2)).round().long().unique()

@@ -74,8 +74,9 @@ class Diffusion(nn.Module):
             raise ValueError(
                 f"the number of sampling steps is {steps}; it must be 2 to the {len(self)} of the training"
             )
-        visited = torch.linspace(1, len(self), steps, dtype=torch.float64).round().long() - 1
-        return Diffusion(self.exact[visited], self.times.cpu()[visited], self.parameterization)
+        with torch.device("cpu"):
+            visited = torch.linspace(1, len(self), steps, dtype=torch.float64).round().long() - 1
+            return Diffusion(self.exact[visited], self.times.cpu()[visited], self.parameterization)
 
     def diffuse(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """x_t of q(x_t | x_0) for the noise eps; x, eps and the result (B,C,H,W), t (B,) in 0..T-1."""
@@ -157,8 +158,9 @@ def diffusion(schedule: str, steps: int, parameterization: Literal["eps", "v"]) 
     """The process of a schedule, "linear" or "cosine". Raises ValueError below 2 steps."""
     if steps < 2:
         raise ValueError(f"timesteps is {steps}; it must be at least 2")
-    beta = linear_betas(steps) if schedule == "linear" else cosine_betas(steps)
-    return Diffusion((1 - beta).cumprod(0), torch.arange(steps) * (1000 / steps), parameterization)
+    with torch.device("cpu"):  # samplers read the tables, also of a network that is laid out without memory
+        beta = linear_betas(steps) if schedule == "linear" else cosine_betas(steps)
+        return Diffusion((1 - beta).cumprod(0), torch.arange(steps) * (1000 / steps), parameterization)
 
 
 def at(table: Tensor, t: Tensor) -> Tensor:

@@ -23,7 +23,8 @@ class SpectralNorm(nn.Module):
         self.register_buffer("u", normalize(torch.randn(rows), dim=0))
 
     def forward(self, weight: Tensor) -> Tensor:
-        with torch.autocast(weight.device.type, enabled=False):
+        device = "cpu" if weight.is_meta else weight.device.type  # autocast knows no meta device
+        with torch.autocast(device, enabled=False):
             matrix = weight.flatten(1)
             with torch.no_grad():
                 v = normalize(matrix.T @ self.u, dim=0)
