@@ -72,7 +72,8 @@ def test_every_figure_says_of_how_many_images_and_in_which_space(whole: Set) -> 
     space = result["spaces"]["clf-bars"]
     assert (result["outcome"], result["reason"], result["reference_split"]) == ("finished", None, "train")
     assert (result["n"], result["n_real"]) == (100, 400)
-    assert (space["n"], space["n_real"], space["n_subset"]) == (100, 400, 400)
+    assert (space["n"], space["n_real"], space["n_test"], space["n_subset"]) == (100, 400, 120, 400)
+    assert space["n_neighbours"] == 100  # as many real images as samples
     assert space["hash"] == whole.extractors["clf-bars"].hash
     assert space["distance"] == "FD-clf"
     assert 0 < space["fd_se"] < space["fd"]
@@ -100,6 +101,7 @@ def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:
     dropped = evaluate(whole, new.images[new.labels != 3])
     repeated = evaluate(whole, new.images[:8].repeat(25, 1, 1, 1))
     copied = evaluate(whole, whole.train.images[:200])
+    copied_space = copied["spaces"]["clf-bars"]
     noise = torch.randint(0, 256, (200, 16, 16, 1), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     broken = evaluate(whole, noise)
 
@@ -113,6 +115,7 @@ def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:
     assert repeated["is"]["mean"] == pytest.approx(good["is"]["mean"], rel=0.1)  # blind to it
     assert copied["nearest_train"]["copies"] == 1
     assert copied["nearest_train"]["ratio"] == 0
+    assert copied_space["fd_test"] > 1.2 * copied_space["fd"]  # the training split as reference rewards copies
     assert fd(broken) > 10 * fd(good)
     assert broken["spaces"]["clf-bars"]["precision"] < 0.2
 
@@ -144,6 +147,7 @@ def test_statistics_do_not_depend_on_how_the_set_is_streamed(whole: Set, monkeyp
     space = whole.reference.spaces["clf-bars"]
     assert streamed.statistics.n == space.statistics.n
     assert torch.allclose(streamed.statistics.cov, space.statistics.cov, rtol=1e-6, atol=1e-9)
+    assert torch.allclose(streamed.test.cov, space.test.cov, rtol=1e-6, atol=1e-9)
     assert torch.allclose(streamed.subset, space.subset, atol=1e-5)
 
 

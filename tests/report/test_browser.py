@@ -118,7 +118,7 @@ def test_a_table_is_sorted_by_mouse_and_by_keyboard(page, report_folder):
     expect(header).to_have_attribute("aria-sort", "ascending")
     assert names(page) == ranked
     first = page.locator("table.sortable").first.locator("tbody th").first
-    expect(first).to_have_text("Real test images (floor)")  # whichever way
+    expect(first).to_have_text("Real images (floor)")  # whichever way
     header.get_by_role("button").press("Enter")
     expect(header).to_have_attribute("aria-sort", "descending")
     assert names(page) == ranked[::-1]

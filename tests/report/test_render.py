@@ -25,7 +25,7 @@ def test_markdown_has_a_cell_for_every_header(built):
     for block in blocks:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
     assert "| **4.20 ± 0.50** |" in text
-    assert "| Real test images (floor) | 0.80 ± 0.08† |" in text
+    assert "| Real images (floor) | 0.80 ± 0.08† |" in text
     assert "*Vector-quantised*" in text
     assert "| FD-clf ↓ |" in text
     assert "failed: train: RuntimeError: <codebook> is empty & lost" in text

@@ -100,7 +100,7 @@ def test_the_start_page_has_tables_first_then_the_board_then_everything_else(pag
              "reading", "files"]  # fmt: skip
     assert [i for i in start.ids if i in parts] == parts
     for said in ("Runs finished 32 of 48", "RuntimeError: <codebook> is empty & lost", "MNIST-5K: FD-clf 9.45",
-                 "Real test images (floor)", "What each column means"):  # fmt: skip
+                 "Real images (floor)", "What each column means"):  # fmt: skip
         assert said in start.words
 
 

@@ -12,7 +12,7 @@ def test_it_shows_models_by_family_the_floor_and_the_protocol(project):
     terminal.print_table(project.found, Console(file=out, width=150))
     text = out.getvalue()
     lines = text.splitlines()
-    assert any("Real test images (floor)" in line and "0.80" in line for line in lines)
+    assert any("Real images (floor)" in line and "0.80" in line for line in lines)
     assert any("DDPM" in line and "4.20 ± 0.50" in line and line.rstrip().endswith("finished") for line in lines)
     for part in ("FD-clf", "FD-Lite0", "KID-clf", "Density", "Coverage", "Training", "Sampling", "Adversarial",
                  "WGAN-GP: 1 of 3 diverged: seed 1: loss/critic became nan",

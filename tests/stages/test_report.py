@@ -22,7 +22,7 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
     report.run(tmp_path, params, "quick")
-    assert "Real test images (floor)" in capsys.readouterr().out
+    assert "Real images (floor)" in capsys.readouterr().out
     first = hashes(tmp_path / "reports")
     kinds = ("main", "quality", "cost", "reconstruction")
     expected = {f"tables/{kind}.{suffix}" for kind in (*kinds, "lineage") for suffix in ("md", "csv", "tex")}

@@ -71,8 +71,8 @@ def _check_inputs(model: Model, n: int, cond: Tensor | None, source: Tensor | No
 
 
 def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
-    """The labels (n,) int64 that a run samples, None for a model that takes none: the training split's shares of n,
-    each rounded down and what is left given to the largest remainders, in an order that follows from the seed.
+    """The labels (n,) int64 that a run samples, None for a model that takes none: drawn with the seed from the training
+    split's, as a model without labels draws its classes. Exact shares would be closer to the real images than any draw.
 
     Raises ValueError if the set has no labels.
     """
@@ -80,11 +80,8 @@ def labels(model: Model, train: ImageSet, n: int, seed: int) -> Tensor | None:
         return None
     if train.labels is None:
         raise ValueError(f"{model.title} samples by label and the data set has none; choose a data set with labels")
-    real = torch.bincount(train.labels, minlength=train.spec.classes)  # (K,)
-    count, remainder = real * n // len(train.labels), real * n % len(train.labels)
-    count[remainder.argsort(descending=True, stable=True)[: n - int(count.sum())]] += 1
-    order = torch.randperm(n, generator=generator(seed, Stream.LABEL))
-    return torch.arange(train.spec.classes).repeat_interleave(count)[order]
+    drawn = torch.randint(len(train.labels), (n,), generator=generator(seed, Stream.LABEL))
+    return train.labels[drawn]
 
 
 def sources(model: Model, test: ImageSet, n: int) -> Tensor | None:

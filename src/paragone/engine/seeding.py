@@ -18,9 +18,12 @@ class Stream(IntEnum):
     ORDER = 2  # order of the data; counter: epoch
     SAMPLE = 3  # samples; counter: batch index
     EVALUATE = 4  # subsets and splits of an evaluation
-    LABEL = 5  # the order of the labels that are sampled; counter: none
+    LABEL = 5  # the labels that are sampled; counter: none
     PICTURE = 6  # latents that are shown; counter: which picture
     SOURCE = 7  # order of the source images of an unpaired set; counter: epoch
+    FLOOR = (
+        8  # real images that are measured as if they were samples; counter: 0 the test split's, 1 the training split's
+    )
 
 
 def mix(seed: int, stream: Stream, counter: int = 0) -> int:

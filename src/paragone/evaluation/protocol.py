@@ -7,9 +7,10 @@ images take the place of samples):
     outcome, reason             "finished" and null; a run that diverged has "diverged", its reason, n 0 and no figures
     n, n_real, reference_split  images measured, reference images, and their split ("train")
     spaces.<space>              hash, distance (what tables call fd: "FD-clf", "FD-Lite0", "FID"), n, n_real (for fd),
-                                n_subset (real images for the others), fd, kid, precision, recall, density, coverage;
-                                fd_se and kid_se, standard errors over samples, the reference held fixed; is (mean, std,
-                                splits, n) in the Inception space
+                                n_subset (real images for kid), n_neighbours (real images and samples for precision to
+                                coverage), fd, kid, precision, recall, density, coverage; fd_se and kid_se, standard
+                                errors over samples, the reference held fixed; fd_test, from the test split (n_test
+                                images); is (mean, std, splits, n) in the Inception space
     is                          mean, std, splits, n, space: from the data set's classifier, if its space is present
     modes                       shares (of the classes, in order), missing (count), ideal, tv, counted, kl, n, space: as
                                 `is`
@@ -64,7 +65,7 @@ from paragone.evaluation.metrics.base import (
 from paragone.models.base import Model
 from paragone.project import files, registry
 
-SUBSET = 10_000  # real images for KID, precision, recall, density and coverage, which compare pairs
+SUBSET = 10_000  # real images at most for KID, precision, recall, density and coverage, which compare pairs
 POOL = 60_000  # training images searched for the nearest
 CHUNK = 10_000  # images whose features are held at once while a reference is built
 PREPARED = "prepared."  # begins the names of such tensors in a space's file
@@ -80,7 +81,8 @@ class Space(NamedTuple):
 
     hash: str  # of the extractor
     statistics: Statistics  # of the whole training split
-    subset: Tensor  # (M,D) float32, features of a random part of it
+    subset: Tensor  # (M,D) float32, features of a random part of it, in random order
+    test: Statistics  # of the whole test split
     prepared: Mapping[str, Tensor] = MappingProxyType({})  # what metrics need of the real images alone
 
 
@@ -116,7 +118,7 @@ def build(
             raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")
     pool = choose(train.images, POOL)
     alike = choose(train.images, n)  # as many real images as fakes: nearest distances shrink with their number
-    spaces = {name: _space(extractor, train.images, device) for name, extractor in extractors.items()}
+    spaces = {name: _space(extractor, train.images, test.images, n, device) for name, extractor in extractors.items()}
     about = {
         "split": "train",
         "n": len(train.images),
@@ -132,26 +134,35 @@ def build(
     return Reference(about, spaces, pool, test_nearest)
 
 
-def _space(extractor: Extractor, images: Tensor, device: torch.device) -> Space:
+def _space(extractor: Extractor, images: Tensor, test: Tensor, n: int, device: torch.device) -> Space:
     chosen = choose(torch.arange(len(images)), SUBSET)
-    statistics, subset = None, []
+    statistics, features = _statistics(extractor, images, chosen, device)
+    subset = features[torch.randperm(len(features), generator=generator(0, Stream.EVALUATE, 1))]
+    held_out, _ = _statistics(extractor, test, chosen[:0], device)
+    return Space(extractor.hash, statistics, subset, held_out, _prepare(subset, n))
+
+
+def _statistics(
+    extractor: Extractor, images: Tensor, chosen: Tensor, device: torch.device
+) -> tuple[Statistics, Tensor]:
+    """Statistics of all images, a chunk at a time, and the features of those chosen, whose places rise."""
+    statistics, kept = None, []
     for start in range(0, len(images), CHUNK):
         features = extractor.extract(images[start : start + CHUNK], device).values
         part = Statistics.of(features)
         statistics = part if statistics is None else statistics.merge(part)
         inside = chosen[(chosen >= start) & (chosen < start + CHUNK)]
-        subset.append(features[inside - start])
+        kept.append(features[inside - start])
     assert statistics is not None
-    features = torch.cat(subset)
-    return Space(extractor.hash, statistics, features, _prepare(features))
+    return statistics, torch.cat(kept)
 
 
-def _prepare(subset: Tensor) -> dict[str, Tensor]:
-    """What the metrics compute from the real images alone, by name."""
+def _prepare(subset: Tensor, n: int) -> dict[str, Tensor]:
+    """What the metrics compute from the real images alone for n fakes, by name."""
     prepared: dict[str, Tensor] = {}
     for name in registry.names("metrics"):
         prepare = getattr(registry.load("metrics", name), "prepare", None)
-        prepared |= prepare(subset) if prepare is not None else {}
+        prepared |= prepare(subset, n) if prepare is not None else {}
     return prepared
 
 
@@ -168,6 +179,7 @@ def _about(extractor: Extractor, space: Space) -> dict[str, Any]:
         "distance": extractor.distance,
         "dim": extractor.dim,
         "n": space.statistics.n,
+        "n_test": space.test.n,
         "n_subset": len(space.subset),
     }
 
@@ -176,8 +188,13 @@ def save(folder: Path, reference: Reference) -> None:
     """Write one safetensors file a space, nearest.safetensors, and last reference.json."""
     for name, space in reference.spaces.items():
         tensors = {"mean": space.statistics.mean, "cov": space.statistics.cov, "subset": space.subset}
+        tensors |= {"test_mean": space.test.mean, "test_cov": space.test.cov}
         tensors |= {f"{PREPARED}{key}": value for key, value in space.prepared.items()}
-        checkpoint.save(folder / f"{name}.safetensors", tensors, {"hash": space.hash, "n": space.statistics.n})
+        checkpoint.save(
+            folder / f"{name}.safetensors",
+            tensors,
+            {"hash": space.hash, "n": space.statistics.n, "n_test": space.test.n},
+        )
     checkpoint.save(folder / "nearest.safetensors", {"test": reference.test_nearest}, {"n": reference.about["n"]})
     files.write_json(folder / "reference.json", reference.about)
 
@@ -197,8 +214,9 @@ def load(folder: Path, extractors: Mapping[str, Extractor], train: ImageSet) -> 
             )
         tensors, metadata = checkpoint.load(folder / f"{name}.safetensors")
         statistics = Statistics(metadata["n"], tensors["mean"], tensors["cov"])
+        test = Statistics(metadata["n_test"], tensors["test_mean"], tensors["test_cov"])
         prepared = {k.removeprefix(PREPARED): v for k, v in tensors.items() if k.startswith(PREPARED)}
-        spaces[name] = Space(built, statistics, tensors["subset"], prepared)
+        spaces[name] = Space(built, statistics, tensors["subset"], test, prepared)
     distances = checkpoint.load(folder / "nearest.safetensors")[0]["test"]
     return Reference(about, spaces, choose(train.images, POOL), distances)
 
@@ -236,8 +254,9 @@ def evaluate(
             "distance": extractor.distance,
             "n": len(images),
             "n_real": space.statistics.n,
+            "n_test": space.test.n,
             "n_subset": len(space.subset),
-            **measure(Embedded(space.statistics, space.subset, features.values, space.prepared)),
+            **measure(Embedded(space.statistics, space.subset, features.values, space.prepared, space.test)),
         }
         classes = _classes(extractor, features, about["shares"], labels)
         (result if extractor.confusion is not None else result["spaces"][name]).update(classes)

@@ -12,7 +12,7 @@ from paragone.results import columns
 from paragone.results.columns import Column
 from paragone.results.runs import DataSet, Json, Results, flatten, is_figure
 
-FLOOR = "Real test images (floor)"
+FLOOR = "Real images (floor)"
 CONFIDENCE = intervals.CONFIDENCE
 OVER_SAMPLES = "†"  # marks an interval that is over samples
 BEST = "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete."
@@ -238,7 +238,12 @@ def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
         return " or ".join(f"{int(v):,}" if is_figure(v) else str(v) for v in values) or "unknown"
 
     floor_n = (dataset.floor or {}).get("n")
-    floor = f" Floor: {floor_n:,} real test images, evaluated as if they were samples." if floor_n else ""
+    floor = (
+        f" Floor: {floor_n:,} real test images, drawn at random and evaluated as if they were samples; of distances to "
+        "the test split, as many training images."
+        if floor_n
+        else ""
+    )
     split = known("reference_split")
     return f"{known('n')} samples per run against {known('n_real')} real images (the {split} split).{floor}"
 

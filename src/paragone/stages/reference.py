@@ -1,10 +1,10 @@
-"""Build the reference of a profile on a data set, and the floor: real test images measured as if they were samples."""
+"""Build the reference of a profile on a data set, and the floor: real images measured as if they were samples."""
 
 from pathlib import Path
 
 from paragone.data import base
 from paragone.engine import hardware
-from paragone.evaluation import protocol
+from paragone.evaluation import floor, protocol
 from paragone.project import files, paths
 from paragone.project.params import Params
 
@@ -26,9 +26,7 @@ def run(root: Path, params: Params, profile: str, dataset: str) -> None:
     reference = reference._replace(about={**reference.about, **identity})
     folder = root / paths.reference(profile, dataset)
     protocol.save(folder, reference)
-    labels = None if test.labels is None else protocol.choose(test.labels, chosen.samples)
-    images = protocol.choose(test.images, chosen.samples)
-    floor = protocol.evaluate(images, reference, extractors, device, labels)
-    files.write_json(folder / "floor.json", floor)
-    spaces = ", ".join(f"{name} ({space['distance']} {space['fd']:.3g})" for name, space in floor["spaces"].items())
-    print(f"reference of {dataset}: {len(train.images)} real images; floor of {floor['n']} test images in {spaces}")
+    measured = floor.measure(reference, train, test, extractors, device)
+    files.write_json(folder / "floor.json", measured)
+    spaces = ", ".join(f"{name} ({space['distance']} {space['fd']:.3g})" for name, space in measured["spaces"].items())
+    print(f"reference of {dataset}: {len(train.images)} real images; floor of {measured['n']} test images in {spaces}")

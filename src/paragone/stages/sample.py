@@ -17,7 +17,7 @@ NO_SPEED = {"images_per_second": None, "latency_ms": None, "latency_runs": 0}
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
     """Write samples.npy (n,H,W,C) uint8, wall.png, sampling.json, and into pictures/ what else the model can show.
 
-    A model that takes labels draws them in the shares of the training split; the samples of one that translates are the
+    A model that takes labels is given some, drawn from the training split's; the samples of one that translates are the
     translations of the test split's sources, in order. A diverged model has no samples.
     """
     this = paths.Run(profile, dataset, model, seed)

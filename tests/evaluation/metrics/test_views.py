@@ -29,7 +29,7 @@ def test_what_is_prepared_of_the_real_images_changes_no_figure() -> None:
     real, fake = torch.randn(80, 6, generator=draw), torch.randn(50, 6, generator=draw)
     view = base.Embedded(base.Statistics.of(real), real, fake)
     for metric in (kid, prdc):
-        prepared = metric.prepare(real)
+        prepared = metric.prepare(real, len(fake))
         assert metric.compute(view._replace(prepared=prepared)) == metric.compute(view)
         wrong = {key: value * 2 for key, value in prepared.items()}
         assert metric.compute(view._replace(prepared=wrong)) != metric.compute(view)  # it is used

@@ -7,9 +7,10 @@ A file in this package is one metric, or several that share their work. It defin
 
 and is found by its name: adding a file adds the metric to every evaluation. A metric of `Embedded` may also define
 
-    def prepare(subset: Tensor) -> dict[str, Tensor]
+    def prepare(subset: Tensor, n: int) -> dict[str, Tensor]
 
-What it computes from the real images alone is then stored with the reference, and not computed again for each run.
+What it computes from the real images alone, for n fakes, is then stored with the reference, and not computed again for
+each run.
 """
 
 from collections.abc import Mapping
@@ -48,9 +49,10 @@ class Embedded(NamedTuple):
     """Real and fake images in one feature space."""
 
     real: Statistics  # of the whole reference split
-    subset: Tensor  # (M,D) float32, features of a part of it (all of it, where it is small)
+    subset: Tensor  # (M,D) float32, features of a part of it (all of it, where it is small), in random order
     fake: Tensor  # (N,D) float32
     prepared: Mapping[str, Tensor] = MappingProxyType({})  # what `prepare` of the metrics made of the real images
+    test: Statistics | None = None  # of the test split
 
 
 class Predicted(NamedTuple):

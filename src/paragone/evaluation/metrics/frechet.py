@@ -75,9 +75,10 @@ def _root_diagonal(y: Tensor) -> Tensor:
 
 def compute(view: Embedded) -> dict[str, float]:
     """fd: the Frechet distance, in squared units of the feature space; lower is better. fd_se: its standard error over
-    samples."""
-    factor = _factor(view.real.cov)
+    samples. fd_test: the distance from the test split, which copying the training split does not lower."""
+    factor, fake = _factor(view.real.cov), Statistics.of(view.fake)
     return {
-        "fd": frechet_distance(view.real, Statistics.of(view.fake), factor=factor),
+        "fd": frechet_distance(view.real, fake, factor=factor),
         "fd_se": standard_error(view.real, view.fake, factor),
+        **({} if view.test is None else {"fd_test": frechet_distance(view.test, fake)}),
     }

@@ -81,7 +81,7 @@ def _sum_within(x: Tensor, block: int) -> float:
     return total
 
 
-def prepare(subset: Tensor) -> dict[str, Tensor]:
+def prepare(subset: Tensor, n: int) -> dict[str, Tensor]:
     """kid_within: the sum of k over all ordered pairs of different real images."""
     return {"kid_within": torch.tensor(_sum_within(subset, BLOCK), dtype=torch.float64)}
 

@@ -111,6 +111,6 @@ def _scores(
     return {
         "is": inception_score(features.logits)[0],
         "fd": frechet_distance(space.statistics, Statistics.of(features.values)),
-        "coverage": prdc(space.subset, features.values)["coverage"],
+        "coverage": prdc(space.subset[: len(images)], features.values)["coverage"],
         "ssim": float(ssim(images, _blur(images, sigma)).mean()),
     }

@@ -36,7 +36,6 @@ from paragone.models.base import Model, Plan, Spec
 from paragone.project import files, paths, registry
 
 SPACE = "classifier"
-SUBSET = 2000  # real images for precision, recall, density and coverage
 ARMS = ("scratch", "pretrained")
 
 
@@ -103,7 +102,7 @@ def measure(work: Work) -> dict[str, Any]:
         "pretrained_kimg": max(seen),
         "space": yardstick.extractor.name,
         "n_real": yardstick.space.statistics.n,
-        "n_subset": len(yardstick.space.subset[:SUBSET]),
+        "n_subset": len(yardstick.space.subset[: options.n]),
         "device": hardware.device_name(hardware.device()),
         "floor": _measure(real, yardstick),
         "arms": arms,
@@ -170,7 +169,7 @@ def _measure(images: torch.Tensor, yardstick: Yardstick) -> dict[str, float]:
         raise ValueError(f"{yardstick.extractor.name}: tells no classes apart; choose a target with labels")
     return {
         "fd": frechet_distance(yardstick.space.statistics, Statistics.of(features.values)),
-        **prdc(yardstick.space.subset[:SUBSET], features.values),
+        **prdc(yardstick.space.subset[: len(images)], features.values),
         "classes": len(features.logits.argmax(1).unique()),
     }
 
