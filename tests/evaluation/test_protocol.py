@@ -203,6 +203,10 @@ def test_images_that_do_not_fit_are_refused(whole: Set, images: Tensor, sentence
 def test_a_reference_of_something_else_is_refused(whole: Set, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"reference\.json: no such file"):
         protocol.load(tmp_path, whole.extractors, whole.train)
+    older = whole.reference._replace(about={**whole.reference.about, "protocol": 1})
+    protocol.save(tmp_path, older)
+    with pytest.raises(protocol.EvaluationError, match=r"reference\.json: is of protocol 1, .* 2 here; build the ref"):
+        protocol.load(tmp_path, whole.extractors, whole.train)
     protocol.save(tmp_path, whole.reference)
     with pytest.raises(protocol.EvaluationError, match="another training split"):
         protocol.load(tmp_path, whole.extractors, whole.test)
@@ -316,6 +320,7 @@ def test_a_model_without_capabilities_has_no_such_figures(whole: Set) -> None:
 
 def test_a_diverged_run_has_a_reason_and_no_figures() -> None:
     assert protocol.diverged("the loss is NaN") == {
+        "protocol": protocol.PROTOCOL,
         "outcome": "diverged",
         "reason": "the loss is NaN",
         "n": 0,

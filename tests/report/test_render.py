@@ -26,6 +26,7 @@ def test_markdown_has_a_cell_for_every_header(built):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
     assert "| **4.20 ± 0.50** |" in text
     assert "| Real images (floor) | 0.80 ± 0.08† |" in text
+    assert text.count("Protocol 2.") == 2
     assert "*Vector-quantised*" in text
     assert "| FD-clf ↓ |" in text
     assert "failed: train: RuntimeError: <codebook> is empty & lost" in text
@@ -34,6 +35,7 @@ def test_markdown_has_a_cell_for_every_header(built):
 def test_csv_holds_the_numbers(built):
     frame = pd.read_csv(io.StringIO(render.csv(built)))
     assert len(frame) == 2 * 9
+    assert set(frame["protocol"]) == {2}
     row = frame[(frame["dataset"] == "mnist-5k") & (frame["model"] == "ddpm")].iloc[0]
     cell = next(r for r in built[0].rows if r.model == "ddpm").cells["fd_clf"]
     assert row["fd_clf"] == pytest.approx(cell.mean)

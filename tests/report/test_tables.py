@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from paragone.project import files, paths
 from paragone.report import tables
 from paragone.report.tables import Row, Table
 from paragone.results import columns, runs
@@ -137,3 +138,19 @@ def test_nothing_measured_gives_a_table_of_reasons(project, tmp_path):
 def test_a_small_figure_keeps_a_digit():
     column = columns.distance("lite0-64")
     assert [column.number(v) for v in (1234.5678, 0.004, 0.0, -0.0001)] == ["1,234.57", "0.004", "0.00", "-0.0001"]
+
+
+def test_a_row_of_another_protocol_says_so_and_has_no_figures(tmp_path):
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
+    for file in (
+        paths.Run("quick", "mnist-5k", "vae", 0).metrics,
+        paths.reference("quick", "mnist-5k") / "reference.json",
+    ):
+        sample_project.put(tmp_path / file, files.read_json(tmp_path / file) | {"protocol": 1})
+    found = runs.read(tmp_path, params, "quick")
+    table = tables.build(found, found.datasets[0])[0]
+    row = next(row for row in table.rows if row.model == "vae")
+    assert row.outcome == "other protocol"
+    assert "is of protocol 1" in row.reason
+    assert "fd_clf" not in row.cells
+    assert all("fd_clf" in other.cells for other in table.rows if other.model not in ("vae", ""))

@@ -54,3 +54,29 @@ def test_training_time_of_a_child_includes_its_parents(project):
     assert child["train_seconds_total"] == child["train.seconds"] + parent["train.seconds"]
     assert rows["mnist-5k/ddim/0"]["train_seconds_total"] == rows["mnist-5k/ddpm/0"]["train.seconds"]
     assert runs.is_missing(rows["fashion-mnist/vq_prior/0"]["train_seconds_total"])
+
+
+def test_figures_of_another_protocol_are_set_aside_and_named(tmp_path):
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
+    old, older = (paths.Run("quick", "mnist-5k", row, 0).metrics for row in ("vae", "gan"))
+    floor = paths.reference("quick", "mnist-5k") / "reference.json"
+    for file, number in ((old, 1), (older, None), (floor, 3)):
+        content = json.loads((tmp_path / file).read_text())
+        content.pop("protocol")
+        sample_project.put(tmp_path / file, content | ({} if number is None else {"protocol": number}))
+    found = runs.read(tmp_path, params, "quick")
+    seen, rows = outcomes(found), {row["name"]: row for row in found.rows()}
+    for name in ("vae", "gan"):
+        outcome, reason = seen[f"mnist-5k/{name}/0"]
+        assert outcome == "other protocol"
+        assert reason == (
+            f"runs/quick/mnist-5k/{name}/0/metrics.json: is of protocol 1, and figures are compared under protocol 2 "
+            f"here; run it again: paragone evaluate quick mnist-5k {name} --seed 0"
+        )
+        assert runs.is_missing(rows[f"mnist-5k/{name}/0"]["metrics.spaces.clf-mnist-5k.fd"])
+    assert seen["mnist-5k/dcgan/0"] == ("finished", "")
+    assert rows["mnist-5k/dcgan/0"]["metrics.protocol"] == 2
+    (dataset,) = found.datasets
+    assert (dataset.floor, dataset.reference) == (None, None)
+    assert "data/reference/mnist-5k/quick: is of protocol 3" in dataset.set_aside
+    assert "build it again: paragone reference quick mnist-5k" in dataset.set_aside

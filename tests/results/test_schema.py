@@ -133,3 +133,13 @@ def test_what_is_no_table_is_named(tmp_path: Path):
     cut.write_bytes(b"PAR1" + np.arange(40).tobytes())
     with pytest.raises(TableError, match=r"cut\.parquet: not a whole parquet file"):
         wide.read(cut)
+
+
+@pytest.mark.parametrize("number", [1, None])
+def test_runs_of_another_protocol_are_refused(table, tmp_path, number):
+    """Those of before there was a number are of the first."""
+    file = tmp_path / "runs.parquet"
+    other = table.drop(columns="metrics.protocol") if number is None else table.assign(**{"metrics.protocol": number})
+    pq.write_table(pa.Table.from_pandas(other), file)
+    with pytest.raises(TableError, match=r"runs\.parquet: column 'metrics\.protocol' has 1, .* protocol 2 here; run"):
+        wide.read(file)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from paragone.engine import checkpoint
+from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import files, paths
 from paragone.stages import classifier, evaluate, reference
 from support import square_images
@@ -43,6 +44,7 @@ def test_metrics_have_the_floors_figures_and_the_models_abilities(project: Path)
     metrics = files.read_json(project / RUN.metrics)
     floor = files.read_json(project / paths.reference("small", "squares") / "floor.json")
     assert metrics["outcome"] == "finished"
+    assert metrics["protocol"] == floor["protocol"] == PROTOCOL
     assert set(metrics) >= set(floor) - {"label_accuracy"}  # the floor has it, a model without labels has not
     assert set(metrics["spaces"]["clf-squares"]) == set(floor["spaces"]["clf-squares"])
     assert metrics["spaces"]["clf-squares"]["fd"] > floor["spaces"]["clf-squares"]["fd"]
@@ -63,6 +65,7 @@ def test_a_diverged_run_is_an_outcome(project: Path) -> None:
     checkpoint.save(project / run.weights, checkpoint.load(project / RUN.weights)[0], meta)
     evaluate.run(project, params(), "small", "squares", "vae", 1)
     assert files.read_json(project / run.metrics) == {
+        "protocol": PROTOCOL,
         "outcome": "diverged",
         "reason": "loss vae is nan at step 7",
         "n": 0,

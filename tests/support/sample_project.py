@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from paragone.engine import sampling
+from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import paths, registry
 from paragone.project.params import Params
 from paragone.results import runs
@@ -111,7 +112,9 @@ def _data(root: Path, dataset: str) -> None:
              "warnings": ["5,000 of the 70,000 images of MNIST"] if source == "packaged" else [],
              "licence": "CC BY-SA 3.0", "citation": "LeCun et al. 1998", "content_hash": "d" * 64}  # fmt: skip
     put(folder / "dataset.json", facts)
-    put(root / paths.reference("quick", dataset) / "reference.json", {"split": "train", "n": 4000})
+    put(
+        root / paths.reference("quick", dataset) / "reference.json", {"protocol": PROTOCOL, "split": "train", "n": 4000}
+    )
     put(root / paths.reference("quick", dataset) / "floor.json", metrics(dataset, 0.8, 0))
     abouts = ["labels are in 0..9", "no image is constant", "no image stands in both splits"]
     checks = [
@@ -131,7 +134,8 @@ def metrics(dataset: str, fd: float, seed: int, model: str = "") -> dict[str, An
     for space in spaces.values():
         space |= {"fd_se": space["fd"] / 20, "kid_se": 1e-4}
     found = {
-        "outcome": "finished", "reason": None, "n": 1000, "n_real": 4000, "reference_split": "train", "spaces": spaces,
+        "protocol": PROTOCOL, "outcome": "finished", "reason": None,
+        "n": 1000, "n_real": 4000, "reference_split": "train", "spaces": spaces,
         "is": {"mean": 9.5 - value / 20, "std": 0.1, "splits": 10, "n": 1000},
         "modes": {"shares": [0.1] * 10, "missing": int(value // 15), "tv": value / 100, "n": 1000},
         "duplicates": {"rate": 0.005 + value / 1e3, "threshold": 0.05, "n": 1000},
@@ -160,7 +164,7 @@ def _sample_size(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> dict[str,
         d: {"space": f"clf-{d}", "n_real": 4000, "available": available, "figures": figures, "limit": limits}
         for d in datasets
     }
-    return {"row": "dcgan", "seeds": list(seeds), "datasets": found}
+    return {"protocol": PROTOCOL, "row": "dcgan", "seeds": list(seeds), "datasets": found}
 
 
 def _blind_scores(datasets: tuple[str, ...]) -> dict[str, Any]:
@@ -175,7 +179,7 @@ def _blind_scores(datasets: tuple[str, ...]) -> dict[str, Any]:
         for name, own in scores.items()
     }
     found = {d: {"space": f"clf-{d}", "n_real": 4000, "sets": sets} for d in datasets}
-    return {"n": 500, "kept": 3, "sigma": 1.5, "draws": 3, "datasets": found}
+    return {"protocol": PROTOCOL, "n": 500, "kept": 3, "sigma": 1.5, "draws": 3, "datasets": found}
 
 
 def _run(root: Path, run: paths.Run) -> None:
@@ -207,7 +211,15 @@ def _run(root: Path, run: paths.Run) -> None:
              "parameters": 2_500_000}  # fmt: skip
     put(root / run.sampling, speed)
     good = metrics(run.dataset, QUALITY[run.model] * (1 + second), run.seed, run.model)
-    bad = {"outcome": outcome, "reason": reason, "n": 0, "n_real": 4000, "reference_split": "train", "spaces": {}}
+    bad = {
+        "protocol": PROTOCOL,
+        "outcome": outcome,
+        "reason": reason,
+        "n": 0,
+        "n_real": 4000,
+        "reference_split": "train",
+        "spaces": {},
+    }
     put(root / run.metrics, bad if diverged else good)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import paths
 from paragone.project.params import Params
 from paragone.report.claims import plan as claim_plan
@@ -51,12 +52,18 @@ def _nothing(root: Path, params: Params, name: str) -> str:
 
 def _verdicts(found: Results, assessments: list[Assessment], form: Form) -> None:
     if form == "json":
-        print(json.dumps({"profile": found.profile, "claims": verdicts.records(assessments)}, indent=2))
+        print(
+            json.dumps(
+                {"profile": found.profile, "protocol": PROTOCOL, "claims": verdicts.records(assessments)}, indent=2
+            )
+        )
         return
     if form == "csv":
         print(verdicts.effects_csv(assessments), end="")
         return
-    table = _table(f"The surveys' claims, tested on profile {found.profile}", "verdict", "claim", "evidence")
+    table = _table(
+        f"The surveys' claims, tested on profile {found.profile}, protocol {PROTOCOL}", "verdict", "claim", "evidence"
+    )
     for j in assessments:
         verdict = Text(j.finding.verdict, style=COLOURS.get(j.finding.verdict, "dim"))
         table.add_row(j.id, verdict, j.claim.sentence, Text(j.finding.reason))

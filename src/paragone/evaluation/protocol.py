@@ -4,6 +4,7 @@ A `Reference` is built once per profile and data set. `evaluate` measures n imag
 `measure_capabilities` whatever else a model can do. Together they make metrics.json (and floor.json, where real test
 images take the place of samples):
 
+    protocol                    its number (`evaluation.protocol_number`)
     outcome, reason             "finished" and null; a run that diverged has "diverged", its reason, n 0 and no figures
     n, n_real, reference_split  images measured, reference images, and their split ("train")
     spaces.<space>              hash, distance (what tables call fd: "FD-clf", "FD-Lite0", "FID"), n, n_real (for fd),
@@ -62,6 +63,7 @@ from paragone.evaluation.metrics.base import (
     Translated,
     View,
 )
+from paragone.evaluation.protocol_number import PROTOCOL, problem
 from paragone.models.base import Model
 from paragone.project import files, registry
 
@@ -120,6 +122,7 @@ def build(
     alike = choose(train.images, n)  # as many real images as fakes: nearest distances shrink with their number
     spaces = {name: _space(extractor, train.images, test.images, n, device) for name, extractor in extractors.items()}
     about = {
+        "protocol": PROTOCOL,
         "split": "train",
         "n": len(train.images),
         "n_test": len(test.images),
@@ -203,6 +206,8 @@ def load(folder: Path, extractors: Mapping[str, Extractor], train: ImageSet) -> 
     """Read what `save` wrote from the same `train` split. Raises EvaluationError if something changed since."""
     about = files.read_json(folder / "reference.json")
     remedy = "build the reference again (paragone reference)"
+    if wrong := problem(folder / "reference.json", about, remedy):
+        raise EvaluationError(wrong)
     if about["n"] != len(train.images) or about["shape"] != list(train.spec.shape):
         raise EvaluationError(f"{folder}: was built from another training split than the prepared one; {remedy}")
     spaces = {}
@@ -239,6 +244,7 @@ def evaluate(
     if len(images) < 16:
         raise EvaluationError(f"{len(images)} images are too few to evaluate; take at least 16")
     result: dict[str, Any] = {
+        "protocol": PROTOCOL,
         "outcome": "finished",
         "reason": None,
         "n": len(images),
@@ -342,4 +348,4 @@ def _batched(capability: Any, given: list[Tensor], seed: int, device: torch.devi
 
 def diverged(reason: str | None) -> dict[str, Any]:
     """The metrics of a run that ended in NaN or infinity: none."""
-    return {"outcome": "diverged", "reason": reason, "n": 0, "spaces": {}}
+    return {"protocol": PROTOCOL, "outcome": "diverged", "reason": reason, "n": 0, "spaces": {}}

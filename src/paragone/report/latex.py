@@ -72,7 +72,7 @@ def _float(g: Grid, label: str) -> str:
     body = "\n".join(_line(line, len(g.headers), first=i == 0) for i, line in enumerate(g.lines))
     return rf"""\begin{{table*}}
 \centering
-\caption{{{escape(" ".join([f"{g.title}.", *g.caption, *_notes(g)]))}}}
+\caption{{{escape(" ".join([f"{g.title}.", *g.sentences, *_notes(g)]))}}}
 \label{{{label}}}
 \resizebox{{\textwidth}}{{!}}{{%
 \begin{{tabular}}{{{align}}}

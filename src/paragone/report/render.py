@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from paragone.evaluation.protocol_number import PRINTED, PROTOCOL
 from paragone.report.tables import OVER_SAMPLES, Cell, Row, Table
 from paragone.results.runs import Json, Results, is_figure, is_missing
 
@@ -37,6 +38,11 @@ class Grid(NamedTuple):
     numeric: list[bool]
     lines: list[Line]
     caption: list[str]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What stands below the table: its caption, and the protocol of all figures."""
+        return [*self.caption, PRINTED]
 
 
 def grid(table: Table) -> Grid:
@@ -145,7 +151,7 @@ def markdown(grids: Iterable[Grid], level: int = 2) -> str:
         rows = [g.headers, rule, *([_markdown_cell(line, t) for t in line.cells] for line in g.lines)]
         padded = [row + [""] * (len(g.headers) - len(row)) for row in rows]
         body = "\n".join(f"| {' | '.join(row)} |" for row in padded)
-        parts.append(f"{'#' * level} {g.title}\n\n{body}\n\n{' '.join(g.caption)}\n")
+        parts.append(f"{'#' * level} {g.title}\n\n{body}\n\n{' '.join(g.sentences)}\n")
     return "\n".join(parts)
 
 
@@ -176,7 +182,7 @@ def csv(tables: Iterable[Table]) -> str:
                     record[f"{column.key}_ci95_samples"] = cell.half if cell and cell.over == "samples" else None
             outcome = "" if row.kind == "floor" else row.outcome or "finished"
             records.append(record | {"seeds": row.seeds, "outcome": outcome, "reason": row.reason})
-    return pd.DataFrame(records).to_csv(index=False, float_format="%.10g")
+    return pd.DataFrame(records).assign(protocol=PROTOCOL).to_csv(index=False, float_format="%.10g")
 
 
 def text_csv(grids: Iterable[Grid]) -> str:

@@ -231,6 +231,9 @@ def _about_data(dataset: DataSet) -> str:
 
 
 def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
+    if dataset.set_aside:
+        return f"No floor: {dataset.set_aside}."
+
     def known(key: str) -> str:
         finished = runs[runs["outcome"] == "finished"]
         found = list(finished[f"metrics.{key}"].dropna().unique()) if f"metrics.{key}" in runs else []

@@ -38,7 +38,7 @@ def _print(results: Results, dataset: DataSet, console: Console) -> None:
             notes.setdefault(f"{line.cells[-1].text}: {note}", []).append(line.cells[0].text)
     for note, models in notes.items():
         console.print(RichText(f"{'; '.join(models)}: {note}", style="yellow"))
-    console.print(RichText(" ".join(table.caption), style="dim"))
+    console.print(RichText(" ".join(grid.sentences), style="dim"))
     if left:
         console.print(RichText(f"Too narrow for: {', '.join(left)}. They are in the report.", style="dim"))
     console.print()

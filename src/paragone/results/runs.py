@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeGuard, cast
 import pandas as pd
 
 from paragone.evaluation import stability
+from paragone.evaluation.protocol_number import PROTOCOL, problem
 from paragone.project import files, paths, registry
 from paragone.project.params import Params
 from paragone.results import schema
@@ -29,6 +30,7 @@ class DataSet(NamedTuple):
     reference: Json | None  # reference.json
     floor: Json | None  # floor.json: real test images, evaluated as if they were samples
     validation: Json | None
+    set_aside: str = ""  # why reference and floor are None though they are there: they are of another protocol
 
 
 class Results(NamedTuple):
@@ -114,7 +116,11 @@ def flatten(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _row(root: Path, params: Params, run: paths.Run) -> Json:
     sources = {"train": run.training, "sampling": run.sampling, "metrics": run.metrics}
     found = {stage: _object(root / file) for stage, file in sources.items()}
-    outcome, reason = _outcome(found, _object(root / run.failure))
+    remedy = f"run it again: paragone evaluate {run.profile} {run.dataset} {run.model} --seed {run.seed}"
+    other = problem(run.metrics, found["metrics"] or {"protocol": PROTOCOL}, remedy)
+    if other:
+        found["metrics"] = None
+    outcome, reason = _outcome(found, _object(root / run.failure), other)
     entry, model = params.entry(run.profile, run.model), params.model(run.profile, run.model)
     row: Json = {
         "name": f"{run.dataset}/{run.model}/{run.seed}",
@@ -134,13 +140,15 @@ def _row(root: Path, params: Params, run: paths.Run) -> Json:
     return row
 
 
-def _outcome(found: Mapping[str, Json | None], failure: Json | None) -> tuple[str, str]:
+def _outcome(found: Mapping[str, Json | None], failure: Json | None, other: str | None) -> tuple[str, str]:
     train, sampling, metrics = found["train"], found["sampling"], found["metrics"]
     if failure is not None:  # figures that an earlier attempt left are not this one's
         return "failed", f"{failure.get('stage', 'a stage')}: {failure.get('reason', 'no reason was recorded')}"
     for content in (metrics, train):
         if content is not None and content.get("outcome") == "diverged":
             return "diverged", str(content.get("reason") or "no reason was recorded")
+    if other:
+        return "other protocol", other
     if metrics is not None:
         return "finished", ""
     if train is None:
@@ -195,13 +203,17 @@ def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> 
 def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:
     entry = params.get_dataset(name)
     about = _object(root / paths.prepared(name) / "dataset.json")
-    folder = root / paths.reference(profile, name)
+    folder = paths.reference(profile, name)
+    reference, floor = (_object(root / folder / file) for file in ("reference.json", "floor.json"))
+    remedy = f"build it again: paragone reference {profile} {name}"
+    other = problem(folder, reference or {"protocol": PROTOCOL}, remedy)
     return DataSet(
         name=name,
         title=entry.title or (about or {}).get("title") or name,
         loader=entry.loader,
         about=about,
-        reference=_object(folder / "reference.json"),
-        floor=_object(folder / "floor.json"),
+        reference=None if other else reference,
+        floor=None if other else floor,
         validation=_object(root / paths.validation(name)) or _object(root / paths.failed_validation(name)),
+        set_aside=other or "",
     )

@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import suggest
 
 FLOOR = "floor."
@@ -70,7 +71,7 @@ COLUMNS = {
     "file": _text("the model that the row runs: the name of its file"),
     "title": _text("the model's name as the field writes it"),
     "family": _text("family of generators: the folder of the model's file"),
-    "outcome": _text("finished, diverged, failed (a stage crashed), unfinished or not run"),
+    "outcome": _text("finished, diverged, failed (a stage crashed), other protocol, unfinished or not run"),
     "reason": _text("why the outcome is not `finished`"),
     "parents": _text("models of the same data set and seed, and feature networks, that it starts from, as role=name"),
     "train_seconds_total": _number("training, that of its parents included", "s"),
@@ -117,6 +118,7 @@ COLUMNS = {
     "sampling.threads": _count("threads"),
     "sampling.precision": _text("fp32 or bf16"),
     "sampling.parameters": _count("weights of the sampler, its parents' included"),
+    "metrics.protocol": _count("number of the protocol of the figures (paragone.evaluation.protocol_number)"),
     "metrics.outcome": _text("finished or diverged"),
     "metrics.reason": _text("why it diverged"),
     "metrics.n": _count("generated images that were evaluated", "images"),
@@ -271,6 +273,13 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
             raise TableError(f"{source}: column '{column}' {said}; convert it, or {REMEDY}")
         if wrong := next(_wrong(table[column], known), None):
             raise TableError(f"{source}: column '{column}' {wrong}; correct it, or {REMEDY}")
+    finished = table[table["outcome"] == "finished"]
+    protocols = finished["metrics.protocol"].fillna(1) if "metrics.protocol" in table else finished["seed"] * 0 + 1
+    if (others := protocols[protocols != PROTOCOL].unique()).size:
+        raise TableError(
+            f"{source}: column 'metrics.protocol' has {int(others[0])}, and figures are compared under protocol "
+            f"{PROTOCOL} here; run the profile again, and write the table again with `paragone report`"
+        )
     if (profiles := table["profile"].unique()).size > 1:
         raise TableError(
             f"{source}: column 'profile' has {', '.join(map(str, profiles))}; keep the runs of one profile"

@@ -69,6 +69,7 @@ def test_a_run_holds_parameters_curves_figures_lineage_and_the_sample_grid(mirro
     assert run.data.metrics["more/metrics.modes.tv"] == metrics["modes"]["tv"]
     tags = run.data.tags
     assert tags["mlflow.source.git.commit"].startswith("c0ffee")
+    assert tags["protocol"] == "2"
     assert tags["paragone.dvc"] == "runs/quick/fashion-mnist/dcgan/dvc.yaml:train@1"
     assert (tags["paragone.data"], tags["paragone.code"], tags["outcome"]) == ("d" * 64, "e" * 64, "finished")
     client = MlflowClient(tracking_uri=store)

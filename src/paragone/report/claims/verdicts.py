@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from paragone.evaluation.protocol_number import problem
 from paragone.project import files, paths, registry
 from paragone.project.params import Params
 from paragone.report import scatter
@@ -62,9 +63,11 @@ def number_of(name: str) -> str:
 
 
 def studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
-    """What each study of the profile that has run measured. Raises ValueError for a file that is not whole."""
+    """What each study of the profile that has run under this protocol measured. Raises ValueError for a file that is
+    not whole."""
     written = {name: root / paths.study(profile, name) for name in params.get_profile(profile).studies}
-    return {name: files.read_json(file) for name, file in written.items() if file.exists()}
+    found = {name: files.read_json(file) for name, file in written.items() if file.exists()}
+    return {name: content for name, content in found.items() if problem(written[name], content, "") is None}
 
 
 def assess_file(path: Path, folder: Path | None) -> tuple[Results, list[Assessment]]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jinja2
 from PIL import Image
 
+from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import files
 from paragone.report import figures
 from paragone.report.claims.verdicts import Assessment
@@ -65,6 +66,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals["protocol_number"] = PROTOCOL
 
     def page(self, path: str, template: str, **content: Any) -> None:
         """Write a page; `path` is relative to the report's folder, as every link in a template is to `up`."""

@@ -35,7 +35,7 @@ class Point(NamedTuple):
 def key(results: Results, row: Json) -> str:
     """Hash of the run's files; of the weights, which their training's other files follow from, the size alone."""
     run = results.where(row)
-    digest = hashlib.sha256(b"4")  # counts up when the same files are told otherwise
+    digest = hashlib.sha256(b"5")  # counts up when the same files are told otherwise
     shown = (path.relative_to(results.root) for _, path in pictures(results, row))
     for file in (run.training, run.curves, run.usage, run.sampling, run.metrics, run.failure, *shown):
         if (path := results.root / file).exists():
@@ -59,6 +59,7 @@ def tags(row: Json) -> dict[str, str]:
         "model": row["model"],
         "family": row["family"],
         "outcome": row["outcome"],
+        "protocol": int(row["metrics.protocol"]) if is_figure(row.get("metrics.protocol")) else None,
         "mlflow.runType": "evaluation",  # else the page opens with the parent alone, and its charts empty
         "mlflow.source.name": "paragone",
         "mlflow.source.type": "PROJECT",
