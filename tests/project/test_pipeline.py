@@ -246,3 +246,31 @@ def test_dvc_shows_metrics_and_curves(project: Path) -> None:
     page = (project / "build/plots/index.html").read_text()
     assert "ddim on digits" in page
     assert "wall.png" in page
+
+
+def test_a_guest_is_fetched_in_place_of_trained() -> None:
+    values = copy.deepcopy(SMALL)
+    (Path() / "elsewhere.py").touch()
+    rows = {
+        "mine": {"samples": "theirs/{dataset}/{seed}.npz"},
+        "drawn": {"sampler": "elsewhere:draw"},
+        "weights": {"checkpoint": "exported/{dataset}-{seed}"},
+    }
+    profile = values["profiles"]["quick"]
+    profile["models"] |= rows
+    profile["datasets"] = {"digits": "all"}
+    of = {row: stages(f"runs/quick/digits/{row}/dvc.yaml", values) for row in rows}
+    assert {row: list(found) for row, found in of.items()} == {
+        "mine": ["guest", "evaluate"],
+        "drawn": ["guest", "evaluate"],
+        "weights": ["guest", "sample", "evaluate"],
+    }
+    deps = {row: found["guest"]["do"]["deps"] for row, found in of.items()}
+    assert {row: paths[1] for row, paths in deps.items()} == {
+        "mine": "theirs/digits/${item}.npz",
+        "drawn": "elsewhere.py",
+        "weights": "exported/digits-${item}",
+    }
+    assert "runs/quick/digits/mine/${item}/labels.npy" in of["mine"]["evaluate"]["do"]["deps"]
+    assert not any("model.safetensors" in dep for dep in of["mine"]["evaluate"]["do"]["deps"])
+    assert keys(of["weights"]["evaluate"]["do"]) >= {"models"}

@@ -130,6 +130,12 @@ def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgume
 
 
 @app.command()
+def guest(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
+    """Take in what a row of the profile brings from elsewhere: samples, a sampler or a checkpoint."""
+    _run_stage("guest", profile, dataset, model, seed)
+
+
+@app.command()
 def sample(
     profile: Annotated[str, typer.Argument(help="A profile of profiles/: the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
@@ -161,6 +167,29 @@ def sample(
         raise ValueError("sample needs PROFILE DATASET MODEL, or --run with a finished run's folder")
     else:
         _run_stage("sample", profile, dataset, model, seed)
+
+
+@app.command()
+def score(
+    source: Annotated[
+        str, typer.Argument(help="A folder, zip, .npz or .npy of images, module:function, or an exported folder.")
+    ],
+    dataset: Annotated[str, typer.Option(help="The data set that the images are to be like.")],
+    profile: Annotated[str, typer.Option(help="The profile to be measured by; the default one if left out.")] = "",
+    against: Annotated[str, typer.Option(help="A run's folder, or other images, to stand beside.")] = "",
+    title: Annotated[str, typer.Option(help="What the row is called.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="That a sampler or a checkpoint draws with.")] = 0,
+    labels: Annotated[bool, typer.Option("--labels", help="The sampler takes labels.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure images from elsewhere as a profile measures its own rows, and print their place in its table.
+
+    paragone score samples/ --dataset mnist-5k
+    """
+    root, params = _settings(profile)
+    options = {"against": against, "title": title, "seed": seed, "labels": labels, "json": as_json}
+    params.get_dataset(dataset)
+    _module("cli.score").run(root, params, source, dataset, profile or params.profile, options)
 
 
 @app.command()

@@ -4,10 +4,11 @@ A stage checks its row alone; `profile` checks a whole profile when its pipeline
 model and every study that it names.
 """
 
+import re
 from pathlib import Path
 
 from paragone.project import paths, ranges, registry, suggest
-from paragone.project.params import FILE, Params, ParamsError, Profile
+from paragone.project.params import FILE, SOURCES, Params, ParamsError, Profile
 
 
 def dataset(params: Params, name: str) -> None:
@@ -43,6 +44,9 @@ def profile(params: Params, name: str) -> None:
 def row(params: Params, profile: str, name: str) -> None:
     """Raise ParamsError for the first thing of a row that cannot be run, on any data set of its profile."""
     where, entry = f"{paths.profile(profile)}: models.{name}", params.entry(profile, name)
+    if entry.guest:
+        _check_guest(params, profile, name)
+        return
     model = params.model(profile, name)
     if model not in registry.names("models"):
         raise ParamsError(f"{where}: no such model '{model}'; {suggest.hint(model, registry.names('models'))}")
@@ -53,6 +57,30 @@ def row(params: Params, profile: str, name: str) -> None:
         params.plan(profile, of, name)
         params.config(profile, of, name)
     ranges.check(params, profile, name)
+
+
+def _check_guest(params: Params, profile: str, name: str) -> None:
+    """A guest comes from one place, trains nothing here, and is another one for each seed and data set."""
+    where, entry = f"{paths.profile(profile)}: models.{name}", params.entry(profile, name)
+    given = [source for source in SOURCES if getattr(entry, source)]
+    if len(given) > 1:
+        raise ParamsError(f"{where}: has {' and '.join(given)}; a guest comes from one of them, remove the others")
+    idle = [key for key in ("model", "plan", "config", "parents", "overrides") if getattr(entry, key)]
+    idle += ["processes"] * (entry.processes > 1) + ["labels"] * (entry.labels and not entry.sampler)
+    if idle:
+        raise ParamsError(f"{where}.{idle[0]}: a guest by its {given[0]} takes no {idle[0]}; remove it")
+    if entry.sampler:
+        if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", entry.sampler):
+            raise ParamsError(f"{where}.sampler: '{entry.sampler}' is not of the form package.module:function")
+        return
+    settings, path = params.get_profile(profile), getattr(entry, given[0])
+    datasets = [of for of in settings.datasets if name in settings.rows(of)]
+    for mark, of in (("{dataset}", datasets), ("{seed}", settings.seeds)):
+        if len(of) > 1 and mark not in path:
+            raise ParamsError(
+                f"{where}.{given[0]}: '{path}' is one place for {len(of)} {mark[1:-1]}s; write {mark} where each has "
+                f"its own" + (", or name the data set under `datasets`" if mark == "{dataset}" else "")
+            )
 
 
 def _check_rows_of_datasets(name: str, profile: Profile) -> None:

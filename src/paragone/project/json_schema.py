@@ -116,6 +116,11 @@ def _row(names: list[str]) -> Schema:
             "parents": {"type": "object", "additionalProperties": {"type": "string"}},
             "overrides": {"type": "object", "additionalProperties": part, "description": "what a data set changes"},
             "processes": {"type": "integer", "minimum": 1},
+            "samples": {"type": "string", "description": "guest: a folder, zip, .npz or .npy of images"},
+            "sampler": {"type": "string", "description": "guest: package.module:function"},
+            "checkpoint": {"type": "string", "description": "guest: a folder that `paragone export` wrote"},
+            "labels": {"type": "boolean", "description": "guest: whether the sampler takes labels"},
+            "about": {"type": "string", "description": "guest: what is known of it"},
             "sweep": {
                 "type": "object",
                 "minProperties": 1,

@@ -55,8 +55,13 @@ class Override(_Strict):
     config: dict[str, Any] = {}
 
 
+GUEST = "guest"  # what stands for a guest's model, which is no file of the package
+SOURCES = ("samples", "sampler", "checkpoint")  # of a guest
+
+
 class Entry(_Strict):
-    """A row of a profile: a model, overrides of its paper's plan and config, and which rows its parents are."""
+    """A row of a profile: a model, overrides of its paper's plan and config, and which rows its parents are; or a
+    guest: samples, a sampler or a checkpoint from elsewhere, and what is known of it."""
 
     model: Name | None = None  # file name in paragone/models; the row's own name if none is given
     title: str = ""  # for tables; the model's own title if empty. Two rows of one model need one each
@@ -65,6 +70,26 @@ class Entry(_Strict):
     parents: dict[str, str] = {}  # role: row of the same profile, data set and seed; or a feature network's name
     overrides: dict[Name, Override] = {}  # what a data set changes, where the row runs on it
     processes: Annotated[int, Field(ge=1)] = 1  # that train it side by side (torchrun), one a GPU of one machine
+    samples: str = ""  # guest: a folder, zip, .npz or .npy of images; {seed} and {dataset} stand for the run's
+    sampler: str = ""  # guest: package.module:function, called with n, labels, seed and device
+    checkpoint: str = ""  # guest: a folder that `paragone export` wrote; {seed} and {dataset} as above
+    labels: bool = False  # guest: whether the sampler takes labels
+    about: str = ""  # guest: what is known of it: paper, address, training
+
+    @property
+    def guest(self) -> bool:
+        """Whether the row comes from elsewhere."""
+        return any(getattr(self, source) for source in SOURCES)
+
+    @property
+    def weightless(self) -> bool:
+        """Whether there are samples alone, and no model to ask for more."""
+        return bool(self.samples or self.sampler)
+
+    def source(self, dataset: str, seed: object) -> str:
+        """Where a guest's images come from, of one run."""
+        given = self.samples or self.checkpoint
+        return self.sampler or given.replace("{dataset}", dataset).replace("{seed}", str(seed))
 
 
 Rows = Annotated[list[Name], Field(min_length=1)]
@@ -130,8 +155,9 @@ class Params(_Strict):
         return _pick(self.get_profile(profile).models, model, "model", f"{paths.profile(profile)}: models")
 
     def model(self, profile: str, row: str) -> str:
-        """The model (file name) that a row of a profile runs."""
-        return self.entry(profile, row).model or row
+        """The model (file name) that a row of a profile runs; GUEST for a guest."""
+        entry = self.entry(profile, row)
+        return GUEST if entry.guest else entry.model or row
 
     def plan(self, profile: str, dataset: str, model: str) -> "Plan":
         """The paper's plan with the profile's and then the data set's overrides, its length times the budget."""
@@ -150,6 +176,8 @@ class Params(_Strict):
 
     def features(self, profile: str, row: str) -> dict[str, str]:
         """The feature networks (file names in paragone/evaluation/extractors) that a row starts from, by role."""
+        if self.entry(profile, row).guest:
+            return {}
         roles, given = registry.model_class(self.model(profile, row)).feature_parents, self.entry(profile, row).parents
         return {role: given[role] for role in given if role in roles}
 

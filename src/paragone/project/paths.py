@@ -105,6 +105,12 @@ class Run:
         return self.folder / "samples.npy"
 
     @property
+    def labels(
+        self,
+    ) -> Path:  # guest: (n,) int64, the classes that its samples were asked to be of; (0,) if none are known
+        return self.folder / "labels.npy"
+
+    @property
     def sample_grid(self) -> Path:  # sample: the first samples as one image
         return self.folder / "wall.png"
 

@@ -10,7 +10,8 @@ they are whichever profiles there are pipelines for.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def generate(root: Path, params: Params) -> dict[Path, str]:
     for name in _in_order(params):
         if name in TAKEN:
             raise ParamsError(f"{paths.profile(name)}: a folder has that name already; call the profile otherwise")
-        found |= {paths.trunk(name, params.profile): dict(_trunk(root, params, name)), **_branches(params, name)}
+        found |= {paths.trunk(name, params.profile): dict(_trunk(root, params, name)), **_branches(root, params, name)}
     at_root = _datasets(params, [params.profile])
     for dataset in _datasets(params, _in_order(params)):
         if dataset not in at_root:
@@ -68,7 +69,7 @@ def outdated(root: Path, wanted: dict[Path, str], there: list[Path]) -> list[Pat
 def check_branches(root: Path, params: Params, name: str) -> None:
     """Raise ParamsError unless the branches of a profile are those that it asks for now: DVC itself would go on with
     the rows and seeds of before an edit."""
-    wanted = {file: _text(file, stages) for file, stages in _branches(params, name).items()}
+    wanted = {file: _text(file, stages) for file, stages in _branches(root, params, name).items()}
     there = set((root / "runs" / name).glob("*/*/dvc.yaml"))
     if wrong := outdated(root, wanted, [file for file in generated(root) if file in there]):
         raise ParamsError(f"{wrong[0]}: not what {paths.profile(name)} asks for; run `paragone pipeline`")
@@ -78,11 +79,18 @@ def _in_order(params: Params) -> list[str]:
     return sorted(params.profiles, key=lambda name: (name != params.profile, name))  # the default profile first
 
 
-def _branches(params: Params, profile: str) -> dict[Path, dict[str, Stage]]:
+def _branches(root: Path, params: Params, profile: str) -> dict[Path, dict[str, Stage]]:
     """The pipelines of a profile's runs."""
     chosen = params.get_profile(profile)
     rows = ((dataset, row) for dataset in chosen.datasets for row in chosen.rows(dataset))
-    return {paths.Run(profile, d, row, 0).branch / "dvc.yaml": _branch(params, profile, d, row) for d, row in rows}
+    return {
+        paths.Run(profile, d, row, 0).branch / "dvc.yaml": (
+            _guest_branch(root, params, profile, d, row)
+            if params.entry(profile, row).guest
+            else _branch(params, profile, d, row)
+        )
+        for d, row in rows
+    }
 
 
 def _text(file: Path, stages: dict[str, Stage]) -> str:
@@ -210,8 +218,6 @@ def _reference(params: Params, profile: str, dataset: str) -> Stage:
 
 
 def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str, Stage]:
-    seeds = params.get_profile(profile).seeds
-    arguments = f"{profile} {dataset} {model} --seed {SEED}"
     # A model's own code samples and reconstructs too, so a change of it must pass on when the weights stay the same.
     code = [f"models.{name}" for name in _lineage(params, profile, model)]
     stages = {
@@ -219,6 +225,14 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
         "sample": _sample(profile, dataset, model, code),
         "evaluate": _evaluate(params, profile, dataset, model, code),
     }
+    return _for_each_seed(params, profile, dataset, model, stages)
+
+
+def _for_each_seed(
+    params: Params, profile: str, dataset: str, model: str, stages: dict[str, Stage]
+) -> dict[str, Stage]:
+    seeds = params.get_profile(profile).seeds
+    arguments = f"{profile} {dataset} {model} --seed {SEED}"
     processes = params.entry(profile, model).processes
     launcher = f"torchrun --standalone --nproc-per-node {processes} -m " if processes > 1 else ""
     return {
@@ -228,6 +242,37 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
         }
         for name, stage in stages.items()
     }
+
+
+def _guest_branch(root: Path, params: Params, profile: str, dataset: str, row: str) -> dict[str, Stage]:
+    """The stages of a row from elsewhere: what it brings is fetched, and then goes the way of every other."""
+    entry = params.entry(profile, row)
+    path = partial(_path, profile, dataset, row)
+    fetched = ("samples", "labels", "pictures") if entry.weightless else ("weights",)
+    given = entry.source(dataset, SEED)
+    guest = {
+        "deps": [
+            str(paths.prepared(dataset)),
+            *(_sampler_file(root, given) if entry.sampler else [os.path.expanduser(given)]),  # noqa: PTH111
+        ],
+        "params": _depends(["stages.guest"], profile, [f"models.{row}", "samples"]),
+        "outs": [*map(path, fetched), *_kept(Path(path("training")))],
+        "plots": [{path("curves"): {"cache": False}}],
+    }
+    if entry.weightless:
+        guest["outs"] += _kept(Path(path("sampling")))
+        guest["plots"].append(path("sample_grid"))
+        evaluate = _evaluate(params, profile, dataset, row, [], ("samples", "labels"))
+        return _for_each_seed(params, profile, dataset, row, {"guest": guest, "evaluate": evaluate})
+    code = ["models"]  # all: whichever it is
+    rest = {"sample": _sample(profile, dataset, row, code), "evaluate": _evaluate(params, profile, dataset, row, code)}
+    return _for_each_seed(params, profile, dataset, row, {"guest": guest, **rest})
+
+
+def _sampler_file(root: Path, sampler: str) -> list[str]:
+    """The file or package in the project that a sampler is of; none for one that is installed."""
+    top = sampler.partition(":")[0].partition(".")[0]
+    return [name for name in (f"{top}.py", top) if (root / name).exists()][:1]
 
 
 def _lineage(params: Params, profile: str, row: str) -> list[str]:
@@ -272,10 +317,17 @@ def _sample(profile: str, dataset: str, model: str, code: list[str]) -> Stage:
     }
 
 
-def _evaluate(params: Params, profile: str, dataset: str, model: str, code: list[str]) -> Stage:
+def _evaluate(
+    params: Params,
+    profile: str,
+    dataset: str,
+    model: str,
+    code: list[str],
+    measured: Sequence[str] = ("samples", "weights"),
+) -> Stage:
     return {
         "deps": [
-            *(_path(profile, dataset, model, file) for file in ("samples", "weights")),
+            *(_path(profile, dataset, model, file) for file in measured),
             *_judges(params, profile, dataset),
             str(paths.reference(profile, dataset)),
         ],

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from paragone.project import registry
+from paragone.project.params import GUEST
 from paragone.report import scatter
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.results.runs import DataSet, Results, is_figure
@@ -29,7 +30,7 @@ def sweeps(results: Results, dataset: DataSet) -> list[Sweep]:
         return []
     measured = runs[(runs["outcome"] == "finished") & runs[RATE].map(is_figure) & runs[ERROR].map(is_figure)]
     found = []
-    for file, rows in measured.groupby("file", sort=False):
+    for file, rows in measured[measured["file"] != GUEST].groupby("file", sort=False):
         means = rows.astype({RATE: float, ERROR: float}).groupby("title", sort=False)[[RATE, ERROR]].mean()
         if len(means) >= FEWEST:
             means = means.sort_values(RATE)

@@ -11,6 +11,7 @@ FAMILIES = {
     "diffusion": "Diffusion",
     "score": "Score-based",
     "translation": "Image to image",
+    "guest": "Guests",
 }
 """Family (a folder of models) -> its heading; in the tables' order. Others follow under their folder's name."""
 

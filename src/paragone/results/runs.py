@@ -14,7 +14,7 @@ import pandas as pd
 from paragone.evaluation import stability
 from paragone.evaluation.protocol_number import PROTOCOL, problem
 from paragone.project import files, paths, registry
-from paragone.project.params import Params
+from paragone.project.params import GUEST, Params
 from paragone.results import schema
 
 Json = dict[str, Any]
@@ -129,8 +129,8 @@ def _row(root: Path, params: Params, run: paths.Run) -> Json:
         "model": run.model,
         "seed": run.seed,
         "file": model,
-        "title": entry.title or (found["train"] or {}).get("title") or registry.model_class(model).title,
-        "family": (found["train"] or {}).get("family") or registry.family(model),
+        "title": entry.title or (found["train"] or {}).get("title") or _title(run.model, model),
+        "family": (found["train"] or {}).get("family") or (GUEST if entry.guest else registry.family(model)),
         "outcome": outcome,
         "reason": reason,
         "parents": ", ".join(f"{role}={parent}" for role, parent in entry.parents.items()),
@@ -138,6 +138,10 @@ def _row(root: Path, params: Params, run: paths.Run) -> Json:
     for stage, content in found.items():
         row |= dict(flatten(stage, content or {}))
     return row
+
+
+def _title(row: str, model: str) -> str:
+    return row if model == GUEST else registry.model_class(model).title
 
 
 def _outcome(found: Mapping[str, Json | None], failure: Json | None, other: str | None) -> tuple[str, str]:

@@ -106,6 +106,18 @@ COLUMNS = {
     "train.code": _text("fingerprint of the code that the training used"),
     "train.data": _text("content hash of the prepared data"),
     "train.parents.*": _text("SHA-256 of a parent's weights"),
+    "train.guest.kind": _text("samples, sampler or checkpoint: what a row from elsewhere brought"),
+    "train.guest.source": _text("where it came from"),
+    "train.guest.sha256": _text("SHA-256 of what it brought: of its images in order, or of its weights"),
+    "train.guest.brought": _count(
+        "images that it brought, of which the first or a random part were measured", "images"
+    ),
+    "train.guest.labelled": Meaning("flag", "whether the classes that its samples were asked to be of are known"),
+    "train.guest.model": _text("a checkpoint's model: the name of its file"),
+    "train.guest.run": _text("the run that a checkpoint was exported from"),
+    "train.guest.commit": _text("git commit of the code that trained a checkpoint"),
+    "train.guest.about": _text("what is known of it, as its row says"),
+    "train.guest.notes": _text("what was done to its images, and what the checks found; JSON"),
     "train.plan.*": Meaning("any", "training plan (paragone.models.base.Plan)"),
     "train.config.*": Meaning("any", "the model's Config, what differs from the paper's defaults"),
     "sampling.images_per_second": _number("sampling throughput at the batch of `sampling.batch`", "images/s"),

@@ -19,7 +19,8 @@ PARTNER = {"l1": "L1", "ssim": "SSIM", "psnr": "PSNR"}  # headline figures of tr
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
     """Write metrics.json and headline.json. Raises ValueError when the samples are not what the profile asks for."""
     where = paths.Run(profile, dataset, model, seed)
-    metadata = checkpoint.read_metadata(root / where.weights)
+    weightless = params.entry(profile, model).weightless
+    metadata = {"outcome": "finished"} if weightless else checkpoint.read_metadata(root / where.weights)
     if metadata["outcome"] == "diverged":
         files.write_json(root / where.metrics, protocol.diverged(metadata.get("reason")))
         files.write_json(root / where.headline, {"outcome": "diverged"})
@@ -54,6 +55,8 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     c, h, w = train.spec.shape
     samples = read_samples(root / where.samples, (profile.samples, h, w, c))
     device = hardware.device()
+    if profile.models[where.model].weightless:
+        return protocol.evaluate(samples, reference, extractors, device, _labels(root / where.labels))
     network, _ = checkpoint.load_model(root / where.weights)
     labels = sampling.labels(network, train, len(samples), where.seed)
     result = protocol.evaluate(samples, reference, extractors, device, labels)
@@ -62,6 +65,12 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     real = protocol.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
     return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known)
+
+
+def _labels(path: Path) -> Tensor | None:
+    """The labels (n,) int64 that a guest's samples came with; None for an empty file."""
+    found = torch.from_numpy(np.load(path, allow_pickle=False))
+    return found if len(found) else None
 
 
 def read_samples(path: Path, shape: tuple[int, ...]) -> Tensor:

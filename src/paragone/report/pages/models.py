@@ -8,9 +8,10 @@ from typing import Any
 import matplotlib as mpl
 
 from paragone.project import registry
+from paragone.project.params import GUEST
 from paragone.report import figures, notation, render
 from paragone.report.figures import Plot
-from paragone.report.pages import base, claims, pictures
+from paragone.report.pages import base, claims, guests, pictures
 from paragone.report.pages.base import Site
 from paragone.report.pages.claims import beside
 from paragone.report.render import MISSING, Grid, Line, Text
@@ -34,15 +35,18 @@ def write(site: Site) -> None:
     groups = by_model(site.report.results.rows())
     for i, row in enumerate(rows.values()):
         runs = groups[row.model]
-        cls = registry.model_class(runs[0]["file"])
-        about = notation.read(registry.load("models", runs[0]["file"]).__doc__ or "")
+        is_guest = runs[0]["file"] == GUEST
+        paper = guests.paper(runs) if is_guest else registry.model_class(runs[0]["file"]).paper
+        about = notation.read(
+            guests.about(runs) if is_guest else registry.load("models", runs[0]["file"]).__doc__ or ""
+        )
         datasets = [d for d in site.report.results.datasets if any(run["dataset"] == d.name for run in runs)]
         site.page(
             base.model_page(row.model),
             "model.html",
             row=row,
             file=runs[0]["file"],
-            paper=cls.paper,
+            paper=paper,
             about=about,
             parents=_related(groups, row.model),
             sections=[_section(site, d, row.model, [r for r in runs if r["dataset"] == d.name]) for d in datasets],
@@ -150,7 +154,7 @@ def _steady(steady: Grid | None, title: str) -> list[Line]:
 def settings(runs: list[Json], title: str) -> Grid | None:
     """What the runs' configs and plans say other than the paper's; None while nothing is trained."""
     trained = next((run for run in runs if not is_missing(run.get("train.kimg"))), None)
-    if trained is None:
+    if trained is None or trained["file"] == GUEST:
         return None
     cls = registry.model_class(trained["file"])
     papers = {
