@@ -35,6 +35,7 @@ def check(tmp_path, model, **entry):
         ("infogan", {"continuous": True}, "config.continuous: is True; give a number"),
         ("infogan", {"continuous_lambda": -0.1}, "config.continuous_lambda: is -0.1; it must not be negative"),
         ("aae", {"adversary_lr": 0}, "config.adversary_lr: is 0; it must be above 0"),
+        ("wgan_gp", {"generator_lr": 0.0}, "config.generator_lr: is 0.0; it must be above 0"),
         ("gan", {"z_dim": 2**63}, f"config.z_dim: is {2**63}; it must be below 2^63"),
         ("cgan", {"dropout": 1}, "config.dropout: is 1; it must be below 1"),
     ],
@@ -57,6 +58,7 @@ def test_the_plan_and_what_a_data_set_overrides_are_checked_too(tmp_path):
         ("lsgan", {"a": -1.0, "b": 1, "c": 0}),  # the targets of its section 3.3
         ("infogan", {"noise": 0, "continuous": 0}),
         ("beta_vae", {"beta": 0}),
+        ("sngan", {"generator_lr": None}),
         ("improved_ddpm", {"sampling_steps": 0, "attention": []}),
         ("dcgan", {"beta1": 0, "optimizer": "sgd"}),
     ],

@@ -37,7 +37,7 @@ def check_values(given: Mapping[str, Any], cls: type, where: str) -> None:
     """Raise ParamsError for a value of a dataclass's field that is out of its range."""
     defaults = {field.name: field.default for field in fields(cls)}
     for name, value in given.items():
-        default = 0.0 if defaults[name] is MISSING else defaults[name]  # a plan's length has none
+        default = 0.0 if defaults[name] in (MISSING, None) else defaults[name]  # a plan's length has none
         for usual, part in _numbers(default, value):
             if problem := _problem(name, usual, part):
                 raise ParamsError(f"{where}.{name}: is {value!r}; {problem}")
@@ -48,7 +48,7 @@ def _numbers(default: Any, value: Any) -> Iterator[tuple[Any, Any]]:
     if isinstance(default, tuple) and default and isinstance(value, list | tuple):
         for part in value:
             yield from _numbers(default[0], part)
-    elif isinstance(default, int | float) and not isinstance(default, bool):
+    elif isinstance(default, int | float) and not isinstance(default, bool) and value is not None:
         yield default, value
 
 

@@ -51,6 +51,25 @@ def test_a_step_is_equation_12(parent, eta):
     torch.testing.assert_close(mean, b.sqrt() * guess + (1 - b - expected**2).sqrt() * eps)
 
 
+@pytest.mark.parametrize("clip", ["both", "image", "none"])
+def test_what_clipping_changes_in_a_step(parent, clip):
+    """`none` is generalized_steps of the authors' code; the others put a clipped image into it."""
+    for p in parent.net.parameters():
+        torch.nn.init.normal_(p, std=0.3)  # of guesses beyond the range
+    model, x, a, b = build(parent, steps=4, clip=clip), torch.randn(2, 1, 16, 16), *parent.alpha_bar[[9, 4]]
+    with torch.no_grad():
+        eps = parent.net(x, parent.process.times[torch.full((2,), 9)])
+        mean, _ = model.step(x, 9, 4)
+    image = (x - (1 - a).sqrt() * eps) / a.sqrt()
+    assert image.abs().max() > 1.1
+    if clip != "none":
+        image = image.clamp(-1, 1)
+    if clip == "both":
+        eps = (x - a.sqrt() * image) / (1 - a).sqrt()
+    torch.testing.assert_close(mean, b.sqrt() * image + (1 - b).sqrt() * eps, atol=1e-4, rtol=1e-4)
+    assert model.sample(2).abs().max() <= 1
+
+
 def test_without_noise_the_image_follows_from_the_first_draw(parent):
     model = build(parent, steps=5)
     torch.manual_seed(1)

@@ -73,3 +73,8 @@ def test_the_optimisers_are_the_papers() -> None:
 def test_sizes_that_cannot_be_are_refused(key: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must be"):
         build(**{key: value})
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    rates = {name: o.defaults["lr"] for name, o in build(generator_lr=1e-3).optimizers().items()}
+    assert rates == {"discriminator": 0.0002, "generator": 1e-3}

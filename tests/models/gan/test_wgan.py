@@ -79,3 +79,8 @@ def test_the_optimisers_are_the_papers() -> None:
 def test_a_box_or_a_rhythm_that_cannot_be_is_refused(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must be"):
         build(**{key: value})
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    rates = {name: o.defaults["lr"] for name, o in build(generator_lr=1e-3).optimizers().items()}
+    assert rates == {"critic": 5e-05, "generator": 1e-3}

@@ -100,3 +100,31 @@ def test_the_optimisers_are_the_papers() -> None:
     for optimizer in build().optimizers().values():
         assert optimizer.defaults["lr"] == 1e-4
         assert optimizer.defaults["betas"] == (0.0, 0.9)
+
+
+def test_a_penalty_with_a_step_of_its_own_is_corrected_as_stylegan2_does() -> None:
+    model, joint = build(penalty_every=3, penalty_step="own", norm=False), build(penalty_every=3, norm=False)
+    assert names(model, 0) == names(model, 3) == ["critic", "critic"]
+    assert names(model, 1) == ["critic"]
+    torch.manual_seed(1)
+    own, penalty = model.losses({"image": X}, Progress(0))
+    torch.manual_seed(1)
+    torch.testing.assert_close(own.loss + penalty.loss, next(joint.losses({"image": X}, Progress(0))).loss)
+    rates = {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in model.optimizers().items()}
+    assert rates == {"critic": (pytest.approx(0.75e-4), (0.0, pytest.approx(0.9**0.75))), "generator": (1e-4, (0, 0.9))}
+
+
+def test_layer_normalisation_is_over_each_image_alone() -> None:
+    model = build(critic_norm="layer")
+    layers = list(model.D.layers)
+    norms = [i for i, m in enumerate(layers) if isinstance(m, nn.GroupNorm)]
+    assert len(norms) == 1  # 16 px: two convolutions before the last, of which the first has none
+    h = model.D.layers[: norms[0]](X)
+    expected = (h - h.mean((1, 2, 3), keepdim=True)) / (h.var((1, 2, 3), keepdim=True, unbiased=False) + 1e-5).sqrt()
+    torch.testing.assert_close(layers[norms[0]](h), expected)
+    assert layers[norms[0]].weight.shape == (h.shape[1],)  # a gain per channel
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    rates = {name: o.defaults["lr"] for name, o in build(generator_lr=4e-4).optimizers().items()}
+    assert rates == {"critic": 1e-4, "generator": 4e-4}

@@ -130,7 +130,21 @@ def test_labels_in_the_decoder_leave_prior_and_adversary_as_they_are() -> None:
     torch.testing.assert_close(updates[1].loss, expected)
 
 
-@pytest.mark.parametrize("labels", ["adversary", "decoder"])
+def test_labels_in_both_tell_decoder_and_adversary_and_leave_the_prior_one() -> None:
+    model = build(labels="both")
+    torch.manual_seed(1)
+    updates = list(model.losses({"image": X, "label": Y}, Progress(0)))
+    torch.manual_seed(1)
+    classes = torch.eye(4)[Y]
+    code, prior = model.encoder((X + 1) / 2), 5 * torch.randn(5, 3)
+    real, fake = (model.D(torch.cat([z, classes], 1)).sigmoid() for z in (prior, code))
+    difference = model.decoder(torch.cat([code, classes], 1)).sigmoid() - (X + 1) / 2
+    torch.testing.assert_close(updates[0].loss, difference.square().flatten(1).sum(1).mean() / 2)
+    torch.testing.assert_close(updates[1].loss, -(real.log().mean() + (1 - fake).log().mean()))
+    torch.testing.assert_close(updates[2].loss, -fake.log().mean())
+
+
+@pytest.mark.parametrize("labels", ["adversary", "decoder", "both"])
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 def test_labels_choose_what_is_sampled_and_the_latent_goes_both_ways(labels: str, network: str) -> None:
     model = build((3, 32, 32), network=network, labels=labels).eval()

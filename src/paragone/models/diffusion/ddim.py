@@ -12,8 +12,10 @@ Here t - 1 is the step that the sub-sequence visits after t.
 
 Implemented: the update (eq. 12), its noise (eq. 16), the sub-sequences "linear" and "quadratic" (appendix D.2).
 
-Deviations: x_0 is clipped to [-1,1] at each step, as DDPM's sampler does, and epsilon reckoned from it. Both
-sub-sequences end at the parent's last step (the authors' code stops short of it), since only there x_t is pure noise.
+Deviations: x_hat_0 is clipped to [-1,1] at each step, as DDPM's sampler does, and epsilon reckoned from it, so that
+the two still add up to x_t (guided-diffusion does so; `clip: both`). `clip: image` keeps the network's epsilon beside a
+clipped x_hat_0 (what diffusers does unless told otherwise), and `clip: none` is the authors' code. Both sub-sequences
+end at the parent's last step (the authors' code stops short of it), since only there x_t is pure noise.
 """
 
 from collections.abc import Iterator
@@ -25,6 +27,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
+
+Clip = Literal["both", "image", "none"]
 
 
 class DDIM(Model):
@@ -39,6 +43,7 @@ class DDIM(Model):
         steps: int = 50  # S, of the parent's T
         eta: float = 0.0  # 0: no noise; 1: DDPM's
         spacing: Literal["linear", "quadratic"] = "linear"
+        clip: Clip = "both"  # what a clipped x_hat_0 changes in a step
 
     times: Tensor  # (S,) int64, rising: the steps of the parent that are visited
 
@@ -76,19 +81,20 @@ class DDIM(Model):
         for now, then in zip(steps[::-1], [*steps[-2::-1], -1], strict=True):
             x, sigma = self.step(x, now, then)
             x = x + sigma * torch.randn_like(x) if self.cfg.eta and then >= 0 else x
-        return x
+        return x.clamp(-1, 1)
 
     def step(self, x: Tensor, now: int, then: int) -> tuple[Tensor, Tensor]:
         """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` (-1: the image) given x at step `now`."""
-        return step(self.ddpm, x, now, then, self.cfg.eta)
+        return step(self.ddpm, x, now, then, self.cfg.eta, self.cfg.clip)
 
 
-def step(ddpm: Any, x: Tensor, now: int, then: int, eta: float = 0.0) -> tuple[Tensor, Tensor]:
+def step(ddpm: Any, x: Tensor, now: int, then: int, eta: float = 0.0, clip: Clip = "both") -> tuple[Tensor, Tensor]:
     """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` of a DDPM (-1: the image) given x at `now`."""
     a = ddpm.alpha_bar[now]
     b = ddpm.alpha_bar[then] if then >= 0 else torch.ones_like(a)
-    x0 = ddpm.predict_x0(x, torch.full((len(x),), now, device=x.device))
-    eps = (x - a.sqrt() * x0) / (1 - a).sqrt()
+    guess = ddpm.unclipped_x0(x, torch.full((len(x),), now, device=x.device))
+    x0 = guess if clip == "none" else guess.clamp(-1, 1)
+    eps = (x - a.sqrt() * (x0 if clip == "both" else guess)) / (1 - a).sqrt()
     sigma = eta * ((1 - b) / (1 - a) * (1 - a / b)).sqrt()  # eq. 16
     return b.sqrt() * x0 + (1 - b - sigma**2).clamp(min=0).sqrt() * eps, sigma  # eq. 12
 

@@ -97,8 +97,12 @@ class DDPM(Model):
     def predict_x0(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> Tensor:
         """The image that x_t (B,C,H,W) at t (B,) is taken to come from, clipped to [-1,1]; t counts the steps of
         `process`, which is the training's unless given."""
+        return self.unclipped_x0(x_t, t, process).clamp(-1, 1)
+
+    def unclipped_x0(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> Tensor:
+        """The same, wherever it lies."""
         process = self.process if process is None else process
-        return process.x0(self.net(x_t, process.times[t]).float(), x_t, t).clamp(-1, 1)
+        return process.x0(self.net(x_t, process.times[t]).float(), x_t, t)
 
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The image that x (B,C,H,W) = image + sigma noise, sigma (B,), is taken to come from, clipped to [-1,1]."""

@@ -118,7 +118,12 @@ class ImprovedDDPM(Model):
 
     def predict_x0(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The image that x_t (B,C,H,W) at t (B,) is taken to come from, clipped to [-1,1]."""
-        return self._says(x_t, t, self.process)[0]
+        return self.unclipped_x0(x_t, t).clamp(-1, 1)
+
+    def unclipped_x0(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The same, wherever it lies."""
+        said, _ = self.net(x_t, self.process.times[t]).float().chunk(2, 1)
+        return self.process.x0(said, x_t, t)
 
     def _says(self, x_t: Tensor, t: Tensor, process: Diffusion) -> tuple[Tensor, Tensor]:
         said, place = self.net(x_t, process.times[t]).float().chunk(2, 1)

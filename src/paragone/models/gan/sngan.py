@@ -17,9 +17,11 @@ Deviations:
 - The generator's update takes as many images as the discriminator's (the authors' code: twice as many), and comes after
   its n_dis updates, not before.
 - Real and generated images pass the discriminator as one batch, so one power iteration serves both (algorithm 1).
+- `generator_lr` gives the generator a rate of its own: it takes fewer steps than the discriminator (the paper has one).
 - 64 px: the 128 px networks of table 6 less one level.
 - `network: conv` is DCGAN's pair (see `paragone.models.layers.dcgan`, 4 x 4 kernels, no batch normalisation in the
-  discriminator) of a quarter of `width` next to the image, where the residual networks cost too much.
+  discriminator) of a quarter of `width` next to the image, where the residual networks cost too much. The paper's
+  own plain networks (table 3) are trained with other settings too, among them Adam with (0.5, 0.999).
 """
 
 from collections.abc import Iterator
@@ -51,6 +53,7 @@ class SNGAN(Model):
         width: int = 256  # channels of the residual generator at 32 px, twice the discriminator's
         n_dis: int = 5
         lr: float = 2e-4  # alpha
+        generator_lr: float | None = None  # the generator's, where it is not alpha too
         beta1: float = 0.0
         beta2: float = 0.9
 
@@ -72,8 +75,10 @@ class SNGAN(Model):
         self.D.apply(spectral_norm)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
-        return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
+        cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
+        rate = cfg.lr if cfg.generator_lr is None else cfg.generator_lr
+        nets = {"discriminator": (self.D, cfg.lr), "generator": (self.G, rate)}
+        return {name: Adam(net.parameters(), lr, betas, fused=True) for name, (net, lr) in nets.items()}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)

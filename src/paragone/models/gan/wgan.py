@@ -17,6 +17,7 @@ images counts the real images that the critic has seen: the plan is the authors'
 Deviations:
 - n_critic is constant, as in algorithm 1 (the authors' code takes 100 for the first 25 updates of the generator and for
   every 500th).
+- `generator_lr` gives the generator a rate of its own: it takes fewer steps than the critic (the paper has one rate).
 - The authors' kernels are 4 x 4 and so is the default here; `norm: false` leaves the critic's normalisation out.
 """
 
@@ -49,6 +50,7 @@ class WGAN(Model):
         n_critic: int = 5
         clip: float = 0.01  # c
         lr: float = 5e-5  # alpha
+        generator_lr: float | None = None  # the generator's, where it is not alpha too
 
         def __post_init__(self) -> None:
             if self.clip <= 0:
@@ -64,8 +66,10 @@ class WGAN(Model):
         self.apply(init_weights)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        nets = {"critic": self.D, "generator": self.G}
-        return {name: RMSprop(net.parameters(), self.cfg.lr, foreach=True) for name, net in nets.items()}
+        cfg = self.cfg
+        rate = cfg.lr if cfg.generator_lr is None else cfg.generator_lr
+        nets = {"critic": (self.D, cfg.lr), "generator": (self.G, rate)}
+        return {name: RMSprop(net.parameters(), lr, foreach=True) for name, (net, lr) in nets.items()}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, x = self.cfg, batch["image"]  # (B,C,H,W)

@@ -64,19 +64,28 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """x (B,C,H,W) -> (B,out) logits, or whatever `out` numbers mean to the model.
 
-    norm=False leaves batch normalisation out. Raises ValueError if H and W are not one power of two from 16 up.
+    norm=False leaves batch normalisation out, "layer" has layer normalisation in its place: over C, H and W of each
+    image, with a gain and a shift per channel. Raises ValueError if H and W are not one power of two from 16 up.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], width: int, *, out: int = 1, kernel: Kernel = 5, norm: bool = True
+        self,
+        shape: tuple[int, int, int],
+        width: int,
+        *,
+        out: int = 1,
+        kernel: Kernel = 5,
+        norm: bool | Literal["layer"] = True,
     ) -> None:
         super().__init__()
         channels = _channels(width, shape)
         layers: list[nn.Module] = []
         for i, (c_in, c_out) in enumerate(zip([shape[0], *channels], channels, strict=False)):
-            normed = norm and i > 0
+            normed = bool(norm) and i > 0
             layers.append(nn.Conv2d(c_in, c_out, kernel, stride=2, padding=(kernel - 1) // 2, bias=not normed))
-            layers += [nn.BatchNorm2d(c_out)] * normed + [nn.LeakyReLU(0.2, inplace=True)]
+            if normed:
+                layers.append(nn.GroupNorm(1, c_out) if norm == "layer" else nn.BatchNorm2d(c_out))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], out, 4), nn.Flatten())
 
     def forward(self, x: Tensor) -> Tensor:

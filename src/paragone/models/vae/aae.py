@@ -19,8 +19,11 @@ With `labels` the codes know of classes, and samples are drawn by class:
                      a circle); the discriminator gets the component of a draw, the class of an image's code.
                      `encode` and `decode` speak of the latent within its component, N(0, prior_std^2 I) in every class
     decoder          section 4, supervised: the decoder is told the class, so the code holds the style alone
+    both             as `decoder`, and the adversary is told the class of an image's code and of a draw: it holds the
+                     codes of each class to the prior, not their mixture alone, in which a code may still tell its class
 
 Deviations:
+- `both` is not in the paper, whose section 4 leaves the adversary without labels.
 - The paper gives figure 4's mixture no numbers. Here component k of K is at 2 prior_std from the centre, at the
   angle 2 pi k / K, with half of prior_std along the radius and a sixth of the distance to its neighbour across.
 - Learning rates fall as a cosine (the paper: by 10 after 50 and after 1000 epochs).
@@ -63,7 +66,7 @@ class AAE(Model):
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
-        labels: Literal["none", "adversary", "decoder"] = "none"
+        labels: Literal["none", "adversary", "decoder", "both"] = "none"
         network: Literal["mlp", "conv"] = "mlp"
         z_dim: int = 8
         prior_std: float = 5.0
@@ -94,7 +97,7 @@ class AAE(Model):
                     f"labels is {cfg.labels}, but this data set has {spec.classes} classes: choose one with labels"
                 )
             self.needs = frozenset({"image", "label"})
-        told = {name: spec.classes * (cfg.labels == name) for name in ("adversary", "decoder")}
+        told = {name: spec.classes * (cfg.labels in (name, "both")) for name in ("adversary", "decoder")}
         hidden = [cfg.hidden] * 2
         if cfg.network == "conv":
             self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=cfg.z_dim, kernel=4)
@@ -153,12 +156,12 @@ class AAE(Model):
         return self.encoder((x + 1) / 2).float()
 
     def _image(self, code: Tensor, y: Tensor | None) -> Tensor:
-        told = code if self.cfg.labels != "decoder" else self._with_label(code, y)
+        told = self._with_label(code, y) if self.cfg.labels in ("decoder", "both") else code
         return torch.tanh(self.decoder(told).float() / 2)  # 2 sigmoid(h) - 1
 
     def _judged(self, code: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logits (B,1)."""
-        return self.D(code if self.cfg.labels != "adversary" else self._with_label(code, y))
+        return self.D(self._with_label(code, y) if self.cfg.labels in ("adversary", "both") else code)
 
     def _with_label(self, code: Tensor, y: Tensor | None) -> Tensor:
         assert y is not None
