@@ -37,7 +37,7 @@ class Cost:
             process = subprocess.Popen(
                 command, cwd=cwd, shell=isinstance(command, str), stdout=output, stderr=subprocess.STDOUT
             )
-            self.memory, self.own = 0.0, 0.0
+            self.memory, self.alone = 0.0, 0.0
             ended = threading.Event()
             watch = threading.Thread(target=self._watch, args=[process.pid, ended], daemon=True)
             watch.start()
@@ -58,7 +58,7 @@ class Cost:
             process = psutil.Process(pid)
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 sizes = [_memory(p) for p in (process, *process.children(recursive=True))]
-                self.memory, self.own = max(self.memory, sum(sizes)), max(self.own, sizes[0])
+                self.memory, self.alone = max(self.memory, sum(sizes)), max(self.alone, sizes[0])
                 ended.wait(min(1, 0.02 + (time.monotonic() - began) / 10))
         except psutil.Error:
             return
@@ -68,7 +68,7 @@ class Cost:
             "wall_s": round(self.wall, 2),
             "cpu_s": round(self.cpu, 2),
             "memory_mb": round(self.memory),
-            "own_memory_mb": round(self.own),
+            "own_memory_mb": round(self.alone),
         }
 
 
@@ -167,26 +167,26 @@ def _graph(found: Mapping[str, Any]) -> str:
     for name, cost in costs.items():
         memory = f"{cost['memory_mb']:,} | {cost['own_memory_mb']:,}"
         lines.append(f"| {name} | {cost['wall_s']:,.1f} | {cost['cpu_s']:,.1f} | {memory} |")
-    said = f"""\
+    text = f"""\
 A trivial stage costs {first["wall_s"] / found["stages"]:.2f} s of wall time with {found["slots"]} at once, and
 {first["cpu_s"] / found["stages"]:.2f} s of CPU, most of it the start of `dvc`. Goals: nothing to do in under 5 s by the
 flow: {_met(flow["wall_s"] < 5)}; by `dvc repro`: {_met(repro["wall_s"] < 5)}, and what it does with its time is its
 own:"""
-    lines += ["", said, "", "| of a no-op `dvc repro` | share of its CPU time | calls |", "|---|---:|---:|"]
+    lines += ["", text, "", "| of a no-op `dvc repro` | share of its CPU time | calls |", "|---|---:|---:|"]
     lines += [f"| {row['what']} | {row['share']:.0%} | {row['calls']:,} |" for row in found["profile of dvc repro"]]
     return "\n".join([*lines, "", _where(found), ""])
 
 
 def _fleet(found: Mapping[str, Any]) -> str:
     one, two = found["walls_s"]
-    said = f"""\
+    text = f"""\
 ## Two workers against one{"" if found["computes"] else ", as if on machines of their own"}
 
 Two units of two seeds; each of the four trainings takes {found["seconds"]:g} s of
 {"one core" if found["computes"] else "waiting"}. One worker: {one:.0f} s, two: {two:.0f} s, ratio {one / two:.2f}; the
 trainings alone would be 2.00. Each unit is a clone, a pull, six stages with a push each, and the way back of what was
 made."""
-    return "\n".join([said, "", _where(found), ""])
+    return "\n".join([text, "", _where(found), ""])
 
 
 def _met(true: bool) -> str:

@@ -85,8 +85,8 @@ def measure(out: Annotated[Path, typer.Option(help="Where the table goes.")] = H
     rows = ["".join(lines) + "|", "|---:|---:|---:|---:|---:|"]
     for runs, figures in SIZES:
         command = [sys.executable, __file__, "one", str(runs), str(figures)]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        found = json.loads(said.splitlines()[-1])
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = json.loads(printed.splitlines()[-1])
         cpu = found["cpu_s"]
         rows.append(f"| {runs} | {figures} | {found['columns']} | {cpu:.1f} | {cpu / runs:.2f} |")
         print(rows[-1], flush=True)

@@ -83,7 +83,7 @@ def main(
 
 def run(root: Path, request: Request, pool: str, repository: str, image: str, silent: float) -> int:
     """Send the units out, take them home, make the report; returns 0, or 1 if a stage failed. Raises FleetError,
-    parcels.ParcelError and server.ServerError before any work starts."""
+    payload.PayloadError and server.ServerError before any work starts."""
     commit, source = committed(root, repository)
     remote = payload.remote_settings(root)
     if "PREFECT_API_URL" not in os.environ:
@@ -163,9 +163,9 @@ def _units(graph: graphs.Graph, visited: list[str]) -> dict[str, Unit]:
     chosen = dict.fromkeys(branch[stage] for stage in visited)
     units = {}
     for name in chosen:
-        own = {s: graph.upstream[s] & {t for t in branch if branch[t] == name} for s in branch if branch[s] == name}
-        above = set().union(*(graph.upstream[s] for s in own)) - set(own)
-        units[name] = Unit(name, list(_in_order(own)), {branch[s] for s in above} & set(chosen))
+        inputs = {s: graph.upstream[s] & {t for t in branch if branch[t] == name} for s in branch if branch[s] == name}
+        above = set().union(*(graph.upstream[s] for s in inputs)) - set(inputs)
+        units[name] = Unit(name, list(_in_order(inputs)), {branch[s] for s in above} & set(chosen))
     return units
 
 
@@ -227,12 +227,12 @@ def _send(
 
 def _post(client: Any, root: Path, graph: graphs.Graph, unit: Unit, remote: dict[str, str], deployment: Any) -> None:
     """Push what the unit needs and ask for a flow run of it."""
-    parcel, needed = payload.pack(root, graph, unit.stages, remote, unit.done)
+    packed, needed = payload.pack(root, graph, unit.stages, remote, unit.done)
     log = root / ".logs/fleet-push.log"
     with Guard() as guard:
         if needed and guard.run(["dvc", "--wait-for-lock", "push", *needed], root, log):
             raise RuntimeError(f"dvc push failed; the end of its log:\n{tail(log)}")
-    parameters = {"branch": unit.branch, "parcel": dict(parcel)}
+    parameters = {"branch": unit.branch, "packed": dict(packed)}
     unit.run = client.create_flow_run_from_deployment(deployment, parameters=parameters, name=unit.branch).id
     unit.tries, unit.sign, unit.heard = unit.tries + 1, None, time.monotonic()
     console.print(f"sent       {unit.branch}" + (f" (try {unit.tries})" if unit.tries > 1 else ""))

@@ -130,9 +130,9 @@ def model_files() -> Iterable[str]:
 @pytest.mark.parametrize("name", [n for n in model_files() if not starts(n, *MODEL_MAY)])
 def test_models_import_torch_and_the_shared_layers_only(name: str) -> None:
     """And the networks of other models, from their files."""
-    own = {registry.module_name("models", n) for n in registry.names("models")}
+    models = {registry.module_name("models", n) for n in registry.names("models")}
     wrong = [
-        n for n in imported(MODULES[name].read_text()) if starts(n, "paragone") and not starts(n, *MODEL_MAY, *own)
+        n for n in imported(MODULES[name].read_text()) if starts(n, "paragone") and not starts(n, *MODEL_MAY, *models)
     ]
     assert not wrong, f"{name} imports {wrong}; a model file may import {', '.join(MODEL_MAY)} and models' networks"
 

@@ -28,7 +28,7 @@ def read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> G
     """
     kept = status_cache.recall(root, name)
     if kept is not None:
-        graph = _told(kept.answer)
+        graph = _graph(kept.answer)
         if reach(choose(graph), graph.upstream) <= set(kept.answer["asked"]):
             return graph
     return _ask(root, name, choose)
@@ -41,17 +41,17 @@ def refresh(root: Path, name: str, choose: Callable[[Graph], Collection[str]], v
     now = status_cache.states(root, kept.inputs) if kept else {}
     if kept is None or not set(visited) <= set(kept.answer["asked"]):
         return _ask(root, name, choose)
-    graph = _told(kept.answer)
-    own, changed = _status(root, {stage: graph.pipelines[stage] for stage in visited})
+    graph = _graph(kept.answer)
+    written, changed = _status(root, {stage: graph.pipelines[stage] for stage in visited})
     other = {path for path in {*now, *kept.states} if now.get(path) != kept.states.get(path)}
-    if any(not _within(path, own) for path in other):
+    if any(not _within(path, written) for path in other):
         return _ask(root, name, choose)
     answer = kept.answer | {"changed": sorted((graph.changed - set(visited)) | changed)}
     status_cache.keep(root, name, answer, kept.inputs, now)
-    return _told(answer)
+    return _graph(answer)
 
 
-def _told(answer: Mapping[str, Any]) -> Graph:
+def _graph(answer: Mapping[str, Any]) -> Graph:
     upstream = {stage: set(above) for stage, above in answer["upstream"].items()}
     pipelines = {stage: Path(file) for stage, file in answer["files"].items()}
     return Graph(upstream, set(answer["changed"]), pipelines, answer["processes"])
@@ -62,15 +62,15 @@ def _status(root: Path, stages: Mapping[str, Path]) -> tuple[set[str], set[str]]
     from dvc.repo import Repo, lock_repo
 
     os.chdir(root)
-    own = {str(file.with_name("dvc.lock")) for file in stages.values()}
+    written = {str(file.with_name("dvc.lock")) for file in stages.values()}
     changed = set()
     with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo), _parameters_parsed_once():
         loaded = {str(file): repo.stage.load_all(str(file)) for file in set(stages.values())}
         for stage in (stage for group in loaded.values() for stage in group if stage.addressing in stages):
-            own |= {out.fs_path for out in stage.outs}
+            written |= {out.fs_path for out in stage.outs}
             if stage.status(check_updates=True):
                 changed.add(stage.addressing)
-    return own, changed
+    return written, changed
 
 
 def _within(path: str, folders: Collection[str]) -> bool:

@@ -51,8 +51,8 @@ def restore(root: Path) -> list[str]:
     copies = root / FOLDER / "dvc"
     locks = [file.relative_to(root) for file in (root / "dvc.lock", *(root / "runs").rglob("dvc.lock"))]
     known = {file.relative_to(copies) for file in copies.rglob("dvc.lock")}
-    said = [_drop_note(root), *(_check(root, copies / lock) for lock in sorted(known.union(locks)))]
-    return [sentence for sentence in said if sentence]
+    messages = [_drop_note(root), *(_check(root, copies / lock) for lock in sorted(known.union(locks)))]
+    return [sentence for sentence in messages if sentence]
 
 
 def mend(root: Path, pipeline: Path) -> list[str]:
@@ -63,9 +63,9 @@ def mend(root: Path, pipeline: Path) -> list[str]:
     copy = root / FOLDER / "dvc" / pipeline.with_name("dvc.lock")
     with Repo(str(root), _wait_for_lock=True) as repo, repo.lock:
         with make_lock(str(root / ".dvc/tmp/rwlock.lock"), tmp_dir=str(root / ".dvc/tmp")):  # DVC's own, for its note
-            said = [_drop_note(root)]
-        said += [_check(root, copy)]
-    return [sentence for sentence in said if sentence]
+            messages = [_drop_note(root)]
+        messages += [_check(root, copy)]
+    return [sentence for sentence in messages if sentence]
 
 
 def _drop_note(root: Path) -> str | None:

@@ -17,11 +17,11 @@ SHARED = ("url", "endpointurl", "region", "profile", "use_ssl", "ssl_verify")  #
 REMOTE = "units"  # what a worker calls the remote
 
 
-class ParcelError(ValueError):
+class PayloadError(ValueError):
     """Something is missing that a unit needs on another machine, or a worker's answer is not what was asked for."""
 
 
-class Parcel(TypedDict):
+class Payload(TypedDict):
     """What a worker needs, the code apart."""
 
     stages: list[tuple[str, list[str]]]  # in order; each with those of its inputs that are stages of the unit
@@ -40,22 +40,22 @@ class Answer(TypedDict):
 
 
 def remote_settings(root: Path) -> dict[str, str]:
-    """The default remote's settings that may travel. Raises ParcelError if there is none."""
+    """The default remote's settings that may travel. Raises PayloadError if there is none."""
     from dvc.config import Config
 
     config = Config.from_cwd() if root == Path.cwd() else Config(str(root / ".dvc"))
     name = config["core"].get("remote")
     if not name:
-        raise ParcelError(
+        raise PayloadError(
             "no DVC remote is configured, and workers meet there; run `dvc remote add --default NAME URL` first"
         )
     if name not in config["remote"]:
-        raise ParcelError(f".dvc/config: core.remote names '{name}', and there is no such remote; add it")
+        raise PayloadError(f".dvc/config: core.remote names '{name}', and there is no such remote; add it")
     settings = config["remote"][name]
     shared = {key: str(settings[key]) for key in SHARED if key in settings}
     for key, value in shared.items():
         if addresses.holds_secret(value):
-            raise ParcelError(
+            raise PayloadError(
                 f".dvc/config: the {key} of remote '{name}', {addresses.public(value)}, holds a password, which "
                 "the server would store; take it out, and give each machine its own credentials"
             )
@@ -64,8 +64,8 @@ def remote_settings(root: Path) -> dict[str, str]:
 
 def pack(
     root: Path, graph: Graph, unit: Iterable[str], remote: dict[str, str], done: Iterable[str] = ()
-) -> tuple[Parcel, list[str]]:
-    """The parcel of a unit's stages (in order), and the addresses whose outputs must be pushed to the remote first.
+) -> tuple[Payload, list[str]]:
+    """The payload of a unit's stages (in order), and the addresses whose outputs must be pushed to the remote first.
 
     done: stages that an earlier worker finished and pushed.
     """
@@ -73,26 +73,26 @@ def pack(
 
     os.chdir(root)
     stages = list(unit)
-    parcel = Parcel(stages=[], texts={}, pull=[], remote=remote)
+    packed = Payload(stages=[], texts={}, pull=[], remote=remote)
     entries: dict[Path, set[str]] = {}
     with Repo(str(root), _wait_for_lock=True) as repo, lock_repo(repo):
         known = {stage.addressing: stage for stage in repo.index.graph.nodes}
     current = [s for s in stages if s not in graph.changed]
     for address in stages:
         inside = graph.upstream[address] & set(stages)
-        parcel["stages"].append((address, sorted(inside)))
+        packed["stages"].append((address, sorted(inside)))
         wanted = {dep.fs_path for dep in known[address].deps}
         for upstream in graph.upstream[address] - inside:
             outs = known[upstream].outs
-            _add(root, parcel, [o for o in outs if any(_overlap(o.fs_path, path) for path in wanted)])
+            _add(root, packed, [o for o in outs if any(_overlap(o.fs_path, path) for path in wanted)])
             entries.setdefault(graph.pipelines[upstream], set()).add(known[upstream].name)
     for pipeline, names in entries.items():
-        _add_lock(root, parcel, pipeline.with_name("dvc.lock"), names)
-    own = answer(root, graph.pipelines[stages[0]].parent)["texts"] if stages else {}
-    parcel["texts"] |= {path: text for path, text in own.items() if not path.endswith("failure.json")}
-    parcel["pull"] += dict.fromkeys([*current, *done])
+        _add_lock(root, packed, pipeline.with_name("dvc.lock"), names)
+    extra = answer(root, graph.pipelines[stages[0]].parent)["texts"] if stages else {}
+    packed["texts"] |= {path: text for path, text in extra.items() if not path.endswith("failure.json")}
+    packed["pull"] += dict.fromkeys([*current, *done])
     above = {s for stage in stages for s in graph.upstream[stage]} - set(stages)
-    return parcel, sorted({*above, *current})
+    return packed, sorted({*above, *current})
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -103,19 +103,19 @@ def _within(inner: str, outer: str) -> bool:
     return inner == outer or inner.startswith(outer + os.sep)
 
 
-def _add(root: Path, parcel: Parcel, outs: Iterable[Any]) -> None:
+def _add(root: Path, packed: Payload, outs: Iterable[Any]) -> None:
     for out in outs:
         path = str(Path(out.fs_path).relative_to(root))
         if not out.use_cache:
-            parcel["texts"][path] = Path(out.fs_path).read_text()
-        elif path not in parcel["pull"]:
-            parcel["pull"].append(path)
+            packed["texts"][path] = Path(out.fs_path).read_text()
+        elif path not in packed["pull"]:
+            packed["pull"].append(path)
 
 
-def _add_lock(root: Path, parcel: Parcel, lock: Path, names: set[str]) -> None:
+def _add_lock(root: Path, packed: Payload, lock: Path, names: set[str]) -> None:
     content = yaml.safe_load((root / lock).read_text())
     content["stages"] = {name: entry for name, entry in content["stages"].items() if name in names}
-    parcel["texts"][str(lock)] = yaml.safe_dump(content, sort_keys=False)
+    packed["texts"][str(lock)] = yaml.safe_dump(content, sort_keys=False)
 
 
 def answer(
@@ -143,12 +143,14 @@ def made_by(root: Path, folder: Path) -> set[str]:
     return found
 
 
-def check_parcel(root: Path, parcel: Parcel) -> None:
-    """Raise ParcelError for a text that no stage of this clone makes: a worker writes what it is sent."""
+def check(root: Path, packed: Payload) -> None:
+    """Raise PayloadError for a text that no stage of this clone makes: a worker writes what it is sent."""
     pipelines = [root / "dvc.yaml", *(root / "runs").rglob("dvc.yaml")]
     known = {path for file in pipelines if file.is_file() for path in made_by(root, file.parent.relative_to(root))}
-    if foreign := sorted(set(parcel["texts"]) - known):
-        raise ParcelError(f"the parcel holds '{foreign[0]}', which no stage of this commit makes; nothing was written")
+    if foreign := sorted(set(packed["texts"]) - known):
+        raise PayloadError(
+            f"the payload holds '{foreign[0]}', which no stage of this commit makes; nothing was written"
+        )
 
 
 def _kept(stage: Mapping[str, Any], seed: str) -> list[str]:
@@ -164,13 +166,13 @@ def _kept(stage: Mapping[str, Any], seed: str) -> list[str]:
 
 
 def place(root: Path, branch: Path, found: Answer) -> None:
-    """Put a worker's files where they belong, dvc.lock last. Raises ParcelError for one that is not the unit's."""
+    """Put a worker's files where they belong, dvc.lock last. Raises PayloadError for one that is not the unit's."""
     texts = dict(found["texts"])
     for path in sorted(set(texts) - made_by(root, branch)):
-        raise ParcelError(f"{branch}: a worker hands back '{path}', which its stages do not make; nothing was placed")
+        raise PayloadError(f"{branch}: a worker hands back '{path}', which its stages do not make; nothing was placed")
     lock = texts.pop(str(branch / "dvc.lock"), None)
     if lock is not None and not isinstance((yaml.safe_load(lock) or {}).get("stages"), dict):
-        raise ParcelError(f"{branch}: a worker's dvc.lock is not whole; nothing was placed")
+        raise PayloadError(f"{branch}: a worker's dvc.lock is not whole; nothing was placed")
     for path, text in texts.items():
         files.write_text(root / path, text)
     if lock is not None:

@@ -34,12 +34,12 @@ KIND = "paragone-unit"  # type of the artifact that holds the answer
 
 
 @flow(name="unit", persist_result=False)
-def unit(branch: str, parcel: dict[str, Any]) -> State:
+def unit(branch: str, packed: dict[str, Any]) -> State:
     """Bring a unit up to date in a fresh clone.
 
     Args:
         branch: the unit's folder, as runs/survey/mnist/dcgan
-        parcel: flows.remote.payload.Parcel
+        packed: flows.remote.payload.Payload
     """
     root = Path.cwd()
     if str(root) not in sys.path:
@@ -50,12 +50,12 @@ def unit(branch: str, parcel: dict[str, Any]) -> State:
     end_with_parent()
     _settle(root)
     this = get_run_context().flow_run.id  # type: ignore[union-attr]
-    packed = payload.Parcel(**parcel)  # type: ignore[typeddict-item]
+    content = payload.Payload(**packed)  # type: ignore[typeddict-item]
     with _alive(this), Guard() as guard, get_client(sync_client=True) as client:
         _generate(root, Path(branch), guard)
-        unpack(root, packed, guard)
+        unpack(root, content, guard)
         found = payload.answer(root, Path(branch))
-        for done, failures in work(root, packed["stages"], guard):
+        for done, failures in work(root, content["stages"], guard):
             found = payload.answer(root, Path(branch), done=done, failures=failures)
             client.create_artifact(ArtifactCreate(type=KIND, data=json.dumps(found), flow_run_id=this))
         found["final"] = True
@@ -87,21 +87,21 @@ def _generate(root: Path, branch: Path, guard: Any) -> None:
         raise RuntimeError(f"paragone pipeline failed; the end of its log:\n{tail(log)}")
 
 
-def unpack(root: Path, parcel: Any, guard: Any) -> None:
-    """Write and pull what the unit needs. Raises ParcelError for a text that is none of the pipeline's, RuntimeError if
-    the remote does not give the rest."""
-    from flows.remote.payload import REMOTE, check_parcel
+def unpack(root: Path, packed: Any, guard: Any) -> None:
+    """Write and pull what the unit needs. Raises PayloadError for a text that is none of the pipeline's, RuntimeError
+    if the remote does not give the rest."""
+    from flows.remote.payload import REMOTE, check
 
-    check_parcel(root, parcel)
-    for path, text in parcel["texts"].items():
+    check(root, packed)
+    for path, text in packed["texts"].items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
-    settings = dict(parcel["remote"])
+    settings = dict(packed["remote"])
     subprocess.run(["dvc", "remote", "add", "-q", "--local", "-d", REMOTE, settings.pop("url")], cwd=root, check=True)
     for name, value in settings.items():
         subprocess.run(["dvc", "remote", "modify", "--local", REMOTE, name, value], cwd=root, check=True)
-    if parcel["pull"]:
-        _transfer(root, guard, "pull", *parcel["pull"])
+    if packed["pull"]:
+        _transfer(root, guard, "pull", *packed["pull"])
 
 
 def work(root: Path, stages: list[tuple[str, list[str]]], guard: Any) -> Iterator[tuple[list[str], dict[str, str]]]:

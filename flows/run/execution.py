@@ -82,16 +82,16 @@ def run_stage(
         _note(root, stage, moment, reason)
         return result
     seconds = time.monotonic() - began
-    said = log.read_text(errors="replace")
+    output = log.read_text(errors="replace")
     if status:
-        interrupted = None if guard.closed else retry_policy.interruption(status, said)
+        interrupted = None if guard.closed else retry_policy.interruption(status, output)
         if interrupted:
             locks.mend(root, pipeline)
         reason = interrupted or (tail(log, 1) or f"dvc ended with status {status}")
         if not guard.closed:
             _note(root, stage, moment, reason)
         return Result("Failed", seconds, "\n".join([tail(log), *([interrupted] if interrupted else [])]), interrupted)
-    state = "Ran" if "Running stage" in said else "RunCache" if "is cached" in said else "UpToDate"
+    state = "Ran" if "Running stage" in output else "RunCache" if "is cached" in output else "UpToDate"
     if state != "UpToDate":
         locks.back_up(root, pipeline)
     _clear(root, stage)  # also where DVC finds it current: a kill may have come after the work was done

@@ -56,7 +56,7 @@ class Guard:
                 start_new_session=True,
             )
             self._started.append(process)
-            self._tell(f"+{process.pid}")
+            self._report(f"+{process.pid}")
         return process
 
     def run(
@@ -90,7 +90,7 @@ class Guard:
         with self._lock:
             self._started.remove(process)
             if not self._closed:
-                self._tell(f"-{process.pid}")
+                self._report(f"-{process.pid}")
 
     @property
     def closed(self) -> bool:
@@ -114,7 +114,7 @@ class Guard:
         assert self._reaper.stdin is not None
         return self._reaper.stdin
 
-    def _tell(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         self._pipe.write(line + "\n")
         self._pipe.flush()
 

@@ -23,4 +23,4 @@ def interruption(status: int, log: str) -> str | None:
         number = -int(ended[-1]) if int(ended[-1]) < 0 else int(ended[-1]) - 128  # a shell adds 128
         if number in OUTSIDE:
             return f"its command was ended by {signal.Signals(number).name}"
-    return next((meaning for said, meaning in BUSY.items() if said in log), None)
+    return next((meaning for phrase, meaning in BUSY.items() if phrase in log), None)

@@ -187,14 +187,14 @@ def _zip_of(content: dict[str, bytes]) -> bytes:
 
 @pytest.mark.parametrize("case", _hostile())
 def test_refused_in_one_sentence_with_nothing_left_behind(tmp_path: Path, case: str) -> None:
-    data, said = _hostile()[case]
+    data, expected = _hostile()[case]
     file = tmp_path / "x"
     file.write_bytes(data)
     with pytest.raises(ArchiveError) as error:
         _all(file)
     message = str(error.value)
     assert message.startswith(f"{file}: ")
-    assert said in message
+    assert expected in message
     assert "\n" not in message
     assert "get it again" in message
     assert list(tmp_path.iterdir()) == [file]
@@ -213,8 +213,8 @@ def _peak(code: str, *args: object) -> tuple[str, int]:
     after = "\nprint((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) // 1024)"
     imports = "import sys\nfrom pathlib import Path\nfrom paragone.data import archives, idx\n"
     command = [sys.executable, "-c", imports + before + code + after, *map(str, args)]
-    *said, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return "\n".join(said), int(peak)
+    *printed, peak = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return "\n".join(printed), int(peak)
 
 
 READ = """
@@ -236,18 +236,20 @@ def _declare(file: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "pattern"),
     [
         (zipfile.ZIP_DEFLATED, "damaged|declares"),
         (zipfile.ZIP_BZIP2, "'x' is packed by method 12; pack it by deflate, or not at all"),
         (zipfile.ZIP_LZMA, "'x' is packed by method 14"),
     ],
 )
-def test_a_member_that_unpacks_to_more_than_it_declares_takes_no_memory(tmp_path: Path, kind: int, said: str) -> None:
+def test_a_member_that_unpacks_to_more_than_it_declares_takes_no_memory(
+    tmp_path: Path, kind: int, pattern: str
+) -> None:
     file = _zip(tmp_path / "x.zip", {"x": bytes(300_000_000)}, kind)
     _declare(file, 10)
     found, peak = _peak(READ, file)
-    assert re.search(said, found)
+    assert re.search(pattern, found)
     assert peak < 60
 
 
@@ -265,12 +267,12 @@ NAMES = {
 @pytest.mark.parametrize("what", NAMES)
 @pytest.mark.parametrize("form", ["x.zip", "x.tar"])
 def test_names_that_no_folder_could_hold(tmp_path: Path, what: str, form: str) -> None:
-    content, said = NAMES[what]
+    content, pattern = NAMES[what]
     write = _zip if form == "x.zip" else cifar10_files.write_tar
-    with pytest.raises(ArchiveError, match=said):
+    with pytest.raises(ArchiveError, match=pattern):
         _all(write(tmp_path / form, content))
     if form == "x.zip":
-        with pytest.raises(ArchiveError, match=said):
+        with pytest.raises(ArchiveError, match=pattern):
             archives.listing(tmp_path / form, lambda name: True, LIMIT)
 
 
@@ -278,6 +280,6 @@ def test_a_gzipped_idx_file_takes_what_it_declares_and_no_more(tmp_path: Path) -
     header = bytes([0, 0, 8, 3]) + struct.pack(">3I", 1, 28, 28)
     (tmp_path / "x.gz").write_bytes(gzip.compress(header + bytes(300_000_000), 1))
     code = "try: idx.read(Path(sys.argv[1]), 3)\nexcept idx.DatasetError as error: print(error)"
-    said, peak = _peak(code, tmp_path / "x.gz")
-    assert "declare 784 bytes, 785 follow: the file has trailing bytes" in said
+    printed, peak = _peak(code, tmp_path / "x.gz")
+    assert "declare 784 bytes, 785 follow: the file has trailing bytes" in printed
     assert peak < 60

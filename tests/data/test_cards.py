@@ -20,12 +20,12 @@ def test_no_card_without_a_loader() -> None:
 
 def test_a_card_says_what_its_loader_knows() -> None:
     text = cards.card("mnist", registry.load("datasets", "mnist").LOADER)
-    for said in (
+    for phrase in (
         "**Licence:** CC BY-SA 3.0",
         "| train | 60,000 | 5,923, 6,742,",
         "| 0 | 0.1307 | 0.3081 |",
         "| t10k-labels-idx1-ubyte | 27ae3e4e09519cfbb04c329615203637 |",
         "- The first 5,000 test digits are by census employees",
     ):
-        assert said in text
+        assert phrase in text
     assert "| test | 10,000 | 1,000 each |" in cards.card("cifar10", registry.load("datasets", "cifar10").LOADER)

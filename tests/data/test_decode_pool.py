@@ -228,8 +228,8 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     source = _folder(tmp_path / "source", 60)
     command = [sys.executable, "-c", LIMITED, str(source), str(tmp_path / "out/noise")]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests/data'}:{ROOT / 'tests'}"}
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120).stderr
-    last = said.splitlines()[-1]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120).stderr
+    last = printed.splitlines()[-1]
     assert last.endswith(
         "out/noise: could not be written (File too large); nothing was kept, free disk space and run again"
     )

@@ -154,7 +154,7 @@ def test_a_busy_server_is_asked_again_when_it_says(
 
 
 @pytest.mark.parametrize(
-    ("answer", "asked", "said"),
+    ("answer", "asked", "message"),
     [
         ((403, {}, b""), 1, "the server answered 403 Forbidden"),
         ((404, {}, b""), 1, "the server answered 404 Not Found"),
@@ -165,12 +165,12 @@ def test_a_busy_server_is_asked_again_when_it_says(
     ],
 )
 def test_the_next_mirror_and_then_the_way_out(
-    tmp_path: Path, server: _Server, answer: tuple[int, dict[str, str], bytes], asked: int, said: str
+    tmp_path: Path, server: _Server, answer: tuple[int, dict[str, str], bytes], asked: int, message: str
 ) -> None:
     server.script = [answer] * asked
     with pytest.raises(DatasetError) as error:
         _fetch(tmp_path, server.url)
-    assert str(error.value) == f"Noise cannot be downloaded: {server.url}: {said}. {ELSEWHERE}"
+    assert str(error.value) == f"Noise cannot be downloaded: {server.url}: {message}. {ELSEWHERE}"
     assert len(server.asked) == asked
     assert not (tmp_path / "raw").exists() or _files(tmp_path) == []
     server.script = [answer] * asked
@@ -207,8 +207,8 @@ downloads.fetch([sys.argv[1]], Path(sys.argv[2]), "", "Noise", "")
 
 def test_a_full_disk_is_said(tmp_path: Path, server: _Server) -> None:
     command = [sys.executable, "-c", LIMITED, server.url, str(tmp_path / "raw/file.zip")]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120).stderr.splitlines()[-1]
-    assert said.endswith(f"DatasetError: {tmp_path}/raw: File too large; free disk space and run again")
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=120).stderr.splitlines()[-1]
+    assert printed.endswith(f"DatasetError: {tmp_path}/raw: File too large; free disk space and run again")
     assert not (tmp_path / "raw/file.zip").exists()
 
 
@@ -255,7 +255,7 @@ def test_drive_cuts_and_a_later_call_goes_on(tmp_path: Path, drive: _Server) -> 
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         ((200, {"Content-Type": "text/html"}, QUOTA), "Too many users have viewed or downloaded this file recently"),
         ((200, {"Content-Type": "text/html"}, PAGE), "Google Drive refuses a file for a day"),
@@ -264,9 +264,9 @@ def test_drive_cuts_and_a_later_call_goes_on(tmp_path: Path, drive: _Server) -> 
         ((200, ATTACHED, b"0123456789"), f"the server sent 10 bytes whose md5 is not {MD5}"),
     ],
 )
-def test_drive_refuses(tmp_path: Path, drive: _Server, answer: tuple[int, dict[str, str], bytes], said: str) -> None:
+def test_drive_refuses(tmp_path: Path, drive: _Server, answer: tuple[int, dict[str, str], bytes], message: str) -> None:
     drive.script = [answer] * 9
-    with pytest.raises(DatasetError, match=said) as error:
+    with pytest.raises(DatasetError, match=message) as error:
         _from_drive(tmp_path)
     assert str(error.value).startswith("file.zip cannot be downloaded: ")
     assert str(error.value).endswith(ELSEWHERE)

@@ -132,9 +132,9 @@ IRREGULAR = {
 @pytest.mark.parametrize("what", IRREGULAR)
 def test_what_is_no_regular_file_is_not_read(tree: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree)
-    make, said = IRREGULAR[what]
+    make, message = IRREGULAR[what]
     make(tree / "cat/9")  # type: ignore[operator]
-    with pytest.raises(FolderError, match=said):
+    with pytest.raises(FolderError, match=message):
         folders.read(tree / "cat/9", 100)
     listed = {file.name: file.stamp for file in folders.walk(tree)}
     assert not listed.get("cat/9") or what == "too large a file"

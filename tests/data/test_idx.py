@@ -97,14 +97,14 @@ def _faults() -> dict[str, tuple[str, bytes, str]]:
 
 @pytest.mark.parametrize("fault", _faults())
 def test_each_fault_is_one_sentence_naming_the_file(tmp_path: Path, fault: str) -> None:
-    name, content, said = _faults()[fault]
+    name, content, expected = _faults()[fault]
     idx_files.write_set(tmp_path)
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError) as error:
         idx.local(tmp_path, UNPUBLISHED, 10)
     message = str(error.value)
     assert message.startswith(str(tmp_path / name))
-    assert said in message
+    assert expected in message
     assert "\n" not in message
 
 

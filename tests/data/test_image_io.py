@@ -54,7 +54,7 @@ def test_first_frame_and_upright() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "begins empty"),
         (b"<html>quota</html>", r"no JPEG, PNG.* file \(it begins 3c 68 74 6d\)"),
@@ -64,8 +64,8 @@ def test_first_frame_and_upright() -> None:
         (_file(Image.new("1", (9000, 9000))), "9000x9000 pixels"),
     ],
 )
-def test_what_cannot_be_used(data: bytes, said: str) -> None:
-    with pytest.raises(ImageError, match=said):
+def test_what_cannot_be_used(data: bytes, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
         image_io.decode(data)
 
 

@@ -69,10 +69,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_refused_in_one_sentence(case: str) -> None:
-    data, said = HOSTILE[case]
+    data, expected = HOSTILE[case]
     with pytest.raises(PickleError) as error:
         pickles.read(data)
-    assert any(s in str(error.value) for s in said.split("|"))
+    assert any(s in str(error.value) for s in expected.split("|"))
     assert "\n" not in str(error.value)
 
 

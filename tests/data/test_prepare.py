@@ -112,7 +112,7 @@ def test_cropping_is_lossy_and_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "said"),
+    ("parts", "message"),
     [
         ((_part("train", 3),), "gives no test images"),
         ((_part("train", 3), _part("test", 3, 9)), r"test images are uint8 \(9, 5, 3\), the first ones \(7, 5, 3\)"),
@@ -120,8 +120,8 @@ def test_cropping_is_lossy_and_said(tmp_path: Path) -> None:
         ((_part("train", 3)._replace(labels=None),), "3 train images with 0 labels in a set of 2 classes"),
     ],
 )
-def test_parts_that_do_not_agree_leave_nothing(tmp_path: Path, parts: tuple[Part, ...], said: str) -> None:
-    with pytest.raises(DatasetError, match=said):
+def test_parts_that_do_not_agree_leave_nothing(tmp_path: Path, parts: tuple[Part, ...], message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
         _write(tmp_path / "noise", *parts)
     assert not list(tmp_path.iterdir())
 

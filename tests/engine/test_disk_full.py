@@ -38,9 +38,9 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_it(tmp_path: Path)
     before = state.read_bytes()
     full = train(tmp_path, 16, len(before) // 2)
     assert full.returncode != 0
-    said = full.stderr.strip().splitlines()[-1]
-    assert "state.safetensors: could not be written" in said
-    assert "free disk space and run again" in said
+    printed = full.stderr.strip().splitlines()[-1]
+    assert "state.safetensors: could not be written" in printed
+    assert "free disk space and run again" in printed
     assert {file.name for file in tmp_path.iterdir()} == {"state.safetensors", "log.jsonl"}
     assert state.read_bytes() == before
     assert train(tmp_path, 16).returncode == 0

@@ -68,9 +68,9 @@ def test_the_command_writes_the_images_that_seed_and_batch_give(project):
 
 def test_seeds_differ_and_the_run_s_own_n_and_seed_give_its_samples(project):
     model = inference.load(project / RUN.folder)
-    own, _ = sampling.sample(model.network, 24, seed=0, batch=8, device=torch.device("cpu"), progress=False)
-    assert np.array_equal(model.sample(24, seed=0), own)
-    assert not np.array_equal(model.sample(24, seed=1), own)
+    expected, _ = sampling.sample(model.network, 24, seed=0, batch=8, device=torch.device("cpu"), progress=False)
+    assert np.array_equal(model.sample(24, seed=0), expected)
+    assert not np.array_equal(model.sample(24, seed=1), expected)
 
 
 def test_a_model_of_labels_draws_the_classes_that_are_asked_for(project, tmp_path):

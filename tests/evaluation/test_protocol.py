@@ -257,7 +257,7 @@ def test_capabilities_are_measured_and_repeat_themselves(whole: Set) -> None:
 
 
 def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> None:
-    class Told(Model):
+    class Labelled(Model):
         needs = frozenset({"image", "label"})
         capabilities = frozenset({"reconstruct"})
 
@@ -265,7 +265,9 @@ def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> N
             return x * (cond == 1).view(-1, 1, 1, 1)
 
     test = whole.test
-    made = protocol.measure_capabilities(Told(), test.images, seed=0, device=CPU, labels=test.labels)["reconstruction"]
+    made = protocol.measure_capabilities(Labelled(), test.images, seed=0, device=CPU, labels=test.labels)[
+        "reconstruction"
+    ]
     other = test.images[test.labels != 1]
     lost = ((other.double() - 127.5) / 255).square().mean() * len(other) / len(test.images)  # they become grey
     assert made["mse"] == pytest.approx(float(lost), rel=0.01)

@@ -98,9 +98,10 @@ def test_a_stage_that_hangs_is_ended_and_becomes_a_failed_row(
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
     assert project.flow()[0] == 0
     stand_in.behave(project.root, {"paragone train quick digits ddim --seed 0": 600})
-    status, said = project.flow("--models", "ddim", "--force", "--limit", "0.002")  # itself cut off long before 600 s
+    limit = "0.002"  # hours: far less than the 600 s that it would take
+    status, printed = project.flow("--models", "ddim", "--force", "--limit", limit)
     assert status == 1
-    assert "it ran for more than its limit of 0.002 hours, and was ended" in said
+    assert "it ran for more than its limit of 0.002 hours, and was ended" in printed
     note = (project.root / "runs/quick/digits/ddim/0/failure.json").read_text()
     assert '"stage": "train"' in note
     assert "limit of 0.002 hours" in note

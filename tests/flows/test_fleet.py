@@ -58,11 +58,11 @@ def test_a_unit_whose_worker_is_killed_is_done_by_another_one(tmp_path, monkeypa
         os.kill(first.pid, signal.SIGKILL)
         fleet_project.behave(tmp_path, {"paragone train quick digits ddpm --seed 0": "fail"})  # it must not run again
         fleet_project.start_worker(tmp_path, guard, "second")
-        said, _ = sent.communicate(timeout=300)
-        assert sent.returncode == 0, said
-        assert "lost       runs/quick/digits/ddpm: no sign of life; it is sent again" in said
-        assert "sent       runs/quick/digits/ddpm (try 2)" in said
-        assert said.index("home       runs/quick/digits/ddpm") < said.index("sent       runs/quick/digits/ddim")
+        printed, _ = sent.communicate(timeout=300)
+        assert sent.returncode == 0, printed
+        assert "lost       runs/quick/digits/ddpm: no sign of life; it is sent again" in printed
+        assert "sent       runs/quick/digits/ddpm (try 2)" in printed
+        assert printed.index("home       runs/quick/digits/ddpm") < printed.index("sent       runs/quick/digits/ddim")
         assert "up to date" in status(project, "report")
         assert left_behind(tmp_path) == []
 
@@ -121,13 +121,15 @@ def test_a_pool_that_does_not_exist_is_named_with_those_that_do(tmp_path, monkey
     project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
     command = [sys.executable, "-m", "flows.fleet", "--pool"]
     with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
-        said = [
+        printed = [
             subprocess.run([*command, name], cwd=project, capture_output=True, text=True) for name in ("gpu", "unit")
         ]
-    assert [done.returncode for done in said] == [1, 1]
-    assert said[0].stdout.startswith("fleet: --pool: Prefect has no work pool 'gpu'; known: units; `prefect work-pool")
-    assert "no work pool 'unit'; did you mean 'units'?" in said[1].stdout
-    assert [done.stdout.count("\n") for done in said] == [1, 1]
+    assert [done.returncode for done in printed] == [1, 1]
+    assert printed[0].stdout.startswith(
+        "fleet: --pool: Prefect has no work pool 'gpu'; known: units; `prefect work-pool"
+    )
+    assert "no work pool 'unit'; did you mean 'units'?" in printed[1].stdout
+    assert [done.stdout.count("\n") for done in printed] == [1, 1]
     assert not (project / "dvc.lock").exists()
 
 
@@ -152,17 +154,17 @@ def test_a_worker_hands_back_what_its_stages_make_and_nothing_else(tmp_path, mon
     unit = Path("runs/quick/digits/ddpm")
     before = sorted(project.rglob("*"))
     good = {f"{unit}/0/metrics.json": "{}", f"{unit}/0/failure.json": "{}"}
-    with pytest.raises(payload.ParcelError, match="which its stages do not make; nothing was placed"):
+    with pytest.raises(payload.PayloadError, match="which its stages do not make; nothing was placed"):
         payload.place(project, unit, {"final": True, "done": [], "texts": {**good, path: "2"}, "failures": {}})
     lock = {**good, f"{unit}/dvc.lock": "schema: '2.0'"}
-    with pytest.raises(payload.ParcelError, match="lock is not whole"):
+    with pytest.raises(payload.PayloadError, match="lock is not whole"):
         payload.place(project, unit, {"final": True, "done": [], "texts": lock, "failures": {}})
-    parcel = payload.Parcel(stages=[], texts={**good, path: "2"}, pull=[], remote={})
+    packed = payload.Payload(stages=[], texts={**good, path: "2"}, pull=[], remote={})
     if path not in ("runs/quick/digits/ddim/0/metrics.json",):  # a worker may be sent what other stages made
-        with pytest.raises(payload.ParcelError, match="which no stage of this commit makes; nothing was written"):
-            payload.check_parcel(project, parcel)
+        with pytest.raises(payload.PayloadError, match="which no stage of this commit makes; nothing was written"):
+            payload.check(project, packed)
     assert sorted(project.rglob("*")) == before
-    payload.check_parcel(project, payload.Parcel(stages=[], texts=good, pull=[], remote={}))
+    payload.check(project, payload.Payload(stages=[], texts=good, pull=[], remote={}))
     payload.place(project, unit, {"final": True, "done": [], "texts": good, "failures": {}})
     assert (project / unit / "0/metrics.json").read_text() == "{}"
 
@@ -175,7 +177,7 @@ def test_a_remote_with_a_password_is_not_sent(tmp_path, monkeypatch, url):
     local = f"[core]\n    remote = store\n['remote \"store\"']\n    url = {url}\n"
     (project / ".dvc/config.local").write_text(local)
     with pytest.raises(
-        payload.ParcelError, match=r"of remote 'store', https://host/store.* holds a password"
+        payload.PayloadError, match=r"of remote 'store', https://host/store.* holds a password"
     ) as caught:
         payload.remote_settings(project)
     assert "pass@" not in str(caught.value)

@@ -126,9 +126,9 @@ def test_a_port_in_use_is_one_sentence(project: Path, module: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = begin(project, module, port := taken.getsockname()[1]).communicate(timeout=120)[0]
-    assert f"port {port} cannot be used (address already in use); name another with --port" in said
-    assert "Traceback" not in said
+        printed = begin(project, module, port := taken.getsockname()[1]).communicate(timeout=120)[0]
+    assert f"port {port} cannot be used (address already in use); name another with --port" in printed
+    assert "Traceback" not in printed
 
 
 def test_no_server_at_the_url_is_one_sentence(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_no_server_at_the_url_is_one_sentence(project: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             {"parameters": {"profile": "quikc"}},
@@ -153,14 +153,14 @@ def test_no_server_at_the_url_is_one_sentence(project: Path, monkeypatch: pytest
         ({"work_pool": {}}, "prefect.yaml: no deployments with a name and a work pool ('name')"),
     ],
 )
-def test_a_deployment_that_cannot_run_is_one_sentence(project: Path, change: dict[str, object], said: str) -> None:
+def test_a_deployment_that_cannot_run_is_one_sentence(project: Path, change: dict[str, object], message: str) -> None:
     plans = yaml.safe_load((project / "prefect.yaml").read_text())
     plans["deployments"][0] |= change
     (project / "prefect.yaml").write_text(yaml.safe_dump(plans))
     output = begin(project, "flows.serve", server.free_port()).communicate(timeout=120)[0]
     assert output.startswith("serve: ")
     assert "prefect.yaml: " in output
-    assert said in output
+    assert message in output
     assert output.count("\n") == 1
 
 

@@ -54,12 +54,16 @@ HOSTILE = {
 
 
 def _flow(project: Path, home: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    own = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "HOME": str(home)}
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(home),
+    }
     command = [sys.executable, "-m", "flows.benchmark", "--slots", "1", "--gpus", "none"]
     return subprocess.run(
         command,
         cwd=project,
-        env=own | variables,
+        env=environment | variables,
         umask=0o077 if variables else -1,
         capture_output=True,
         encoding="utf-8",

@@ -115,8 +115,8 @@ def test_a_model_file_imports_only_what_it_may(name):
         modules = [node.module] if isinstance(node, ast.ImportFrom) else []
         modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         for module in modules:
-            own = module == "paragone" or module.startswith(allowed)
-            assert own or module.split(".")[0] in standard | {"torch"}, f"{name} imports {module}"
+            inside = module == "paragone" or module.startswith(allowed)
+            assert inside or module.split(".")[0] in standard | {"torch"}, f"{name} imports {module}"
 
 
 def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, tmp_path):

@@ -161,8 +161,8 @@ def test_the_pipeline_waits_for_the_network_and_for_no_row_of_its_name(perceptua
     settings_files.write(tmp_path, json.loads(chosen.model_dump_json(exclude_defaults=True)))
     made = pipeline.generate(tmp_path, chosen)
     assert "classifier-drawn" in made[Path("dvc.yaml")]  # although it is no space of the profile
-    own, child = (made[paths.Run("p", "drawn", row, 0).branch / "dvc.yaml"] for row in rows)
-    assert str(paths.classifier("drawn")) in own
+    parent, child = (made[paths.Run("p", "drawn", row, 0).branch / "dvc.yaml"] for row in rows)
+    assert str(paths.classifier("drawn")) in parent
     assert str(paths.classifier("drawn")) not in child
     assert str(paths.Run("p", "drawn", "perceptual", 0).branch / "${item}/model.safetensors") in child
     row = runs.read(tmp_path, chosen, "p").rows()[1]

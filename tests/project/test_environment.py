@@ -23,9 +23,9 @@ print(json.dumps({"environ": dict(os.environ), "neutralised": environment.neutra
 
 def settled(folder: Path, **variables: str) -> tuple[dict[str, str], dict[str, str]]:
     """The environment that a process of these variables settles for, and what it says that it neutralised."""
-    own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **variables}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **variables}
     done = subprocess.run(
-        [sys.executable, "-c", PROBE], cwd=folder, env=own, capture_output=True, encoding="utf-8", check=True
+        [sys.executable, "-c", PROBE], cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=True
     )
     found = json.loads(done.stdout)
     return found["environ"], found["neutralised"]
@@ -56,19 +56,19 @@ KEPT = {
 
 
 def test_what_could_change_or_stop_a_stage_is_neutralised_at_once(tmp_path: Path) -> None:
-    found, said = settled(tmp_path, **DROPPED, OMP_NUM_THREADS="8", MPLBACKEND="module://inline", PYTHONUTF8="0")
+    found, dropped = settled(tmp_path, **DROPPED, OMP_NUM_THREADS="8", MPLBACKEND="module://inline", PYTHONUTF8="0")
     assert {name for name in DROPPED if found.get(name) == DROPPED[name]} == set()
-    assert set(said) >= set(DROPPED) | {"OMP_NUM_THREADS", "MPLBACKEND", "PYTHONUTF8"}
-    assert "nowhere/x.db" not in str(said)  # a value may be secret
+    assert set(dropped) >= set(DROPPED) | {"OMP_NUM_THREADS", "MPLBACKEND", "PYTHONUTF8"}
+    assert "nowhere/x.db" not in str(dropped)  # a value may be secret
     assert {name: found[name] for name in environment.FIXED} == environment.FIXED
     assert found["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path}/mlflow.db"
     assert found["PREFECT_HOME"] == str(tmp_path / ".prefect")
 
 
 def test_what_is_meant_is_kept(tmp_path: Path) -> None:
-    found, said = settled(tmp_path, **KEPT)
+    found, dropped = settled(tmp_path, **KEPT)
     assert {name: found[name] for name in KEPT} == KEPT
-    assert said == {}
+    assert dropped == {}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_local_addresses_never_go_through_a_proxy(tmp_path: Path, given: str, wa
 
 def test_torchrun_keeps_what_it_set_and_a_flow_drops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ranks = {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "localhost"}
-    found, said = settled(tmp_path, **ranks)
+    found, dropped = settled(tmp_path, **ranks)
     assert {name: found[name] for name in ranks} == ranks
-    assert said == {}
+    assert dropped == {}
     for name, value in ranks.items():
         monkeypatch.setenv(name, value)
     environment.drop_launcher()
@@ -98,8 +98,8 @@ def test_files_are_utf8_and_output_never_fails_in_any_locale(tmp_path: Path, loc
         "environment.prepare(Path.cwd()); Path('x').write_text('é → 漢'); print('é → 漢', Path('x').read_text())"
     )
     (tmp_path / "probe.py").write_text(code, encoding="utf-8")
-    own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **locale}
-    done = subprocess.run([sys.executable, "probe.py"], cwd=tmp_path, env=own, capture_output=True, check=True)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **locale}
+    done = subprocess.run([sys.executable, "probe.py"], cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert (tmp_path / "x").read_bytes().decode() == "é → 漢"
     assert b"?" in done.stdout or "→".encode() in done.stdout
 
@@ -109,8 +109,8 @@ def test_a_sign_that_the_output_cannot_show_ends_nothing(tmp_path: Path, encodin
     code = (
         "from pathlib import Path; from paragone.project import environment; environment.prepare(Path());print('a → b')"
     )
-    own = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": encoding}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=own, capture_output=True, check=True)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert done.stdout == b"a ? b\n"
 
 

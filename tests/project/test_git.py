@@ -45,9 +45,9 @@ def test_a_git_that_refuses_is_reported_with_the_way_out(
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
     assert git.commit(checkout) == (None, None)
-    said = capsys.readouterr().err
-    assert f"git refuses {checkout}, which belongs to another user" in said
-    assert f"git config --global --add safe.directory {checkout}" in said
+    printed = capsys.readouterr().err
+    assert f"git refuses {checkout}, which belongs to another user" in printed
+    assert f"git config --global --add safe.directory {checkout}" in printed
 
 
 def test_a_broken_repository_is_reported(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,14 +130,14 @@ def test_stale_generated_files_go_and_handwritten_ones_stay(tmp_path: Path) -> N
     params = Params.model_validate(SMALL)
     stage.write(tmp_path, params)
     stage.write(tmp_path, params, check=True)
-    stale, own = tmp_path / "runs/gone/dvc.yaml", tmp_path / "runs/own/dvc.yaml"
-    for file, text in ((stale, HEADER), (own, "stages: {}\n")):
+    stale, written = tmp_path / "runs/gone/dvc.yaml", tmp_path / "runs/own/dvc.yaml"
+    for file, text in ((stale, HEADER), (written, "stages: {}\n")):
         file.parent.mkdir()
         file.write_text(text)
     with pytest.raises(ValueError, match=r"runs/gone/dvc.yaml: not what .* ask for; run `paragone pipeline`"):
         stage.write(tmp_path, params, check=True)
     stage.write(tmp_path, params)
-    assert own.exists()
+    assert written.exists()
     assert not stale.exists()
 
 

@@ -164,7 +164,7 @@ def test_a_link_to_a_sentence_opens_it(page, report_folder):
 
 def test_a_picture_is_enlarged_and_closed_again(page, report_folder):
     visit(page, report_folder / "site/models/dcgan.html")
-    page.locator("a.wall").first.click()
+    page.locator("a.zoom").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("p")).to_have_text("First samples of DCGAN, seed 0: MNIST-5K")
     page.keyboard.press("Escape")
@@ -190,7 +190,7 @@ def test_without_scripts_everything_can_be_read(browser, report_folder):
     page.locator("#c03 a").first.click()
     expect(page.locator("h1")).to_contain_text("DCGAN improves")
     visit(page, report_folder / "site/models/dcgan.html")
-    page.locator("a.wall").first.click()
+    page.locator("a.zoom").first.click()
     assert page.url.endswith("mnist-5k-dcgan-0.webp")
     page.context.close()
 

@@ -10,7 +10,7 @@ from paragone.report.tables import Cell, Row, Table
 from paragone.results import runs as results
 from support import sample_project
 
-KINDS = ("walls", "quality-sampling", "quality-training", "curves")
+KINDS = ("samples", "quality-sampling", "quality-training", "curves")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_long_titles_are_broken_and_rows_of_pictures_are_close(project):
     found = project.found._replace(runs=runs)
     dataset = found.datasets[0]
     for plot in figures.draw(found, dataset, tables.build(found, dataset)[0]):
-        if plot.name.startswith(("walls", "pairs")):
+        if plot.name.startswith(("samples", "pairs")):
             renderer = FigureCanvasAgg(plot.figure).get_renderer()
             boxes = [text.get_window_extent(renderer) for text in plot.figure.texts]
             boxes += [ax.get_window_extent(renderer) for ax in plot.figure.axes]

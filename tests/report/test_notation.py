@@ -40,8 +40,8 @@ def test_prose_is_escaped_and_links_and_code_are_marked():
 
 
 def test_symbols_in_prose_are_set_and_other_names_are_not():
-    said = notation.inline("L_simple of alpha_bar_t, beta~, n_critic; `x_0` and vq_vae, f(x_0), https://a.org/x_y.")
-    assert said == (
+    rendered = notation.inline("L_simple of alpha_bar_t, beta~, n_critic; `x_0` and vq_vae, f(x_0), https://a.org/x_y.")
+    assert rendered == (
         "L<sub>simple</sub> of α\u0304<sub>t</sub>, β\u0303, n<sub>critic</sub>; <code>x_0</code> and vq_vae, "
         'f(x<sub>0</sub>), <a href="https://a.org/x_y">https://a.org/x_y</a>.'
     )

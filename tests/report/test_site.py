@@ -99,9 +99,9 @@ def test_the_start_page_has_tables_first_then_the_board_then_everything_else(pag
     parts = ["tables", "on-mnist-5k", "on-fashion-mnist", "claims", "c01", "c35", "models", "data", "surveys",
              "reading", "files"]  # fmt: skip
     assert [i for i in start.ids if i in parts] == parts
-    for said in ("Runs finished 32 of 48", "RuntimeError: <codebook> is empty & lost", "MNIST-5K: FD-clf 9.45",
+    for phrase in ("Runs finished 32 of 48", "RuntimeError: <codebook> is empty & lost", "MNIST-5K: FD-clf 9.45",
                  "Real images (floor)", "What each column means"):  # fmt: skip
-        assert said in start.words
+        assert phrase in start.words
 
 
 def test_the_boards_counts_are_those_of_its_claims(pages, report):

@@ -52,15 +52,15 @@ def test_local_repeats_byte_for_byte_gzipped_or_not(tmp_path: Path, loader: str)
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         ({"loader": "fashion_mnist", "source": "packaged"}, "datasets.digits.source: loader 'fashion_mnist' has no"),
         ({"loader": "mnist", "source": "packaged", "options": {"n": 3}}, "datasets.digits.options.n: loader 'mnist'"),
         ({"loader": "mnist", "source": "local", "path": "nowhere"}, "datasets.digits.path: 'nowhere' is not there"),
     ],
 )
-def test_what_only_the_loader_can_tell_of_params(tmp_path: Path, entry: dict[str, object], said: str) -> None:
-    with pytest.raises(ParamsError, match=rf"^params\.yaml: {said}"):
+def test_what_only_the_loader_can_tell_of_params(tmp_path: Path, entry: dict[str, object], message: str) -> None:
+    with pytest.raises(ParamsError, match=rf"^params\.yaml: {message}"):
         ingest.run(tmp_path, _params(**entry), "digits")
     assert not list(tmp_path.iterdir())
 

@@ -26,7 +26,7 @@ def test_a_report_is_whole_and_the_same_twice(tmp_path, capsys, monkeypatch):
     first = hashes(tmp_path / "reports")
     kinds = ("main", "quality", "cost", "reconstruction")
     expected = {f"tables/{kind}.{suffix}" for kind in (*kinds, "lineage") for suffix in ("md", "csv", "tex")}
-    plots = ("walls", "quality-sampling", "quality-training", "curves", "pairs", "interpolation", "traversal",
+    plots = ("samples", "quality-sampling", "quality-training", "curves", "pairs", "interpolation", "traversal",
              "sample_size", "blind_scores")  # fmt: skip
     drawn = {f"{plot}-mnist-5k" for plot in plots} | {
         "claim-c31",

@@ -126,7 +126,7 @@ def _scaled(parts: dict[str, Part]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (_label_12, "label is in 0 to 9: 1 of 120 rows fail, first train image 17 (label 12, train.gz row 17): 12"),
         (_white, "one colour all over (padding left out): 1 of 120 rows fail, first train image 7 (label 7, train.gz"),
@@ -140,12 +140,12 @@ def _scaled(parts: dict[str, Part]) -> None:
         (_scaled, "train reaches the upper half of 0 to 255 (not scaled to 0 to 1): 1"),
     ],
 )
-def test_spoilt_source_is_caught_by_row(tmp_path: Path, spoil: Callable[[dict[str, Part]], None], said: str) -> None:
+def test_spoilt_source_is_caught_by_row(tmp_path: Path, spoil: Callable[[dict[str, Part]], None], message: str) -> None:
     parts = _parts()
     spoil(parts)
     _prepare(tmp_path, parts)
     sentence, failed = _failure(tmp_path)
-    assert said in sentence
+    assert message in sentence
     if spoil is not _scaled:  # which looks wrong in every way
         assert len(_critical(failed)) == 1
 

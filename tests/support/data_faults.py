@@ -39,7 +39,7 @@ class Fault(NamedTuple):
     loader: str
 
 
-def said(root: Path, loader: str, path: Path) -> list[str]:
+def messages(root: Path, loader: str, path: Path) -> list[str]:
     """Ingest and validate what stands at `path`: "stops: ..." or each "warns: ..."."""
     entry = Dataset(loader=loader, source="local", path=str(path), resolution=64 if loader == "celeba" else 32)
     params = Params.model_construct(profile="none", profiles={}, datasets={NAME: entry})
@@ -56,14 +56,14 @@ def answer(fault: Fault, root: Path) -> list[str]:
     """What is said of a copy with the fault that is not said of one without."""
     path = root / "spoilt"
     fault.put(path)
-    return [sentence for sentence in said(root / "with", fault.loader, path) if sentence not in usual(fault.loader)]
+    return [sentence for sentence in messages(root / "with", fault.loader, path) if sentence not in usual(fault.loader)]
 
 
 @cache
 def usual(loader: str) -> frozenset[str]:
     """What is said of a copy without a fault."""
     with tempfile.TemporaryDirectory() as folder:
-        found = said(Path(folder) / "with", loader, _write_whole(loader, Path(folder) / "spoilt"))
+        found = messages(Path(folder) / "with", loader, _write_whole(loader, Path(folder) / "spoilt"))
     assert not any(sentence.startswith("stops") for sentence in found), found
     return frozenset(found)
 

@@ -35,8 +35,8 @@ class Project:
     def flow(self, *options: str) -> tuple[int, str]:
         """The exit status of a flow and what it said."""
         process = self.begin(*options)
-        said, _ = process.communicate(timeout=PATIENCE)
-        return process.returncode, said
+        printed, _ = process.communicate(timeout=PATIENCE)
+        return process.returncode, printed
 
     def results(self) -> dict[str, Any]:
         return self.read(self.root)
@@ -123,7 +123,7 @@ def missing(project: Project) -> list[str]:
     """Replay the runs into MLflow, twice; what the store then lacks, has too much of, or has otherwise."""
     from mlflow import MlflowClient
 
-    said = [_track(project) for _ in range(2)]
+    printed = [_track(project) for _ in range(2)]
     client, parent = MlflowClient(tracking_uri=os.environ["MLFLOW_TRACKING_URI"]), f"benchmark {project.profile}"
     experiment = client.get_experiment_by_name(f"paragone/{project.profile}")
     found = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
@@ -134,7 +134,7 @@ def missing(project: Project) -> list[str]:
         run = found.get(name)
         if run and (run.info.status != "FINISHED" or run.data.metrics.get("fd_lite0") != distance):
             wrong.add(name)
-    twice = [] if f"0 runs written, {len(runs)} already there" in said[1] else [f"MLflow again: {said[1]}"]
+    twice = [] if f"0 runs written, {len(runs)} already there" in printed[1] else [f"MLflow again: {printed[1]}"]
     return [f"MLflow: {name}" for name in sorted(wrong)] + twice
 
 

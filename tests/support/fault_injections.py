@@ -54,8 +54,8 @@ def undisturbed(project: Project) -> tuple[dict[str, Any], float]:
     while process.poll() is None and not project.runs_began():
         time.sleep(0.02)
     began = time.monotonic()
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, said
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, printed
     return project.results(), time.monotonic() - began
 
 
@@ -76,12 +76,12 @@ def kill(
         left = project.left_for_good()
         if victim == MLFLOW:
             mlflow.start()
-        again, said = project.flow()
+        again, printed = project.flow()
         differences = different(expected, project.results())
         if victim == MLFLOW:
             differences += missing(project)
     differences += [str(note.relative_to(project.root)) for note in project.root.rglob("failure.json")]
-    restored = [line for line in said.splitlines() if "probably by a kill" in line]
+    restored = [line for line in printed.splitlines() if "probably by a kill" in line]
     return Kill(victim, number.name, round(after, 1), process.returncode == 0, again, differences, left, restored)
 
 
@@ -110,8 +110,8 @@ def spoil_lock(project: Project, draw: random.Random, how: str) -> str:
     """Empty or cut a lock file of a project that is up to date, at random; what the next flow says, which must put it
     back, find nothing to do, and leave everything as it was. How: emptied, cut, cut so that it still parses, or
     emptied and its copy lost."""
-    status, said = project.flow()
-    assert status == 0, said
+    status, printed = project.flow()
+    assert status == 0, printed
     before = project.results()
     lock = draw.choice([project.root / "dvc.lock", *(branch / "dvc.lock" for branch in project.branches)])
     whole = lock.read_bytes()
@@ -122,11 +122,11 @@ def spoil_lock(project: Project, draw: random.Random, how: str) -> str:
     name = str(lock.relative_to(project.root))
     if "copy" in how:
         (project.root / ".locks/dvc" / name).unlink()
-    status, said = project.flow()
-    sentence = next((line for line in said.splitlines() if line.startswith(f"{name} ")), "")
-    assert sentence, said
-    assert status == 0, said
-    assert "copy" in how or (": 0 stages to visit" in said and lock.read_bytes() == whole), said
+    status, printed = project.flow()
+    sentence = next((line for line in printed.splitlines() if line.startswith(f"{name} ")), "")
+    assert sentence, printed
+    assert status == 0, printed
+    assert "copy" in how or (": 0 stages to visit" in printed and lock.read_bytes() == whole), printed
     assert different(before, project.results()) == []
     return sentence
 
@@ -148,11 +148,11 @@ def two_at_once(project: Project, after: float, expected: dict[str, Any]) -> str
     time.sleep(after)
     if first.poll() is not None:
         return None
-    status, said = project.flow()
+    status, printed = project.flow()
     if first.poll() is not None:
         return None
-    assert status == 1, said
-    (sentence,) = said.splitlines()
+    assert status == 1, printed
+    (sentence,) = printed.splitlines()
     assert f"another flow is running in {project.root} (process {first.pid}" in sentence
     output, _ = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, output
@@ -168,16 +168,16 @@ def hang(project: Project, after: float, expected: dict[str, Any], hours: float)
         time.sleep(0.02)
     time.sleep(after)
     struck = strike(process, "training", signal.SIGSTOP)
-    said, _ = process.communicate(timeout=PATIENCE)
+    printed, _ = process.communicate(timeout=PATIENCE)
     if not struck:
         return None
-    assert process.returncode == 1, said
-    sentence = next(line for line in said.splitlines() if "it ran for more than its limit" in line)
+    assert process.returncode == 1, printed
+    sentence = next(line for line in printed.splitlines() if "it ran for more than its limit" in line)
     (note,) = project.root.rglob("failure.json")
     assert json.loads(note.read_text())["stage"] == "train"
     assert not project.left_for_good()
-    status, said = project.flow()
-    assert status == 0, said
+    status, printed = project.flow()
+    assert status == 0, printed
     assert different(expected, project.results()) == []
     assert not list(project.root.rglob("failure.json"))
     return sentence
@@ -190,8 +190,8 @@ def locked_store(project: Project, expected: dict[str, Any]) -> str:
     with closing(sqlite3.connect(file, isolation_level=None)) as holder:
         holder.execute("PRAGMA journal_mode=WAL")
         holder.execute("BEGIN EXCLUSIVE")
-        status, said = project.flow()
-    return _went_on(project, status, said, expected)
+        status, printed = project.flow()
+    return _went_on(project, status, printed, expected)
 
 
 def full_store(project: Project, disk: Disk, expected: dict[str, Any]) -> str:
@@ -200,13 +200,13 @@ def full_store(project: Project, disk: Disk, expected: dict[str, Any]) -> str:
     disk.empty()
     with variable("MLFLOW_TRACKING_URI", f"sqlite:///{disk.folder}/mlflow.db"):
         disk.fill(leave=300_000)  # an empty store takes twice that
-        status, said = project.flow()
+        status, printed = project.flow()
         disk.give_way()
-        return _went_on(project, status, said, expected)
+        return _went_on(project, status, printed, expected)
 
 
-def _went_on(project: Project, status: int, said: str, expected: dict[str, Any]) -> str:
-    assert status == 0, said
+def _went_on(project: Project, status: int, printed: str, expected: dict[str, Any]) -> str:
+    assert status == 0, printed
     assert different(expected, project.results()) == []
     log = (project.root / ".logs" / project.profile / "report.log").read_text()
     sentence = next(line for line in log.splitlines() if "warning: not mirrored to MLflow" in line)
@@ -227,16 +227,16 @@ def full_disk(project: Project, disk: Disk, leave: float, expected: dict[str, An
             assert process.poll() is None, process.stdout and process.stdout.read()
             time.sleep(0.01)
         disk.fill(leave=int(leave * found[0].stat().st_size))
-        said, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 1, said
+        printed, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1, printed
         assert read_metadata(found[0])["step"] > 0  # whole
         assert [file.name for file in found[0].parent.iterdir() if file.name.startswith(".tmp")] == []
         (note,) = project.root.rglob("failure.json")
         reason = str(json.loads(note.read_text())["reason"])
-        assert reason.partition(": ")[2] in said.replace("\n", " ")
+        assert reason.partition(": ")[2] in printed.replace("\n", " ")
         disk.give_way()
-        status, said = project.flow()
-        assert status == 0, said
+        status, printed = project.flow()
+        assert status == 0, printed
         assert different(expected, project.results()) == []
         return reason.replace(str(disk.folder), ".ckpt").replace(str(project.root) + "/", "")
     finally:
@@ -264,8 +264,8 @@ def followed(project: Project, mlflow: Mlflow, expected: dict[str, Any]) -> list
         process = project.begin()
         _until(lambda: "RUNNING" in _mirrored(project).values(), process)
         mlflow.end()
-        said, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, said
+        printed, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, printed
         assert follower.poll() is None
         mlflow.start()
         _until(lambda: list(_mirrored(project).values()) == ["FINISHED"] * len(project.metrics()), follower)

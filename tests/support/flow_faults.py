@@ -75,10 +75,10 @@ def _outcome(found: list[dict[str, Any]]) -> tuple[str, str]:
     n, failed = len(found), [record for record in found if "error" in record]
     if failed:
         return f"**not as it should be, {len(failed)} of {n}**: {failed[0]['error']}", ""
-    if "said" in found[0]:
-        said = re.sub(r"\(process \d+, (.*?), since [\d:]+\)", r"(process ..., \1, since ...)", found[0]["said"])
-        said = re.sub(r"/\S*/(?=project|trained|store)", "", said).replace("|", "\\|")
-        return f"\u201c{said.removeprefix('paragone: ').strip()}\u201d", f"the same results, {n} of {n}"
+    if "message" in found[0]:
+        message = re.sub(r"\(process \d+, (.*?), since [\d:]+\)", r"(process ..., \1, since ...)", found[0]["message"])
+        message = re.sub(r"/\S*/(?=project|trained|store)", "", message).replace("|", "\\|")
+        return f"\u201c{message.removeprefix('paragone: ').strip()}\u201d", f"the same results, {n} of {n}"
     ended = sum(record["went_on"] for record in found)
     same = sum(not record["differences"] and record["again"] == 0 for record in found)
     left, restored = sum(len(r["left"]) for r in found), sum(bool(r["restored"]) for r in found)
@@ -141,7 +141,7 @@ def attempt(fault: Fault, moment: int) -> dict[str, Any]:
             done = fault.put(draw)
     except (AssertionError, StopIteration, subprocess.SubprocessError) as error:
         return {"fault": fault.name, "error": " ".join(str(error).split())[-300:] or type(error).__name__}
-    return {"fault": fault.name, **(done._asdict() if isinstance(done, put.Kill) else {"said": done})}
+    return {"fault": fault.name, **(done._asdict() if isinstance(done, put.Kill) else {"message": done})}
 
 
 def enter(folder: Path) -> None:

@@ -175,8 +175,8 @@ def _blind_scores(datasets: tuple[str, ...]) -> dict[str, Any]:
         "blurred": {"is": 7.0, "fd": 25.0, "coverage": 0.5, "ssim": 0.99},
     }
     sets = {
-        name: [{"draw": draw, **{k: v * (1 + 0.002 * draw) for k, v in own.items()}} for draw in range(3)]
-        for name, own in scores.items()
+        name: [{"draw": draw, **{k: v * (1 + 0.002 * draw) for k, v in scores_of_row.items()}} for draw in range(3)]
+        for name, scores_of_row in scores.items()
     }
     found = {d: {"space": f"clf-{d}", "n_real": 4000, "sets": sets} for d in datasets}
     return {"protocol": PROTOCOL, "n": 500, "kept": 3, "sigma": 1.5, "draws": 3, "datasets": found}

@@ -249,16 +249,16 @@ class _Names:
             raise ArchiveError(f"member {name[:20]!r}... has a name of more than {NAME} bytes")
         if not path.parts and not folder:
             raise ArchiveError(f"member {name!r} is a file without a name")
-        own, above = str(path), {str(parent) for parent in path.parents}
-        if own in self._files or own in self._folders:
-            raise ArchiveError(f"member {own!r} appears in it twice")
-        if above & self._files or (not folder and own in self._above):
-            raise ArchiveError(f"member {own!r} makes one name a file and a folder")
-        (self._folders if folder else self._files).add(own)
+        member, above = str(path), {str(parent) for parent in path.parents}
+        if member in self._files or member in self._folders:
+            raise ArchiveError(f"member {member!r} appears in it twice")
+        if above & self._files or (not folder and member in self._above):
+            raise ArchiveError(f"member {member!r} makes one name a file and a folder")
+        (self._folders if folder else self._files).add(member)
         self._above |= above
         if len(self._files) + len(self._folders) > MEMBERS:
             raise ArchiveError(f"has more than {MEMBERS:,} members")
-        return own
+        return member
 
 
 def _check_size(left: int, limit: int) -> None:

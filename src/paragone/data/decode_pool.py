@@ -152,8 +152,8 @@ def _damaged(pictures: Pictures, faults: Sequence[tuple[str, str]]) -> DatasetEr
 def _salt(decode: Decode) -> bytes:
     """What decides what a file is decoded to: the function, its arguments and its code."""
     module = getattr(decode, "func", decode).__module__
-    own = [module] if module.startswith(f"{__package__}.") else []
-    return pickle.dumps(decode) + fingerprint.closure("paragone.data.image_io", *own).encode()
+    modules = [module] if module.startswith(f"{__package__}.") else []
+    return pickle.dumps(decode) + fingerprint.closure("paragone.data.image_io", *modules).encode()
 
 
 def _key(salt: bytes, pictures: Pictures, block: slice) -> str:

@@ -74,8 +74,8 @@ def options(request: Request, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """The options of params.yaml over their defaults. Raises DatasetError naming one that cannot be."""
     found = {**defaults, **request.options}
     for name, value in found.items():
-        if said := _fault(name, value, defaults[name]):
-            raise DatasetError(f"params.yaml: options.{name}: {value!r} {said}; correct it")
+        if fault := _fault(name, value, defaults[name]):
+            raise DatasetError(f"params.yaml: options.{name}: {value!r} {fault}; correct it")
     return found
 
 
@@ -214,18 +214,18 @@ def by_class(
     stamps = names(tree)
     for name in stamps:
         parts = (tree.name, *name.split("/"))
-        if folder in parts[:-2] and class_name(own := parts[parts.index(folder) + 1]) is not None:
-            inner[name], folders[name] = "/".join(parts[parts.index(folder) :]), own
+        if folder in parts[:-2] and class_name(part := parts[parts.index(folder) + 1]) is not None:
+            inner[name], folders[name] = "/".join(parts[parts.index(folder) :]), part
     if not inner:
         raise DatasetError(f"{where}: holds no images in {folder}/<class>; name the folder or archive of that set")
     ordered = sorted(set(folders.values()))
-    class_names = tuple(str(class_name(own)) for own in ordered)
-    labels = {name: ordered.index(own) for name, own in folders.items()}
+    class_names = tuple(str(class_name(part)) for part in ordered)
+    labels = {name: ordered.index(part) for name, part in folders.items()}
     test = test_split(where, inner, labels, class_names, chosen)
     found = interleave(Picture("test" if n in test else "train", tree, n, labels[n]) for n in inner)
-    said = f"no published split: {len(test):,} of {len(inner):,} images held out for test (seed {chosen['seed']})"
+    warning = f"no published split: {len(test):,} of {len(inner):,} images held out for test (seed {chosen['seed']})"
     listed = {tree: stamps}
-    return upstream(found, request, chosen, class_names=class_names, warnings=[said], published=True, listed=listed)
+    return upstream(found, request, chosen, class_names=class_names, warnings=[warning], published=True, listed=listed)
 
 
 def interleave(found: Iterable[Picture]) -> list[Picture]:
@@ -289,15 +289,15 @@ def _groups(
     stamps = {at: listed.get(at) or names(at) for at in {p.at for p in found}}
     ordered = sorted(found, key=lambda p: (SPLITS.index(p.split), p.source, str(p.at)))  # stable
     for (split, source, at), group in groupby(ordered, key=lambda p: (p.split, p.source, p.at)):
-        own = list(group)
+        members = list(group)
         yield Pictures(
             split,
             at,
-            [p.name for p in own],
-            [stamps[at][p.name] for p in own],
-            None if own[0].label is None else np.array([p.label for p in own]),
+            [p.name for p in members],
+            [stamps[at][p.name] for p in members],
+            None if members[0].label is None else np.array([p.label for p in members]),
             decode,
-            {name: np.array([p.attributes[i] for p in own]) for i, name in enumerate(attributes)},
+            {name: np.array([p.attributes[i] for p in members]) for i, name in enumerate(attributes)},
             chosen["max_damaged"],
             source,
         )

@@ -75,10 +75,10 @@ def inspect(images: Pixels, labels: NDArray[np.int64], classes: int, size: tuple
     return Inspection(hashes, whole.hexdigest(), contrast, mean, std, counts, class_means, variance, edges)
 
 
-def _inner(whole: tuple[int, int], own: tuple[int, int]) -> tuple[slice, slice]:
+def _inner(whole: tuple[int, int], inner: tuple[int, int]) -> tuple[slice, slice]:
     """Where the image itself is within its padding (`split_writer.fit`)."""
-    before = [max(0, offset(size, of)) for of, size in zip(whole, own, strict=True)]
-    top, left = (slice(start, start + size) for start, size in zip(before, own, strict=True))
+    before = [max(0, offset(size, of)) for of, size in zip(whole, inner, strict=True)]
+    top, left = (slice(start, start + size) for start, size in zip(before, inner, strict=True))
     return top, left
 
 

@@ -214,10 +214,12 @@ class _Loop:
     @torch.no_grad()
     def _average(self, ema: Model) -> None:
         decay = ema_decay(self.plan, self.step * self.plan.batch / 1000)
-        pairs = [(a, b) for (k, a), b in zip(ema.named_parameters(), self.model.parameters(), strict=True) if _own(k)]
+        pairs = [
+            (a, b) for (k, a), b in zip(ema.named_parameters(), self.model.parameters(), strict=True) if _not_frozen(k)
+        ]
         torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - decay)
         for (key, a), b in zip(ema.named_buffers(), self.model.buffers(), strict=True):
-            if _own(key):
+            if _not_frozen(key):
                 a.copy_(b)
 
     def _row(self) -> dict[str, float]:
@@ -240,9 +242,9 @@ class _Loop:
         if self.world.rank:
             return CHECKPOINT_SECONDS
         started = time.monotonic()
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items() if _own(k)}
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items() if _not_frozen(k)}
         if self.ema is not None:
-            tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items() if _own(k)}
+            tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items() if _not_frozen(k)}
         for name, optimizer in self.optimizers.items():
             tensors |= _optimizer_tensors(name, optimizer)
         meta: dict[str, Any] = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
@@ -255,9 +257,9 @@ class _Loop:
         path = self.folder / "state.safetensors"
         if path.exists():
             tensors, meta = checkpoint.load(path)
-            _load_own(self.model, _under("model.", tensors))
+            _load_unfrozen(self.model, _under("model.", tensors))
             if self.ema is not None:
-                _load_own(self.ema, _under("ema.", tensors))
+                _load_unfrozen(self.ema, _under("ema.", tensors))
             for name, optimizer in self.optimizers.items():
                 _load_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
             self.step, self.seconds, self.curve = meta["step"], meta["seconds"], meta["curve"]
@@ -288,7 +290,7 @@ def ema_decay(plan: Plan, kimg: float) -> float:
     return 0.5 ** (plan.batch / 1000 / max(half_life, 1e-8))
 
 
-def _own(key: str) -> bool:
+def _not_frozen(key: str) -> bool:
     return not key.startswith("frozen.")
 
 
@@ -298,9 +300,9 @@ def _copy(model: Model) -> Model:
     return copied.eval().requires_grad_(False)
 
 
-def _load_own(model: Model, tensors: dict[str, Tensor]) -> None:
+def _load_unfrozen(model: Model, tensors: dict[str, Tensor]) -> None:
     """Load what a checkpoint holds: all but the parents, which come from their own files."""
-    parents = {k: v for k, v in model.state_dict().items() if not _own(k)}
+    parents = {k: v for k, v in model.state_dict().items() if not _not_frozen(k)}
     model.load_state_dict(parents | tensors)
 
 

@@ -177,6 +177,6 @@ def class_grid(images: Images, labels: Tensor, classes: int, columns: int = 10) 
     rows = min(classes, CLASS_ROWS)
     shown = np.full((rows, columns, *images.shape[1:]), 255, np.uint8)
     for row, label in zip(shown, range(rows), strict=True):
-        own = images[(labels == label).numpy()][:columns]
-        row[: len(own)] = own
+        of_class = images[(labels == label).numpy()][:columns]
+        row[: len(of_class)] = of_class
     return sample_grid(shown.reshape(-1, *images.shape[1:]), columns, rows)

@@ -342,7 +342,7 @@ def _batched(capability: Any, given: list[Tensor], seed: int, device: torch.devi
     with torch.no_grad():
         for i, (part, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
             seed_all(seed, Stream.EVALUATE, i)
-            parts.append(capability(to_float(part.to(device)), *(own.to(device) for own in labels)).cpu())
+            parts.append(capability(to_float(part.to(device)), *(values.to(device) for values in labels)).cpu())
     return torch.cat(parts)
 
 

@@ -63,14 +63,14 @@ def of_curve(curve: pd.DataFrame) -> dict[str, float]:
     for column in map(str, curve):
         kind, _, optimizer = column.partition("/")
         role = ROLES.get(optimizer, "model")
-        own = curve[np.isfinite(curve[["kimg", column]]).all(axis=1)]
-        if len(own) < 20:
+        rows = curve[np.isfinite(curve[["kimg", column]]).all(axis=1)]
+        if len(rows) < 20:
             continue
-        values = own[column].to_numpy(float)
+        values = rows[column].to_numpy(float)
         if kind == "grad":
             found |= {f"{key}.{role}": value for key, value in _gradients(values).items()}
         elif kind == "loss":
-            found[f"oscillation.{role}"] = oscillation(own["kimg"].to_numpy(float), values)
+            found[f"oscillation.{role}"] = oscillation(rows["kimg"].to_numpy(float), values)
     return found
 
 

@@ -195,7 +195,7 @@ def _classifier(dataset: str) -> Stage:
     }
 
 
-def _judges(params: Params, profile: str, dataset: str) -> list[str]:
+def _classifiers(params: Params, profile: str, dataset: str) -> list[str]:
     """What every evaluation on a data set needs: the data, and the classifier where its space is used."""
     classified = "classifier" in params.get_profile(profile).spaces
     return [str(paths.prepared(dataset)), *([str(paths.classifier(dataset))] if classified else [])]
@@ -211,7 +211,7 @@ def _classified(params: Params, profile: str, dataset: str) -> bool:
 def _reference(params: Params, profile: str, dataset: str) -> Stage:
     return {
         "cmd": f"paragone reference {profile} {dataset}",
-        "deps": [*_judges(params, profile, dataset), str(paths.validation(dataset))],
+        "deps": [*_classifiers(params, profile, dataset), str(paths.validation(dataset))],
         "params": _depends(["stages.reference", "metrics", "extractors"], profile, ["samples", "spaces"]),
         "outs": [str(paths.reference(profile, dataset))],
     }
@@ -278,8 +278,8 @@ def _sampler_file(root: Path, sampler: str) -> list[str]:
 def _lineage(params: Params, profile: str, row: str) -> list[str]:
     """The model of a row, those of its parents, theirs, and so on."""
     parents = params.parent_rows(profile, row).values()
-    own = params.model(profile, row)
-    return list(dict.fromkeys([own, *(name for p in parents for name in _lineage(params, profile, p))]))
+    model = params.model(profile, row)
+    return list(dict.fromkeys([model, *(name for p in parents for name in _lineage(params, profile, p))]))
 
 
 def _path(profile: str, dataset: str, model: str, file: str, seed: int | str = SEED) -> str:
@@ -328,7 +328,7 @@ def _evaluate(
     return {
         "deps": [
             *(_path(profile, dataset, model, file) for file in measured),
-            *_judges(params, profile, dataset),
+            *_classifiers(params, profile, dataset),
             str(paths.reference(profile, dataset)),
         ],
         "params": _depends(["stages.evaluate", "metrics", "extractors", *code], profile, ["spaces"]),

@@ -29,8 +29,8 @@ def resolve(root: Path, name: str) -> Content:
 def files(root: Path, name: str) -> list[Path]:
     """The files that a profile is made of, relative to the root: its own, and those that it extends. Raises
     ParamsError."""
-    own = _read(root, name)
-    return [paths.profile(name), *(files(root, own["extends"]) if "extends" in own else [])]
+    content = _read(root, name)
+    return [paths.profile(name), *(files(root, content["extends"]) if "extends" in content else [])]
 
 
 def read(root: Path, file: Path) -> Content:
@@ -88,13 +88,13 @@ def _resolve(root: Path, name: str, below: list[str]) -> Content:
         raise ParamsError(
             f"{paths.profile(below[-1])}: extends: '{name}' closes a circle ({circle}); remove one of them"
         )
-    own = _read(root, name)
-    rows = own.get("models", {})
+    content = _read(root, name)
+    rows = content.get("models", {})
     if not isinstance(rows, dict):
         raise ParamsError(f"{file}: models: is {rows!r}, not rows by name; give some, as {{dcgan: {{}}}}")
-    if "extends" not in own:
-        return {**own, "models": _written_out(file, _given(file, rows, {}))}
-    above = own.pop("extends")
+    if "extends" not in content:
+        return {**content, "models": _written_out(file, _given(file, rows, {}))}
+    above = content.pop("extends")
     if not isinstance(above, str):
         raise ParamsError(f"{file}: extends: is {above!r}; give the name of one other profile")
     try:
@@ -107,7 +107,7 @@ def _resolve(root: Path, name: str, below: list[str]) -> Content:
     written = _written_out(file, _given(file, rows, inherited))
     dropped = {row for row, entry in rows.items() if entry is None}
     kept = {row: entry for row, entry in inherited.items() if row not in dropped}
-    return {**base, **own, "models": kept | {row: _merge(kept.get(row, {}), e) for row, e in written.items()}}
+    return {**base, **content, "models": kept | {row: _merge(kept.get(row, {}), e) for row, e in written.items()}}
 
 
 def _given(file: Path, rows: Content, inherited: Content) -> Content:

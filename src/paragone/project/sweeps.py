@@ -67,8 +67,8 @@ def _changed(name: str, new: str, base: Row, change: Mapping[str, Any]) -> Row:
 def _title(title: str, change: Mapping[str, Any]) -> str:
     for key, value in change.items():
         place = f"{{{_last(key)}}}"
-        said = text(value)
-        title = title.replace(place, said) if place in title else f"{title}, {_last(key)} {said}"
+        shown = text(value)
+        title = title.replace(place, shown) if place in title else f"{title}, {_last(key)} {shown}"
     return title
 
 

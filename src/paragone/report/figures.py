@@ -157,7 +157,7 @@ def _sample_grids(results: Results, dataset: DataSet) -> Plot | None:
     grids = [("Real test images", real)] if real is not None else []
     grids += [(_label(run), Image.open(file)) for run, file in grid_files(results, dataset)]
     caption = f"First samples of each model, not selected. {dataset.title}."
-    return Plot(f"walls-{dataset.name}", "Samples", caption, _panels(grids)) if grids else None
+    return Plot(f"samples-{dataset.name}", "Samples", caption, _panels(grids)) if grids else None
 
 
 def _pictures(results: Results, dataset: DataSet, name: str) -> Plot | None:
@@ -220,9 +220,9 @@ def curves(results: Results, runs: Sequence[Json]) -> Figure | None:
     for ax in axes[len(models) :]:
         ax.remove()
     for model, ax in zip(models, axes, strict=False):
-        own = [(run, curve) for run, curve in trained if run["model"] == model]
-        _curve_panel(ax, own)
-        ax.set_title(own[0][0]["title"], fontsize=11, loc="left")
+        of_model = [(run, curve) for run, curve in trained if run["model"] == model]
+        _curve_panel(ax, of_model)
+        ax.set_title(of_model[0][0]["title"], fontsize=11, loc="left")
     return figure
 
 
@@ -235,12 +235,12 @@ def _curve(results: Results, run: Json) -> pd.DataFrame | None:
     return curve.iloc[:: -(-len(curve) // POINTS)] if curve.shape[1] > 1 and len(curve) > 1 else None
 
 
-def _curve_panel(ax: Axes, own: list[tuple[Json, pd.DataFrame]]) -> None:
-    losses = list(dict.fromkeys(c for _, curve in own for c in curve if c != "kimg"))
-    for run, curve in own:
+def _curve_panel(ax: Axes, runs: list[tuple[Json, pd.DataFrame]]) -> None:
+    losses = list(dict.fromkeys(c for _, curve in runs for c in curve if c != "kimg"))
+    for run, curve in runs:
         for i, loss in enumerate(losses):
             if loss in curve:
-                label = str(loss).removeprefix("loss/") if run is own[0][0] else None
+                label = str(loss).removeprefix("loss/") if run is runs[0][0] else None
                 ax.plot(
                     curve["kimg"], curve[loss], color=PALETTE[i % len(PALETTE)], linewidth=1.2, alpha=0.8, label=label
                 )

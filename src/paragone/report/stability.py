@@ -77,9 +77,9 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
         shown += [f"{h} ({role})" for h in ("Gradient", "Gradient trend", "Oscillation")]
         abouts += [_ABOUT[key] for key in ("grad", "trend", "oscillation")]
     lines = []
-    for _, own in runs.groupby("model", sort=False):
-        ended = own[own["stability.state"].notna()]
-        lines.append(Line("model", [Text(str(own.iloc[0]["title"])), *_cells(ended, means, roles)]))
+    for _, of_model in runs.groupby("model", sort=False):
+        ended = of_model[of_model["stability.state"].notna()]
+        lines.append(Line("model", [Text(str(of_model.iloc[0]["title"])), *_cells(ended, means, roles)]))
     return Grid(
         f"Stability: {dataset.title}",
         ["Model", *shown],
@@ -179,13 +179,13 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
 def _panel(axes: Axes, runs: pd.DataFrame, models: list[str], keys: list[str]) -> None:
     """A point a run, by the first of the keys that it has; without coverage, as of a diverged run, at 0."""
     for place, model in enumerate(models):
-        own = runs[runs["model"] == model]
-        for i, run in enumerate(own.to_dict("records")):
+        of_model = runs[runs["model"] == model]
+        for i, run in enumerate(of_model.to_dict("records")):
             value = next((v for key in keys if is_figure(v := run.get(key))), None)
             if value is None and keys != ["stability.coverage"]:
                 continue
             color, marker = STATES[run["stability.state"]]
-            height = place + 0.5 * ((i + 0.5) / len(own) - 0.5)
+            height = place + 0.5 * ((i + 0.5) / len(of_model) - 0.5)
             axes.plot(value or 0.0, height, marker, color=color, markersize=6, alpha=0.8, clip_on=False)
 
 

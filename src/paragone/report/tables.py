@@ -286,5 +286,5 @@ def _about_hardware(runs: pd.DataFrame) -> str:
     ]
     clocks = set(runs["train.clock"].dropna()) if "train.clock" in runs else set()
     timed = {"cpu": " Seconds are CPU time, one thread.", "wall": " Seconds are wall time."}
-    said = timed[clocks.pop()] if len(clocks) == 1 else ""
-    return f"Hardware: {'; '.join(parts) or 'nothing has been trained yet'}.{said}"
+    clock = timed[clocks.pop()] if len(clocks) == 1 else ""
+    return f"Hardware: {'; '.join(parts) or 'nothing has been trained yet'}.{clock}"

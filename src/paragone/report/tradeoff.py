@@ -50,8 +50,8 @@ def draw(results: Results, dataset: DataSet) -> Figure | None:
         color, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
         ax.plot(sweep.rate, sweep.error, marker=marker, color=color, linewidth=1.2, label=sweep.title)
         for name, x, y in zip(sweep.names, sweep.rate, sweep.error, strict=True):
-            said = name.removeprefix(sweep.title).lstrip(" ,") or name
-            ax.annotate(said, (x, y), (5, 5), textcoords="offset points", fontsize=8, color=INK)
+            text = name.removeprefix(sweep.title).lstrip(" ,") or name
+            ax.annotate(text, (x, y), (5, 5), textcoords="offset points", fontsize=8, color=INK)
     ax.set(xlabel="rate: KL of posterior from prior (nats per image)", ylabel="mean squared error of reconstructions")
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)

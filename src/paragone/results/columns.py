@@ -344,7 +344,7 @@ SPEED = [
         about="time to draw one image",
     ),
 ]
-OWN_COST = [
+COST_WITHOUT_PARENTS = [
     Column("train_seconds", "Own training", "train.seconds", unit="s", digits=1, about="seconds, parents left out"),
     Column(
         "train_images_per_second", "Training rate", "train.images_per_second", unit="images/s", better="high", digits=0
@@ -417,7 +417,7 @@ def quality(spaces: list[str]) -> list[Column]:
 
 
 def cost() -> list[Column]:
-    return [*TRAINING, *OWN_COST, *SPEED]
+    return [*TRAINING, *COST_WITHOUT_PARENTS, *SPEED]
 
 
 def reconstruction() -> list[Column]:

@@ -71,12 +71,12 @@ def short_of_modes(evidence: Evidence, row: str) -> set[str]:
 def _ended(evidence: Evidence, dataset: str, row: str) -> dict[str, str]:
     """The state of each run that finished or diverged, by its name."""
     runs = evidence.results.of(dataset)
-    own = runs[runs["model"] == row]
-    if "stability.state" not in own:
+    of_row = runs[runs["model"] == row]
+    if "stability.state" not in of_row:
         raise NotMeasuredError(f"{dataset}: no run of '{row}' has a state")
-    ended = own[own["stability.state"].notna()]
+    ended = of_row[of_row["stability.state"].notna()]
     if len(ended) < SEEDS:
-        rest = own[own["stability.state"].isna()]
+        rest = of_row[of_row["stability.state"].isna()]
         why = "".join(f" (seed {r['seed']} {r['outcome']}: {r['reason']})" for _, r in rest.head(1).iterrows())
         raise NotMeasuredError(f"{dataset}: {len(ended)} runs of '{row}' ended; it takes at least {SEEDS}{why}")
     return dict(zip(ended["name"], ended["stability.state"], strict=True))

@@ -83,11 +83,11 @@ class Evidence(NamedTuple):
         for dataset in self.datasets(*(row.removesuffix(PAPER) for row in rows)):
             if dataset not in study["datasets"]:
                 continue
-            own = study["datasets"][dataset]
-            there = {**own["rows"], **{f"{row}{PAPER}": timed for row, timed in own["paper"].items()}}
+            timed_here = study["datasets"][dataset]
+            there = {**timed_here["rows"], **{f"{row}{PAPER}": timed for row, timed in timed_here["paper"].items()}}
             for row in rows:
                 if row not in there:
-                    why = own["left_out"].get(row.removesuffix(PAPER), "the study's options leave it out")
+                    why = timed_here["left_out"].get(row.removesuffix(PAPER), "the study's options leave it out")
                     raise NotMeasuredError(f"{dataset}: study 'sampling_time' did not time '{row}': {why}")
             found.append((dataset, [{**there[row], "clock": study["clock"], "n": study["batch"]} for row in rows]))
         if not found:
@@ -113,18 +113,18 @@ class Evidence(NamedTuple):
     @staticmethod
     def _row(runs: pd.DataFrame, dataset: str, row: str, column: str) -> dict[int, float]:
         ended = ("finished", "diverged") if column.startswith("stability.") else ("finished",)
-        own = runs[(runs["model"] == row) & runs["outcome"].isin(ended)]
-        return {int(s): float(v) for s, v in zip(own["seed"], own[column], strict=True) if is_figure(v)}
+        of_row = runs[(runs["model"] == row) & runs["outcome"].isin(ended)]
+        return {int(s): float(v) for s, v in zip(of_row["seed"], of_row[column], strict=True) if is_figure(v)}
 
     @staticmethod
     def _one_protocol(runs: pd.DataFrame, dataset: str, rows: Sequence[str], keys: Sequence[str]) -> None:
-        own = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
-        hashes = [c for c in map(str, own) if c.startswith("metrics.spaces.") and c.endswith(".hash")]
+        of_rows = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
+        hashes = [c for c in map(str, of_rows) if c.startswith("metrics.spaces.") and c.endswith(".hash")]
         for key in keys:
-            if key not in own or own[key].isna().any():
+            if key not in of_rows or of_rows[key].isna().any():
                 raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {key}")
         for key in [*keys, *hashes]:
-            if (kinds := own[key].dropna().unique()).size > 1:
+            if (kinds := of_rows[key].dropna().unique()).size > 1:
                 raise NotMeasuredError(f"{dataset}: {', '.join(rows)} differ in {key} ({', '.join(map(str, kinds))})")
 
     def left_out(self, dataset: str, *rows: str) -> str:
@@ -132,21 +132,21 @@ class Evidence(NamedTuple):
         runs = self.results.of(dataset)
         parts = []
         for row in rows:
-            own = runs.loc[runs["model"] == row, "outcome"]
-            lost = own[own != "finished"].value_counts(sort=False)
-            parts += [f"{self.name(row)}: {n} of {len(own)} {outcome}" for outcome, n in lost.items()]
+            outcomes = runs.loc[runs["model"] == row, "outcome"]
+            lost = outcomes[outcomes != "finished"].value_counts(sort=False)
+            parts += [f"{self.name(row)}: {n} of {len(outcomes)} {outcome}" for outcome, n in lost.items()]
         return ", ".join(parts)
 
     def require_equal(self, dataset: str, rows: Sequence[str], column: str, what: str) -> None:
         """Raise NotMeasuredError unless all finished runs of the rows have one and the same figure in a column."""
         runs = self.results.of(dataset)
-        own = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
-        if column not in own or own[column].isna().any():
+        of_rows = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
+        if column not in of_rows or of_rows[column].isna().any():
             raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {column}")
-        if own[column].nunique() > 1:
-            each = own.groupby("model", sort=False)[column].unique()
-            said = ", ".join(f"{row} {' and '.join(f'{v:,}' for v in values)}" for row, values in each.items())
-            raise NotMeasuredError(f"{dataset}: {what} differ: {said}")
+        if of_rows[column].nunique() > 1:
+            each = of_rows.groupby("model", sort=False)[column].unique()
+            values_by_row = ", ".join(f"{row} {' and '.join(f'{v:,}' for v in values)}" for row, values in each.items())
+            raise NotMeasuredError(f"{dataset}: {what} differ: {values_by_row}")
 
 
 def _too_few(runs: pd.DataFrame, dataset: str, rows: Sequence[str], column: str, found: int, seeds: int) -> str:

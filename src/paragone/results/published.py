@@ -36,9 +36,9 @@ def load(loader: str) -> Published:
         raise ValueError(f"published.csv: no column {', '.join(sorted(missing))}; restore the file from git")
     if unknown := set(figures["protocol"]) - set(protocols["protocol"]):
         raise ValueError(f"published.csv: protocol {', '.join(sorted(unknown))} is not in protocols.csv; add it there")
-    own = figures[figures["loader"] == loader].reset_index(drop=True)
-    used = protocols[protocols["protocol"].isin(own["protocol"])].reset_index(drop=True)
-    return Published(own, used)
+    selected = figures[figures["loader"] == loader].reset_index(drop=True)
+    used = protocols[protocols["protocol"].isin(selected["protocol"])].reset_index(drop=True)
+    return Published(selected, used)
 
 
 def value(row: Json) -> str:

@@ -165,11 +165,11 @@ def _add_totals(rows: list[Json], params: Params, profile: str) -> None:
     by_key = {(row["dataset"], row["model"], row["seed"]): row for row in rows}
 
     def total(row: Json) -> float | None:
-        own = row.get("train.seconds")
+        alone = row.get("train.seconds")
         rows = params.parent_rows(profile, row["model"]).values()
         parents = [by_key[row["dataset"], parent, row["seed"]] for parent in rows]
         inherited = [total(parent) for parent in parents]
-        known = [seconds for seconds in (own, *inherited) if seconds is not None]
+        known = [seconds for seconds in (alone, *inherited) if seconds is not None]
         return sum(known) if len(known) == 1 + len(inherited) else None
 
     for row in rows:
@@ -184,9 +184,9 @@ def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
     """The data set's title and its floor's figures, under `floor.`: so the table alone is enough to assess a run."""
     by_name = {d.name: d for d in datasets}
     for row in rows:
-        own = by_name[row["dataset"]]
-        row["dataset_title"] = own.title
-        row |= {k: v for k, v in flatten(schema.FLOOR.rstrip("."), own.floor or {}) if is_figure(v)}
+        dataset = by_name[row["dataset"]]
+        row["dataset_title"] = dataset.title
+        row |= {k: v for k, v in flatten(schema.FLOOR.rstrip("."), dataset.floor or {}) if is_figure(v)}
 
 
 def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:

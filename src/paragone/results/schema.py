@@ -281,8 +281,8 @@ def check(table: pd.DataFrame, units: Mapping[str, str] | None = None, source: s
         known = _known(column, source)
         unit = (units or {}).get(column, known.unit)
         if unit != known.unit:
-            said = f"is in {unit or 'no unit'}, not in {known.unit or 'no unit'}"
-            raise TableError(f"{source}: column '{column}' {said}; convert it, or {REMEDY}")
+            fault = f"is in {unit or 'no unit'}, not in {known.unit or 'no unit'}"
+            raise TableError(f"{source}: column '{column}' {fault}; convert it, or {REMEDY}")
         if wrong := next(_wrong(table[column], known), None):
             raise TableError(f"{source}: column '{column}' {wrong}; correct it, or {REMEDY}")
     finished = table[table["outcome"] == "finished"]

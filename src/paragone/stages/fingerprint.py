@@ -10,7 +10,7 @@ from paragone.project import files, paths, registry
 from paragone.project.fingerprint import Tree
 
 PACKAGE = Path(__file__).parents[1]
-_OWN = ("__init__", "fingerprint", "expectations")  # no pipeline stage is named so
+_NOT_STAGES = ("__init__", "fingerprint", "expectations")  # no pipeline stage is named so
 
 
 def run(root: Path) -> None:
@@ -21,7 +21,7 @@ def run(root: Path) -> None:
 
 def fingerprints() -> dict[str, Any]:
     """{stages: {train: hash}, models: {dcgan: hash}, datasets: {mnist: hash}, metrics: hash, report: hash, ...}."""
-    stages = sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem not in _OWN)
+    stages = sorted(f.stem for f in Path(__file__).parent.glob("*.py") if f.stem not in _NOT_STAGES)
     modules = {
         kind: {name: registry.module_name(kind, name) for name in registry.names(kind)} for kind in registry.FOLDERS
     }

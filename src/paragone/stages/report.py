@@ -88,7 +88,7 @@ def _write_tables(folder: Path, report: Report) -> None:
     found, built = report.results, report.tables
     names = list(dict.fromkeys(table.name for group in built.values() for table in group))
     for name in names:
-        group = [t for own in built.values() for t in own if t.name == name]
+        group = [t for tables in built.values() for t in tables if t.name == name]
         grids = [render.grid(table) for table in group]
         files.write_text(folder / f"{name}.md", render.markdown(grids))
         files.write_text(folder / f"{name}.csv", render.csv(group))

@@ -79,11 +79,11 @@ def _check(folder: Path, facts: Mapping[str, Any], docs: Path) -> list[Check]:
             shape = (facts["counts"][split], height, width, channels)
             images[split] = read_images(folder / split / "images.npy", shape)
     except DatasetError as error:
-        return [schema, _own("images.npy is as dataset.json says", str(error))]
+        return [schema, _file_check("images.npy is as dataset.json says", str(error))]
     loader: Loader = registry.load("datasets", facts["loader"]).LOADER
     inspected = {split: _inspect(table, split, image, facts) for split, image in images.items()}
     if gone := [n for n in loader.attributes if ATTRIBUTE + n not in table.schema.names]:
-        return [schema, _own("every attribute of the set has its column", f"{ATTRIBUTE}{gone[0]}: is missing")]
+        return [schema, _file_check("every attribute of the set has its column", f"{ATTRIBUTE}{gone[0]}: is missing")]
     expected = expectations.suites(facts, loader)
     found = _expect(facts["name"], expected, expectations.frames(table.to_pandas(), inspected, facts, loader), docs)
     for check in found:
@@ -96,7 +96,7 @@ def _enough(facts: Mapping[str, Any], loader: Loader) -> Check:
     count = facts["counts"]["test"]
     fault = f"it holds {count}; add images, or raise options.test_share"
     few = "test_share" in loader.options and count < LEAST
-    return _own(f"the test split holds at least {LEAST} images, as an evaluation needs", fault if few else "")
+    return _file_check(f"the test split holds at least {LEAST} images, as an evaluation needs", fault if few else "")
 
 
 def _inspect(table: pa.Table, split: str, images: Pixels, facts: Mapping[str, Any]) -> Inspection:
@@ -130,14 +130,14 @@ def _manifest(folder: Path) -> tuple[pa.Table | None, Check]:
     try:
         table = pq.read_table(folder / "manifest.parquet")
     except (OSError, pa.ArrowInvalid) as error:
-        return None, _own(about, f"cannot be read ({error})")
+        return None, _file_check(about, f"cannot be read ({error})")
     if missing := [name for name in MANIFEST.names if name not in table.schema.names]:
-        return None, _own(about, f"column {missing[0]}: is missing")
+        return None, _file_check(about, f"column {missing[0]}: is missing")
     attributes = [pa.field(name, pa.int64()) for name in table.schema.names if name.startswith(ATTRIBUTE)]
     types = [(f, table.schema.field(f.name).type) for f in [*MANIFEST, *attributes]]
     if wrong := [f"column {field.name}: is {found}, not {field.type}" for field, found in types if found != field.type]:
-        return None, _own(about, wrong[0])
-    return table, _own(about)
+        return None, _file_check(about, wrong[0])
+    return table, _file_check(about)
 
 
 def _whole(folder: Path, facts: Mapping[str, Any], table: pa.Table, inspected: Mapping[str, Inspection]) -> Check:
@@ -162,10 +162,10 @@ def _whole(folder: Path, facts: Mapping[str, Any], table: pa.Table, inspected: M
         hashes[split]["sources"] = hashlib.sha256(sources.data).hexdigest()
     found, expected = content_hash(hashes), facts["content_hash"]
     fault = "" if found == expected else f"images and labels hash to {found}, not {expected}: they were changed"
-    return _own("images and labels have the content hash of dataset.json", fault)
+    return _file_check("images and labels have the content hash of dataset.json", fault)
 
 
-def _own(about: str, fault: str = "") -> Check:
+def _file_check(about: str, fault: str = "") -> Check:
     return {"suite": "files", "about": about, "severity": "critical", "success": not fault, "observed": fault or None}
 
 

@@ -31,7 +31,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own(copy: Path, tmp_path: Path) -> Path:
+def folder(copy: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(copy, tmp_path / "own"))
 
 
@@ -128,7 +128,7 @@ def test_crops_are_those_of_the_field(copy: Path, crop: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resolution", "options", "said"),
+    ("resolution", "options", "message"),
     [
         (64, {"crop": "face"}, r"params\.yaml: options\.crop: 'face' is no crop of CelebA; known: centre-178, "),
         (64, {"label": "smiling"}, r"params\.yaml: options\.label: 'smiling' is no attribute of CelebA; known: 5_o_"),
@@ -136,21 +136,21 @@ def test_crops_are_those_of_the_field(copy: Path, crop: str) -> None:
         (128, {"crop": "centre-108"}, r"options\.crop: centre-108 is smaller than the resolution 128; take a larger"),
     ],
 )
-def test_options_that_cannot_be(copy: Path, tmp_path: Path, resolution: int, options: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_options_that_cannot_be(copy: Path, tmp_path: Path, resolution: int, options: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         _ingest(tmp_path, copy, resolution, **options)
     assert not (tmp_path / "data").exists()
 
 
-def _edit(own: Path, name: str, old: str, new: str, count: int = 1) -> None:
-    text = (own / name).read_text()
+def _edit(folder: Path, name: str, old: str, new: str, count: int = 1) -> None:
+    text = (folder / name).read_text()
     assert old in text
-    (own / name).write_text(text.replace(old, new, count))
+    (folder / name).write_text(text.replace(old, new, count))
 
 
-def _cut_line(own: Path, name: str, line: int) -> None:
-    lines = (own / name).read_text().splitlines(keepends=True)
-    (own / name).write_text("".join(lines[:line] + lines[line + 1 :]))
+def _cut_line(folder: Path, name: str, line: int) -> None:
+    lines = (folder / name).read_text().splitlines(keepends=True)
+    (folder / name).write_text("".join(lines[:line] + lines[line + 1 :]))
 
 
 PICTURE = "img_align_celeba/000003.jpg"
@@ -268,11 +268,11 @@ def _flip(file: Path, place: int) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_one_sentence_and_leave_nothing(own: Path, tmp_path: Path, fault: str) -> None:
-    inject, said = FAULTS[fault]
-    inject(own)
-    with pytest.raises(ValueError, match=said) as error:
-        _ingest(tmp_path, own)
+def test_faults_are_one_sentence_and_leave_nothing(folder: Path, tmp_path: Path, fault: str) -> None:
+    inject, message = FAULTS[fault]
+    inject(folder)
+    with pytest.raises(ValueError, match=message) as error:
+        _ingest(tmp_path, folder)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "data/prepared").exists() or not list((tmp_path / "data/prepared").iterdir())
 
@@ -293,11 +293,11 @@ ZIP_FAULTS = {
 
 @pytest.mark.parametrize("fault", ZIP_FAULTS)
 def test_a_zip_that_is_damaged(tmp_path: Path, fault: str) -> None:
-    change, said = ZIP_FAULTS[fault]
+    change, message = ZIP_FAULTS[fault]
     folder = celeba_files.write(tmp_path / "own", zipped=True)
     file = folder / celeba.ZIP
     file.write_bytes(change(file.read_bytes()))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         _ingest(tmp_path, folder)
     assert not (tmp_path / "data/prepared").exists() or not list((tmp_path / "data/prepared").iterdir())
 

@@ -47,7 +47,7 @@ TRAIN = "annotations/instances_train2017.json"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (picture_files.class_folders(), r"set: holds neither train2017 nor train2017\.zip; name the folder of MS COCO"),
         (_without("val2017/"), r"set: holds neither val2017 nor val2017\.zip"),
@@ -61,8 +61,8 @@ TRAIN = "annotations/instances_train2017.json"
         (ALL | {TRAIN: ALL[TRAIN].replace(b"person", b"owl")}, r"is no annotation of MS COCO 2017 \(.*not in tuple"),
     ],
 )
-def test_what_is_missing_or_of_another_set_is_named(tmp_path: Path, content: dict[str, bytes], said: str) -> None:
+def test_what_is_missing_or_of_another_set_is_named(tmp_path: Path, content: dict[str, bytes], message: str) -> None:
     write_folder(tmp_path / "set", content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare(tmp_path, loader="coco", path="set", resolution=16)
     assert not (tmp_path / paths.prepared("photos")).exists()

@@ -28,10 +28,10 @@ def test_pairs_show_one_scene_in_two_styles(tmp_path: Path) -> None:
     assert test.paired
     values = shapes.factors(np.arange(48), 0)
     for data, part in ((train, slice(0, 36)), (test, slice(36, 48))):
-        own = {name: factor[part] for name, factor in values.items()}
-        np.testing.assert_array_equal(data.images, day_night.night(own, 16))
-        np.testing.assert_array_equal(data.sources, day_night.day(own, 16))
-        np.testing.assert_array_equal(data.labels, own["shape"])
+        of_split = {name: factor[part] for name, factor in values.items()}
+        np.testing.assert_array_equal(data.images, day_night.night(of_split, 16))
+        np.testing.assert_array_equal(data.sources, day_night.day(of_split, 16))
+        np.testing.assert_array_equal(data.labels, of_split["shape"])
 
 
 def test_without_pairs_no_training_source_shows_the_scene_of_a_training_image(tmp_path: Path) -> None:

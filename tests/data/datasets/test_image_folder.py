@@ -42,9 +42,9 @@ def test_split_and_class_folders(tmp_path: Path) -> None:
 
 def test_an_ingested_folder_validates(tmp_path: Path) -> None:
     entry = Params.model_construct(profile="none", profiles={}, datasets={"photos": None})
-    said = r"the test split holds at least 16 images, as an evaluation needs: it holds 6; add images, or raise"
+    message = r"the test split holds at least 16 images, as an evaluation needs: it holds 6; add images, or raise"
     _folder(tmp_path, class_folders(n=30))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         validate.run(tmp_path, entry, "photos")
     _folder(tmp_path, class_folders(n=30), test_share=0.3)
     validate.run(tmp_path, entry, "photos")
@@ -211,7 +211,7 @@ def _with(**more: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "said"),
+    ("content", "options", "message"),
     [
         ({"README.txt": b"x"}, {}, r"own: holds no images \(\.apng .*\); name the folder or archive that does$"),
         ({"train/a/1.png": b"", "test/a/1.png": b""}, {}, "holds the one class folder 'a'; add a second class, or set"),
@@ -236,15 +236,15 @@ def _with(**more: bytes) -> dict[str, bytes]:
     ],
 )
 def test_what_cannot_be_told_is_said_and_leaves_nothing(
-    tmp_path: Path, content: dict[str, bytes], options: dict[str, object], said: str
+    tmp_path: Path, content: dict[str, bytes], options: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         _folder(tmp_path, content, **options)
     assert not (tmp_path / paths.prepared("photos")).exists()
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "said"),
+    ("name", "data", "message"),
     [
         ("empty", b"", "first bytes none: it is no tar or zip archive"),
         ("page.zip", b"<!DOCTYPE html><p>Quota exceeded", "it is a web page, not tar or zip archive"),
@@ -253,9 +253,9 @@ def test_what_cannot_be_told_is_said_and_leaves_nothing(
         ("out.tar", tar_bytes({"../a/1.png": b"x"}), "names a place outside of the archive"),
     ],
 )
-def test_archives_that_are_none(tmp_path: Path, name: str, data: bytes, said: str) -> None:
+def test_archives_that_are_none(tmp_path: Path, name: str, data: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(ValueError, match=rf"{name}: .*{said}"):
+    with pytest.raises(ValueError, match=rf"{name}: .*{message}"):
         prepare(tmp_path, loader="image_folder", path=name, resolution=16)
     assert not (tmp_path / paths.prepared("photos")).exists()
     assert not list((tmp_path / paths.raw("photos")).glob("*"))
@@ -294,7 +294,7 @@ def test_what_pillow_reads_is_read(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (_bird(".heic"), r"of the folder 'bird' beside class folders nothing is read \(\.heic 4\); convert"),
         (_bird(""), r"the folder 'bird' .* \(without a suffix 4\)"),
@@ -305,17 +305,17 @@ def test_what_pillow_reads_is_read(tmp_path: Path, suffix: str) -> None:
 )
 @pytest.mark.parametrize("form", ["folder", "zip", "wrapped", "split"])
 def test_a_class_folder_of_which_nothing_is_read_is_an_error(
-    tmp_path: Path, content: dict[str, bytes], said: str, form: str
+    tmp_path: Path, content: dict[str, bytes], message: str, form: str
 ) -> None:
     whole = {**class_folders(n=4), **content}
     if form == "wrapped":
         whole = {f"pets/all/{name}": data for name, data in whole.items()}
-        said = said.replace("'bird'", "'pets/all/bird'")
+        message = message.replace("'bird'", "'pets/all/bird'")
     if form == "split":
         whole = {f"{split}/{name}": data for split in ("train", "test") for name, data in whole.items()}
-        said = said.replace("'bird'", "'test/bird'")
+        message = message.replace("'bird'", "'test/bird'")
     path = write_zip(tmp_path / "own.zip", whole) if form == "zip" else write_folder(tmp_path / "own", whole)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare(tmp_path, loader="image_folder", path=str(path), resolution=16)
 
 

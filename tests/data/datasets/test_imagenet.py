@@ -49,7 +49,7 @@ def test_class_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (picture_files.class_folders(), "other: holds no train images; name the folder of train/<WordNet id> and"),
         ({"train/n01440764/1.JPEG": b""}, "other: holds no val images; name the folder"),
@@ -63,8 +63,8 @@ def test_class_folders(tmp_path: Path) -> None:
         ({"ILSVRC2012_img_train.tar": b"<html>"}, r"ILSVRC2012_img_train\.tar: .*it is a web page, not tar or zip"),
     ],
 )
-def test_another_set_is_refused(tmp_path: Path, content: dict[str, bytes], said: str) -> None:
+def test_another_set_is_refused(tmp_path: Path, content: dict[str, bytes], message: str) -> None:
     write_folder(tmp_path / "other", content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare(tmp_path, loader="imagenet", path="other", resolution=16)
     assert not (tmp_path / paths.prepared("photos")).exists()

@@ -53,11 +53,11 @@ def test_as_many_figures_as_the_count_and_none_beyond() -> None:
 
 def test_a_figure_on_top_of_another_hides_it() -> None:
     """Two squares at one place: nothing of the first is seen; far apart: all of it; a small one hides a part."""
-    own = {"shape": 1, "colour": 0, "scale": 7, "rotation": 6, "x": 128, "y": 128}
+    figure = {"shape": 1, "colour": 0, "scale": 7, "rotation": 6, "x": 128, "y": 128}
     values = {"count": np.full(3, 2), "background": np.zeros(3, int)}
-    values |= {f"{k}_{name}": np.full(3, -1) for k in range(2, 5) for name in own}
-    values |= {f"0_{name}": np.full(3, value) for name, value in own.items()}
-    values |= {f"1_{name}": np.full(3, value) for name, value in own.items()}
+    values |= {f"{k}_{name}": np.full(3, -1) for k in range(2, 5) for name in figure}
+    values |= {f"0_{name}": np.full(3, value) for name, value in figure.items()}
+    values |= {f"1_{name}": np.full(3, value) for name, value in figure.items()}
     values["1_colour"] = np.full(3, 5)
     values["1_x"] = np.array([128, 0, 128])
     values["1_y"] = np.array([128, 0, 128])

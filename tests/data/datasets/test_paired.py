@@ -116,7 +116,7 @@ def test_a_hole_is_a_quarter_of_the_image() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "resolution", "options", "said"),
+    ("base", "resolution", "options", "message"),
     [
         (BASE, 32, {}, "resolution: 32, and base was prepared at 16; give both the same$"),
         (BASE, 16, {"how": "blur"}, "options.how: 'blur' is not one of edges, grey, low, mask; correct it$"),
@@ -126,10 +126,10 @@ def test_a_hole_is_a_quarter_of_the_image() -> None:
     ],
 )
 def test_what_cannot_be_made(
-    tmp_path: Path, base: Dataset, resolution: int, options: dict[str, object], said: str
+    tmp_path: Path, base: Dataset, resolution: int, options: dict[str, object], message: str
 ) -> None:
     picture_files.write_folder(tmp_path / "own", picture_files.class_folders())
-    with pytest.raises(ValueError, match=rf"^params\.yaml: {said}"):
+    with pytest.raises(ValueError, match=rf"^params\.yaml: {message}"):
         _prepare(tmp_path, base, resolution, **options)
     assert not (tmp_path / paths.prepared("pairs")).exists()
 
@@ -141,7 +141,7 @@ def test_a_folder_that_is_no_prepared_set_or_the_set_itself(tmp_path: Path) -> N
     with pytest.raises(ValueError, match="data: is no prepared data set; give `path:` data/prepared/<name> of another"):
         ingest.run(tmp_path, params, "pairs")
     _prepare(tmp_path)
-    own = entry.model_copy(update={"path": "data/prepared/pairs"})
-    params = Params.model_construct(profile="none", profiles={}, datasets={"pairs": own})
+    settings = entry.model_copy(update={"path": "data/prepared/pairs"})
+    params = Params.model_construct(profile="none", profiles={}, datasets={"pairs": settings})
     with pytest.raises(ValueError, match=r"path: a set cannot be made from itself \(pairs\); name another one"):
         ingest.run(tmp_path, params, "pairs")

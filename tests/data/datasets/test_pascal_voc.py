@@ -64,7 +64,7 @@ ANNOTATION = "VOCdevkit/VOC2007/Annotations/000005.xml"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (picture_files.class_folders(), r"set: holds neither VOCdevkit/VOC2007 nor VOCtrainval_06-Nov-2007\.tar; name"),
         (_without("test.txt"), r"ImageSets/Main/test\.txt: is not there; unpack both VOCtrainval"),
@@ -84,8 +84,8 @@ ANNOTATION = "VOCdevkit/VOC2007/Annotations/000005.xml"
         ),
     ],
 )
-def test_what_is_missing_or_of_another_set_is_named(tmp_path: Path, content: dict[str, bytes], said: str) -> None:
+def test_what_is_missing_or_of_another_set_is_named(tmp_path: Path, content: dict[str, bytes], message: str) -> None:
     write_folder(tmp_path / "set", content)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare(tmp_path, loader="pascal_voc", path="set", resolution=16)
     assert not (tmp_path / paths.prepared("photos")).exists()

@@ -31,7 +31,7 @@ def test_every_use_says_that_it_was_withdrawn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (
             {"n_train": 31},
@@ -41,23 +41,23 @@ def test_every_use_says_that_it_was_withdrawn(tmp_path: Path) -> None:
         ({"n_train": 1.5}, r"options\.n_train: 1\.5 is not a whole number from 0"),
     ],
 )
-def test_too_many_images(tmp_path: Path, options: dict[str, object], said: str) -> None:
+def test_too_many_images(tmp_path: Path, options: dict[str, object], message: str) -> None:
     _file(tmp_path / "tiny", 40)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare(tmp_path, loader="tiny_images", path="tiny", options=options)
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "said"),
+    ("name", "size", "message"),
     [
         ("tiny_images.bin", BYTES - 1, "3,071 bytes are no whole number of images of 3072; it is cut"),
         ("tiny_images.bin", 0, "0 bytes are no whole number"),
         ("data.mat", BYTES, r"set: holds no tiny_images\.bin; name it or its folder \(Tiny Images was withdrawn"),
     ],
 )
-def test_files_of_another_kind(tmp_path: Path, name: str, size: int, said: str) -> None:
+def test_files_of_another_kind(tmp_path: Path, name: str, size: int, message: str) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / name).write_bytes(bytes(size))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         prepare(tmp_path, loader="tiny_images", path="set")
     assert not (tmp_path / paths.prepared("photos")).exists()

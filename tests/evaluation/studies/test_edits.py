@@ -146,10 +146,10 @@ def test_what_a_level_adds_is_told_apart_from_what_comes_with_it() -> None:
     draw = np.random.default_rng(0)
     first = draw.integers(0, 3, 500)
     second = np.where(draw.random(500) < 0.7, first, draw.integers(0, 3, 500))
-    own = draw.normal(size=(2, 3, 4))
-    found = edits._effects(own[0][first] + own[1][second], np.stack([first, second], 1), np.array([3, 3]))
+    effects = draw.normal(size=(2, 3, 4))
+    found = edits._effects(effects[0][first] + effects[1][second], np.stack([first, second], 1), np.array([3, 3]))
     for k in (0, 1):
-        np.testing.assert_allclose(np.diff(found[k], axis=0), np.diff(own[k], axis=0), atol=1e-9)
+        np.testing.assert_allclose(np.diff(found[k], axis=0), np.diff(effects[k], axis=0), atol=1e-9)
 
 
 def test_a_level_without_images_is_named() -> None:

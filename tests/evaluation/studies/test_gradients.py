@@ -133,7 +133,7 @@ def test_the_discriminator_learns_and_the_minimax_gradient_falls(found: dict[str
         assert curve["step"] == list(range(0, 41, 2))
         assert curve["auc"][-1] > 0.9
         assert curve["norm"][-1] < 0.5 * max(curve["norm"])
-    last = {name: min(c["norm"][-1] for c in own) for name, own in curves.items()}
+    last = {name: min(c["norm"][-1] for c in runs) for name, runs in curves.items()}
     assert last["minimax"] < last["non_saturating"]  # Arjovsky and Bottou: the one vanishes, the other does not
 
 

@@ -104,7 +104,7 @@ def test_distances_are_those_of_the_metric_and_of_a_plain_loop() -> None:
 
 
 def test_the_wall_shows_pairs(found: dict[str, Any]) -> None:
-    with Image.open(io.BytesIO(base64.b64decode(found["walls"]["vae"]))) as image:
+    with Image.open(io.BytesIO(base64.b64decode(found["grids"]["vae"]))) as image:
         pixels = np.asarray(image).astype(int)
     assert pixels.shape == (2 * 33 - 1, 4 * 33 - 1)
     assert np.abs(pixels[:32] - pixels[33:]).max() <= 3  # copies: a sample and its training image are one

@@ -85,7 +85,7 @@ def test_measuring_on_the_way_changes_nothing_of_the_training(project: Path, fou
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"source": "shapes"}, r"pretraining\.source: 'dcgan' does not run on 'shapes'; let it, or name another"),
         ({"target": "shapes"}, r"pretraining\.target: 'shapes' is not a data set of the profile; add it"),
@@ -93,8 +93,8 @@ def test_measuring_on_the_way_changes_nothing_of_the_training(project: Path, fou
         ({"row": "gan"}, r"profiles/small\.yaml: studies: there is no row 'gan'"),
     ],
 )
-def test_what_cannot_be_compared_is_named(project: Path, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_what_cannot_be_compared_is_named(project: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         study.run(project, params(**options), "small", "pretraining")
 
 

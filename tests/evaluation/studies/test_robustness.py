@@ -120,10 +120,10 @@ def test_the_study_measures_both_networks(project: Path) -> None:
     study.run(project, params(), "small", "robustness")
     found = files.read_json(project / paths.study("small", "robustness"))
     assert set(found["networks"]) == {"encoder", "discriminator"}
-    for own in found["networks"].values():
-        assert set(own["defences"]) == set(robustness.DEFENCES)
-        for (row,) in own["defences"].values():
-            assert len(row["fgsm"]) == len(row["pgd"]) == len(own["eps_curve"])
+    for network in found["networks"].values():
+        assert set(network["defences"]) == set(robustness.DEFENCES)
+        for (row,) in network["defences"].values():
+            assert len(row["fgsm"]) == len(row["pgd"]) == len(network["eps_curve"])
             assert 0 <= row["survived"] <= row["clean"] <= 1
 
 

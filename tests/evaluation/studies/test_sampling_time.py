@@ -97,18 +97,18 @@ def test_the_figure_has_a_line_a_row_the_fastest_first(project: Path, found: dic
 
 def test_a_slow_row_stops_after_three_rounds(project: Path) -> None:
     study.run(project, params(rows=["ddim"], seconds=1e-6), "small", "sampling_time")
-    own = files.read_json(project / paths.study("small", "sampling_time"))["datasets"]["squares"]
-    assert set(own["rows"]) == {"dcgan", "ddim"}
-    assert {len(row["first"]) for row in own["rows"].values()} == {3}
-    assert {taken["draws"] for row in own["rows"].values() for taken in row["batch"]} == {1}
+    timed = files.read_json(project / paths.study("small", "sampling_time"))["datasets"]["squares"]
+    assert set(timed["rows"]) == {"dcgan", "ddim"}
+    assert {len(row["first"]) for row in timed["rows"].values()} == {3}
+    assert {taken["draws"] for row in timed["rows"].values() for taken in row["batch"]} == {1}
 
 
 @pytest.mark.slow
 def test_at_its_papers_steps_a_row_has_the_same_network_with_fresh_weights(project: Path) -> None:
     study.run(project, params(rows=["ddpm"], seconds=1.0, paper_steps=["ddpm"]), "small", "sampling_time")
-    own = files.read_json(project / paths.study("small", "sampling_time"))["datasets"]["squares"]
-    row, paper = (own[group]["ddpm"] for group in ("rows", "paper"))
-    assert set(own["paper"]) == {"ddpm"}
+    timed = files.read_json(project / paths.study("small", "sampling_time"))["datasets"]["squares"]
+    row, paper = (timed[group]["ddpm"] for group in ("rows", "paper"))
+    assert set(timed["paper"]) == {"ddpm"}
     assert (row["weights"], paper["weights"]) == ("trained", "fresh")
     assert (row["passes"], paper["passes"]) == (12, 1000)
     assert paper["parameters"] == row["parameters"]
@@ -150,9 +150,9 @@ def test_a_diverged_row_is_left_out_and_named(project: Path, tmp_path: Path) -> 
     tensors, meta = checkpoint.load(tmp_path / run.weights)
     checkpoint.save(tmp_path / run.weights, tensors, {**meta, "outcome": "diverged", "reason": "loss became nan"})
     study.run(tmp_path, params(rows=["vae"]), "small", "sampling_time")
-    own = files.read_json(tmp_path / paths.study("small", "sampling_time"))["datasets"]["squares"]
-    assert list(own["rows"]) == ["dcgan"]
-    assert own["left_out"] == {"vae": "diverged (seed 0: loss became nan)"}
+    timed = files.read_json(tmp_path / paths.study("small", "sampling_time"))["datasets"]["squares"]
+    assert list(timed["rows"]) == ["dcgan"]
+    assert timed["left_out"] == {"vae": "diverged (seed 0: loss became nan)"}
     with pytest.raises(ValueError, match=r"squares: 'vae' diverged .* choose another baseline"):
         study.run(tmp_path, params(baseline="vae"), "small", "sampling_time")
 

@@ -38,8 +38,8 @@ def project(tmp_path: Path) -> Path:
 def test_what_a_kill_left_is_replaced_aloud_wherever_it_cut(project: Path, end: int) -> None:
     lock = project / "runs/a/dvc.lock"
     lock.write_text(WHOLE[:end])
-    (said,) = locks.restore(project)
-    assert said.startswith("runs/a/dvc.lock ")
+    (message,) = locks.restore(project)
+    assert message.startswith("runs/a/dvc.lock ")
     assert lock.read_text() == WHOLE
     assert locks.restore(project) == []
 
@@ -52,9 +52,9 @@ def test_without_a_copy_a_broken_one_goes_aloud_and_a_whole_one_gets_a_copy(proj
     assert kept.read_text() == WHOLE
     kept.unlink() if copy is None else kept.write_text(copy)
     lock.write_text(WHOLE[:50])
-    (said,) = locks.restore(project)
-    assert said.startswith("runs/a/dvc.lock was cut short")
-    assert said.endswith("its stages run again")
+    (message,) = locks.restore(project)
+    assert message.startswith("runs/a/dvc.lock was cut short")
+    assert message.endswith("its stages run again")
     assert not lock.exists()
     assert locks.restore(project) == []
 
@@ -73,9 +73,9 @@ def test_dvcs_note_of_readers_and_writers_goes_if_it_was_cut_short(project: Path
     note = project / ".dvc/tmp/rwlock"
     note.parent.mkdir(parents=True)
     note.write_text(left)
-    said = locks.restore(project)
+    messages = locks.restore(project)
     assert note.exists() != goes
-    assert bool(said) == goes
+    assert bool(messages) == goes
 
 
 def test_a_whole_file_is_left_alone_and_a_removed_one_stays_removed(project: Path) -> None:

@@ -28,9 +28,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "data/more").mkdir(parents=True)
         (folder / "data/more/a").write_text("1")
         params = yaml.safe_load((folder / "params.yaml").read_text())
-        own = {"cmd": "cp data/more/a own", "deps": ["data/more"], "outs": ["own"], "params": ["profile"]}
+        extra = {"cmd": "cp data/more/a own", "deps": ["data/more"], "outs": ["own"], "params": ["profile"]}
         pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
-        pipeline["stages"] |= {"own": own}
+        pipeline["stages"] |= {"own": extra}
         pipeline["stages"]["report"]["deps"].append("own")
         (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline))
         assert params["profile"] == "quick"
@@ -171,8 +171,8 @@ def test_the_same_answer_as_dvc_status_where_parameters_differ_between_stages(pr
     replace(unlinked(project / RESOLVED), '"kimg": 1', '"kimg": 2')
     replace(project / RESOLVED, '"samples": 16', '"samples": 17')
     command = [sys.executable, "-m", "dvc", "status", "--with-deps", "--json", "report"]
-    said = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
-    assert read(project).changed == set(yaml.safe_load(said)) != set()
+    printed = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
+    assert read(project).changed == set(yaml.safe_load(printed)) != set()
 
 
 def refresh(project: Path, *visited: str) -> Graph:

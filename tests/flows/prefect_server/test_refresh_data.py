@@ -94,22 +94,22 @@ def test_sources_are_fetched_again_compared_and_validated(project: Path) -> None
     def content() -> str:
         return str(files.read_json(project / "data/prepared/digits/dataset.json")["content_hash"])[:12]
 
-    said = refresh(project)
+    printed = refresh(project)
     first = content()
-    assert said.startswith("Completed")
-    assert "quick-data\n" in said
-    assert f"| digits | new | none | {first} | yes |" in said
+    assert printed.startswith("Completed")
+    assert "quick-data\n" in printed
+    assert f"| digits | new | none | {first} | yes |" in printed
 
     assert f"| digits | the same | {first} | {first} | yes |" in refresh(project)
 
     idx_files.write_set(project / "upstream", 161, 39)  # one digit moves from test to train
-    said = refresh(project)
+    printed = refresh(project)
     assert content() != first
-    assert f"| digits | **changed** | {first} | {content()} | yes |" in said
+    assert f"| digits | **changed** | {first} | {content()} | yes |" in printed
 
     whole, now = (project / "upstream/t10k-images-idx3-ubyte.gz").read_bytes(), content()
     (project / "upstream/t10k-images-idx3-ubyte.gz").write_bytes(whole[:-100])
-    said = refresh(project)
-    assert said.startswith("Failed failed: ingest-digits; see their logs")
+    printed = refresh(project)
+    assert printed.startswith("Failed failed: ingest-digits; see their logs")
     assert content() == now  # put back
     assert "t10k-images" in (project / ".logs/quick/ingest-digits.log").read_text()

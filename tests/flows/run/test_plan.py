@@ -15,7 +15,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("file", "rule", "said"),
+    ("file", "rule", "message"),
     [
         (".gitignore", "runs/", r"git ignores runs/all/.*vae/dvc.yaml \(and \d more\) by .gitignore line \d+, 'runs/'"),
         (".gitignore", "/dvc.yaml", "git ignores dvc.yaml by .gitignore"),
@@ -23,10 +23,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("runs/.dvcignore", "quick", r"runs/quick/profile.json' is ignored by runs/.dvcignore:1:quick"),
     ],
 )
-def test_a_pipeline_that_dvc_would_pass_over_stops_the_flow(project: Path, file: str, rule: str, said: str) -> None:
+def test_a_pipeline_that_dvc_would_pass_over_stops_the_flow(project: Path, file: str, rule: str, message: str) -> None:
     with (project / file).open("a") as rules:
         rules.write(f"{rule}\n")
-    with pytest.raises((ValueError, RuntimeError), match=said):
+    with pytest.raises((ValueError, RuntimeError), match=message):
         make_plan(project, check(project, gpus="none"))
     assert not (project / "data/prepared").exists()
 
@@ -36,6 +36,6 @@ def test_a_git_that_refuses_is_said_once_and_stops_nothing(
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert make_plan(project, check(project, gpus="none")).visits
-    said = capsys.readouterr().out
-    assert said.count("The runs will not name their commit: git refuses") == 1
-    assert "safe.directory" in said
+    printed = capsys.readouterr().out
+    assert printed.count("The runs will not name their commit: git refuses") == 1
+    assert "safe.directory" in printed

@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"),
+    ("choice", "message"),
     [
         ({"profile": "quikc"}, r"profiles has no profile 'quikc'; did you mean 'quick'\?"),
         ({"profile": "all", "datasets": ["digit"]}, r"all.yaml: datasets has no data set 'digit'; did you mean"),
@@ -38,10 +38,10 @@ def project(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_what_there_is_not_is_one_sentence(
-    project: Path, monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], said: str
+    project: Path, monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], message: str
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(ValueError, match=said) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         check(project, **choice)
     assert "\n" not in str(caught.value)
 

@@ -6,7 +6,7 @@ from flows.run.retry_policy import interruption
 
 
 @pytest.mark.parametrize(
-    ("status", "log", "said"),
+    ("status", "log", "reason"),
     [
         (-9, "", "dvc was ended by SIGKILL"),
         (-15, "", "dvc was ended by SIGTERM"),
@@ -21,5 +21,5 @@ from flows.run.retry_policy import interruption
         (1, "", None),
     ],
 )
-def test_kinds(status: int, log: str, said: str | None) -> None:
-    assert interruption(status, log) == said
+def test_kinds(status: int, log: str, reason: str | None) -> None:
+    assert interruption(status, log) == reason

@@ -97,9 +97,9 @@ def test_the_loss_is_the_mean_squared_error_of_the_target(parameterization: str,
     t, eps = torch.randint(10, (3,)), torch.randn_like(X)
     betas = linear_betas(10) if schedule == "linear" else cosine_betas(10)
     a = torch.stack([(1 - betas[: k + 1]).prod() for k in t]).view(3, 1, 1, 1).float()
-    said = model.net(a.sqrt() * X + (1 - a).sqrt() * eps, t * 100.0)
+    pred = model.net(a.sqrt() * X + (1 - a).sqrt() * eps, t * 100.0)
     target = eps if parameterization == "eps" else a.sqrt() * eps - (1 - a).sqrt() * X
-    torch.testing.assert_close(update.loss, (said - target).square().mean())
+    torch.testing.assert_close(update.loss, (pred - target).square().mean())
 
 
 @pytest.mark.parametrize("parameterization", ["eps", "v"])

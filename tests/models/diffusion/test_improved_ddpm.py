@@ -30,9 +30,9 @@ def terms(model: ImprovedDDPM, t: torch.Tensor, eps: torch.Tensor) -> tuple[torc
     for x, k, e in zip(X.double(), t.tolist(), eps.double(), strict=True):
         a, before = (1 - betas[: k + 1]).prod(), (1 - betas[:k]).prod()
         x_t = a.sqrt() * x + (1 - a).sqrt() * e
-        said, place = model.net(x_t[None].float(), torch.tensor([100.0 * k]))[0].double().chunk(2, 0)
+        pred, place = model.net(x_t[None].float(), torch.tensor([100.0 * k]))[0].double().chunk(2, 0)
         weight_x, weight_t = before.sqrt() * betas[k] / (1 - a), (1 - betas[k]).sqrt() * (1 - before) / (1 - a)
-        guess = (x_t - (1 - a).sqrt() * said) / a.sqrt()
+        guess = (x_t - (1 - a).sqrt() * pred) / a.sqrt()
         i = max(k, 1)  # the first step's posterior variance is 0; that of the second bounds it
         tilde = betas[i] * (1 - (1 - betas[:i]).prod()) / (1 - (1 - betas[: i + 1]).prod())
         v = (place + 1) / 2
@@ -42,7 +42,7 @@ def terms(model: ImprovedDDPM, t: torch.Tensor, eps: torch.Tensor) -> tuple[torc
         else:
             upper = torch.where(x > 254 / 255, 1.0, p.cdf(x + 1 / 255))
             nats = -(upper - torch.where(x < -254 / 255, 0.0, p.cdf(x - 1 / 255))).clamp(min=1e-30).log()
-        simple.append((said - e).square().mean())
+        simple.append((pred - e).square().mean())
         vlb.append(10 * nats.mean() / math.log(2))
     return torch.stack(simple), torch.stack(vlb)
 
@@ -75,20 +75,20 @@ def test_the_variance_lies_between_the_two_on_a_log_scale(place: float) -> None:
     model.net.forward = lambda x, t: torch.full((len(x), 2, 16, 16), place)  # type: ignore[method-assign]
     _, logvar = model.reverse(torch.zeros(3, 1, 16, 16), t)
     betas = cosine_betas(10)
-    for said, k in zip(logvar, t.tolist(), strict=True):
+    for pred, k in zip(logvar, t.tolist(), strict=True):
         tilde = betas[k] * (1 - (1 - betas[:k]).prod()) / (1 - (1 - betas[: k + 1]).prod())
         expected = betas[k] ** ((place + 1) / 2) * tilde ** ((1 - place) / 2)
-        assert said.exp().flatten()[0].item() == pytest.approx(expected.item(), rel=1e-4)
+        assert pred.exp().flatten()[0].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_the_bounds_gradient_does_not_reach_the_mean() -> None:
     for objective, reached in (("hybrid", False), ("vlb", True)):
         model = build(objective=objective, vlb_weight=1.0)
-        said = torch.zeros(4, 2, 16, 16, requires_grad=True)
-        model.net.forward = lambda x, t, said=said: said  # type: ignore[method-assign]
+        pred = torch.zeros(4, 2, 16, 16, requires_grad=True)
+        model.net.forward = lambda x, t, pred=pred: pred  # type: ignore[method-assign]
         (update,) = model.losses({"image": X}, Progress(0))
         simple = update.logs["simple"] if objective == "hybrid" else 0.0
-        (grad,) = torch.autograd.grad(update.loss - simple, said)
+        (grad,) = torch.autograd.grad(update.loss - simple, pred)
         mean, variance = grad.chunk(2, 1)
         assert bool(mean.any()) == reached
         assert variance.any()

@@ -109,9 +109,11 @@ def test_sampling_with_the_true_reverse_process_finds_the_image() -> None:
     whole = diffusion("cosine", 40, "eps")
     for process in (whole, whole.strided(7)):
 
-        def reverse(x_t: torch.Tensor, t: torch.Tensor, own: Diffusion = process) -> tuple[torch.Tensor, torch.Tensor]:
-            mean = own.posterior_mean(PIXEL.expand_as(x_t), x_t, t)
-            return mean, own.posterior_logvar[t].view(-1, 1, 1, 1)
+        def reverse(
+            x_t: torch.Tensor, t: torch.Tensor, chain: Diffusion = process
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            mean = chain.posterior_mean(PIXEL.expand_as(x_t), x_t, t)
+            return mean, chain.posterior_logvar[t].view(-1, 1, 1, 1)
 
         found = process.sample(reverse, torch.randn(5, 1, 1, 1))
         torch.testing.assert_close(found, PIXEL.expand(5, 1, 1, 1), atol=1e-4, rtol=0)

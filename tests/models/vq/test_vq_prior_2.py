@@ -37,8 +37,8 @@ def test_every_parameter_trains_but_the_parents() -> None:
         held = [p for g in model.optimizers()[update.optimizer].param_groups for p in g["params"]]
         assert all(g.isfinite().all() for g in torch.autograd.grad(update.loss, held))
     held_by = {id(p) for o in model.optimizers().values() for g in o.param_groups for p in g["params"]}
-    own = {id(p) for name, p in model.named_parameters() if not name.startswith("frozen.")}
-    assert held_by == own
+    trained = {id(p) for name, p in model.named_parameters() if not name.startswith("frozen.")}
+    assert held_by == trained
 
 
 def test_samples_are_images_of_drawn_codes() -> None:

@@ -42,8 +42,8 @@ def test_what_stands_above_an_interval_is_whole_and_on_the_sheet():
     figure = verdicts.forest(effects)
     renderer = FigureCanvasAgg(figure).get_renderer()
     found = [(ax, text) for ax in figure.axes for text in ax.texts]
-    said = [" ".join(text.get_text().replace("\N{NO-BREAK SPACE}", " ").split()) for _, text in found]
-    assert sorted(said) == sorted(f"{e.what}: {number(e)}" for e in effects)
+    shown = [" ".join(text.get_text().replace("\N{NO-BREAK SPACE}", " ").split()) for _, text in found]
+    assert sorted(shown) == sorted(f"{e.what}: {number(e)}" for e in effects)
     boxes = [text.get_window_extent(renderer) for _, text in found]
     assert max(box.x1 for box in boxes) <= figure.bbox.x1
     lines = [line.get_window_extent(renderer) for ax, _ in found for line in ax.lines]

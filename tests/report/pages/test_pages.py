@@ -44,7 +44,7 @@ def test_every_figure_of_the_site_is_one_of_the_reports(report_folder):
     of_models = {name for name in shown if re.fullmatch(r"curves-(mnist-5k|fashion-mnist)-\w+", name)}
     assert len(of_models) == 7 + 4  # what trained something: DDIM did not, and on the second set half did not run
     assert shown - of_models <= kept
-    assert {name.partition("-")[0] for name in kept - shown} == {"walls", "pairs", "interpolation", "traversal"}
+    assert {name.partition("-")[0] for name in kept - shown} == {"samples", "pairs", "interpolation", "traversal"}
 
 
 @pytest.mark.parametrize("name", ["quality-sampling-mnist-5k", "claim-c03"])

@@ -66,7 +66,7 @@ MEMORISATION = {
         "controls": {"blurred": near(0.7, 0.1, 0.0), "copied": near(0.0, 1.0, 1.0)},
         "rows": {"vae": {"runs": [near(0.8, 0.0, 0.0), near(0.8, 0.1, 0.0)],
                          "pooled": {s: {"value": 0.05, "low": -0.1, "high": 0.2} for s in ("pixels", "features")}}},
-        "walls": {"vae": picture()},
+        "grids": {"vae": picture()},
     }},
 }  # fmt: skip
 

@@ -135,10 +135,10 @@ def test_undertrained_runs_are_left_out_of_what_collapsed_and_counted_beside_it(
     runs = project.found.runs.copy()
     gans = (runs["dataset"] == "mnist-5k") & (runs["model"] == "dcgan")
     cases = {0: "0 of 3 runs (0 to 56 %)", 1: "0 of 2 runs (0 to 66 %), 1 more undertrained"}
-    for undertrained, said in (cases | {3: "0 of 0 runs, 3 more undertrained"}).items():
+    for undertrained, text in (cases | {3: "0 of 0 runs, 3 more undertrained"}).items():
         runs.loc[runs.index[gans][:undertrained], "stability.state"] = "undertrained"
         sources = base.gather(project.found._replace(runs=runs), built, [], {}, {})
-        assert base.ends(sources, "mnist-5k", ["dcgan"]) == said
+        assert base.ends(sources, "mnist-5k", ["dcgan"]) == text
     assert base.ends(sources, "mnist-5k", ["sngan"]) is None
 
 

@@ -153,8 +153,10 @@ def test_sharpness_stands_beside_the_other_figures_without_an_interval_from_one_
     found = grid(build(project)["li"], "GAN beside VAE: Squares")
     column = found.headers.index("Sharpness (of real)")
     by_model = {line.cells[0].text: line.cells[column] for line in found.lines}
-    own = files.read_json(project / paths.study("small", "sharpness"))["datasets"]["squares"]
-    assert by_model["VAE"].value == pytest.approx(own["rows"]["vae"][0]["sharpness"] / own["real"]["sharpness"])
+    measured = files.read_json(project / paths.study("small", "sharpness"))["datasets"]["squares"]
+    assert by_model["VAE"].value == pytest.approx(
+        measured["rows"]["vae"][0]["sharpness"] / measured["real"]["sharpness"]
+    )
     assert "±" not in by_model["VAE"].text
     assert by_model[tables.FLOOR].text == "1.00"
     assert "Sharpness: the first 48 samples of a run beside 60 real test images." in found.caption
@@ -172,9 +174,9 @@ def test_the_studies_have_figures_of_what_they_measured(project: Path) -> None:
     found = results.read(project, square_images.params(), "small")
     written = {name: files.read_json(project / paths.study("small", name)) for name in ("sharpness", "worked_scores")}
     (sharp,), (worked,) = studies.draw(written, found).values()
-    own = written["sharpness"]["datasets"]["squares"]
+    measured = written["sharpness"]["datasets"]["squares"]
     dots = sharp.figure.axes[0].get_lines()[0]
-    assert dots.get_xdata()[0] == pytest.approx(own["rows"]["vae"][0]["sharpness"] / own["real"]["sharpness"])
+    assert dots.get_xdata()[0] == pytest.approx(measured["rows"]["vae"][0]["sharpness"] / measured["real"]["sharpness"])
     plane = written["worked_scores"]["datasets"]["squares"]["plane"]
     ellipses = worked.figure.axes[0].patches
     assert len(ellipses) == 4

@@ -40,10 +40,10 @@ def vae(seed: int, depth: int, reach: float, bound: float) -> dict[str, Any]:
 
 def depths(**reach: float) -> list[dict[str, Any]]:
     """The bound rises by 3 nats to depth 2, and falls by 40 to depth 16; `d16` reaches the first layer."""
-    own = {"d1": 0.5, "d2": 0.3, "d16": 1e-9} | reach
+    norms = {"d1": 0.5, "d2": 0.3, "d16": 1e-9} | reach
     return [
         vae(seed, int(d[1:]), r * (1 + 0.1 * seed), {"d1": -130, "d2": -127, "d16": -170}[d])
-        for d, r in own.items()
+        for d, r in norms.items()
         for seed in (2, 0, 1)
     ]
 
@@ -99,15 +99,15 @@ def test_an_equal_fall_contradicts(runs: results.Results) -> None:
 
 def test_a_gradient_of_zero_counts_as_the_smallest_number(runs: results.Results) -> None:
     gone = ages()
-    for own in gone["untrained"]["minimax"]:
-        own["norm"][-6:] = [0.0] * 6
+    for curve in gone["untrained"]["minimax"]:
+        curve["norm"][-6:] = [0.0] * 6
     finding = assess(runs, "c05_penalty_and_least_squares", losses=gone)
     assert finding.effects[0].verdict is Verdict.SUPPORTED
     assert 1e30 < finding.effects[0].size.value < math.inf
 
 
 def test_too_few_generators_are_no_verdict(runs: results.Results) -> None:
-    few = ages() | {"trained": {name: own[:2] for name, own in losses().items()}}
+    few = ages() | {"trained": {name: curves[:2] for name, curves in losses().items()}}
     finding = assess(runs, "c05_penalty_and_least_squares", losses=few, left_out={"2": "diverged: loss became nan"})
     assert finding.verdict is Verdict.UNMEASURED
     assert "has 2 trained generators of at least 3 (seed 2 diverged: loss became nan)" in finding.reason

@@ -32,9 +32,9 @@ def robustness(seeds: int = 3, **gains: float) -> dict[str, Any]:
     """What each defence gains over a plain network's 20 %."""
     names = {"dropout": "dropout", "norm": "batch norm", "training": "adversarial training"}
     of = {"plain": 0.0} | {names[key]: gain for key, gain in gains.items()}
-    own = {d: [{"seed": s, "survived": 0.2 + gain + 0.01 * s * (gain != 0)} for s in range(seeds)]
+    defences = {d: [{"seed": s, "survived": 0.2 + gain + 0.01 * s * (gain != 0)} for s in range(seeds)]
            for d, gain in of.items()}  # fmt: skip
-    networks = {name: {"eps": 0.1, "defences": own} for name in ("encoder", "discriminator")}
+    networks = {name: {"eps": 0.1, "defences": defences} for name in ("encoder", "discriminator")}
     return {"dataset": "mnist-5k", "seeds": list(range(seeds)), "networks": networks}
 
 

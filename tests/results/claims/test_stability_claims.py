@@ -27,12 +27,12 @@ def with_rows(project: Evidence, rows: dict[str, dict[str, Any]]) -> Evidence:
     """The three runs of the row dcgan under other names, with these values; a list has one a seed."""
     parts = []
     for row, values in rows.items():
-        own = project.results.runs[project.results.runs["model"] == "dcgan"].copy()
-        own["model"] = own["title"] = row
-        own["name"] = [f"mnist-5k/{row}/{seed}" for seed in own["seed"]]
+        runs = project.results.runs[project.results.runs["model"] == "dcgan"].copy()
+        runs["model"] = runs["title"] = row
+        runs["name"] = [f"mnist-5k/{row}/{seed}" for seed in runs["seed"]]
         for column, value in values.items():
-            own[column] = value if isinstance(value, list) else [value] * len(own)
-        parts.append(own)
+            runs[column] = value if isinstance(value, list) else [value] * len(runs)
+        parts.append(runs)
     return project._replace(results=project.results._replace(runs=pd.concat(parts, ignore_index=True)))
 
 

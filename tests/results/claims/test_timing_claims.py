@@ -23,8 +23,8 @@ def row(seconds: float, passes: int, rounds: int = 4) -> dict[str, Any]:
 
 def timed(**changes: Any) -> dict[str, Any]:
     rows = {name: row(seconds, {"dcgan": 1, "ddpm": 100, "ddim": 25}[name]) for name, seconds in SECONDS.items()}
-    own = {"rows": rows, "paper": {"ddpm": row(5.0, 1000, rounds=3)}, "left_out": {}} | changes
-    return {"clock": "cpu", "batch": 16, "datasets": {"mnist-5k": own}}
+    timed_rows = {"rows": rows, "paper": {"ddpm": row(5.0, 1000, rounds=3)}, "left_out": {}} | changes
+    return {"clock": "cpu", "batch": 16, "datasets": {"mnist-5k": timed_rows}}
 
 
 @pytest.fixture(scope="module")

@@ -61,8 +61,8 @@ def local(request: Request) -> Upstream:
         found += [p for p in pictured if p.label is not None or not labelled]
     class_names: tuple[str, ...] = ()
     if labelled:
-        found, class_names, said = image_files.shared_classes(found, CLASSES)
-        notes += said
+        found, class_names, warnings = image_files.shared_classes(found, CLASSES)
+        notes += warnings
     names = [name.replace(" ", "_") for name in CLASSES]
     return image_files.upstream(
         found, request, chosen, class_names=class_names, attributes=names, warnings=notes, published=True

@@ -62,16 +62,16 @@ def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any], others: 
         split_of = {folder: split for split, folder in folders.items()}
         below = {n: (split_of[p[0]], p[1:]) for n, p in inner.items() if p[0] in split_of and len(p) > 1}
         left_out = len(names) - len(below)
-        said = f"{left_out:,} images that are not in {' or '.join(folders.values())} were left out"
+        warning = f"{left_out:,} images that are not in {' or '.join(folders.values())} were left out"
         labels, class_names = _classes(path, {n: p for n, (_, p) in below.items()}, chosen["classes"])
         found = [Picture(split, path, n, labels.get(n)) for n, (split, _) in below.items()]
         _check_splits(path, found, class_names)
-        return Layout(pictures.interleave(found), class_names, (said,) if left_out else ())
+        return Layout(pictures.interleave(found), class_names, (warning,) if left_out else ())
     labels, class_names = _classes(path, inner, chosen["classes"])
     test = pictures.test_split(path, {n: "/".join(p) for n, p in inner.items()}, labels, class_names, chosen)
     found = [Picture("test" if n in test else "train", path, n, labels.get(n)) for n in inner]
-    said = f"no published split: {len(test):,} of {len(names):,} images held out for test (seed {chosen['seed']})"
-    return Layout(pictures.interleave(found), class_names, (said,))
+    warning = f"no published split: {len(test):,} of {len(names):,} images held out for test (seed {chosen['seed']})"
+    return Layout(pictures.interleave(found), class_names, (warning,))
 
 
 def _check_classes(path: Path, inner: Mapping[str, tuple[str, ...]], others: Sequence[str]) -> None:

@@ -55,9 +55,9 @@ def factors(index: Integers, seed: int) -> dict[str, Integers]:
     count = index % len(COUNTS) + COUNTS[0]
     values = {"count": count, "background": counter_rng.integers(index, len(shapes.BACKGROUNDS), seed, 0)}
     for k in range(COUNTS[-1]):
-        own = {name: counter_rng.integers(index, n, seed, 1, k, f) for f, (name, n) in enumerate(FACTORS.items())}
-        own["x"], own["y"] = _apart(index, k, values, seed)
-        values |= {f"{k}_{name}": np.where(k < count, value, NONE) for name, value in own.items()}
+        figure = {name: counter_rng.integers(index, n, seed, 1, k, f) for f, (name, n) in enumerate(FACTORS.items())}
+        figure["x"], figure["y"] = _apart(index, k, values, seed)
+        values |= {f"{k}_{name}": np.where(k < count, value, NONE) for name, value in figure.items()}
     return values
 
 
@@ -83,12 +83,12 @@ def draw(values: dict[str, Integers], side: int) -> tuple[Pixels, dict[str, Inte
     seen: list[NDArray[np.float64]] = []
     whole: list[NDArray[np.float64]] = []
     for k in range(COUNTS[-1]):
-        own = {name: values[f"{k}_{name}"] for name in FACTORS}
-        there = own["shape"] != NONE
+        figure = {name: values[f"{k}_{name}"] for name in FACTORS}
+        there = figure["shape"] != NONE
         cover = np.zeros(images.shape[:3])
-        cover[there] = shapes.coverage({n: v[there] for n, v in own.items()}, side, RADIUS, RADIUS_STEP)
+        cover[there] = shapes.coverage({n: v[there] for n, v in figure.items()}, side, RADIUS, RADIUS_STEP)
         share = np.floor(cover * 256 + 0.5).astype(np.int32)  # of 256
-        colour = shapes.COLOURS[own["colour"]][:, None, None]
+        colour = shapes.COLOURS[figure["colour"]][:, None, None]
         mixed = images * (256 - share[..., None]) + colour * share[..., None] + 128
         images = mixed.astype(np.int64) >> 8
         seen = [before * (256 - share) / 256 for before in seen] + [share.astype(float)]

@@ -39,7 +39,7 @@ def local(request: Request) -> Upstream:
         )
     facts = files.read_json(request.path / "dataset.json")
     _check(request, chosen, facts)
-    made = f"sources made from the images of {facts['title']} ({_said(chosen)}); licence of these: {facts['licence']}"
+    made = f"sources made from the images of {facts['title']} ({_method(chosen)}); licence of these: {facts['licence']}"
     return Upstream(
         _parts(request.path, chosen),
         exact=facts["exact"],
@@ -65,7 +65,7 @@ def _check(request: Request, chosen: Mapping[str, Any], facts: Mapping[str, Any]
         raise DatasetError(f"params.yaml: {fault}")
 
 
-def _said(chosen: Mapping[str, Any]) -> str:
+def _method(chosen: Mapping[str, Any]) -> str:
     return {"low": f"1/{chosen['factor']} of the resolution", "mask": f"{chosen['hole']} hole"}.get(
         chosen["how"], chosen["how"]
     )

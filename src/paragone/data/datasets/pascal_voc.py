@@ -54,8 +54,8 @@ def local(request: Request) -> Upstream:
     notes = notes if counts != FULL else []
     class_names: tuple[str, ...] = ()
     if labelled:
-        found, class_names, said = image_files.shared_classes(found, CLASSES)
-        notes += said
+        found, class_names, warnings = image_files.shared_classes(found, CLASSES)
+        notes += warnings
     return image_files.upstream(
         found, request, chosen, class_names=class_names, attributes=CLASSES, warnings=notes, published=True
     )

@@ -44,8 +44,8 @@ def standard_error(x: Tensor, y: Tensor, block: int = BLOCK) -> float:
     rows, squares = torch.zeros(n, dtype=torch.float64), 0.0
     for i, a in enumerate(y.split(block)):
         for j, b in enumerate(y.split(block)):
-            own, other = near[i * block :][: len(a)] - offset, near[j * block :][: len(b)] - offset
-            h = _kernel(a, b).double() - own[:, None] - other
+            first, second = near[i * block :][: len(a)] - offset, near[j * block :][: len(b)] - offset
+            h = _kernel(a, b).double() - first[:, None] - second
             if i == j:
                 h.fill_diagonal_(0)
             rows[i * block :][: len(a)] += h.sum(1)

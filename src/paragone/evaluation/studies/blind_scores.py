@@ -69,8 +69,8 @@ def measure(work: Work) -> dict[str, Any]:
         raise ValueError(
             f"study blind_scores: no data set is fit for it: {'; '.join(map(': '.join, left_out.items()))}"
         )
-    said = {"n": options.n, "kept": options.kept, "sigma": options.sigma, "draws": options.draws}
-    return {**said, "datasets": found, "left_out": left_out}
+    settings = {"n": options.n, "kept": options.kept, "sigma": options.sigma, "draws": options.draws}
+    return {**settings, "datasets": found, "left_out": left_out}
 
 
 def _unfit(labels: Tensor | None, options: Options) -> str:
@@ -89,9 +89,9 @@ def _sets(images: Tensor, labels: Tensor, options: Options, draw: int) -> dict[s
     a_class = options.n // len(classes)
     real, repeated = [], []
     for c in classes:
-        own = order[labels[order] == c]
-        real.append(own[:a_class])
-        repeated.append(own[: options.kept].repeat(-(-a_class // options.kept))[:a_class])
+        of_class = order[labels[order] == c]
+        real.append(of_class[:a_class])
+        repeated.append(of_class[: options.kept].repeat(-(-a_class // options.kept))[:a_class])
     kept = images[torch.cat(real)]
     return {"real": kept, "repeated": images[torch.cat(repeated)], "blurred": _blur(kept, options.sigma)}
 

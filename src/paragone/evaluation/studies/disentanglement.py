@@ -147,7 +147,9 @@ def factor_vae(codes: Floats, levels: Ints, votes: int, batch: int) -> float:
 
     The votes are drawn alike for all models of a data set, so scores differ by the codes alone.
     """
-    pools = [[own for level in np.unique(v) if len(own := np.flatnonzero(v == level)) >= batch] for v in levels.T]
+    pools = [
+        [members for level in np.unique(v) if len(members := np.flatnonzero(v == level)) >= batch] for v in levels.T
+    ]
     if not all(pools):
         raise ValueError(f"no {batch} images share a value of some factor; lower the study's batch or its levels")
     varies = np.ptp(codes, 0) > 0

@@ -86,13 +86,13 @@ def depends(work: Work) -> list[Path]:
 
 def measure(work: Work) -> dict[str, Any]:
     """{data set: {controls: {name: {pixels, features}}, rows: {row: {runs: [{seed, n, pixels, features}], pooled:
-    {"pixels" | "features": the excess of all seeds}}}, walls: {row: PNG}}}."""
+    {"pixels" | "features": the excess of all seeds}}}, grids: {row: PNG}}}."""
     options: Options = work.options
     found = {}
     for dataset in work.datasets:
         runs = {row: _finished(work, row, dataset) for row in options.rows}
         if any(runs.values()):
-            found[dataset] = _of_dataset(work, dataset, {row: own for row, own in runs.items() if own})
+            found[dataset] = _of_dataset(work, dataset, {row: finished for row, finished in runs.items() if finished})
     if not found:
         raise ValueError(f"{', '.join(options.rows)}: no run left samples; choose other rows for the study")
     names = ("n", "blur", "noise", "leak")
@@ -105,8 +105,8 @@ def measure(work: Work) -> dict[str, Any]:
 
 
 def _finished(work: Work, row: str, dataset: str) -> list[paths.Run]:
-    own = [run for run in work.runs(row) if run.dataset == dataset]
-    return [run for run in own if np.load(work.root / run.samples, mmap_mode="r").size]
+    runs = [run for run in work.runs(row) if run.dataset == dataset]
+    return [run for run in runs if np.load(work.root / run.samples, mmap_mode="r").size]
 
 
 def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> dict[str, Any]:
@@ -117,22 +117,22 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
     spaces = {"pixels": None, "features": extractor}
     real = {name: _real(train, test, space) for name, space in spaces.items()}
 
-    def placed(images: Tensor, own: Tensor | None = None) -> dict[str, Near]:
-        return {name: near(_points(images, space), real[name], own) for name, space in spaces.items()}
+    def placed(images: Tensor, origin: Tensor | None = None) -> dict[str, Near]:
+        return {name: near(_points(images, space), real[name], origin) for name, space in spaces.items()}
 
-    def measured(found: dict[str, Near], own: Tensor | None = None) -> dict[str, dict[str, float]]:
-        return {name: figures(found[name], real[name], own) for name in spaces}
+    def measured(found: dict[str, Near], origin: Tensor | None = None) -> dict[str, dict[str, float]]:
+        return {name: figures(found[name], real[name], origin) for name in spaces}
 
     rows, grids = {}, {}
-    for row, own_runs in runs.items():
-        samples = [protocol.choose(torch.from_numpy(np.load(work.root / run.samples)), options.n) for run in own_runs]
+    for row, finished in runs.items():
+        samples = [protocol.choose(torch.from_numpy(np.load(work.root / run.samples)), options.n) for run in finished]
         found = [placed(images) for images in samples]
         rows[row] = {
             "runs": [
-                {"seed": run.seed, "n": len(images), **measured(own)}
-                for run, images, own in zip(own_runs, samples, found, strict=True)
+                {"seed": run.seed, "n": len(images), **measured(placement)}
+                for run, images, placement in zip(finished, samples, found, strict=True)
             ],
-            "pooled": {name: excess([own[name] for own in found], real[name]) for name in spaces},
+            "pooled": {name: excess([placement[name] for placement in found], real[name]) for name in spaces},
         }
         grids[row] = _pairs_grid(samples[0], train, found[0]["pixels"], options.shown)
     return {
@@ -141,11 +141,11 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
         "chance": len(train) / (len(train) + len(test)),
         "space": extractor.name,
         "controls": {
-            name: {"n": len(images), **measured(placed(images, own), own)}
-            for name, (images, own) in _controls(train, test, options).items()
+            name: {"n": len(images), **measured(placed(images, origin), origin)}
+            for name, (images, origin) in _controls(train, test, options).items()
         },
         "rows": rows,
-        "walls": grids,
+        "grids": grids,
     }
 
 
@@ -183,28 +183,28 @@ def _smallest(queries: Tensor, pool: Tensor, k: int, skip: Tensor | None = None)
     return torch.cat(found), torch.cat(index)
 
 
-def near(points: Tensor, real: Real, own: Tensor | None = None) -> Near:
-    """Nearest real images of queries (N,D); own (N,): test images that they are, or are made from."""
+def near(points: Tensor, real: Real, origin: Tensor | None = None) -> Near:
+    """Nearest real images of queries (N,D); origin (N,): test images that they are, or are made from."""
     to_train, train = _smallest(points, real.train, 2)
-    to_test, test = _smallest(points, real.test, 1, own)
+    to_test, test = _smallest(points, real.test, 1, origin)
     return Near(to_train[:, 0], to_train[:, 1], to_test[:, 0], train[:, 0], test[:, 0])
 
 
-def figures(found: Near, real: Real, own: Tensor | None = None) -> dict[str, float]:
+def figures(found: Near, real: Real, origin: Tensor | None = None) -> dict[str, float]:
     """ratio, near_copies, nearer and excess: see the module."""
     return {
         "ratio": float(found.first.median() / real.unseen.median()),
         "near_copies": float((found.first < THIRD * found.second).double().mean()),
         "nearer": float((found.first < real.unseen.min()).double().mean()),
-        "excess": excess([found], real, own)["value"],
+        "excess": excess([found], real, origin)["value"],
     }
 
 
-def excess(sets: Sequence[Near], real: Real, own: Tensor | None = None) -> dict[str, float]:
+def excess(sets: Sequence[Near], real: Real, origin: Tensor | None = None) -> dict[str, float]:
     """value, and low and high of its interval at 95 %, of sets of samples together; n, how many real images are the
     nearest to one."""
     m = len(real.train)
-    q = m / (m + len(real.test) - (own is not None))
+    q = m / (m + len(real.test) - (origin is not None))
     winner = torch.cat([torch.where(found.first < found.unseen, found.train, m + found.test) for found in sets])
     share = float((winner < m).double().mean())
     counts = winner.unique(return_counts=True)[1].double()  # c
@@ -216,17 +216,17 @@ def excess(sets: Sequence[Near], real: Real, own: Tensor | None = None) -> dict[
 def _controls(train: Tensor, test: Tensor, options: Options) -> dict[str, tuple[Tensor, Tensor | None]]:
     """Images (N,H,W,C) uint8 by name, and for each the test image that it is made from, if it is."""
     order = torch.randperm(len(train), generator=generator(0, Stream.EVALUATE))[: min(options.n, len(test))]
-    copies, own = train[order], torch.arange(len(order))
+    copies, origin = train[order], torch.arange(len(order))
     unseen = test[: len(order)]
     noise = torch.randn(copies.shape, generator=generator(0, Stream.EVALUATE, 1)) * options.noise
     blurred = ndimage.gaussian_filter(unseen.numpy(), (0, options.blur, options.blur, 0))
     few = round(options.leak * len(order))
     return {
-        "unseen": (unseen, own),
-        "blurred": (torch.from_numpy(blurred), own),
+        "unseen": (unseen, origin),
+        "blurred": (torch.from_numpy(blurred), origin),
         "copied": (copies, None),
         "copied with noise": ((copies + noise).round().clamp(0, 255).to(torch.uint8), None),
-        "some copied": (torch.cat([copies[:few], unseen[few:]]), own),
+        "some copied": (torch.cat([copies[:few], unseen[few:]]), origin),
     }
 
 

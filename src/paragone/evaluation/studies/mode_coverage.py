@@ -67,8 +67,8 @@ def measure(work: Work) -> dict[str, Any]:
             about |= figures(torch.from_numpy(images), train, extractor, device)
         found[run.model].append(about)
     real = figures(protocol.choose(test.images, options.n), train, extractor, device)
-    said = {"dataset": options.dataset, "space": extractor.name, "classes": train.spec.classes, "n": options.n}
-    return {**said, "real": real, "rows": found}
+    settings = {"dataset": options.dataset, "space": extractor.name, "classes": train.spec.classes, "n": options.n}
+    return {**settings, "real": real, "rows": found}
 
 
 def figures(images: Tensor, train: ImageSet, extractor: Extractor, device: torch.device) -> dict[str, Any]:
@@ -86,11 +86,11 @@ def _runs(work: Work) -> list[paths.Run]:
     """The runs of the options' rows on the options' data set. Raises ValueError for a row that does not run there."""
     found = []
     for row in work.options.rows:
-        own = [run for run in work.runs(row) if run.dataset == work.options.dataset]
-        if not own:
+        runs = [run for run in work.runs(row) if run.dataset == work.options.dataset]
+        if not runs:
             where = f"profiles/{work.profile}.yaml: studies.mode_coverage.rows"
             raise ValueError(
                 f"{where}: '{row}' does not run on {work.options.dataset}; take it out, or let it run there"
             )
-        found += own
+        found += runs
     return found

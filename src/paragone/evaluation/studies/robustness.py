@@ -103,10 +103,12 @@ def measure(work: Work) -> dict[str, Any]:
             _seed(run.seed, 0)
             foreign = pgd(task.eps, options.steps)(other, task.test[0].numpy(), task.test[1])
             about = {"eps": task.eps, "eps_curve": [task.eps * m for m in options.curve], "kimg": task.kimg}
-            own = found.setdefault(task.network, {**about, "defences": {defence: [] for defence in DEFENCES}})
+            entry = found.setdefault(task.network, {**about, "defences": {defence: [] for defence in DEFENCES}})
             for defence in DEFENCES:
                 net = _train(task, defence, run.seed, options, device)
-                own["defences"][defence].append({"seed": run.seed, **_attacked(net, foreign, task, options, run.seed)})
+                entry["defences"][defence].append(
+                    {"seed": run.seed, **_attacked(net, foreign, task, options, run.seed)}
+                )
     names = ("dataset", "row", "n", "fakes", "width", "train_steps", "steps", "restarts")
     return {
         **{name: getattr(options, name) for name in names},

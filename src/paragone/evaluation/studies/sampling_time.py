@@ -173,9 +173,9 @@ def _time(work: Work, dataset: str, device: torch.device, clock: str) -> dict[st
                 sampler.first.append(sampler.round(1, options.draws, share))
                 sampler.batch.append(sampler.round(options.batch, options.draws, share))
     baseline = rows[options.baseline]
-    told = [{row: _told(s, baseline, clock) for row, s in group.items()} for group in (rows, paper)]
+    times = [{row: _times(s, baseline, clock) for row, s in group.items()} for group in (rows, paper)]
     shape = files.read_json(work.root / paths.prepared(dataset) / "dataset.json")["shape"]
-    return {"shape": shape, "rows": told[0], "paper": told[1], "left_out": left_out}
+    return {"shape": shape, "rows": times[0], "paper": times[1], "left_out": left_out}
 
 
 def _load(work: Work, dataset: str, device: torch.device) -> tuple[dict[str, Sampler], dict[str, str]]:
@@ -214,21 +214,21 @@ def _sampler(
     return Sampler(about, net, inputs, precision, device)
 
 
-def _at_paper_steps(work: Work, own: Sampler, row: str) -> Sampler:
+def _at_paper_steps(work: Work, sampler: Sampler, row: str) -> Sampler:
     """The row with fresh weights and its paper's number of steps, which the Config's defaults are."""
-    recipe = own.about["recipe"]
+    recipe = sampler.about["recipe"]
     paper = registry.model_class(recipe["model"]).Config()
     if not hasattr(paper, "timesteps"):
         raise ValueError(
             f"profiles/{work.profile}.yaml: studies.sampling_time.paper_steps: row '{row}' is a "
-            f"{own.net.title}, which has no timesteps; name rows of diffusion models"
+            f"{sampler.net.title}, which has no timesteps; name rows of diffusion models"
         )
     steps = {key: getattr(paper, key) for key in ("timesteps", "sampling_steps") if hasattr(paper, key)}
     seed_all(0, Stream.INIT)
     net = checkpoint.build({**recipe, "config": {**recipe["config"], **steps}})
     net = net.eval().requires_grad_(False)
-    net = net.to(device=own.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Sampler({**own.about, "weights": "fresh"}, net, own.inputs, own.precision, own.device)
+    net = net.to(device=sampler.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Sampler({**sampler.about, "weights": "fresh"}, net, sampler.inputs, sampler.precision, sampler.device)
 
 
 def _warm_up(sampler: Sampler, options: Options) -> None:
@@ -253,9 +253,9 @@ def passes(net: nn.Module, draw: Callable[[], object]) -> int:
     return max(counts.values(), default=0)
 
 
-def _told(sampler: Sampler, baseline: Sampler, clock: str) -> dict[str, Any]:
-    def ratio(own: Sequence[Taken], base: Sequence[Taken]) -> dict[str, float]:
-        pairs = list(zip(own, base, strict=False))  # a slow row has fewer rounds
+def _times(sampler: Sampler, baseline: Sampler, clock: str) -> dict[str, Any]:
+    def ratio(timed: Sequence[Taken], base: Sequence[Taken]) -> dict[str, float]:
+        pairs = list(zip(timed, base, strict=False))  # a slow row has fewer rounds
         return intervals.ratio(*([getattr(t, clock) for t in part] for part in zip(*pairs, strict=True)))._asdict()
 
     about = {key: value for key, value in sampler.about.items() if key != "recipe"}

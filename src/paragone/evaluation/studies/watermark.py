@@ -71,15 +71,15 @@ def measure(work: Work) -> dict[str, Any]:
             f"library's default, {DEFAULT[1]}; add it"
         )
     sheets = {dataset: _sheets(work, dataset) for dataset in work.datasets}
-    sheets = {dataset: own for dataset, own in sheets.items() if len(own) > 1}
+    sheets = {dataset: groups for dataset, groups in sheets.items() if len(groups) > 1}
     if not sheets:
         raise ValueError(f"{', '.join(options.rows)}: no run left samples; choose other rows for the study")
-    threshold = _threshold([s for own in sheets.values() for part in own.values() for s in part], options)
+    threshold = _threshold([s for groups in sheets.values() for part in groups.values() for s in part], options)
     found: dict[str, Any] = {}
     given = 0  # payloads: no two sheets have the same
-    for dataset, own in sheets.items():
-        found[dataset] = {"tile": _tile(own["real"][0], work, dataset), "sheets": {}}
-        for images, part in own.items():
+    for dataset, groups in sheets.items():
+        found[dataset] = {"tile": _tile(groups["real"][0], work, dataset), "sheets": {}}
+        for images, part in groups.items():
             keys = [payload(given + i, options.bits) for i in range(len(part))]
             given += len(part)
             figures = [_marked(part, keys, mark, threshold["bits"]) for mark in marks]

@@ -91,8 +91,8 @@ class DDPM(Model):
         x, process = batch["image"], self.process
         t = torch.randint(self.cfg.timesteps, (len(x),), device=x.device)
         eps = torch.randn_like(x)
-        said = self.net(process.diffuse(x, t, eps), process.times[t]).float()
-        yield Update("net", mse_loss(said, process.target(x, t, eps)))  # eq. 14
+        pred = self.net(process.diffuse(x, t, eps), process.times[t]).float()
+        yield Update("net", mse_loss(pred, process.target(x, t, eps)))  # eq. 14
 
     def predict_x0(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> Tensor:
         """The image that x_t (B,C,H,W) at t (B,) is taken to come from, clipped to [-1,1]; t counts the steps of

@@ -99,12 +99,12 @@ class ImprovedDDPM(Model):
         t, weight = self._times(x)
         eps = torch.randn_like(x)
         x_t = process.diffuse(x, t, eps)
-        said, place = self.net(x_t, process.times[t]).float().chunk(2, 1)
-        mean = process.posterior_mean(process.x0(said, x_t, t), x_t, t)
+        pred, place = self.net(x_t, process.times[t]).float().chunk(2, 1)
+        mean = process.posterior_mean(process.x0(pred, x_t, t), x_t, t)
         hybrid = self.cfg.objective == "hybrid"
         bits = process.vlb_term(x, x_t, t, mean.detach() if hybrid else mean, between(place, process, t))
         vlb = self.cfg.timesteps * bits / (math.log(2) * x[0].numel())  # L_vlb of each image, bits per dimension
-        simple = (said - process.target(x, t, eps)).square().flatten(1).mean(1)
+        simple = (pred - process.target(x, t, eps)).square().flatten(1).mean(1)
         loss = simple + self.cfg.vlb_weight * vlb if hybrid else vlb  # eq. 16
         if self.importance is not None:
             self.importance.learn(t, loss.detach())
@@ -122,12 +122,12 @@ class ImprovedDDPM(Model):
 
     def unclipped_x0(self, x_t: Tensor, t: Tensor) -> Tensor:
         """The same, wherever it lies."""
-        said, _ = self.net(x_t, self.process.times[t]).float().chunk(2, 1)
-        return self.process.x0(said, x_t, t)
+        pred, _ = self.net(x_t, self.process.times[t]).float().chunk(2, 1)
+        return self.process.x0(pred, x_t, t)
 
-    def _says(self, x_t: Tensor, t: Tensor, process: Diffusion) -> tuple[Tensor, Tensor]:
-        said, place = self.net(x_t, process.times[t]).float().chunk(2, 1)
-        return process.x0(said, x_t, t).clamp(-1, 1), place
+    def _predict(self, x_t: Tensor, t: Tensor, process: Diffusion) -> tuple[Tensor, Tensor]:
+        pred, place = self.net(x_t, process.times[t]).float().chunk(2, 1)
+        return process.x0(pred, x_t, t).clamp(-1, 1), place
 
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The image that x (B,C,H,W) = image + sigma noise, sigma (B,), is taken to come from, clipped to [-1,1]."""
@@ -137,7 +137,7 @@ class ImprovedDDPM(Model):
         """Mean and log variance, both (B,C,H,W), of p(x_{t-1} | x_t); t counts the steps of `process`, which is the
         training's unless given: the variances of a strided process follow from the same places between its own."""
         process = self.process if process is None else process
-        x, place = self._says(x_t, t, process)
+        x, place = self._predict(x_t, t, process)
         return process.posterior_mean(x, x_t, t), between(place, process, t)
 
     @torch.no_grad()

@@ -86,10 +86,10 @@ class Diffusion(nn.Module):
         """What the network should say: epsilon, or v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) x_0."""
         return eps if self.parameterization == "eps" else at(self.signal, t) * eps - at(self.noise, t) * x
 
-    def x0(self, said: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+    def x0(self, pred: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The image that x_t comes from if the network is right."""
         a, b = at(self.signal, t), at(self.noise, t)
-        return a * x_t - b * said if self.parameterization == "v" else (x_t - b * said) / a
+        return a * x_t - b * pred if self.parameterization == "v" else (x_t - b * pred) / a
 
     @property
     def sigma_range(self) -> tuple[float, float]:

@@ -97,15 +97,15 @@ class AAE(Model):
                     f"labels is {cfg.labels}, but this data set has {spec.classes} classes: choose one with labels"
                 )
             self.needs = frozenset({"image", "label"})
-        told = {name: spec.classes * (cfg.labels in (name, "both")) for name in ("adversary", "decoder")}
+        classes = {name: spec.classes * (cfg.labels in (name, "both")) for name in ("adversary", "decoder")}
         hidden = [cfg.hidden] * 2
         if cfg.network == "conv":
             self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=cfg.z_dim, kernel=4)
-            self.decoder: nn.Module = Generator(cfg.z_dim + told["decoder"], spec.shape, cfg.width, kernel=4)
+            self.decoder: nn.Module = Generator(cfg.z_dim + classes["decoder"], spec.shape, cfg.width, kernel=4)
         else:
             self.encoder = mlp.encoder(spec.shape, hidden, cfg.z_dim, nn.ReLU).apply(_init)
-            self.decoder = mlp.decoder(cfg.z_dim + told["decoder"], hidden, spec.shape, nn.ReLU).apply(_init)
-        self.D = mlp.encoder([cfg.z_dim + told["adversary"]], hidden, 1, nn.ReLU)
+            self.decoder = mlp.decoder(cfg.z_dim + classes["decoder"], hidden, spec.shape, nn.ReLU).apply(_init)
+        self.D = mlp.encoder([cfg.z_dim + classes["adversary"]], hidden, 1, nn.ReLU)
         if cfg.optimizer == "sgd":
             self.D.apply(_init)
 
@@ -156,8 +156,8 @@ class AAE(Model):
         return self.encoder((x + 1) / 2).float()
 
     def _image(self, code: Tensor, y: Tensor | None) -> Tensor:
-        told = self._with_label(code, y) if self.cfg.labels in ("decoder", "both") else code
-        return torch.tanh(self.decoder(told).float() / 2)  # 2 sigmoid(h) - 1
+        code_and_label = self._with_label(code, y) if self.cfg.labels in ("decoder", "both") else code
+        return torch.tanh(self.decoder(code_and_label).float() / 2)  # 2 sigmoid(h) - 1
 
     def _judged(self, code: Tensor, y: Tensor | None) -> Tensor:
         """The discriminator's logits (B,1)."""

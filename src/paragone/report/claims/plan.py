@@ -38,9 +38,9 @@ def _need(assessment: Assessment, results: Results, params: Params) -> Need:
             [f"{name}: not in profile {profile}" for name in absent],
             _elsewhere(assessment, params),
         )
-    undone = {row: said for row in claim.rows if (said := _undone(results, row))}
+    undone = {row: why for row in claim.rows if (why := _undone(results, row))}
     late = [name for name in claim.studies if not (results.root / paths.study(profile, name)).exists()]
-    missing = [f"{row}: {said}" for row, said in undone.items()] + [f"study {name}: has not run" for name in late]
+    missing = [f"{row}: {why}" for row, why in undone.items()] + [f"study {name}: has not run" for name in late]
     commands = []
     if undone:
         commands.append(f".venv/bin/python -m flows.benchmark --profile {profile} --models {','.join(undone)}")
@@ -51,12 +51,12 @@ def _need(assessment: Assessment, results: Results, params: Params) -> Need:
 
 def _undone(results: Results, row: str) -> str:
     """How many runs of a row are not there, and why the first is not; "" if all ended."""
-    own = results.runs[results.runs["model"] == row]
-    undone = own[~own["outcome"].isin(["finished", "diverged"])]
+    runs = results.runs[results.runs["model"] == row]
+    undone = runs[~runs["outcome"].isin(["finished", "diverged"])]
     if undone.empty:
         return ""
     first = undone.iloc[0]
-    return f"{len(undone)} of {len(own)} runs are not there ({first['name']} {first['outcome']}: {first['reason']})"
+    return f"{len(undone)} of {len(runs)} runs are not there ({first['name']} {first['outcome']}: {first['reason']})"
 
 
 def _elsewhere(assessment: Assessment, params: Params) -> list[str]:

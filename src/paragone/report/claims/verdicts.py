@@ -83,8 +83,8 @@ def assess_file(path: Path, folder: Path | None) -> tuple[Results, list[Assessme
                 f"{path}: column '{key}' is missing or empty, so the protocol is not known; write the table again with "
                 "`paragone report`"
             )
-        for dataset, own in finished.groupby("dataset", sort=False):
-            if (kinds := own[key].unique()).size > 1:
+        for dataset, group in finished.groupby("dataset", sort=False):
+            if (kinds := group[key].unique()).size > 1:
                 raise schema.TableError(
                     f"{path}: column '{key}' has {' and '.join(map(str, kinds))} for {dataset}: figures under two "
                     "protocols are not comparable; keep the runs of one"
@@ -116,8 +116,8 @@ def effects_csv(assessments: list[Assessment]) -> str:
     for record in records(assessments):
         about = {key: record[key] for key in ("claim", "verdict", "sentence", "reason")}
         for effect in record["effects"] or [{"size": {}, "verdict": None}]:
-            own = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
-            lines.append(about | own | effect["size"] | {"effect_verdict": effect["verdict"]})
+            rest = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
+            lines.append(about | rest | effect["size"] | {"effect_verdict": effect["verdict"]})
     return pd.DataFrame(lines).to_csv(index=False, float_format="%.10g")
 
 
@@ -160,11 +160,11 @@ def forest(effects: tuple[Effect, ...]) -> Figure:
     units = list(dict.fromkeys(e.unit for e in effects))
     groups = [[e for e in effects if e.unit == unit] for unit in units]
     labels = [[_label(e) for e in group] for group in groups]
-    heights = [(0.35 + 0.25 * max(map(len, own))) * len(own) + 0.75 for own in labels]
+    heights = [(0.35 + 0.25 * max(map(len, texts))) * len(texts) + 0.75 for texts in labels]
     figure = Figure(figsize=(7.2, sum(heights)), layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
-    for ax, unit, group, own in zip(axes, units, groups, labels, strict=True):
-        _panel(ax, unit, group, own)
+    for ax, unit, group, texts in zip(axes, units, groups, labels, strict=True):
+        _panel(ax, unit, group, texts)
     scatter.settle(figure)
     return figure
 
@@ -183,8 +183,8 @@ def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[
         ax.plot([factor * effect.neutral] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle="--")
         ax.plot([factor * effect.at_least] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")
         where: Any = ("axes fraction", "data")
-        said = ax.annotate("\n".join(label), (0, y + 0.34), xycoords=where, fontsize=7.5, va="bottom")
-        said.set_in_layout(False)  # it is wrapped to fit the axes, which would otherwise be narrowed for it
+        note = ax.annotate("\n".join(label), (0, y + 0.34), xycoords=where, fontsize=7.5, va="bottom")
+        note.set_in_layout(False)  # it is wrapped to fit the axes, which would otherwise be narrowed for it
     if unit == "times" and all(e.size.low > 0 for e in group):
         ax.set_xscale("log")
         scatter.plain_ticks(ax.xaxis)

@@ -116,7 +116,7 @@ def _seen(site: Site, j: Assessment) -> list[tuple[str, str]]:
     for dataset in site.report.results.datasets:
         runs = site.report.results.of(dataset.name).reindex(columns=["model", "title", "train.images"])
         trained = runs[runs["model"].isin(j.claim.rows) & (pd.to_numeric(runs["train.images"]) > 0)]
-        seen = [f"{title} {_range(own)}" for title, own in trained.groupby("title", sort=False)["train.images"]]
+        seen = [f"{title} {_range(images)}" for title, images in trained.groupby("title", sort=False)["train.images"]]
         if seen:
             found.append((dataset.title, ", ".join(seen)))
     return found

@@ -98,7 +98,7 @@ def _sample_grids(site: Site, dataset: DataSet, main: Table) -> list[Json]:
 
 def _plots(site: Site, dataset: DataSet) -> list[Shown]:
     """The figures but for those that put pictures side by side, which the pages show as images."""
-    of_pictures = ("walls", *figures.PICTURES)
+    of_pictures = ("samples", *figures.PICTURES)
     plots = site.report.plots[dataset.name]
     return [site.plot(plot) for plot in plots if plot.name.partition("-")[0] not in of_pictures]
 

@@ -110,17 +110,17 @@ def figures_of(tables: list[Table], model: str, steady: Grid | None, title: str)
     lines, seen = [], set()
     for table in tables[1:]:
         floor = next((row for row in table.rows if row.kind == "floor"), None)
-        own = next((row for row in table.rows if row.model == model), None)
-        shown = [c for c in table.columns if own is not None and c.key in own.cells and c.source not in seen]
-        if shown and own is not None:
+        chosen = next((row for row in table.rows if row.model == model), None)
+        shown = [c for c in table.columns if chosen is not None and c.key in chosen.cells and c.source not in seen]
+        if shown and chosen is not None:
             lines.append(Line("heading", [Text(table.title.partition(":")[0])]))
         for c in shown:
             seen.add(c.source)
-            assert own is not None
+            assert chosen is not None
             real = floor.cells.get(c.key) if floor is not None else None
-            cells = [render.figure(own.cells[c.key], c.number), render.figure(real, c.number)]
+            cells = [render.figure(chosen.cells[c.key], c.number), render.figure(real, c.number)]
             lines.append(
-                Line("model", [Text(c.header), *cells, Text(_rank(table, c.key, c.better, own)), Text(c.about)])
+                Line("model", [Text(c.header), *cells, Text(_rank(table, c.key, c.better, chosen)), Text(c.about)])
             )
     lines += _steady(steady, title)
     headers = ["Figure", title, "Floor", "Rank", "What it measures"]
@@ -128,12 +128,12 @@ def figures_of(tables: list[Table], model: str, steady: Grid | None, title: str)
     return Grid(f"Figures of {title}", headers, [""] * 5, numeric, lines, tables[0].caption)
 
 
-def _rank(table: Table, key: str, better: str, own: Row) -> str:
+def _rank(table: Table, key: str, better: str, chosen: Row) -> str:
     """The place of a row among the models that finished, by the mean: "3 of 20"; equal means share the better place."""
     means = [row.cells[key].mean for row in table.rows if row.kind == "model" and not row.outcome and key in row.cells]
-    if not better or own.outcome or len(means) < 2:
+    if not better or chosen.outcome or len(means) < 2:
         return ""
-    mine = own.cells[key].mean
+    mine = chosen.cells[key].mean
     ahead = sum(mean < mine if better == "low" else mean > mine for mean in means)
     return f"{ahead + 1} of {len(means)}"
 
@@ -141,8 +141,8 @@ def _rank(table: Table, key: str, better: str, own: Row) -> str:
 def _steady(steady: Grid | None, title: str) -> list[Line]:
     if steady is None:
         return []
-    (own,) = [line for line in steady.lines if line.cells[0].text == title]
-    shown = zip(steady.headers[1:], own.cells[1:], steady.abouts[1:], strict=True)
+    (found,) = [line for line in steady.lines if line.cells[0].text == title]
+    shown = zip(steady.headers[1:], found.cells[1:], steady.abouts[1:], strict=True)
     lines = [
         Line("model", [Text(header), cell, Text(MISSING), Text(""), Text(about)])
         for header, cell, about in shown

@@ -67,14 +67,14 @@ def _families(site: Site) -> list[tuple[str, list[Json]]]:
         thumbs = _thumbs(site, dataset)
         for row in main.rows:
             if row.kind == "model":
-                entry: Json = {"title": row.title, "page": base.model_page(row.model), "thumb": None, "said": []}
+                entry: Json = {"title": row.title, "page": base.model_page(row.model), "thumb": None, "figures": []}
                 entry = found.setdefault(row.heading, {}).setdefault(row.model, entry)
                 entry["thumb"] = entry["thumb"] or thumbs.get(row.model)
-                entry["said"].append((dataset.title, _said(main, row)))
+                entry["figures"].append((dataset.title, _headline(main, row)))
     return [(family, list(models.values())) for family, models in found.items()]
 
 
-def _said(main: Table, row: Row) -> str:
+def _headline(main: Table, row: Row) -> str:
     """The row's first distance, or how it ended."""
     quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
     cell = row.cells.get(quality.key) if quality is not None else None

@@ -31,8 +31,8 @@ def plots(found: Json, results: Results) -> list[Plot]:
 
 
 def _left_out(measured: Json) -> str:
-    said = [f"'{name}' ({measured['accuracy'][name]:.0%} read right)" for name in measured["left_out"]]
-    return f" Left out, since the classifier reads them badly: {', '.join(said)}." if said else ""
+    names = [f"'{name}' ({measured['accuracy'][name]:.0%} read right)" for name in measured["left_out"]]
+    return f" Left out, since the classifier reads them badly: {', '.join(names)}." if names else ""
 
 
 def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Figure:
@@ -60,5 +60,5 @@ def _dots(ax: Axes, shares: list[float], lift: float, i: int, label: str) -> Non
 
 
 def _title(results: Results, row: str) -> str:
-    own = results.runs.loc[results.runs["model"] == row, "title"]
-    return row if own.empty else str(own.iloc[0])
+    titles = results.runs.loc[results.runs["model"] == row, "title"]
+    return row if titles.empty else str(titles.iloc[0])

@@ -73,9 +73,9 @@ def _reach(run: Json) -> float:
 def _depth(ax: Axes, networks: Mapping[str, Sequence[Json]], figure: Callable[[Json], float | None]) -> None:
     """A line a network: the median over seeds at each depth, and their range."""
     for i, (name, label) in enumerate(NETWORKS.items()):
-        own = [(run["depth"], value) for run in networks.get(name, ()) if (value := figure(run)) is not None]
-        depths = sorted({depth for depth, _ in own})
-        values = [[v for d, v in own if d == depth] for depth in depths]
+        points = [(run["depth"], value) for run in networks.get(name, ()) if (value := figure(run)) is not None]
+        depths = sorted({depth for depth, _ in points})
+        values = [[v for d, v in points if d == depth] for depth in depths]
         ax.plot(depths, [np.median(v) for v in values], MARKERS[i], linestyle="-", color=PALETTE[i], label=label)
         low, high = [min(v) for v in values], [max(v) for v in values]
         ax.fill_between(depths, low, high, color=PALETTE[i], alpha=0.15, linewidth=0)

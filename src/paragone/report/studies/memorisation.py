@@ -70,9 +70,9 @@ def _panel(ax: Axes, measured: Json, measure: str, lines: list[str]) -> None:
 
 
 def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str]) -> Plot:
-    figure = Figure(figsize=(8.4, 1.95 * len(measured["walls"])), layout="constrained")
-    axes = figure.subplots(len(measured["walls"]), 1, squeeze=False).ravel()
-    for ax, (row, png) in zip(axes, measured["walls"].items(), strict=True):
+    figure = Figure(figsize=(8.4, 1.95 * len(measured["grids"])), layout="constrained")
+    axes = figure.subplots(len(measured["grids"]), 1, squeeze=False).ravel()
+    for ax, (row, png) in zip(axes, measured["grids"].items(), strict=True):
         with Image.open(io.BytesIO(base64.b64decode(png))) as image:
             ax.imshow(np.asarray(image.convert("RGB")), interpolation="none")
         ax.set_title(str(titles.get(row, row)), fontsize=11, loc="left")

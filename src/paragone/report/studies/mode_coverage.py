@@ -21,9 +21,9 @@ def plots(found: Json, results: Results) -> list[Plot]:
     ax = figure.subplots()
     for place, row in enumerate(names):
         for kind, (color, marker) in KINDS.items():
-            own = [run for run in rows[row] if run["outcome"] == kind]
-            shares = [100 * run.get("missing_share", 1.0) for run in own]
-            ax.plot(shares, [place] * len(own), marker, color=color, alpha=0.8, clip_on=False, label=kind)
+            ended = [run for run in rows[row] if run["outcome"] == kind]
+            shares = [100 * run.get("missing_share", 1.0) for run in ended]
+            ax.plot(shares, [place] * len(ended), marker, color=color, alpha=0.8, clip_on=False, label=kind)
     ax.axvline(100 * stability.MISSING, color=INK, linewidth=1, linestyle="--")
     ax.set(xlim=(0, 100), ylim=(-0.6, len(names) - 0.4), xlabel=f"of {found['classes']:,} modes missing (%)")
     ax.set_yticks(range(len(names)), [str(titles.get(name, name)) for name in names])

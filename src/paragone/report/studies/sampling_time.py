@@ -28,10 +28,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
 
 
 def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
-    own, baseline = lines(content, results), _name(found["baseline"], results)
-    figure = Figure(figsize=(7.6, 0.26 * len(own) + 1.2), layout="constrained")
+    timed, baseline = lines(content, results), _name(found["baseline"], results)
+    figure = Figure(figsize=(7.6, 0.26 * len(timed) + 1.2), layout="constrained")
     ax = figure.subplots()
-    _panel(ax, own)
+    _panel(ax, timed)
     ax.set_xlabel(f"{CLOCKS[found['clock']]} over that of {baseline} (log)")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     scatter.settle(figure)
@@ -53,15 +53,15 @@ def lines(content: Json, results: Results) -> list[Line]:
     return sorted(made, key=lambda line: (line.ratio["first"]["value"], line.label))
 
 
-def _panel(ax: Axes, own: list[Line]) -> None:
+def _panel(ax: Axes, rows: list[Line]) -> None:
     for i, (images, label) in enumerate(IMAGES.items()):
-        ratios = [line.ratio[images] for line in own]
-        places = [place + 0.12 * (1 - 2 * i) for place in range(len(own))]
+        ratios = [line.ratio[images] for line in rows]
+        places = [place + 0.12 * (1 - 2 * i) for place in range(len(rows))]
         ax.hlines(places, [r["low"] for r in ratios], [r["high"] for r in ratios], color=PALETTE[i], linewidth=2)
         ax.plot([r["value"] for r in ratios], places, MARKERS[i], color=PALETTE[i], markersize=6, label=label)
     ax.axvline(1, color=INK, linewidth=1, linestyle="--")
     ax.set_xscale("log")
-    ax.set(yticks=range(len(own)), yticklabels=[line.label for line in own], ylim=(-0.6, len(own) - 0.4))
+    ax.set(yticks=range(len(rows)), yticklabels=[line.label for line in rows], ylim=(-0.6, len(rows) - 0.4))
     scatter.plain_ticks(ax.xaxis)
 
 

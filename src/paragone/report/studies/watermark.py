@@ -24,11 +24,11 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
     detection, psnr, ssim = figure.subplots(1, 3, width_ratios=[3, 1, 1])
     marks = measured["sheets"]["real"]
     for i, mark in enumerate(marks):
-        own = [measured["sheets"][row][i] for row in rows]
+        marked = [measured["sheets"][row][i] for row in rows]
         place = 0.16 * (i - (len(marks) - 1) / 2)
-        _detection(detection, found["changes"], own, place, i)
-        _cost(psnr, [v for m in own for v in m["psnr"]], mark["psnr"], i)
-        _cost(ssim, [v for m in own for v in m["ssim"]], mark["ssim"], i)
+        _detection(detection, found["changes"], marked, place, i)
+        _cost(psnr, [v for m in marked for v in m["psnr"]], mark["psnr"], i)
+        _cost(ssim, [v for m in marked for v in m["ssim"]], mark["ssim"], i)
         detection.plot([], [], MARKERS[i], color=PALETTE[i], label=f"{mark['method']}, strength {mark['strength']}")
     changes = ["as marked" if change == "none" else change for change in found["changes"]]
     detection.set_yticks(range(len(changes)), changes)
@@ -55,10 +55,10 @@ def _caption(found: Json, measured: Json, rows: list[str], of: str) -> str:
     )
 
 
-def _detection(ax: Axes, changes: list[str], own: list[Json], place: float, i: int) -> None:
+def _detection(ax: Axes, changes: list[str], marked: list[Json], place: float, i: int) -> None:
     for y, change in enumerate(changes):
         share = intervals.share(
-            sum(m["changes"][change]["detected"] for m in own), sum(m["changes"][change]["n"] for m in own)
+            sum(m["changes"][change]["detected"] for m in marked), sum(m["changes"][change]["n"] for m in marked)
         )
         ax.plot([share.low, share.high], [y + place] * 2, color=PALETTE[i], linewidth=1.2)
         ax.plot([share.value], [y + place], MARKERS[i], color=PALETTE[i], markersize=5)

@@ -123,7 +123,7 @@ class Sources(NamedTuple):
         found = self.studies.get("sharpness", {}).get("datasets", {}).get(dataset)
         if found is None:
             return f"Sharpness: {self.no_study('sharpness')[0].lower()}{self.no_study('sharpness')[1:]}"
-        counts = {f["n"] for own in found["rows"].values() for f in own}
+        counts = {f["n"] for runs in found["rows"].values() for f in runs}
         if not counts:
             return "Sharpness: no run of the study's rows left samples."
         n = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
@@ -164,7 +164,7 @@ def _measured(dataset: DataSet, built: list[Table], sharp: Json | None) -> Measu
         rows[row.model] = row if known is None else known._replace(cells=known.cells | row.cells)
     if sharp is not None:
         real = sharp["real"]["sharpness"]
-        figures = {"": [real], **{name: [f["sharpness"] for f in own] for name, own in sharp["rows"].items()}}
+        figures = {"": [real], **{name: [f["sharpness"] for f in runs] for name, runs in sharp["rows"].items()}}
         for name in figures.keys() & rows.keys():
             cell = tables.interval([value / real for value in figures[name]])
             rows[name] = rows[name]._replace(cells=rows[name].cells | {SHARPNESS.key: cell})
@@ -237,8 +237,8 @@ def figures(tokens: Sequence[str], sources: Sources) -> str:
     asked = [(model, key) for model, _, key in (token.partition(":") for token in tokens)]
     found = []
     for m in sources.measured:
-        own = [(row, key) for model, key in asked for row in surveys.standing(model, m.rows)]
-        here = "; ".join(phrase(sources, m, row, key) for row, key in own)
+        shown = [(row, key) for model, key in asked for row in surveys.standing(model, m.rows)]
+        here = "; ".join(phrase(sources, m, row, key) for row, key in shown)
         if here:
             found.append(here if len(sources.measured) == 1 else f"{m.dataset.title}: {here}")
     gone = {model for model, _ in asked if not any(surveys.standing(model, m.rows) for m in sources.measured)}

@@ -44,13 +44,13 @@ def page(sources: Sources) -> SurveyPage:
 def _models(sources: Sources) -> Grid:
     rows = dict(zip(systems.systems()["system"], systems.systems()["row"], strict=True))
     lines: list[Line] = []
-    shown = [rows[said["system"]] for said in base.read("hu_models.csv")]
-    for said in base.read("hu_models.csv"):
-        if Text(said["system"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
-            lines.append(Line("heading", [Text(said["system"])]))
-        id_, verdict, evidence = base.verdict_of(said["claim"], sources)
-        ours = _ours(rows[said["system"]], said["figures"].split(), sources)
-        cells = [said["statement"], said["side"], said["number"], id_, verdict, ours, evidence]
+    shown = [rows[entry["system"]] for entry in base.read("hu_models.csv")]
+    for entry in base.read("hu_models.csv"):
+        if Text(entry["system"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
+            lines.append(Line("heading", [Text(entry["system"])]))
+        id_, verdict, evidence = base.verdict_of(entry["claim"], sources)
+        ours = _ours(rows[entry["system"]], entry["figures"].split(), sources)
+        cells = [entry["statement"], entry["side"], entry["number"], id_, verdict, ours, evidence]
         lines.append(Line("model", [*map(Text, cells)]))
     budgets = [f"{m.dataset.title}: {seen}" for m in sources.measured for seen in m.budgets(dict.fromkeys(shown))]
     return Grid(
@@ -77,13 +77,13 @@ def _ours(row: str, keys: list[str], sources: Sources) -> str:
 def _challenges(m: Measured, sources: Sources) -> Grid:
     families = {f: [row for row in m.rows.values() if row.family == f] for f in FAMILIES}
     lines: list[Line] = []
-    for said in base.read("hu_challenges.csv"):
-        cells = [_cell(said, rows, m, sources) for rows in families.values()]
-        verdicts = [base.verdict_of(token, sources)[:2] for token in said["claims"].split()]
+    for entry in base.read("hu_challenges.csv"):
+        cells = [_cell(entry, rows, m, sources) for rows in families.values()]
+        verdicts = [base.verdict_of(token, sources)[:2] for token in entry["claims"].split()]
         verdict = "; ".join(f"{id_}: {found}" for id_, found in verdicts)
-        if Text(said["challenge"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
-            lines.append(Line("heading", [Text(said["challenge"])]))
-        lines.append(Line("model", [*map(Text, [said["measure"], *cells, verdict or MISSING])]))
+        if Text(entry["challenge"]) not in (line.cells[0] for line in lines if line.kind == "heading"):
+            lines.append(Line("heading", [Text(entry["challenge"])]))
+        lines.append(Line("model", [*map(Text, [entry["measure"], *cells, verdict or MISSING])]))
     return Grid(
         f"Challenges by family: {m.dataset.title}",
         ["Measure", *(columns.FAMILIES[f] for f in FAMILIES), "Verdicts"],
@@ -100,8 +100,8 @@ def _members(families: dict[str, list[Row]]) -> list[str]:
     return [f"Rows, with finished of planned seeds: {', '.join(each)}."]
 
 
-def _cell(said: Json, rows: list[Row], m: Measured, sources: Sources) -> str:
-    key, absent = said["key"], said["absent"] or "no run has finished"
+def _cell(entry: Json, rows: list[Row], m: Measured, sources: Sources) -> str:
+    key, absent = entry["key"], entry["absent"] or "no run has finished"
     if not key:
         return f"not measured: {absent}"
     if not rows:

@@ -42,12 +42,12 @@ def system_grid(survey: str, dataset: DataSet, main: Table) -> Grid:
     rows = {row.model: row for row in main.rows if row.kind == "model"}
     lines = []
     for system in named.to_dict("records"):
-        own: list[Row | None] = [*standing(system["row"], rows)]
-        for row in own or [None]:
+        placed: list[Row | None] = [*standing(system["row"], rows)]
+        for row in placed or [None]:
             figures = [render.figure(row.cells.get(c.key) if row else None, c.number) for c in columns]
             ended = Text(row.seeds if row else render.MISSING)
             stands = Text(status(row, system["row"], system["note"]))
-            name = Text(row.title if row and len(own) > 1 else system["system"])
+            name = Text(row.title if row and len(placed) > 1 else system["system"])
             lines.append(Line("model", [name, Text(system["paper"]), *figures, ended, stands]))
     measured = sum(bool(standing(system, rows)) for system in named["row"])
     caption = [f"{measured} of the {len(named)} systems that the survey names have a row here.", *main.caption]

@@ -33,7 +33,7 @@ def fid(sources: Sources) -> Section:
     found = _found(sources)
     if not found:
         return section(title, FID, sources.no_study(STUDY))
-    grids = [grid for m, own in found for grid in (_plane(m, own), _terms(m, own, sources))]
+    grids = [grid for m, example in found for grid in (_plane(m, example), _terms(m, example, sources))]
     return section(title, FID, grids=grids, plots=sources.plots(STUDY, sources.measured))
 
 
@@ -43,14 +43,16 @@ def score(sources: Sources) -> Section:
     found = _found(sources)
     if not found:
         return section(title, IS, sources.no_study(STUDY))
-    grids = [grid for m, own in found for grid in (_few(m, own), _parts(m, own, sources))]
-    return section(title, IS, grids=grids, pictures=[p for m, own in found for p in _shown(m, own, sources)])
+    grids = [grid for m, example in found for grid in (_few(m, example), _parts(m, example, sources))]
+    return section(title, IS, grids=grids, pictures=[p for m, example in found for p in _shown(m, example, sources)])
 
 
 def _found(sources: Sources) -> list[tuple[Measured, Json]]:
     study = sources.studies.get(STUDY, {})
-    own = study.get("datasets", {})
-    return [(m, own[m.dataset.name] | {"row": study["row"]}) for m in sources.measured if m.dataset.name in own]
+    datasets = study.get("datasets", {})
+    return [
+        (m, datasets[m.dataset.name] | {"row": study["row"]}) for m in sources.measured if m.dataset.name in datasets
+    ]
 
 
 def _number(value: float) -> str:
@@ -58,16 +60,19 @@ def _number(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{value:.4g}"
 
 
-def _about(m: Measured, own: Json) -> list[str]:
+def _about(m: Measured, example: Json) -> list[str]:
     return [
-        f"{_title(m, own)}, seed {own['seed']} (the first that left samples).",
-        f"{own['n']:,} samples, {own['n_real']:,} real images, features of {own['space']} ({own['dims']} dimensions).",
-        *m.budgets([own["row"]]),
+        f"{_title(m, example)}, seed {example['seed']} (the first that left samples).",
+        (
+            f"{example['n']:,} samples, {example['n_real']:,} real images, "
+            f"features of {example['space']} ({example['dims']} dimensions)."
+        ),
+        *m.budgets([example["row"]]),
     ]
 
 
-def _title(m: Measured, own: Json) -> str:
-    return m.rows[own["row"]].title if own["row"] in m.rows else str(own["row"])
+def _title(m: Measured, example: Json) -> str:
+    return m.rows[example["row"]].title if example["row"] in m.rows else str(example["row"])
 
 
 def _steps(title: str, steps: Sequence[tuple[str, str, str, float | None]], caption: list[str]) -> Grid:
@@ -78,10 +83,10 @@ def _steps(title: str, steps: Sequence[tuple[str, str, str, float | None]], capt
     return Grid(title, ["Step", "Formula", "Numbers", "Value"], [""] * 4, [False, False, False, True], lines, caption)
 
 
-def _plane(m: Measured, own: Json) -> Grid:
+def _plane(m: Measured, example: Json) -> Grid:
     """The distance in two dimensions, where the root's trace has a closed form: for the eigenvalues a and b of S_r S_g,
     (√a + √b)² = a + b + 2√(ab), which is its trace plus twice the root of its determinant."""
-    plane = own["plane"]
+    plane = example["plane"]
     (rx, ry), (gx, gy) = plane["real"]["mean"], plane["fake"]["mean"]
     ((a, b), (_, c)), ((d, e), (_, f)) = plane["real"]["cov"], plane["fake"]["cov"]
     means = (rx - gx) ** 2 + (ry - gy) ** 2
@@ -109,7 +114,7 @@ def _plane(m: Measured, own: Json) -> Grid:
     caption = [
         "Features projected on the first two principal components of the real ones, the origin at the real mean.",
         f"The two hold {100 * plane['share']:.0f} % of the real features' variance.",
-        *_about(m, own),
+        *_about(m, example),
         m.protocol[0],
     ]
     return _steps(f"By hand, in a plane: {m.dataset.title}", steps, caption)
@@ -121,8 +126,8 @@ def _check(what: str, ours: float, other: float) -> tuple[str, str, str, float]:
     return "Check", what, "equal" if agree else f"differs by {other - ours:.3g}", other
 
 
-def _terms(m: Measured, own: Json, sources: Sources) -> Grid:
-    f = own["frechet"]
+def _terms(m: Measured, example: Json, sources: Sources) -> Grid:
+    f = example["frechet"]
     total = f["means"] + f["trace_real"] + f["trace_fake"] - 2 * f["trace_root"]
     shown = (
         " + ".join(_number(f[k]) for k in ("means", "trace_real", "trace_fake")) + f" - 2 × {_number(f['trace_root'])}"
@@ -132,29 +137,31 @@ def _terms(m: Measured, own: Json, sources: Sources) -> Grid:
         ("Real trace", "tr S_r", "", f["trace_real"]),
         ("Generated trace", "tr S_g", "", f["trace_fake"]),
         ("Trace of the root", "tr √(S_r S_g): sum of the roots of the product's eigenvalues", "", f["trace_root"]),
-        (f"Distance ({fd_label(own['space'])})", "means + traces - 2 × root", shown, total),
+        (f"Distance ({fd_label(example['space'])})", "means + traces - 2 × root", shown, total),
         _check("the metric, of the same features", total, f["metric"]),
-        *_against_run(f"metrics.spaces.{own['space']}.fd", total, m, own, sources),
+        *_against_run(f"metrics.spaces.{example['space']}.fd", total, m, example, sources),
     ]
-    caption = [*_about(m, own), *m.protocol]
-    return _steps(f"In all {own['dims']} dimensions: {m.dataset.title}", steps, caption)
+    caption = [*_about(m, example), *m.protocol]
+    return _steps(f"In all {example['dims']} dimensions: {m.dataset.title}", steps, caption)
 
 
 def _against_run(
-    column: str, ours: float, m: Measured, own: Json, sources: Sources
+    column: str, ours: float, m: Measured, example: Json, sources: Sources
 ) -> list[tuple[str, str, str, float]]:
     """The figure of the run itself: another one, if the study is of an earlier run."""
-    values = [run.get(column) for run in _runs(m, own, sources)]
+    values = [run.get(column) for run in _runs(m, example, sources)]
     return [_check("the run's metrics.json, as evaluated", ours, v) for v in values if is_figure(v)]
 
 
-def _runs(m: Measured, own: Json, sources: Sources) -> list[Json]:
+def _runs(m: Measured, example: Json, sources: Sources) -> list[Json]:
     """The run that was worked, if the profile still has it."""
-    return [r for r in sources.results.rows(m.dataset.name) if (r["model"], r["seed"]) == (own["row"], own["seed"])]
+    return [
+        r for r in sources.results.rows(m.dataset.name) if (r["model"], r["seed"]) == (example["row"], example["seed"])
+    ]
 
 
-def _few(m: Measured, own: Json) -> Grid:
-    few = own["few"]
+def _few(m: Measured, example: Json) -> Grid:
+    few = example["few"]
     order = sorted(range(len(few["marginal"])), key=lambda c: -few["marginal"][c])
     shown = sorted(order[:CLASSES])
     names = (m.dataset.about or {}).get("class_names") or [str(c) for c in range(len(order))]
@@ -179,7 +186,7 @@ def _few(m: Measured, own: Json) -> Grid:
         f"The first {len(few['p'])} samples, not selected, in one part.",
         *([f"The {CLASSES} most probable of {len(order):,} classes."] if len(order) > CLASSES else []),
         "So few samples cannot score above their number, nor above the number of classes.",
-        *_about(m, own),
+        *_about(m, example),
         m.protocol[0],
     ]
     headers = ["Step", *(f"{names[c]}" for c in shown), "KL"]
@@ -187,8 +194,8 @@ def _few(m: Measured, own: Json) -> Grid:
     return Grid(f"By hand, a few samples: {m.dataset.title}", headers, [""] * len(headers), numeric, lines, caption)
 
 
-def _parts(m: Measured, own: Json, sources: Sources) -> Grid:
-    kl = own["score"]["mean_kl"]
+def _parts(m: Measured, example: Json, sources: Sources) -> Grid:
+    kl = example["score"]["mean_kl"]
     scores = [math.exp(v) for v in kl]
     total = sum(scores) / len(scores)
     steps = [
@@ -197,25 +204,27 @@ def _parts(m: Measured, own: Json, sources: Sources) -> Grid:
             for i, (v, s) in enumerate(zip(kl, scores, strict=True), 1)
         ),
         ("Score (IS-clf)", "mean of the parts", "", total),
-        _check("the metric, of the same samples", total, own["score"]["metric"]),
-        *_against_run("metrics.is.mean", total, m, own, sources),
+        _check("the metric, of the same samples", total, example["score"]["metric"]),
+        *_against_run("metrics.is.mean", total, m, example, sources),
     ]
     caption = [
         f"The samples in random order, in {len(kl)} equal parts, as the evaluation takes them.",
         "p(y) is each part's own.",
-        *_about(m, own),
+        *_about(m, example),
         *m.protocol,
     ]
     return _steps(f"All samples: {m.dataset.title}", steps, caption)
 
 
-def _shown(m: Measured, own: Json, sources: Sources) -> list[Picture]:
+def _shown(m: Measured, example: Json, sources: Sources) -> list[Picture]:
     """The few samples, cut from the run's grid, which begins with them."""
-    files = [sources.results.root / sources.results.where(run).sample_grid for run in _runs(m, own, sources)]
+    files = [sources.results.root / sources.results.where(run).sample_grid for run in _runs(m, example, sources)]
     found = []
     for file in (f for f in files if f.exists()):
         with Image.open(file) as grid:
-            step, n = (grid.width + 1) // 10, len(own["few"]["p"])
+            step, n = (grid.width + 1) // 10, len(example["few"]["p"])
             cut = grid.crop((0, 0, n * step - 1, step - 1))
-        found.append(Picture(f"{_title(m, own)}, seed {own['seed']}", f"The {n} samples. {m.dataset.title}.", cut))
+        found.append(
+            Picture(f"{_title(m, example)}, seed {example['seed']}", f"The {n} samples. {m.dataset.title}.", cut)
+        )
     return found

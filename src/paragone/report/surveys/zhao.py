@@ -80,14 +80,14 @@ def _sizes(sources: Sources) -> Section:
     return section(
         title,
         text,
-        grids=[_size_grid(m, own, names[m.dataset.name]) for m, own in found],
+        grids=[_size_grid(m, sizes, names[m.dataset.name]) for m, sizes in found],
         plots=sources.plots(SIZES, sources.measured),
     )
 
 
-def _size_grid(m: Measured, own: Json, row: str) -> Grid:
+def _size_grid(m: Measured, sizes: Json, row: str) -> Grid:
     lines: list[Line] = []
-    for images, figured in own["figures"].items():
+    for images, figured in sizes["figures"].items():
         lines.append(Line("heading", [Text("Real test images" if images == "real" else f"Samples of {row}")]))
         for n in sorted({f["n"] for f in figured}):
             drawn = [f for f in figured if f["n"] == n]
@@ -95,19 +95,19 @@ def _size_grid(m: Measured, own: Json, row: str) -> Grid:
                 _mean([f[key] * scale for f in drawn], digits) for key, scale, digits in (("fd", 1, 2), ("kid", 1e3, 2))
             ]
             lines.append(Line("model", [Text(f"{n:,}", value=n), *cells, Text(str(len(drawn)))]))
-        limit = own["limit"][images]
+        limit = sizes["limit"][images]
         lines.append(
             Line("model", [Text("endless (extrapolated)"), Text(f"{limit:.2f}", value=limit), *[Text(MISSING)] * 2])
         )
-    available = ", ".join(f"{n:,} {'real' if key == 'real' else row}" for key, n in own["available"].items())
+    available = ", ".join(f"{n:,} {'real' if key == 'real' else row}" for key, n in sizes["available"].items())
     caption = [
         "Mean ± half-width of the 95 % t-interval over draws of subsets.",
-        f"Drawn from {available}; against {own['n_real']:,} real images, in {own['space']}.",
+        f"Drawn from {available}; against {sizes['n_real']:,} real images, in {sizes['space']}.",
         "Large subsets of one set share most of their images: fresh samples would give wider intervals.",
         "Extrapolated: a line of the distance over 1 / n, at 0. KID is unbiased.",
         *m.protocol,
     ]
-    headers = ["Images", f"{fd_label(own['space'])} ↓", "KID-clf (×10³) ↓", "Draws"]
+    headers = ["Images", f"{fd_label(sizes['space'])} ↓", "KID-clf (×10³) ↓", "Draws"]
     return Grid(f"Distance by number of images: {m.dataset.title}", headers, [""] * 4, [True] * 4, lines, caption)
 
 
@@ -132,14 +132,14 @@ def _blind(sources: Sources) -> Section:
 
 
 def _blind_grid(m: Measured, study: Json) -> Grid:
-    own = study["datasets"][m.dataset.name]
+    scores = study["datasets"][m.dataset.name]
     lines = []
     for name, about in SETS.items():
-        cells = [_mean([f[key] for f in own["sets"][name]], digits) for key, (_, digits) in SCORES.items()]
+        cells = [_mean([f[key] for f in scores["sets"][name]], digits) for key, (_, digits) in SCORES.items()]
         lines.append(Line("model", [Text(f"{name.capitalize()}: {about}"), *cells]))
     caption = [
         f"Mean ± half-width of the 95 % t-interval over {study['draws']} draws of {study['n']:,} images a set.",
-        f"Against {own['n_real']:,} real images, in {own['space']}.",
+        f"Against {scores['n_real']:,} real images, in {scores['space']}.",
         f"Repeated: {study['kept']} images per class. Blurred: by {study['sigma']:g} pixels.",
         "SSIM: of each image to a copy blurred in that way.",
         *m.protocol,

@@ -119,7 +119,7 @@ function reveal() {
 
 // A picture, enlarged.
 function enlarge(large) {
-  for (const link of document.querySelectorAll("a.wall")) {
+  for (const link of document.querySelectorAll("a.zoom")) {
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();

@@ -105,22 +105,22 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
         ) from None
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        said = addresses.public(f"MLFLOW_TRACKING_URI {store}: {first}")
-        raise TrackingError(f"{said}; free or start the store, then run `paragone track`") from error
+        message = addresses.public(f"MLFLOW_TRACKING_URI {store}: {first}")
+        raise TrackingError(f"{message}; free or start the store, then run `paragone track`") from error
 
 
 def follow(root: Path, params: Params, profile: str, every: float = 10.0) -> None:
     """Mirror again and again, curves of running trainings included, until interrupted; a dead store is waited for, and
     said once to be dead."""
-    said = ""
+    last = ""
     while True:
         try:
             sync(root, params, profile, QUEUE)
-            said = ""
+            last = ""
         except TrackingError as error:
-            if str(error) != said:
+            if str(error) != last:
                 print(f"paragone: warning: not mirrored to MLflow: {error}", file=sys.stderr, flush=True)
-            said = str(error)
+            last = str(error)
         time.sleep(every)
 
 

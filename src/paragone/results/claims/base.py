@@ -173,8 +173,8 @@ def find(claim: Claim, measure: Callable[[Evidence], list[Effect]], evidence: Ev
 def sentence(effects: Sequence[Effect]) -> str:
     """The effects in words, with their intervals."""
     notes = [f"; {e.note}" if e.note else "" for e in effects]
-    said = (f"{e.what}: {number(e)} ({e.verdict}, {e.size.n} {e.repeats}" for e in effects)
-    return "; ".join(f"{effect}{note})" for effect, note in zip(said, notes, strict=True))
+    texts = (f"{e.what}: {number(e)} ({e.verdict}, {e.size.n} {e.repeats}" for e in effects)
+    return "; ".join(f"{effect}{note})" for effect, note in zip(texts, notes, strict=True))
 
 
 def number(effect: Effect) -> str:

@@ -27,12 +27,12 @@ def effects(evidence: Evidence) -> list[Effect]:
         raise NotMeasuredError(f"study 'robustness' has {len(found['seeds'])} seeds; it takes at least {SEEDS}")
     result = []
     for network in NETWORKS:
-        own = found["networks"][network]
-        survived = {defence: [r["survived"] for r in rows] for defence, rows in own["defences"].items()}
+        measured = found["networks"][network]
+        survived = {defence: [r["survived"] for r in rows] for defence, rows in measured["defences"].items()}
         for defence in DEFENCES:
             size = intervals.difference(survived[defence], survived["plain"])
             what = (
-                f"Accuracy under attack (eps {own['eps']:g}) of the {network} with {defence} less that without, "
+                f"Accuracy under attack (eps {measured['eps']:g}) of the {network} with {defence} less that without, "
                 f"{evidence.title(found['dataset'])}"
             )
             result.append(Effect(what, "%", size, 0.0, POINTS, decide(size, 0.0, POINTS)))

@@ -20,8 +20,8 @@ CLAIM = Claim(
 
 def effects(evidence: Evidence) -> list[Effect]:
     result = []
-    for d, (at_paper_steps, own, fast) in evidence.timed("ddpm@paper", "ddpm", "dcgan"):
-        for slow in (at_paper_steps, own):
+    for d, (at_paper_steps, at_own_steps, fast) in evidence.timed("ddpm@paper", "ddpm", "dcgan"):
+        for slow in (at_paper_steps, at_own_steps):
             bound = A_STEP * slow["passes"]
             for images in ("first", "batch"):
                 size = slower(slow, fast, images)

@@ -28,14 +28,14 @@ def effects(evidence: Evidence) -> list[Effect]:
         sheets = [s for row in found["rows"] if (s := measured["sheets"].get(row))]
         if not sheets:
             raise NotMeasuredError(f"study 'watermark': no samples of {', '.join(found['rows'])} on {dataset}")
-        marked = [_default(found, own) for own in sheets]
+        marked = [_default(found, marks) for marks in sheets]
         title = evidence.title(dataset)
-        size = intervals.mean([value for own in marked for value in own["psnr"]])
+        size = intervals.mean([value for marks in marked for value in marks["psnr"]])
         what = f"PSNR of marked sheets, {title}"
         result.append(Effect(what, "dB", size, INVISIBLE, INVISIBLE, decide(size, INVISIBLE, INVISIBLE), "sheets"))
         for change in CHANGES:
-            hits = sum(own["changes"][change]["detected"] for own in marked)
-            share = intervals.share(hits, sum(len(own["psnr"]) for own in marked))
+            hits = sum(marks["changes"][change]["detected"] for marks in marked)
+            share = intervals.share(hits, sum(len(marks["psnr"]) for marks in marked))
             what = f"Marks detected after: {change}, {title}"
             verdict = decide(share, found["rate"], DETECTED)
             result.append(Effect(what, "%", share, found["rate"], DETECTED, verdict, "sheets"))
