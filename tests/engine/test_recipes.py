@@ -21,7 +21,7 @@ def nested(depth: int) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "said"),
+    ("recipe", "message"),
     [
         ([], "in place of an object"),
         ("dcgan", "in place of an object"),
@@ -53,10 +53,10 @@ def nested(depth: int) -> dict:
         ({**GOOD, "model": "gan", "config": {}}, "they lack"),
     ],
 )
-def test_a_recipe_that_is_none_is_one_kind_of_error(tmp_path, recipe, said):
+def test_a_recipe_that_is_none_is_one_kind_of_error(tmp_path, recipe, message):
     file = tmp_path / "model.safetensors"
     checkpoint.save(file, checkpoint.build(GOOD).state_dict(), {"outcome": "finished", "recipe": recipe})
-    with pytest.raises(CheckpointError, match=said) as found:
+    with pytest.raises(CheckpointError, match=message) as found:
         checkpoint.load_model(file)
     assert str(found.value).startswith(f"{file}: ")
     assert "\n" not in str(found.value)
@@ -102,7 +102,7 @@ def test_what_is_no_file_is_one_kind_of_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("metadata", "beside", "said"),
+    ("metadata", "beside", "message"),
     [
         ({}, {}, "does not say how its training ended"),
         ({"outcome": "won", "precision": "fp32"}, {}, "does not say how its training ended"),
@@ -113,9 +113,9 @@ def test_what_is_no_file_is_one_kind_of_error(tmp_path):
         ({"outcome": "finished", "precision": "fp32"}, {"failure.json": "x"}, "holds a str in place of an object"),
     ],
 )
-def test_what_stands_beside_the_weights_is_one_kind_of_error(tmp_path, metadata, beside, said):
+def test_what_stands_beside_the_weights_is_one_kind_of_error(tmp_path, metadata, beside, message):
     checkpoint.save_model(tmp_path / "model.safetensors", checkpoint.build(GOOD), GOOD, **metadata)
     for name, content in beside.items():
         (tmp_path / name).write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         inference.load(tmp_path)

@@ -80,7 +80,7 @@ def check_fit(build: Callable[[], Model], wanted: Shapes) -> None:
         with torch.device("meta"), _limited(1_000 + 100 * len(wanted)):
             network = build()
             found = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-            own = sum(buffer.numel() for name, buffer in network.named_buffers() if name not in found)
+            numbers = sum(buffer.numel() for name, buffer in network.named_buffers() if name not in found)
     except RecipeError:
         raise
     except Exception as error:  # whatever a network's constructor makes of numbers that cannot be
@@ -92,8 +92,8 @@ def check_fit(build: Callable[[], Model], wanted: Shapes) -> None:
     for name, shape in found.items():
         if shape != wanted[name]:
             raise RecipeError(f"its weights do not fit the model: {name} is {wanted[name]} in place of {shape}")
-    if own > BUFFERS:
-        raise RecipeError(f"its network would compute tables of {own:,} numbers")
+    if numbers > BUFFERS:
+        raise RecipeError(f"its network would compute tables of {numbers:,} numbers")
 
 
 @contextmanager
