@@ -63,19 +63,19 @@ def take(root: Path, row: str, **entry: Any) -> dict[str, Any]:
 
 
 def test_a_runs_own_samples_have_its_figures_to_the_last_digit(project: Path) -> None:
-    own = files.read_json(project / RUN.metrics)
+    metrics = files.read_json(project / RUN.metrics)
     shutil.copy(project / RUN.samples, project / "mine.npy")
     found = take(project, "mine", samples="mine.npy")
-    assert found == {key: own[key] for key in found}
+    assert found == {key: metrics[key] for key in found}
     assert {"spaces", "modes", "duplicates", "nearest_train"} <= set(found)
     about = files.read_json(project / run_of("mine").training)["guest"]
     assert (about["kind"], about["brought"], about["labelled"]) == ("samples", 48, False)
 
 
 def test_so_has_a_sampler_that_draws_them(project: Path) -> None:
-    own = files.read_json(project / RUN.metrics)
+    metrics = files.read_json(project / RUN.metrics)
     found = take(project, "drawn", sampler="elsewhere:draw")
-    assert found == {key: own[key] for key in found}
+    assert found == {key: metrics[key] for key in found}
     assert files.read_json(project / run_of("drawn").sampling)["images_per_second"] > 0
 
 
@@ -88,7 +88,7 @@ def test_so_has_its_export_with_all_that_its_model_can_do(project: Path) -> None
 def test_scoring_them_without_a_pipeline_gives_the_same(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = files.read_json(project / RUN.metrics)
+    metrics = files.read_json(project / RUN.metrics)
     options: dict[str, Any] = {"against": "", "title": "", "seed": 0, "labels": False, "json": True}
     for source in ("mine.npy", "exported", "elsewhere:draw"):
         shutil.copy(project / RUN.samples, project / "mine.npy")
@@ -96,7 +96,9 @@ def test_scoring_them_without_a_pipeline_gives_the_same(
         score.run(project, params(), source, "squares", "small", options)
         found = json.loads(capsys.readouterr().out)
         assert found["places"] == {"FD-clf": [1, 2]}  # beside the run itself, which is as good
-        assert {key: found[key] for key in found.keys() & own.keys()} == {key: own[key] for key in found.keys() & own}
+        assert {key: found[key] for key in found.keys() & metrics.keys()} == {
+            key: metrics[key] for key in found.keys() & metrics
+        }
     score.run(project, params(), "mine.npy", "squares", "small", {**options, "json": False, "against": str(RUN.folder)})
     shown = capsys.readouterr().out
     assert "Guests" in shown

@@ -62,8 +62,8 @@ def take(where: object, array: Any, labels: Any, facts: Mapping[str, Any], notes
 
     where: what errors name. Raises GuestError.
     """
-    pixels, said = _fitting(where, _levels(where, np.asarray(array)), facts)
-    return Guest(pixels, _labels(where, labels, len(pixels), facts), (*notes, *said))
+    pixels, warnings = _fitting(where, _levels(where, np.asarray(array)), facts)
+    return Guest(pixels, _labels(where, labels, len(pixels), facts), (*notes, *warnings))
 
 
 def inspect(guest: Guest, manifest: Path) -> list[str]:

@@ -31,7 +31,7 @@ class Sampler(NamedTuple):
         try:
             found = self.function(n=n, labels=labels, seed=seed, device=device)
         except Exception as error:  # whatever a stranger's function does
-            raise GuestError(f"{self.title}: raised {_said(error)}; correct it") from error
+            raise GuestError(f"{self.title}: raised {_message(error)}; correct it") from error
         array = found.detach().cpu().numpy() if isinstance(found, Tensor) else found
         length = len(array) if hasattr(array, "shape") and array.shape else None
         if length != n:
@@ -49,11 +49,11 @@ def load(root: Path, name: str, labels: bool = False) -> Sampler:
     try:
         found = getattr(importlib.import_module(module), function, None)
     except Exception as error:  # whatever a stranger's module does when it is imported
-        raise GuestError(f"{title}: cannot be imported ({_said(error)}); correct it") from None
+        raise GuestError(f"{title}: cannot be imported ({_message(error)}); correct it") from None
     if not callable(found):
         raise GuestError(f"{title}: {module} has no function '{function}'; correct the name")
     return Sampler(title, frozenset({"label"} if labels else ()), found)
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

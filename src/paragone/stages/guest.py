@@ -43,8 +43,8 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     files.write_text(root / this.curves, "kimg\n0.0\n")
     about = _about(root, this, entry, facts)
     files.write_json(root / this.training, about | {"guest": {**about["guest"], **brought}})
-    said = "".join(f"; {note}" for note in brought["notes"])
-    print(f"{this.folder}: a guest from {entry.source(dataset, seed)}{said}")
+    remarks = "".join(f"; {note}" for note in brought["notes"])
+    print(f"{this.folder}: a guest from {entry.source(dataset, seed)}{remarks}")
 
 
 def fetch(root: Path, entry: Entry, dataset: str, seed: int, n: int) -> Brought:
@@ -137,17 +137,17 @@ def _take_weights(root: Path, this: paths.Run, folder: Path, facts: dict[str, An
         theirs, ours = (f"{'x'.join(map(str, a['shape']))} with {a['classes']} classes" for a in (recipe, facts))
         raise GuestError(f"{folder}: its model is for images of {theirs}, {this.dataset} has {ours}; choose another")
     config = folder / "config.json"
-    told = files.read_json(config) if config.exists() else {}
+    about = files.read_json(config) if config.exists() else {}
     weights = folder / inference.WEIGHTS
     files.write(root / this.weights, partial(_copy, weights))
-    other = told.get("data", {}).get("content_hash") not in (None, facts["content_hash"])
+    other = about.get("data", {}).get("content_hash") not in (None, facts["content_hash"])
     notes = [f"trained on other data than {this.dataset} as it is here"] * other
     return {
         "sha256": files.sha256(weights),
         "notes": notes,
         "model": recipe["model"],
-        "run": told.get("run"),
-        "commit": told.get("commit"),
+        "run": about.get("run"),
+        "commit": about.get("commit"),
     }
 
 

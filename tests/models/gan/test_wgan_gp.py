@@ -107,9 +107,9 @@ def test_a_penalty_with_a_step_of_its_own_is_corrected_as_stylegan2_does() -> No
     assert names(model, 0) == names(model, 3) == ["critic", "critic"]
     assert names(model, 1) == ["critic"]
     torch.manual_seed(1)
-    own, penalty = model.losses({"image": X}, Progress(0))
+    critic, penalty = model.losses({"image": X}, Progress(0))
     torch.manual_seed(1)
-    torch.testing.assert_close(own.loss + penalty.loss, next(joint.losses({"image": X}, Progress(0))).loss)
+    torch.testing.assert_close(critic.loss + penalty.loss, next(joint.losses({"image": X}, Progress(0))).loss)
     rates = {name: (o.defaults["lr"], o.defaults["betas"]) for name, o in model.optimizers().items()}
     assert rates == {"critic": (pytest.approx(0.75e-4), (0.0, pytest.approx(0.9**0.75))), "generator": (1e-4, (0, 0.9))}
 
