@@ -51,6 +51,7 @@ def show(root: Path, profile: str, port: int) -> None:
     log, url = root / ".logs/mlflow-server.log", f"http://{server.LOOPBACK}:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--host", server.LOOPBACK]
     command += ["--default-artifact-root", str(root / "mlartifacts"), "--port", str(port)]
+    command += ["--allowed-hosts", f"{server.LOOPBACK}:{port},localhost:{port}", "--cors-allowed-origins", url]
     with Guard() as guard:
         process = guard.start(command, root, log)
         deadline = time.monotonic() + server.START

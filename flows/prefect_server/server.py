@@ -4,7 +4,8 @@ Prefect's own ephemeral server dies before it has recorded the last tasks; one s
 Its records stay in the project's .prefect, where `make serve` shows them later.
 
 A worker runs what its server tells it, so no server of ours is open: each start has a secret of its own, which clients
-and workers inherit, and pages of other origins may not ask it anything.
+and workers inherit, pages of other origins may not ask it anything, and it answers to this machine's own names alone
+(`guarded`).
 """
 
 import json
@@ -139,7 +140,7 @@ def start(guard: Guard, root: Path, log: Path, port: int, *, interface: bool) ->
     secret = os.environ.setdefault(SECRET, f"paragone:{secrets.token_urlsafe(24)}")
     settings = {"PREFECT_SERVER_API_AUTH_STRING": secret}
     settings |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port}"} | ({} if interface else QUIET)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    command = [sys.executable, "-P", str(Path(__file__).with_name("guarded.py")), str(port)]
     server = guard.start(command, root, log, settings)
     url = f"http://{LOOPBACK}:{port}/api"
     deadline = time.monotonic() + START

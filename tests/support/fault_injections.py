@@ -23,7 +23,7 @@ VICTIMS = {  # a part of the command line of what is killed
     "flow": "flows.benchmark",
     "dvc": "repro --single-item",
     "training": "paragone train",
-    "Prefect server": "prefect server start",
+    "Prefect server": "prefect_server/guarded.py",
 }
 MLFLOW = "MLflow server"  # no process of the flow's own
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)

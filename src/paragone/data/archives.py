@@ -17,6 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -36,6 +37,23 @@ Read = Callable[[Sequence[str]], list[bytes | Path | Exception]]
 
 class ArchiveError(ValueError):
     """An archive is damaged, or asks for something that no data set needs."""
+
+
+@dataclass
+class Budget:
+    """What an archive and those that it holds may take together, unpacked."""
+
+    size: int  # bytes that are left
+    members: int = MEMBERS
+
+    def take(self, path: Path, size: int) -> None:
+        """Account for one more member of the archive `path`. Raises ArchiveError."""
+        self.size -= size
+        self.members -= 1
+        if self.size < 0 or self.members < 0:
+            raise ArchiveError(
+                f"{path}: unpacks, with the archives that it is among, to more than its data set can hold"
+            )
 
 
 def members(path: Path, wanted: Wanted, limit: int) -> Iterator[tuple[str, bytes]]:

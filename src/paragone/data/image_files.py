@@ -141,14 +141,20 @@ def is_image(name: str) -> bool:
     return parts[-1].lower().endswith(SUFFIXES) and not any(p.startswith(".") or p == "__MACOSX" for p in parts)
 
 
+def budget(archive: Path) -> archives.Budget:
+    """What may come out of an archive, and out of archives in it."""
+    return archives.Budget(_limit(archive))
+
+
 def _limit(path: Path) -> int:
     return 2**63 if path.is_dir() else max(LEAST, RATIO * path.stat().st_size)
 
 
-def unpacked(archive: Path, raw: Path) -> Path:
+def unpacked(archive: Path, raw: Path, left: archives.Budget | None = None) -> Path:
     """A folder or zip as it is; a tar unpacked, whole or not at all, into a folder of raw that later calls find again.
 
-    Raises ValueError (archives.ArchiveError) for an archive that is damaged or asks for what none needs.
+    left: the budget of the archive that this one was in. Raises ValueError (archives.ArchiveError) for an archive that
+    is damaged or asks for what none needs.
     """
     if archive.is_dir() or zipfile.is_zipfile(archive):
         return archive
@@ -159,8 +165,10 @@ def unpacked(archive: Path, raw: Path) -> Path:
     partial_ = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial_, ignore_errors=True)
     partial_.mkdir(parents=True)
+    left = left or budget(archive)
     try:
-        for name, data in archives.members(archive, lambda name: True, _limit(archive)):
+        for name, data in archives.members(archive, lambda name: True, left.size):
+            left.take(archive, len(data))
             (partial_ / name).parent.mkdir(parents=True, exist_ok=True)
             (partial_ / name).write_bytes(data)
         partial_.replace(folder)

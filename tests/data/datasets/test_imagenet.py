@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from paragone.data import image_files
 from paragone.data.torchvision_compat import import_torchvision
 from paragone.project import paths
 from support import picture_files
@@ -31,6 +32,17 @@ def test_archives_as_published(tmp_path: Path) -> None:
         "ILSVRC2012_img_train.tar",
         "ILSVRC2012_img_val.tar",
     ]
+
+
+@pytest.mark.usefixtures("small_md5")
+def test_archives_in_an_archive_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them alone stays within its own."""
+    imagenet_archives(tmp_path / "ILSVRC")
+    tar = tmp_path / "ILSVRC/ILSVRC2012_img_train.tar"
+    monkeypatch.setattr(image_files, "LEAST", tar.stat().st_size)
+    monkeypatch.setattr(image_files, "RATIO", 1)
+    with pytest.raises(ValueError, match=r"tar: holds more than the [\d,]+ bytes that its data set can have"):
+        prepare(tmp_path, loader="imagenet", path="ILSVRC", resolution=16)
 
 
 def _folders(root: Path, **more: bytes) -> Path:

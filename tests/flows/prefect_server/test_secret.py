@@ -1,14 +1,19 @@
 """No server of ours is open: a secret for each start, for this user alone, and no page of another origin."""
 
+import http.server
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from flows.prefect_server import server
 from flows.run.processes import Guard
 from support import ROOT
 
+CHROMIUM = shutil.which("chromium")
 DEPLOYMENT = json.dumps({"name": "evil", "flow_id": "0" * 8 + "-0000-4000-8000-" + "0" * 12}).encode()
 
 
@@ -56,7 +62,7 @@ WRONG = {
 @pytest.mark.parametrize("path", ["/deployments/", "/work_pools/", "/flow_runs/filter", "/variables/name/health"])
 def test_whoever_lacks_the_secret_is_refused(url: str, what: str, path: str) -> None:
     status, found = ask(f"{url}{path}", DEPLOYMENT, **WRONG[what])
-    assert status in (401, 405)
+    assert status in ((400,) if what == "the name of another host" else (401, 405))
     assert "Access-Control-Allow-Origin" not in found
 
 
@@ -69,9 +75,85 @@ def test_pages_of_other_origins_may_not_even_ask(url: str, origin: str) -> None:
     assert found.get("access-control-allow-origin") != "*"
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:4200", "127.0.0.1.evil.example", "localhost.evil", "", "[::]"]
+)
+@pytest.mark.parametrize("path", ["/api/health", "/api/admin/version", "/", "/ui-settings"])
+def test_another_name_for_this_machine_leads_nowhere(url: str, host: str, path: str) -> None:
+    """As one that a page has its own name lead here by; also with the secret."""
+    assert ask(f"{url.removesuffix('/api')}{path}", Host=host, **shown())[0] == 400
+
+
+def shown() -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(b'paragone:of-this-test').decode()}"}
+
+
+POST = """async ([url, body, how]) => {
+  const failed = error => ({status: String(error), text: () => ""})
+  const answer = await fetch(url, {method: "POST", body, ...how}).catch(failed)
+  return [answer.status, await answer.text()]
+}"""
+FORM = """([url, body]) => {
+  const form = document.createElement("form"), field = document.createElement("input")
+  Object.assign(form, {method: "POST", action: url, enctype: "text/plain"})
+  Object.assign(field, {name: body.slice(0, -1) + ', "x": "', value: '"}'})
+  form.append(field); document.body.append(form); form.submit()
+}"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_a_page_of_another_origin_cannot_deploy(url: str, tmp_path: Path) -> None:
+    """In a real browser: by scripts that ask first and that do not, by a form, and under a name of its own."""
+    from playwright.sync_api import sync_playwright
+
+    flow = json.loads(sent(f"{url}/flows/", {"name": "benchmark"}))["id"]
+    body = json.dumps({"name": "evil", "flow_id": flow})
+    (tmp_path / "index.html").write_text("<!doctype html><title>x</title><body>")
+    port = url.rpartition(":")[2].removesuffix("/api")
+    rebound = f"http://evil.example:{port}"
+    plain = {"headers": {"Content-Type": "text/plain"}}
+    with sync_playwright() as playwright, elsewhere(tmp_path) as page_url:
+        names = "--host-resolver-rules=MAP evil.example 127.0.0.1"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", names])
+        page = browser.new_page()
+        page.goto(page_url)
+        deployments = f"{url}/deployments/"
+        asking = {"headers": {"Content-Type": "application/json"}}
+        assert "TypeError" in page.evaluate(POST, [deployments, body, asking])[0]
+        assert "TypeError" in page.evaluate(POST, [deployments, body, plain])[0]
+        assert page.evaluate(POST, [deployments, body, plain | {"mode": "no-cors"}]) == [0, ""]
+        assert page.evaluate("([url, body]) => navigator.sendBeacon(url, body)", [deployments, body]) in (True, False)
+        with page.expect_navigation():
+            page.evaluate(FORM, [deployments, body])
+        assert "nauthorized" in page.content()
+        assert page.goto(f"{rebound}/docs").status == 400
+        assert page.evaluate(POST, [f"{rebound}/api/deployments/", body, asking])[0] == 400
+        assert json.loads(sent(f"{url}/deployments/count", {})) == 0
+        page.goto(url.replace("/api", "/docs"))  # of the server's own origin, and with the secret
+        owned = {"headers": {"Content-Type": "application/json", **shown()}}
+        assert page.evaluate(POST, [deployments, body, owned])[0] == 201
+        assert json.loads(sent(f"{url}/deployments/count", {})) == 1
+        browser.close()
+
+
+def sent(url: str, body: dict[str, str]) -> bytes:
+    headers = {"Content-Type": "application/json", **shown()}
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=30) as reply:
+        return bytes(reply.read())
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[str]:
+    """A server of pages at another port, so of another origin."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer((server.LOOPBACK, 0), handler) as pages:
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        yield f"http://{server.LOOPBACK}:{pages.server_port}/index.html"
+        pages.shutdown()
+
+
 def test_with_the_secret_it_answers(url: str) -> None:
-    shown = {"Authorization": f"Basic {b64encode(b'paragone:of-this-test').decode()}"}
-    assert ask(f"{url}/work_pools/filter", b"{}", **shown)[0] == 200
+    assert ask(f"{url}/work_pools/filter", b"{}", **shown())[0] == 200
     assert server.answers(f"{url}/health")
 
 

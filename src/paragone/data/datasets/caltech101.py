@@ -28,7 +28,10 @@ def local(request: Request) -> Upstream:
     """From the zip, the tar in it, its folder, or a folder that holds one of them."""
     assert request.path is not None
     chosen = image_files.options(request, DEFAULTS)
-    tree = image_files.unpacked(_tar(request.path, request.raw), request.raw)
+    tar = _tar(request.path, request.raw)
+    zipped = [file for file in (request.path, request.path / ZIP) if file.suffix == ".zip" and file.is_file()]
+    left = image_files.budget(zipped[0]) if zipped else None  # one for the zip and the tar in it
+    tree = image_files.unpacked(tar, request.raw, left)
     return image_files.by_class(
         request.path, tree, FOLDER, request, chosen, lambda name: None if name == BACKGROUND else name
     )

@@ -66,9 +66,10 @@ def _split(request: Request, folder: str, val_wnids: Sequence[str]) -> list[tupl
     assert request.path is not None
     at, split = request.path / folder, FOLDERS[folder]
     if not at.is_dir() and (tar := request.path / TARS[folder]).is_file():
-        at = image_files.unpacked(tar, request.raw)
+        left = image_files.budget(tar)
+        at = image_files.unpacked(tar, request.raw, left)
         if folder == "train":
-            _unpack_classes(at)
+            _unpack_classes(at, left)
     names = image_files.names(at) if at.is_dir() else {}
     if not names:
         raise DatasetError(f"{request.path}: holds no {folder} images; {REMEDY}")
@@ -85,10 +86,10 @@ def _split(request: Request, folder: str, val_wnids: Sequence[str]) -> list[tupl
     return found
 
 
-def _unpack_classes(at: Path) -> None:
+def _unpack_classes(at: Path, left: archives.Budget) -> None:
     """Each <WordNet id>.tar into a folder of that name; a tar goes once its folder is whole."""
     for tar in sorted(at.glob("*.tar")):
-        folder = image_files.unpacked(tar, at / ".tars")
+        folder = image_files.unpacked(tar, at / ".tars", left)
         folder.rename(at / tar.stem)
         tar.unlink()
     shutil.rmtree(at / ".tars", ignore_errors=True)
