@@ -5,9 +5,14 @@ import platform
 import resource
 import time
 from functools import cache
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from torch import nn
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def device() -> torch.device:
@@ -15,6 +20,15 @@ def device() -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")
+
+
+def place(net: Net, where: torch.device) -> Net:
+    """Move a network to a device, weights of 2-D convolutions channels last; those of 3-D ones have no such layout."""
+    net.to(where)
+    for tensor in chain(net.parameters(), net.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return net
 
 
 @cache

@@ -140,7 +140,7 @@ class _Loop:
         self.share = self.world.share(plan.batch)
         self.model, self.plan, self.seed, self.folder, self.device = model, plan, seed, folder, device
         self.precision = _precision(plan, device)
-        model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        hardware.place(model, device)
         self.data = _resident(data, device)
         self.order = Order(len(data.images), plan.batch, seed)
         if model.needs_pairs and not data.paired:

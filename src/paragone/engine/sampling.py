@@ -48,7 +48,7 @@ def sample(
     for others, and for a model that translates and is given no sources.
     """
     _check_inputs(model, n, cond, source)
-    model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = hardware.place(model.eval(), device)
     images, seconds = [], []
     starts = range(0, n, batch)
     for i, start in enumerate(tqdm(starts, desc="sampling", unit=" batches", disable=not progress, mininterval=1)):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float
+from paragone.engine import hardware
 from paragone.engine.sampling import Images, quantise, sample_grid
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model
@@ -39,7 +40,7 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
     Models that take labels reconstruct with the image's, walk in the class of the row's number, and traverse in the
     first class.
     """
-    able: Any = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    able: Any = hardware.place(model.eval(), device)
     shown = {}
     with torch.inference_mode():
         if "reconstruct" in able.capabilities:

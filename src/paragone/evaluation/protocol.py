@@ -42,7 +42,7 @@ from torch import Tensor
 
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float
-from paragone.engine import checkpoint
+from paragone.engine import checkpoint, hardware
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.evaluation.extractors.base import Extractor, Features
@@ -315,7 +315,7 @@ def measure_capabilities(
     labels: the images' (N,), for models that take them, and to score categories that a model found without them.
     Latents are drawn from (seed, batch), so the result is the same each time.
     """
-    model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = hardware.place(model.eval(), device)
     given = [test, labels] if labels is not None and "label" in model.needs else [test]
     result: dict[str, Any] = {}
     if "reconstruct" in model.capabilities:

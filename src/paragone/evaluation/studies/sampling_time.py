@@ -206,7 +206,7 @@ def _sampler(
         return sampling.labels(net, train, n, 0), sampling.sources(net, test, n)
 
     net = net.eval().requires_grad_(False)
-    net = net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = hardware.place(net, device)
     about |= {
         "family": registry.family(about["model"]),
         "parameters": sum(p.numel() for p in net.parameters()),
@@ -227,7 +227,7 @@ def _at_paper_steps(work: Work, sampler: Sampler, row: str) -> Sampler:
     seed_all(0, Stream.INIT)
     net = checkpoint.build({**recipe, "config": {**recipe["config"], **steps}})
     net = net.eval().requires_grad_(False)
-    net = net.to(device=sampler.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = hardware.place(net, sampler.device)
     return Sampler({**sampler.about, "weights": "fresh"}, net, sampler.inputs, sampler.precision, sampler.device)
 
 

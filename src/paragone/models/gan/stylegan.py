@@ -34,6 +34,7 @@ from torch.optim import Adam, Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.gan import stylegan2
 from paragone.models.layers import functional, progressive
+from paragone.models.layers.norm import adain
 from paragone.models.layers.progressive import Discriminator, activate, double, fade, split
 from paragone.models.layers.stylegan import Conv2d, Linear, Mapping, Noise, Resample, mix_styles, truncate
 
@@ -166,9 +167,3 @@ class Layer(nn.Module):
         x = x if self.conv is None else self.conv(x)
         scale, shift = self.style(w).chunk(2, 1)  # (B,c_out) each; y_s starts from 1
         return adain(activate(self.noise(x, noise) + self.bias), 1 + scale, shift)
-
-
-def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Each feature map of x (B,C,H,W) with mean `shift` and standard deviation |scale|, (B,C) each (eq. 1)."""
-    var, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
-    return (x - mean) * (var + 1e-8).rsqrt() * scale[:, :, None, None] + shift[:, :, None, None]

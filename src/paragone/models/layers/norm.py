@@ -1,4 +1,4 @@
-"""Group normalisation as the diffusion U-Nets and the VQ networks use it."""
+"""Normalisations that several papers share."""
 
 import torch
 from torch import Tensor, nn
@@ -19,3 +19,13 @@ class GroupNorm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return group_norm(x.float(), self.num_groups, self.weight, self.bias, self.eps)
+
+
+def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Each feature map of x (B,C,...) with mean `shift` and standard deviation |scale|, (B,C) each, in float32.
+
+    Adaptive instance normalisation (Huang and Belongie 2017, https://arxiv.org/abs/1703.06868, eq. 8).
+    """
+    var, mean = torch.var_mean(x.float(), list(range(2, x.ndim)), correction=0, keepdim=True)
+    shape = (*scale.shape, *[1] * (x.ndim - 2))
+    return (x - mean) * (var + 1e-8).rsqrt() * scale.view(shape) + shift.view(shape)
