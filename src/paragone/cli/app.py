@@ -304,6 +304,37 @@ def check() -> None:
     print(f"{', '.join(settings.load(root).profiles)}: nothing is wrong")
 
 
+@app.command("check-model")
+def check_model(
+    model: Annotated[str, typer.Argument(help="A model, or its file below plugins/models.")],
+    config: Annotated[str, typer.Option(help="Of its Config as JSON, to make it small: '{\"width\": 8}'.")] = "",
+) -> None:
+    """Hold a model to the contract: what is missing, in words; exit 1 if anything is."""
+    root = environment.find_root()
+    environment.prepare(root)
+    raise typer.Exit(0 if _module("cli.models").check(root, model, config) else 1)
+
+
+new = typer.Typer(no_args_is_help=True, help="Write the first version of something.")
+app.add_typer(new, name="new")
+
+
+@new.callback()
+def _new() -> None:
+    """So that `new` takes what to write as a command of its own."""
+
+
+@new.command("model")
+def new_model(
+    name: Annotated[str, typer.Argument(help="Its name, as rsgan.")],
+    family: Annotated[str, typer.Option(help="Its family: the folder of its file.")] = "gan",
+    profile: Annotated[str, typer.Option(help="The profile that gets its row; the default one if left out.")] = "",
+) -> None:
+    """Write plugins/models/FAMILY/NAME.py, its test, and its row in a profile: a small GAN that already trains."""
+    root, params = _settings(profile)
+    _module("cli.models").new(root, params, name, family, profile or params.profile)
+
+
 @app.command()
 def schema(
     check: Annotated[

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from paragone.project import paths, profiles, registry
+from paragone.project import paths, plugins, profiles, registry
 from paragone.project.params import Params, ParamsError
 
 HEADER = "# Generated from params.yaml and profiles/ by `paragone pipeline`; edit those and run it again.\n"
@@ -109,7 +109,14 @@ def _at_root(file: Path, stages: dict[str, Stage]) -> dict[str, Stage]:
 
 def _trunk(root: Path, params: Params, profile: str) -> Iterator[tuple[str, Stage]]:
     if profile == params.profile:
-        yield "code", {"cmd": "paragone fingerprint", "deps": ["src/paragone"], "outs": [str(paths.CODE)]}
+        yield (
+            "code",
+            {
+                "cmd": "paragone fingerprint",
+                "deps": ["src/paragone", *plugins.watched(root)],
+                "outs": [str(paths.CODE)],
+            },
+        )
     yield "profile", _profile(root, profile)
     if profile == params.profile:
         for dataset in _datasets(params, [profile]):

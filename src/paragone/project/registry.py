@@ -1,4 +1,7 @@
-"""Find models, data sets, metrics and extractors by file name: adding a file is adding the thing."""
+"""Find models, data sets, metrics and extractors by file name: adding a file is adding the thing.
+
+Files of the package come first; `project.plugins` says what others add.
+"""
 
 import dataclasses
 import importlib
@@ -7,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from paragone.project import suggest
+from paragone.project import fingerprint, plugins, suggest
+from paragone.project.plugins import Plugin
 
 if TYPE_CHECKING:  # torch is slow to import, and whoever asks for names alone does without
     from torch import nn
@@ -27,9 +31,21 @@ FOLDERS = {  # kind: where its files are in the package
 _SHARED = _PACKAGE / "models/layers"  # networks that models share, and no models themselves
 
 
-def _files(kind: str) -> dict[str, Path]:
+def _files(kind: str) -> dict[str, Plugin]:
+    """By name, the package's files and what plugins add. Raises ValueError for a plugin whose name is taken."""
     files = (f for f in sorted((_PACKAGE / FOLDERS[kind]).rglob("*.py")) if _SHARED not in f.parents)
-    return {f.stem: f for f in files if f.stem not in ("__init__", "base")}
+    found = {f.stem: Plugin(_dotted(f), f, "") for f in files if f.stem not in ("__init__", "base")}
+    for name, plugin in plugins.of_kind(kind).items():
+        if name in found:
+            raise ValueError(
+                f"{plugin.origin}: there is a {kind[:-1]} '{name}' already, {found[name].module}; rename it"
+            )
+        found[name] = plugin
+    return found
+
+
+def _dotted(file: Path) -> str:
+    return ".".join(["paragone", *file.relative_to(_PACKAGE).with_suffix("").parts])
 
 
 def names(kind: str) -> list[str]:
@@ -42,8 +58,17 @@ def module_name(kind: str, name: str) -> str:
     files = _files(kind)
     if name not in files:
         raise ValueError(f"there is no {kind[:-1]} '{name}'; {suggest.hint(name, files)}")
-    relative = files[name].relative_to(_PACKAGE).with_suffix("")
-    return ".".join(["paragone", *relative.parts])
+    return files[name].module
+
+
+def origin(kind: str, name: str) -> str:
+    """Which plugin gives `name`: its path in the project, or the installed package; "" for one of the package's own."""
+    return _files(kind)[name].origin
+
+
+def modules() -> dict[str, Path]:
+    """The file of every module of the package and of plugins, by dotted name: what fingerprints are made of."""
+    return {**fingerprint.find(), **plugins.modules()}
 
 
 def load(kind: str, name: str) -> ModuleType:
@@ -80,7 +105,7 @@ def parents_problem(cls: "type[Model]", given: Iterable[str]) -> str:
 
 def family(name: str) -> str:
     """The folder of a model's file: its family."""
-    return _files("models")[name].parent.name
+    return _files("models")[name].file.parent.name
 
 
 def feature_networks() -> list[str]:

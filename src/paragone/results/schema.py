@@ -80,6 +80,7 @@ COLUMNS = {
     "train.title": _text("the model's own name"),
     "train.paper": _text("author and year"),
     "train.family": _text("as family"),
+    "train.plugin": _text("where the model's file is from, if it is none of the package's own"),
     "train.seconds": _number("training by the clock of `train.clock`, without set-up and checkpoints", "s"),
     "train.clock": _text("cpu: CPU time of the process (one thread on a CPU); wall: wall time"),
     "train.images": _count("images drawn from the training set", "images"),

@@ -25,7 +25,7 @@ def fingerprints() -> dict[str, Any]:
     modules = {
         kind: {name: registry.module_name(kind, name) for name in registry.names(kind)} for kind in registry.FOLDERS
     }
-    closure = Tree().closure
+    closure = Tree(registry.modules()).closure
     return {
         "stages": {stage: closure(f"paragone.stages.{stage}") for stage in stages},
         "models": {name: closure(module) for name, module in modules["models"].items()},

@@ -89,7 +89,7 @@ def _facts(
     """All that decides the weights: code, plan, config, data, seed, parents, and the number of processes, on which
     batch-norm statistics depend. Its digest names the checkpoint."""
     return {
-        "code": fingerprint.closure("paragone.stages.train", *_modules(recipe)),
+        "code": fingerprint.Tree(registry.modules()).closure("paragone.stages.train", *_modules(recipe)),
         "plan": asdict(plan),
         "config": config,
         "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["content_hash"],
@@ -136,6 +136,7 @@ def _about(result: Outcome, name: str, plan: dict[str, Any]) -> dict[str, Any]:
         "title": cls.title,
         "paper": cls.paper,
         "family": registry.family(name),
+        "plugin": registry.origin("models", name) or None,
         "images": images,
         "kimg": images / 1000,
         "steps": result.steps,

@@ -20,7 +20,8 @@ from paragone.results.runs import DataSet, Json, is_figure, is_missing
 
 LINEAGE = {
     "Outcome": "outcome", "Why": "reason", "MLflow run": "name", "Started": "train.started", "Commit": "train.commit",
-    "Uncommitted changes": "train.dirty", "Code": "train.code", "Data": "train.data", "Parents": "parents",
+    "Uncommitted changes": "train.dirty", "Code": "train.code", "Plugin": "train.plugin",
+    "Data": "train.data", "Parents": "parents",
     "Device": "train.device", "CPU": "train.cpu", "Threads": "train.threads", "Processes": "train.processes",
     "Precision": "train.precision", "torch": "train.torch", "Images seen": "train.images", "Updates": "train.steps",
     "Training, s": "train.seconds", "Clock": "train.clock", "Sampled on": "sampling.device",
