@@ -154,6 +154,7 @@ def _prepare(root: Path, request: Request) -> tuple[dict[str, Unit], graphs.Grap
             if result.state == "Failed":
                 raise RuntimeError(f"{stage} failed; the end of its log:\n{result.message}")
     graph = graphs.read(root, request.profile, request.targets)
+    payload.check_generated(root, {graph.pipelines[stage] for stage in order})
     return _units(graph, [s for s in order if run_of(s)]), graph
 
 

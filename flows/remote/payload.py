@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 import yaml
 
 from flows.dvc.graph import Graph
-from paragone.project import addresses, files
+from paragone.project import addresses, files, pipeline, profiles, settings
 
 SHARED = ("url", "endpointurl", "region", "profile", "use_ssl", "ssl_verify")  # of a remote: what is no secret
 REMOTE = "units"  # what a worker calls the remote
@@ -86,8 +86,8 @@ def pack(
             outs = known[upstream].outs
             _add(root, packed, [o for o in outs if any(_overlap(o.fs_path, path) for path in wanted)])
             entries.setdefault(graph.pipelines[upstream], set()).add(known[upstream].name)
-    for pipeline, names in entries.items():
-        _add_lock(root, packed, pipeline.with_name("dvc.lock"), names)
+    for file, names in entries.items():
+        _add_lock(root, packed, file.with_name("dvc.lock"), names)
     extra = answer(root, graph.pipelines[stages[0]].parent)["texts"] if stages else {}
     packed["texts"] |= {path: text for path, text in extra.items() if not path.endswith("failure.json")}
     packed["pull"] += dict.fromkeys([*current, *done])
@@ -134,17 +134,36 @@ def answer(
 def made_by(root: Path, folder: Path) -> set[str]:
     """The text files that the stages of a folder's dvc.yaml make: outputs that DVC does not cache, notes of failures,
     dvc.lock. Nothing else is handed from one machine to another."""
-    pipeline = yaml.safe_load((root / folder / "dvc.yaml").read_text())["stages"]
+    stages = yaml.safe_load((root / folder / "dvc.yaml").read_text())["stages"]
     found = {str(folder / "dvc.lock")}
-    for stage in pipeline.values():
+    for stage in stages.values():
         for seed in map(str, stage.get("foreach", [])):
             found |= {*_kept(stage["do"], seed), str(folder / seed / "failure.json")}
         found |= set(_kept(stage, ""))
     return found
 
 
+def check_generated(root: Path, pipelines: Iterable[Path]) -> None:
+    """Raise PayloadError for a pipeline (a path below root) that is not, to the letter, what `paragone pipeline` writes
+    for this commit's profiles: its commands are run on every machine."""
+    default = settings.read(root).profile
+    chosen = {*pipeline.active(root, default), *(file.parts[1] for file in pipelines if file.parts[0] == "runs")}
+    wanted = pipeline.generate(root, settings.load(root, *sorted(chosen & set(profiles.names(root)))))
+    for file in sorted(pipelines):
+        if (root / file).read_text(encoding="utf-8") != wanted.get(file):
+            raise PayloadError(
+                f"{file}: is not what `paragone pipeline` writes, so no machine runs it; run that command, and commit"
+            )
+
+
 def check(root: Path, packed: Payload) -> None:
-    """Raise PayloadError for a text that no stage of this clone makes: a worker writes what it is sent."""
+    """Raise PayloadError for a text that no stage of this clone makes, or a word that DVC would take for an option: a
+    worker writes what it is sent, and runs what it is told."""
+    words = [*(stage for stage, _ in packed["stages"]), *packed["pull"], *packed["remote"].values()]
+    if options := [word for word in words if word.startswith("-")]:
+        raise PayloadError(f"the unit holds '{options[0]}', an option and no name; nothing was written")
+    if unknown := sorted(set(packed["remote"]) - set(SHARED)):
+        raise PayloadError(f"the unit's remote sets '{unknown[0]}', which none is sent; nothing was written")
     pipelines = [root / "dvc.yaml", *(root / "runs").rglob("dvc.yaml")]
     known = {path for file in pipelines if file.is_file() for path in made_by(root, file.parent.relative_to(root))}
     if foreign := sorted(set(packed["texts"]) - known):

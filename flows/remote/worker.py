@@ -53,6 +53,7 @@ def unit(branch: str, packed: dict[str, Any]) -> State:
     content = payload.Payload(**packed)  # type: ignore[typeddict-item]
     with _alive(this), Guard() as guard, get_client(sync_client=True) as client:
         _generate(root, Path(branch), guard)
+        payload.check_generated(root, [Path(branch) / "dvc.yaml"])
         unpack(root, content, guard)
         found = payload.answer(root, Path(branch))
         for done, failures in work(root, content["stages"], guard):

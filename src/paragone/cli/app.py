@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paragone.project import environment, failures, files, paths
+from paragone.project import environment, failures, files, paths, texts
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -92,11 +92,6 @@ def _explained(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
         return f"{error.strerror}; free disk space and run again: what was finished is kept"
     return str(error)
-
-
-def _harmless(text: str) -> str:
-    """A text with signs that a terminal would obey, or that no encoding has, written out: names may hold any."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 @app.command()
@@ -383,7 +378,7 @@ def main(command: Callable[[], Any] = app) -> None:
     try:
         command()
     except (ValueError, OSError, ImportError) as error:
-        print(f"paragone: {_harmless(_explained(error))}", file=sys.stderr)
+        print(f"paragone: {texts.harmless(_explained(error))}", file=sys.stderr)
         if "PARAGONE_TRACEBACK" in os.environ:
             traceback.print_exc()
         raise SystemExit(1) from None

@@ -18,7 +18,7 @@ import yaml
 
 from paragone import __version__
 from paragone.engine import inference
-from paragone.project import files, paths
+from paragone.project import files, paths, texts
 from paragone.results import columns
 from paragone.results.runs import Json, flatten, is_figure
 
@@ -30,12 +30,13 @@ def export(run: Path, folder: Path) -> None:
     where = _where(run)
     _check_figures(run, where)
     root = run.resolve().parents[4]
-    facts = {
+    facts: dict[str, Json] = {
         "train": files.read_json(run / where.training.name),
         "sampling": files.read_json(run / where.sampling.name),
         "metrics": files.read_json(run / where.metrics.name),
         "data": files.read_json(root / paths.prepared(where.dataset) / "dataset.json"),
     }
+    facts = texts.lines(facts)  # the card is read elsewhere
     if facts["train"]["data"] != facts["data"]["content_hash"]:
         raise inference.ReuseError(f"{run}: was trained on other data than data/prepared holds now; run it again")
     floor_file = root / paths.reference(where.profile, where.dataset) / "floor.json"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from paragone.data.base import SPLITS, DatasetError, Loader, Part, Pictures, Upstream
 from paragone.data.decode_pool import Decoder
 from paragone.data.split_writer import SplitWriter
-from paragone.project import files
+from paragone.project import files, texts
 
 BLOCK = 1024  # images handled at once
 JOURNAL = "decoded.jsonl"  # in the folder while it is being written
@@ -113,7 +113,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "lossy": bool(cropped or altered),
         "altered": altered,
         "exact": upstream.exact and not skipped,
-        "warnings": [*upstream.warnings, *_left_out(skipped)],
+        "warnings": [texts.private(warning) for warning in [*upstream.warnings, *_left_out(skipped)]],
         "skipped": [{"file": file, "reason": reason} for file, reason in skipped],
         "licence": loader.licence,
         "citation": loader.citation,

@@ -3,14 +3,15 @@
 import time
 from pathlib import Path
 
-from paragone.project import files, paths
+from paragone.project import files, paths, texts
 
 
 def note(root: Path, run: paths.Run, stage: str, reason: str) -> None:
-    """Write the note, unless there is no such run in the project (its pipeline's folder is missing)."""
+    """Write the note, unless there is no such run in the project (its pipeline's folder is missing). It travels, so
+    it names no home and no password."""
     if (root / run.branch).is_dir():
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        files.write_json(root / run.failure, {"stage": stage, "reason": reason, "time": moment})
+        files.write_json(root / run.failure, {"stage": stage, "reason": texts.private(reason, root), "time": moment})
 
 
 def clear(root: Path, run: paths.Run) -> None:

@@ -1,11 +1,13 @@
 """Write tables as Markdown, CSV and LaTeX; `Grid` is the printed form that the page shares."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from paragone.evaluation.protocol_number import PRINTED, PROTOCOL
+from paragone.project import texts
 from paragone.report.tables import OVER_SAMPLES, Cell, Row, Table
 from paragone.results.runs import Json, Results, is_figure, is_missing
 
@@ -148,15 +150,20 @@ def markdown(grids: Iterable[Grid], level: int = 2) -> str:
     parts = []
     for g in grids:
         rule = ["---:" if numeric else "---" for numeric in g.numeric]
-        rows = [g.headers, rule, *([_markdown_cell(line, t) for t in line.cells] for line in g.lines)]
+        rows = [[*map(escape, g.headers)], rule, *([_markdown_cell(line, t) for t in line.cells] for line in g.lines)]
         padded = [row + [""] * (len(g.headers) - len(row)) for row in rows]
         body = "\n".join(f"| {' | '.join(row)} |" for row in padded)
-        parts.append(f"{'#' * level} {g.title}\n\n{body}\n\n{' '.join(g.sentences)}\n")
+        parts.append(f"{'#' * level} {escape(g.title)}\n\n{body}\n\n{' '.join(g.sentences)}\n")
     return "\n".join(parts)
 
 
+def escape(text: str) -> str:
+    """A line of text that Markdown prints as it stands: no cell, tag, link or image begins in it."""
+    return re.sub(r"[\\|<[]", r"\\\g<0>", " ".join(text.split()))
+
+
 def _markdown_cell(line: Line, cell: Text) -> str:
-    text = " ".join((f"{cell.text}: {cell.note}" if cell.note else cell.text).split()).replace("|", "\\|")
+    text = escape(f"{cell.text}: {cell.note}" if cell.note else cell.text)
     return f"**{text}**" if cell.bold and text else f"*{text}*" if line.kind == "heading" else text
 
 
@@ -182,10 +189,10 @@ def csv(tables: Iterable[Table]) -> str:
                     record[f"{column.key}_ci95_samples"] = cell.half if cell and cell.over == "samples" else None
             outcome = "" if row.kind == "floor" else row.outcome or "finished"
             records.append(record | {"seeds": row.seeds, "outcome": outcome, "reason": row.reason})
-    return pd.DataFrame(records).assign(protocol=PROTOCOL).to_csv(index=False, float_format="%.10g")
+    return pd.DataFrame(records).assign(protocol=PROTOCOL).map(texts.cell).to_csv(index=False, float_format="%.10g")
 
 
 def text_csv(grids: Iterable[Grid]) -> str:
     """A table of text, as CSV."""
     frames = [pd.DataFrame([[t.text for t in line.cells] for line in g.lines], columns=g.headers) for g in grids]
-    return pd.concat(frames).to_csv(index=False)
+    return pd.concat(frames).map(texts.cell).to_csv(index=False)

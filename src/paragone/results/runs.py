@@ -13,7 +13,7 @@ import pandas as pd
 
 from paragone.evaluation import stability
 from paragone.evaluation.protocol_number import PROTOCOL, problem
-from paragone.project import files, paths, registry
+from paragone.project import files, paths, registry, texts
 from paragone.project.params import GUEST, Params
 from paragone.results import schema
 
@@ -85,13 +85,14 @@ def of_table(table: pd.DataFrame) -> Results:
 
 
 def _object(file: Path) -> Json | None:
-    """The object in a JSON file, None if there is no such file."""
+    """The object in a JSON file, its texts harmless lines; None if there is no such file."""
     if not file.exists():
         return None
     value = files.read_json(file)
     if not isinstance(value, dict):
         raise ValueError(f"{file}: holds {type(value).__name__}, not an object; delete it and run its stage again")
-    return value
+    shown: Json = texts.lines(value)
+    return shown
 
 
 def is_figure(value: object) -> TypeGuard[float]:
@@ -129,7 +130,7 @@ def _row(root: Path, params: Params, run: paths.Run) -> Json:
         "model": run.model,
         "seed": run.seed,
         "file": model,
-        "title": entry.title or (found["train"] or {}).get("title") or _title(run.model, model),
+        "title": texts.line(entry.title) or (found["train"] or {}).get("title") or _title(run.model, model),
         "family": (found["train"] or {}).get("family") or (GUEST if entry.guest else registry.family(model)),
         "outcome": outcome,
         "reason": reason,
@@ -147,7 +148,10 @@ def _title(row: str, model: str) -> str:
 def _outcome(found: Mapping[str, Json | None], failure: Json | None, other: str | None) -> tuple[str, str]:
     train, sampling, metrics = found["train"], found["sampling"], found["metrics"]
     if failure is not None:  # figures that an earlier attempt left are not this one's
-        return "failed", f"{failure.get('stage', 'a stage')}: {failure.get('reason', 'no reason was recorded')}"
+        return (
+            "failed",
+            f"{failure.get('stage', 'a stage')}: {texts.private(str(failure.get('reason', 'no reason was recorded')))}",
+        )
     for content in (metrics, train):
         if content is not None and content.get("outcome") == "diverged":
             return "diverged", str(content.get("reason") or "no reason was recorded")
@@ -213,7 +217,7 @@ def _dataset(root: Path, params: Params, profile: str, name: str) -> DataSet:
     other = problem(folder, reference or {"protocol": PROTOCOL}, remedy)
     return DataSet(
         name=name,
-        title=entry.title or (about or {}).get("title") or name,
+        title=texts.line(entry.title) or (about or {}).get("title") or name,
         loader=entry.loader,
         about=about,
         reference=None if other else reference,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from paragone.evaluation.protocol_number import problem
-from paragone.project import files, paths, registry
+from paragone.project import files, paths, registry, texts
 from paragone.project.params import Params
 from paragone.report import scatter
 from paragone.report.figures import STYLE, Plot
@@ -118,7 +118,7 @@ def effects_csv(assessments: list[Assessment]) -> str:
         for effect in record["effects"] or [{"size": {}, "verdict": None}]:
             rest = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
             lines.append(about | rest | effect["size"] | {"effect_verdict": effect["verdict"]})
-    return pd.DataFrame(lines).to_csv(index=False, float_format="%.10g")
+    return pd.DataFrame(lines).map(texts.cell).to_csv(index=False, float_format="%.10g")
 
 
 def grid(assessments: list[Assessment], results: Results) -> Grid:
@@ -163,8 +163,8 @@ def forest(effects: tuple[Effect, ...]) -> Figure:
     heights = [(0.35 + 0.25 * max(map(len, texts))) * len(texts) + 0.75 for texts in labels]
     figure = Figure(figsize=(7.2, sum(heights)), layout="constrained")
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
-    for ax, unit, group, texts in zip(axes, units, groups, labels, strict=True):
-        _panel(ax, unit, group, texts)
+    for ax, unit, group, names in zip(axes, units, groups, labels, strict=True):
+        _panel(ax, unit, group, names)
     scatter.settle(figure)
     return figure
 
