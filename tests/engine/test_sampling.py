@@ -120,6 +120,29 @@ def test_speed_states_rate_and_latency():
     assert speed.latency_runs >= 1
 
 
+class Walk(Model):
+    """Three passes through a convolution, a linear layer and attention of one head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = torch.nn.Conv2d(2, 4, 3, padding=1), torch.nn.Linear(16, 5)
+
+    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        x = torch.zeros(n, 2, 8, 8)
+        for _ in range(3):
+            h = self.conv(x)  # (n,4,8,8)
+            self.linear(h[..., :4].flatten(1)[:, :16])
+            tokens = h.flatten(2)[:, None]  # 4 of 64 numbers
+            torch.nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+        return x
+
+
+def test_work_is_counted_over_every_pass_for_one_image():
+    by_hand = 8 * 8 * 4 * 2 * 9 + 16 * 5 + 2 * 4 * 4 * 64  # attention: scores, and their mean of the values
+    assert sampling.macs(Walk(), CPU) == 3 * by_hand
+    assert sampling.macs(Noise(), CPU) == 0
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_wall_shows_the_first_images(channels):
     images = np.full((7, 4, 4, channels), 9, np.uint8)

@@ -1,5 +1,7 @@
 """Intervals against scipy's own tests and against coverage by simulation."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -33,8 +35,22 @@ def test_one_seed_has_no_interval() -> None:
         intervals.mean([3.0])
 
 
-def test_equal_values_have_no_width() -> None:
-    assert intervals.mean([2.0, 2.0, 2.0])[:3] == (2.0, 2.0, 2.0)
+def test_equal_values_do_not_say_how_far_the_next_would_fall() -> None:
+    for found in (intervals.mean([2.0, 2.0, 2.0]), intervals.difference(A, A), intervals.normal(2.0, 0.0)):
+        assert (found.low, found.high, found.finite) == (-math.inf, math.inf, False)
+    assert intervals.ratio(A, A)[:3] == (1.0, 0.0, math.inf)
+    assert intervals.share(0, 5).high > intervals.share(0, 5).low == 0
+    assert intervals.share_difference((0, 5), (0, 5)).finite
+
+
+def test_values_known_to_a_resolution_spread_at_least_as_rounding_does() -> None:
+    """The error of rounding is uniform over one step: its standard deviation is the step over the root of 12."""
+    rounding = np.random.default_rng(0).uniform(-0.005, 0.005, 100_000).std()
+    found = intervals.mean([0.25, 0.25, 0.25], resolution=0.01)
+    expected = stats.t.interval(0.95, 2, loc=0.25, scale=rounding / np.sqrt(3))
+    assert (found.low, found.high) == pytest.approx(expected, abs=1e-4)
+    wide = [0.1, 0.3, 0.6]
+    assert intervals.mean(wide, resolution=0.01) == intervals.mean(wide)
 
 
 def test_a_share_of_none_still_has_an_upper_end() -> None:

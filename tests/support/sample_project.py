@@ -125,7 +125,7 @@ def _data(root: Path, dataset: str) -> None:
 
 def metrics(dataset: str, fd: float, seed: int, model: str = "") -> dict[str, Any]:
     """A metrics.json whose figures grow worse with fd."""
-    value = fd * (1 + 0.05 * seed)
+    value = fd * (1 + (0.05 + 0.001 * (model == "gan")) * seed)  # the ratio of two rows is not always the same
     near = {"precision": 0.9 - value / 100, "recall": 0.8 - value / 100, "density": 0.95, "coverage": 0.85 - value / 90}
     spaces = {
         f"clf-{dataset}": {"hash": "a" * 64, "fd": value, "kid": value / 2e4, **near},

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from tqdm import tqdm
 
 from paragone.data.base import ImageSet
@@ -157,6 +158,22 @@ def agree(times: Sequence[float]) -> bool:
         return False
     low, middle, high = statistics.quantiles(times, n=4)
     return high - low <= AGREED * middle
+
+
+def macs(model: Model, device: torch.device, cond: Tensor | None = None, source: Tensor | None = None) -> int:
+    """Multiply-accumulates that drawing one image takes, every pass through the networks counted: those of matrix
+    products, convolutions and attention (torch's flop counter, which counts two operations each)."""
+    label, image = (None if t is None else t[:1].to(device) for t in (cond, source))
+    seed_all(0, Stream.SAMPLE)
+    on_cpu = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # which the counter leaves out
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping={on_cpu: _attention}) as counter:
+        draw(model, 1, label, image)
+    return counter.get_total_flops() // 2
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Operations of attention between tensors of these shapes."""
+    return int(sdpa_flop_count(query, key, value))
 
 
 def sample_grid(images: Images, columns: int = 10, rows: int = 10) -> Image.Image:

@@ -1,4 +1,8 @@
-"""Intervals at 95 %: of a mean over seeds, of paired ratios and differences, of a share."""
+"""Intervals at 95 %: of a mean over seeds, of paired ratios and differences, of a share.
+
+None has the width 0. Values that happen to be equal do not say how far the next one would fall: without a resolution,
+to which such values are known, their interval is endless.
+"""
 
 import math
 import statistics
@@ -18,14 +22,23 @@ class Interval(NamedTuple):
     high: float
     n: int
 
+    @property
+    def finite(self) -> bool:
+        """Whether it has ends."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
-def mean(values: Sequence[float]) -> Interval:
-    """Student's t-interval of a mean. Raises ValueError for fewer than two values: one seed has no interval."""
+
+def mean(values: Sequence[float], *, resolution: float = 0.0) -> Interval:
+    """Student's t-interval of a mean. Raises ValueError for fewer than two values: one seed has no interval.
+
+    resolution: the step between values that a measure can tell apart, as 1 / n of a share of n images. The spread is
+    taken for no less than rounding to it would leave, resolution / sqrt(12).
+    """
     if len(values) < 2:
         raise ValueError(f"{len(values)} values have no interval; it takes at least 2")
     exact = [float(value) for value in values]  # `statistics` rounds once, so equal values have no spread
-    centre, error = statistics.mean(exact), statistics.stdev(exact) / math.sqrt(len(exact))
-    half = student(len(values) - 1) * error
+    centre, spread = statistics.mean(exact), max(statistics.stdev(exact), resolution / math.sqrt(12))
+    half = student(len(values) - 1) * spread / math.sqrt(len(exact)) if spread else math.inf
     return Interval(centre, centre - half, centre + half, len(values))
 
 
@@ -36,13 +49,13 @@ def student(freedom: int) -> float:
 
 def normal(value: float, error: float, n: int = 1) -> Interval:
     """The interval of an estimate with a standard error, from n images or the like: many enough for a normal one."""
-    half = float(special.ndtri((1 + CONFIDENCE) / 2)) * error
+    half = float(special.ndtri((1 + CONFIDENCE) / 2)) * error if error else math.inf
     return Interval(value, value - half, value + half, n)
 
 
-def difference(a: Sequence[float], b: Sequence[float]) -> Interval:
-    """Mean of a - b, paired: a[i] and b[i] share a seed."""
-    return mean([x - y for x, y in zip(a, b, strict=True)])
+def difference(a: Sequence[float], b: Sequence[float], *, resolution: float = 0.0) -> Interval:
+    """Mean of a - b, paired: a[i] and b[i] share a seed. resolution: of the differences, as for `mean`."""
+    return mean([x - y for x, y in zip(a, b, strict=True)], resolution=resolution)
 
 
 def ratio(a: Sequence[float], b: Sequence[float]) -> Interval:

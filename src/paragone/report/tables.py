@@ -64,15 +64,16 @@ def single(row: Json, column: Column) -> Cell:
     value, error = row[column.source] * column.scale, row.get(column.error)
     if not is_figure(error):
         return Cell(value)
-    return Cell(value, intervals.normal(value, error * column.scale).high - value, over="samples")
+    found = intervals.normal(value, error * column.scale)
+    return Cell(value, found.high - value, over="samples") if found.finite else Cell(value)
 
 
 def interval(values: list[float]) -> Cell:
-    """Mean and t-interval (95 %) over seeds; no interval from a single seed."""
+    """Mean and t-interval (95 %) over seeds; none from a single seed, or from seeds that all say the same."""
     if len(values) < 2:
         return Cell(statistics.mean(values))
     found = intervals.mean(values)
-    return Cell(found.value, found.high - found.value)
+    return Cell(found.value, found.high - found.value if found.finite else None)
 
 
 def spaces_of(results: Results, dataset: DataSet) -> list[str]:
@@ -263,7 +264,10 @@ def _about_seeds(results: Results) -> str:
     n = len(results.seeds)
     if n == 1:
         return f"One seed ({results.seeds[0]}): no interval over seeds can be given, so small differences mean nothing."
-    return f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished)."
+    return (
+        f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished); where these all "
+        "say the same, there is no spread and no interval."
+    )
 
 
 def _about_samples(rows: list[Row]) -> list[str]:

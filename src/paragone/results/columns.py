@@ -343,6 +343,17 @@ SPEED = [
         digits=1,
         about="time to draw one image",
     ),
+    Column(
+        "macs",
+        "Sampling work",
+        "sampling.macs",
+        unit="million MACs/image",
+        better="low",
+        digits=1,
+        scale=1e-6,
+        about="multiply-accumulates to draw one image, every pass through the networks counted",
+        setting=True,
+    ),
 ]
 COST_WITHOUT_PARENTS = [
     Column("train_seconds", "Own training", "train.seconds", unit="s", digits=1, about="seconds, parents left out"),
@@ -385,6 +396,15 @@ COST_WITHOUT_PARENTS = [
         better="low",
         digits=0,
         about="of the training process",
+    ),
+    Column(
+        "sampling_memory_mb",
+        "Sampling memory",
+        "sampling.peak_memory_mb",
+        unit="MB",
+        better="low",
+        digits=0,
+        about="peak memory of the process that draws the samples",
     ),
     Column("sample_batch", "Sampling batch", "sampling.batch", unit="images", digits=0, setting=True),
 ]

@@ -124,6 +124,8 @@ COLUMNS = {
     "sampling.images_per_second": _number("sampling throughput at the batch of `sampling.batch`", "images/s"),
     "sampling.latency_ms": _number("time to draw one image, median", "ms"),
     "sampling.latency_runs": _count("images timed one by one"),
+    "sampling.macs": _count("multiply-accumulates to draw one image, every pass counted"),
+    "sampling.peak_memory_mb": _number("peak memory of sampling", "MB"),
     "sampling.clock": _text("as train.clock"),
     "sampling.n": _count("samples drawn", "images"),
     "sampling.batch": _count("images drawn at a time", "images"),

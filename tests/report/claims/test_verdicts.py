@@ -88,7 +88,8 @@ def test_studies_are_read_beside_it(saved, tmp_path):
     folder = tmp_path / "studies"
     folder.mkdir()
     sets = {
-        name: [{"is": 9.0, "fd": fd, "ssim": 0.5, "coverage": 0.5}] * 3 for name, fd in (("real", 1), ("repeated", 9))
+        name: [{"is": 9.0 + i * fd / 1000, "fd": fd + i / 100, "ssim": 0.5, "coverage": 0.5} for i in range(3)]
+        for name, fd in (("real", 1), ("repeated", 9))
     }
     (folder / "blind_scores.json").write_text(json.dumps({"datasets": {"mnist-5k": {"sets": sets}}}))
     by_id = {j.id: j.finding for j in verdicts.assess_file(saved, folder)[1]}

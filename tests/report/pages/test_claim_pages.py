@@ -17,7 +17,7 @@ def board(report, tmp_path):
 def test_a_measured_claim_has_its_effects_data_sets_and_figure(board, report_folder):
     c03 = board["claims"][2]
     assert c03["id"] == "C03"
-    assert c03["effects"][0] == ("3.44 times [3.44, 3.44]", "FD-clf of GAN over that of DCGAN, MNIST-5K", "supported")
+    assert c03["effects"][0] == ("3.45 times [3.44, 3.46]", "FD-clf of GAN over that of DCGAN, MNIST-5K", "supported")
     assert c03["more"] == 1
     assert [title for title, _ in c03["datasets"]] == ["MNIST-5K", "FASHION-MNIST"]
     assert c03["repeats"] == "3 seeds"

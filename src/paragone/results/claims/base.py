@@ -183,4 +183,5 @@ def number(effect: Effect) -> str:
     factor = 100 if unit == "%" else 1
     # all digits of thousands; of what is larger three, as 1.73e+14
     value, low, high = (f"{v:,.0f}" if 1e3 <= abs(v) < 1e6 else f"{v:.3g}" for v in (factor * v for v in size[:3]))
-    return f"{value}{' ' if unit else ''}{unit} [{low}, {high}]"
+    interval = f"[{low}, {high}]" if size.finite else f"[n = {size.n}, no spread]"
+    return f"{value}{' ' if unit else ''}{unit} {interval}"
