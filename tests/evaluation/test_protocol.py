@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paragone.data.base import ImageSet
-from paragone.evaluation import protocol
+from paragone.evaluation import protocol, spaces
 from paragone.evaluation.extractors import classifier
 from paragone.evaluation.extractors.base import Extractor
 from paragone.models.base import Batch, Model, Progress, Spec, Update
@@ -46,7 +46,9 @@ class Set(NamedTuple):
 def whole() -> Set:
     train, test = bars(400, 0), bars(120, 1)
     net, _ = classifier.train(train, CPU, kimg=8, progress=False)
-    confusion = torch.tensor(classifier.held_out(net, test, CPU)["soft_confusion"], dtype=torch.float64)
+    confusion = torch.tensor(
+        classifier.held_out(classifier.Classifier(net, "", ""), test, CPU)["soft_confusion"], dtype=torch.float64
+    )
     extractors: dict[str, Extractor] = {"clf-bars": classifier.Classifier(net, "clf-bars", "0" * 64, confusion)}
     return Set(train, test, extractors, protocol.build(extractors, train, test, 100, CPU))
 
@@ -142,9 +144,9 @@ def test_a_saved_reference_measures_the_same_bit_for_bit(whole: Set, tmp_path: P
 
 
 def test_statistics_do_not_depend_on_how_the_set_is_streamed(whole: Set, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "CHUNK", 96)
-    streamed = protocol.build(whole.extractors, whole.train, whole.test, 100, CPU).spaces["clf-bars"]
-    space = whole.reference.spaces["clf-bars"]
+    monkeypatch.setattr(spaces, "CHUNK", 96)
+    streamed = protocol.build(whole.extractors, whole.train, whole.test, 100, CPU).spaces["clf-bars"].first
+    space = whole.reference.spaces["clf-bars"].first
     assert streamed.statistics.n == space.statistics.n
     assert torch.allclose(streamed.statistics.cov, space.statistics.cov, rtol=1e-6, atol=1e-9)
     assert torch.allclose(streamed.test.cov, space.test.cov, rtol=1e-6, atol=1e-9)
@@ -153,9 +155,9 @@ def test_statistics_do_not_depend_on_how_the_set_is_streamed(whole: Set, monkeyp
 
 def test_parts_are_random_repeatable_and_whole_where_they_can_be() -> None:
     x = torch.arange(50)
-    assert protocol.choose(x, 50) is x
-    part = protocol.choose(x, 20)
-    assert torch.equal(part, protocol.choose(x, 20))
+    assert spaces.choose(x, 50) is x
+    part = spaces.choose(x, 20)
+    assert torch.equal(part, spaces.choose(x, 20))
     assert len(set(part.tolist())) == 20
     assert part.tolist() != list(range(20))
 

@@ -88,9 +88,11 @@ def prepare(root: Path, chosen: Params) -> None:
     ingest.run(root, chosen, "drawn")
     torch.manual_seed(0)
     net = classifier.Net(SPEC)
-    facts = classifier.held_out(net.eval(), datasets.load(root / paths.prepared("drawn"), "test"), torch.device("cpu"))
-    about = {"shape": list(SPEC.shape), "classes": SPEC.classes, **facts}
-    classifier.save(root / paths.classifier("drawn"), net, about)
+    test = datasets.load(root / paths.prepared("drawn"), "test")
+    facts = classifier.held_out(classifier.Classifier(net, "", ""), test, torch.device("cpu"))
+    data = files.read_json(root / paths.prepared("drawn") / "dataset.json")["content_hash"]
+    about = {"shape": list(SPEC.shape), "classes": SPEC.classes, "data": data, "judges": {"s0-w16": facts}}
+    classifier.save(root / paths.classifier("drawn"), {"s0-w16": net}, about)
 
 
 def images(n: int = 4) -> Tensor:
@@ -104,10 +106,10 @@ def test_a_file_of_a_child_holds_its_feature_network(perceptual: None, tmp_path:
     train.run(tmp_path, chosen, "p", "drawn", "perceptual", 0)
     about = files.read_json(tmp_path / run.training)
     folder = tmp_path / paths.classifier("drawn")
-    assert about["parents"] == {"features": files.sha256(folder / "weights.safetensors")}
+    assert about["parents"] == {"features": files.sha256(folder / "s0-w16.safetensors")}
     assert (about["updates"], about["generator_updates"], about["images_drawn"]) == ({"image": 8}, 8, 64)
     assert about["parameters"] == 3 * 16 * 16
-    extractor = classifier.load(tmp_path, "drawn")
+    extractor = classifier.load(tmp_path, "drawn").first
     for file in (*folder.iterdir(), tmp_path / "data/prepared/drawn/dataset.json"):
         file.unlink()
     model, _ = checkpoint.load_model(tmp_path / run.weights)

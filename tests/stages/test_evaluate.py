@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from paragone.data import base as datasets
 from paragone.engine import checkpoint
+from paragone.evaluation.extractors import classifier as extractor
 from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import files, paths
 from paragone.stages import classifier, evaluate, reference
@@ -29,7 +31,41 @@ def test_the_classifier_says_how_far_it_can_be_trusted(project: Path) -> None:
     assert about["accuracy"] > 0.9
     assert np.array(about["confusion"]).sum() == about["n_test"] == 60
     assert about["data"] == facts["content_hash"]
-    assert about["sha256"] == files.sha256(project / paths.classifier("squares") / "weights.safetensors")
+    assert [judge["name"] for judge in about["judges"]] == ["s0-w16", "s1-w8"]
+    for judge in about["judges"]:
+        weights = project / paths.classifier("squares") / f"{judge['name']}.safetensors"
+        assert judge["sha256"] == files.sha256(weights)
+        assert judge["accuracy"] > 0.9
+    assert about["judges"][0]["sha256"] != about["judges"][1]["sha256"]
+
+
+def test_a_space_of_several_judges_has_their_mean_and_spread(project: Path) -> None:
+    """Against the figures of each judge, and those against a computation from its features alone."""
+    metrics = files.read_json(project / RUN.metrics)["spaces"]["clf-squares"]
+    floor = files.read_json(project / paths.reference("small", "squares") / "floor.json")["spaces"]["clf-squares"]
+    assert list(metrics["judges"]) == list(floor["judges"]) == ["s0-w16", "s1-w8"]
+    for key in ("fd", "kid", "precision", "coverage", "fd_test", "fd_se"):
+        for figures in (metrics, floor):
+            each = [judge[key] for judge in figures["judges"].values()]
+            assert figures[key] == pytest.approx(np.mean(each))
+            assert figures["spread"][key] == pytest.approx(np.std(each, ddof=1))
+    train = datasets.load(project / paths.prepared("squares"), "train").images
+    samples = torch.from_numpy(np.load(project / RUN.samples))
+    space = extractor.load(project, "squares")
+    real, fake = (
+        space.extract(images, torch.device("cpu")).values[:, 128:].double().numpy() for images in (train, samples)
+    )
+    mean = ((real.mean(0) - fake.mean(0)) ** 2).sum()
+    a, b = np.cov(real.T), np.cov(fake.T)
+    root = np.sqrt(np.linalg.eigvals(a @ b).real.clip(0)).sum()
+    assert metrics["judges"]["s1-w8"]["fd"] == pytest.approx(mean + np.trace(a) + np.trace(b) - 2 * root, rel=1e-4)
+
+
+def test_the_reference_says_which_judges_there_are(project: Path) -> None:
+    about = files.read_json(project / paths.reference("small", "squares") / "reference.json")["spaces"]["clf-squares"]
+    judges = files.read_json(project / paths.classifier("squares") / "classifier.json")["judges"]
+    assert {name: own["sha256"] for name, own in about["judges"].items()} == {j["name"]: j["sha256"] for j in judges}
+    assert all(0.5 < own["accuracy"] <= 1 for own in about["judges"].values())
 
 
 def test_the_floor_is_the_test_split_at_the_same_n(project: Path) -> None:

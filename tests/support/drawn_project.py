@@ -45,5 +45,12 @@ def make(root: Path) -> None:
         train.run(root, chosen, run.profile, run.dataset, run.model, run.seed)
         model, _ = checkpoint.load_model(root / run.weights)
         found = protocol.measure_capabilities(model, test, run.seed, hardware.device())
-        about = {"outcome": "finished", "reason": None, "n": 0, "n_real": 600, "reference_split": "train"}
+        about = {
+            "protocol": protocol.PROTOCOL,
+            "outcome": "finished",
+            "reason": None,
+            "n": 0,
+            "n_real": 600,
+            "reference_split": "train",
+        }
         files.write_json(root / run.metrics, {**about, **found})

@@ -34,7 +34,12 @@ def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None
         plan["kimg"] = kimg
     if not classifier:
         smoke["spaces"].remove("classifier")
-    chosen = {"profile": "smoke", "datasets": {DATASET: values["datasets"][DATASET]}, "profiles": {"smoke": smoke}}
+    chosen = {
+        "profile": "smoke",
+        "judges": [8, 8],
+        "datasets": {DATASET: values["datasets"][DATASET]},
+        "profiles": {"smoke": smoke},
+    }
     write(folder, chosen)
     command = [sys.executable, "-m", "dvc", "repro", "-q", f"reference-{DATASET}"]
     subprocess.run(command, cwd=folder, check=True)

@@ -28,7 +28,9 @@ def params(**profile: Any) -> Params:
     }
     small = {**about, "spaces": ["classifier"], **profile}
     datasets = {"squares": {"loader": "mnist", "source": "packaged"}}
-    return Params.model_validate({"profile": "small", "datasets": datasets, "profiles": {"small": small}})
+    return Params.model_validate(
+        {"profile": "small", "judges": [16, 8], "datasets": datasets, "profiles": {"small": small}}
+    )
 
 
 def squares(split: str, n: int, labelled: bool) -> Part:

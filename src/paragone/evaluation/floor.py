@@ -14,7 +14,7 @@ from torch import Tensor
 
 from paragone.data.base import ImageSet
 from paragone.engine.seeding import Stream, generator
-from paragone.evaluation import protocol
+from paragone.evaluation import protocol, spaces
 from paragone.evaluation.extractors.base import Extractor
 from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
@@ -36,8 +36,21 @@ def measure(
     alike = train.images[draw(train.labels, len(train.images), shares, len(chosen), split=1)]
     for name, space in reference.spaces.items():
         features = extractors[name].extract(alike, device).values
-        floor["spaces"][name]["fd_test"] = frechet_distance(space.test, Statistics.of(features))
+        _put(floor["spaces"][name], spaces.over_judges(space, features, _to_test))
     return floor
+
+
+def _to_test(real: spaces.Real, features: Tensor) -> dict[str, float]:
+    return {"fd_test": frechet_distance(real.test, Statistics.of(features))}
+
+
+def _put(figures: dict[str, Any], new: dict[str, Any]) -> None:
+    """Put new figures into others in place, one by one where they stand in groups."""
+    for key, value in new.items():
+        if isinstance(value, dict):
+            _put(figures[key], value)
+        else:
+            figures[key] = value
 
 
 def draw(labels: Tensor | None, size: int, shares: list[float] | None, n: int, split: int) -> Tensor:

@@ -11,7 +11,9 @@ images take the place of samples):
                                 n_subset (real images for kid), n_neighbours (real images and samples for precision to
                                 coverage), fd, kid, precision, recall, density, coverage; fd_se and kid_se, standard
                                 errors over samples, the reference held fixed; fd_test, from the test split (n_test
-                                images); is (mean, std, splits, n) in the Inception space
+                                images); is (mean, std, splits, n) in the Inception space. Where several networks
+                                judge, each figure is the mean over them: spread.<figure>, the standard deviation over
+                                judges, and judges.<judge>.<figure>
     is                          mean, std, splits, n, space: from the data set's classifier, if its space is present
     modes                       shares (of the classes, in order), missing (count), ideal, tv, counted, kl, n, space: as
                                 `is`
@@ -34,7 +36,6 @@ on the CPU from float32 features, deterministically.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -45,6 +46,7 @@ from paragone.data.pixels import to_float
 from paragone.engine import checkpoint, hardware
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.evaluation import spaces
 from paragone.evaluation.extractors.base import Extractor, Features
 from paragone.evaluation.metrics import nearest
 from paragone.evaluation.metrics.base import (
@@ -59,33 +61,20 @@ from paragone.evaluation.metrics.base import (
     Pixels,
     Predicted,
     Reconstructed,
-    Statistics,
     Translated,
     View,
 )
 from paragone.evaluation.protocol_number import PROTOCOL, problem
+from paragone.evaluation.spaces import Real, Space, choose
 from paragone.models.base import Model
 from paragone.project import files, registry
 
-SUBSET = 10_000  # real images at most for KID, precision, recall, density and coverage, which compare pairs
 POOL = 60_000  # training images searched for the nearest
-CHUNK = 10_000  # images whose features are held at once while a reference is built
-PREPARED = "prepared."  # begins the names of such tensors in a space's file
 BATCH = 100  # of a model's reconstructions and bounds
 
 
 class EvaluationError(ValueError):
     """Images and reference do not fit together."""
-
-
-class Space(NamedTuple):
-    """The real data in one feature space."""
-
-    hash: str  # of the extractor
-    statistics: Statistics  # of the whole training split
-    subset: Tensor  # (M,D) float32, features of a random part of it, in random order
-    test: Statistics  # of the whole test split
-    prepared: Mapping[str, Tensor] = MappingProxyType({})  # what metrics need of the real images alone
 
 
 class Reference(NamedTuple):
@@ -103,14 +92,6 @@ def load_extractors(root: Path, dataset: str, names: Iterable[str]) -> dict[str,
     return {extractor.name: extractor for extractor in found}
 
 
-def choose(images: Tensor, n: int) -> Tensor:
-    """A random part of n images, the same at every call; all of them, in order, if there are no more than n."""
-    if len(images) <= n:
-        return images
-    index = torch.randperm(len(images), generator=generator(0, Stream.EVALUATE))[:n]
-    return images[index.sort().values]
-
-
 def build(
     extractors: Mapping[str, Extractor], train: ImageSet, test: ImageSet, n: int, device: torch.device
 ) -> Reference:
@@ -120,7 +101,9 @@ def build(
             raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")
     pool = choose(train.images, POOL)
     alike = choose(train.images, n)  # as many real images as fakes: nearest distances shrink with their number
-    spaces = {name: _space(extractor, train.images, test.images, n, device) for name, extractor in extractors.items()}
+    known = {
+        name: spaces.build(extractor, train.images, test.images, n, device) for name, extractor in extractors.items()
+    }
     about = {
         "protocol": PROTOCOL,
         "split": "train",
@@ -129,44 +112,12 @@ def build(
         "shape": list(train.spec.shape),
         "samples": n,
         "shares": None if train.labels is None else _shares(train.labels, train.spec.classes),
-        "spaces": {name: _about(extractors[name], space) for name, space in spaces.items()},
+        "spaces": {name: _about(extractors[name], space) for name, space in known.items()},
         "pool": len(pool),
         "duplicates": {"threshold": nearest.quantile(nearest.nearest_distances(alike)), "n": len(alike)},
     }
     test_nearest = nearest.nearest_distances(choose(test.images, max(n, 1000)), pool)
-    return Reference(about, spaces, pool, test_nearest)
-
-
-def _space(extractor: Extractor, images: Tensor, test: Tensor, n: int, device: torch.device) -> Space:
-    chosen = choose(torch.arange(len(images)), SUBSET)
-    statistics, features = _statistics(extractor, images, chosen, device)
-    subset = features[torch.randperm(len(features), generator=generator(0, Stream.EVALUATE, 1))]
-    held_out, _ = _statistics(extractor, test, chosen[:0], device)
-    return Space(extractor.hash, statistics, subset, held_out, _prepare(subset, n))
-
-
-def _statistics(
-    extractor: Extractor, images: Tensor, chosen: Tensor, device: torch.device
-) -> tuple[Statistics, Tensor]:
-    """Statistics of all images, a chunk at a time, and the features of those chosen, whose places rise."""
-    statistics, kept = None, []
-    for start in range(0, len(images), CHUNK):
-        features = extractor.extract(images[start : start + CHUNK], device).values
-        part = Statistics.of(features)
-        statistics = part if statistics is None else statistics.merge(part)
-        inside = chosen[(chosen >= start) & (chosen < start + CHUNK)]
-        kept.append(features[inside - start])
-    assert statistics is not None
-    return statistics, torch.cat(kept)
-
-
-def _prepare(subset: Tensor, n: int) -> dict[str, Tensor]:
-    """What the metrics compute from the real images alone for n fakes, by name."""
-    prepared: dict[str, Tensor] = {}
-    for name in registry.names("metrics"):
-        prepare = getattr(registry.load("metrics", name), "prepare", None)
-        prepared |= prepare(subset, n) if prepare is not None else {}
-    return prepared
+    return Reference(about, known, pool, test_nearest)
 
 
 def _shares(labels: Tensor, classes: int) -> list[float]:
@@ -181,23 +132,17 @@ def _about(extractor: Extractor, space: Space) -> dict[str, Any]:
         "preprocessing": extractor.preprocessing,
         "distance": extractor.distance,
         "dim": extractor.dim,
-        "n": space.statistics.n,
-        "n_test": space.test.n,
-        "n_subset": len(space.subset),
+        "n": space.first.statistics.n,
+        "n_test": space.first.test.n,
+        "n_subset": len(space.first.subset),
+        **extractor.lineage,
     }
 
 
 def save(folder: Path, reference: Reference) -> None:
     """Write one safetensors file a space, nearest.safetensors, and last reference.json."""
     for name, space in reference.spaces.items():
-        tensors = {"mean": space.statistics.mean, "cov": space.statistics.cov, "subset": space.subset}
-        tensors |= {"test_mean": space.test.mean, "test_cov": space.test.cov}
-        tensors |= {f"{PREPARED}{key}": value for key, value in space.prepared.items()}
-        checkpoint.save(
-            folder / f"{name}.safetensors",
-            tensors,
-            {"hash": space.hash, "n": space.statistics.n, "n_test": space.test.n},
-        )
+        spaces.save(folder / f"{name}.safetensors", space)
     checkpoint.save(folder / "nearest.safetensors", {"test": reference.test_nearest}, {"n": reference.about["n"]})
     files.write_json(folder / "reference.json", reference.about)
 
@@ -210,20 +155,16 @@ def load(folder: Path, extractors: Mapping[str, Extractor], train: ImageSet) -> 
         raise EvaluationError(wrong)
     if about["n"] != len(train.images) or about["shape"] != list(train.spec.shape):
         raise EvaluationError(f"{folder}: was built from another training split than the prepared one; {remedy}")
-    spaces = {}
+    known = {}
     for name, extractor in extractors.items():
         built = about["spaces"].get(name, {}).get("hash")
         if built != extractor.hash:
             raise EvaluationError(
                 f"{folder / 'reference.json'}: has hash {built} for '{name}', the extractor {extractor.hash}; {remedy}"
             )
-        tensors, metadata = checkpoint.load(folder / f"{name}.safetensors")
-        statistics = Statistics(metadata["n"], tensors["mean"], tensors["cov"])
-        test = Statistics(metadata["n_test"], tensors["test_mean"], tensors["test_cov"])
-        prepared = {k.removeprefix(PREPARED): v for k, v in tensors.items() if k.startswith(PREPARED)}
-        spaces[name] = Space(built, statistics, tensors["subset"], test, prepared)
+        known[name] = spaces.load(folder / f"{name}.safetensors")
     distances = checkpoint.load(folder / "nearest.safetensors")[0]["test"]
-    return Reference(about, spaces, choose(train.images, POOL), distances)
+    return Reference(about, known, choose(train.images, POOL), distances)
 
 
 def evaluate(
@@ -259,15 +200,19 @@ def evaluate(
             "hash": extractor.hash,
             "distance": extractor.distance,
             "n": len(images),
-            "n_real": space.statistics.n,
-            "n_test": space.test.n,
-            "n_subset": len(space.subset),
-            **measure(Embedded(space.statistics, space.subset, features.values, space.prepared, space.test)),
+            "n_real": space.first.statistics.n,
+            "n_test": space.first.test.n,
+            "n_subset": len(space.first.subset),
+            **spaces.over_judges(space, features.values, _embedded),
         }
         classes = _classes(extractor, features, about["shares"], labels)
         (result if extractor.confusion is not None else result["spaces"][name]).update(classes)
     threshold = about["duplicates"]["threshold"]
     return result | measure(Pixels(images, reference.train, reference.test_nearest, threshold))
+
+
+def _embedded(real: Real, fake: Tensor) -> dict[str, Any]:
+    return measure(Embedded(real.statistics, real.subset, fake, real.prepared, real.test))
 
 
 def _classes(

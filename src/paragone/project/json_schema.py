@@ -34,6 +34,13 @@ def params() -> Schema:
         "required": ["profile", "datasets"],
         "properties": {
             "profile": {"type": "string"},
+            "judges": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 4, "maximum": 256},
+                "minItems": 1,
+                "maxItems": 16,
+                "description": "the classifiers that judge each data set: the width of each; its seed is its place",
+            },
             "datasets": {"type": "object", "additionalProperties": entry},
         },
     }

@@ -142,6 +142,8 @@ class Params(_Strict):
     """params.yaml, and the profiles that were read with it."""
 
     profile: Name  # what `dvc repro` and `make demo` run
+    # the classifiers that judge a data set: the width of each, whose seed is its place
+    judges: Annotated[list[Annotated[int, Field(ge=4, le=256)]], Field(min_length=1, max_length=16)] = [16, 12, 16, 12]
     datasets: dict[Name, Dataset]
     profiles: dict[Name, Profile]
 

@@ -27,7 +27,7 @@ def raw(dataset: str) -> Path:
 
 
 def classifier(dataset: str) -> Path:
-    """The classifier trained on the real data: weights.safetensors, classifier.json."""
+    """The classifiers trained on the real data, its judges: <judge>.safetensors each, classifier.json."""
     return Path("data/reference") / dataset / "classifier"
 
 

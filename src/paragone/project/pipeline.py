@@ -143,7 +143,7 @@ def _data(params: Params, dataset: str) -> Iterator[tuple[str, Stage]]:
     yield f"validate-{dataset}", _validate(params, dataset)
     users = [name for name, p in params.profiles.items() if dataset in p.datasets]
     if any(_classified(params, name, dataset) for name in users):
-        yield f"classifier-{dataset}", _classifier(dataset)
+        yield f"classifier-{dataset}", _classifier(params, dataset)
 
 
 def _datasets(params: Params, names: list[str]) -> list[str]:
@@ -193,11 +193,16 @@ def _validate(params: Params, dataset: str) -> Stage:
     }
 
 
-def _classifier(dataset: str) -> Stage:
+def _judged(params: Params) -> list[str]:
+    """The key of the judges, where params.yaml has it: DVC refuses one that is not there."""
+    return ["judges"] if "judges" in params.model_fields_set else []
+
+
+def _classifier(params: Params, dataset: str) -> Stage:
     return {
         "cmd": f"paragone classifier {dataset}",
         "deps": [str(paths.prepared(dataset)), str(paths.validation(dataset))],
-        "params": _depends(["stages.classifier"]),
+        "params": [*_judged(params), *_depends(["stages.classifier"])],
         "outs": [str(paths.classifier(dataset))],
     }
 

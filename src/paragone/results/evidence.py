@@ -48,7 +48,7 @@ class Evidence(NamedTuple):
     def distances(self, dataset: str) -> list[tuple[str, str]]:
         """(label, column) of the Frechet distance in every feature space that was used on a data set, its classifier's
         first."""
-        pattern = re.compile(r"metrics\.spaces\.(.+)\.fd")
+        pattern = re.compile(r"metrics\.spaces\.([^.]+)\.fd")
         measured = self.results.of(dataset).dropna(axis=1, how="all").columns
         spaces = sorted((m[1] for name in measured if (m := pattern.fullmatch(str(name)))), key=columns.space_rank)
         if not spaces:

@@ -8,6 +8,7 @@ no verdict rests on figures that may mean something else.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
@@ -23,6 +24,9 @@ from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import suggest
 
 FLOOR = "floor."
+_OVER_JUDGES = re.compile(
+    r"^(metrics\.spaces\.[^.]+)\.(?:spread|judges\.[^.]+)\."
+)  # a figure of a space, of which each has one
 REMEDY = "write the table again with `paragone report`, or take the column out"
 
 
@@ -218,8 +222,13 @@ def meaning(column: str) -> Meaning | None:
     """What a column means; None if it is not known."""
     floor = column.startswith(FLOOR)
     name = f"metrics.{column.removeprefix(FLOOR)}" if floor else column
-    found = next((about for pattern, about in COLUMNS.items() if fnmatchcase(name, pattern)), None)
-    return found._replace(about=f"{found.about}; of real test images (floor)") if found and floor else found
+    figure, judges = _OVER_JUDGES.subn(r"\1.", name)
+    found = next((about for pattern, about in COLUMNS.items() if fnmatchcase(figure, pattern)), None)
+    if found is None:
+        return None
+    said = {True: "standard deviation over judges", False: "by one judge"}[".spread." in name] if judges else ""
+    notes = [found.about, *([said] if said else []), *(["of real test images (floor)"] if floor else [])]
+    return found._replace(about="; ".join(notes))
 
 
 def as_table(runs: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paragone.data import base
 from paragone.engine import checkpoint, hardware, sampling
-from paragone.evaluation import protocol
+from paragone.evaluation import protocol, spaces
 from paragone.project import files, paths
 from paragone.project.params import Params
 
@@ -62,7 +62,7 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     result = protocol.evaluate(samples, reference, extractors, device, labels)
     if "translate" in network.capabilities:
         result |= protocol.measure_translation(samples, test)
-    real = protocol.choose(torch.arange(len(test.images)), profile.samples)
+    real = spaces.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
     return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known)
 

@@ -74,7 +74,7 @@ def _finished(weights: Path) -> Parent:
 
 def _features(root: Path, dataset: str, name: str) -> Parent:
     """The network of a feature space. Raises ValueError where its weights are missing."""
-    extractor = registry.load("extractors", name).load(root, dataset)
+    extractor = registry.load("extractors", name).load(root, dataset).first
     return Parent(extractor.feature_network(), {"features": name, **extractor.recipe}, extractor.weights)
 
 

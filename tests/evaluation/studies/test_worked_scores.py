@@ -33,7 +33,7 @@ def test_the_terms_of_the_distance_are_the_runs(found: dict[str, Any], project: 
     total = f["means"] + f["trace_real"] + f["trace_fake"] - 2 * f["trace_root"]
     assert total == pytest.approx(f["metric"], rel=1e-6)
     evaluated = files.read_json(project / square_images.RUN.metrics)
-    assert f["metric"] == pytest.approx(evaluated["spaces"]["clf-squares"]["fd"])
+    assert f["metric"] == pytest.approx(evaluated["spaces"]["clf-squares"]["judges"][found["judge"]]["fd"])
     assert (found["n"], found["n_real"], found["dims"]) == (48, 200, 128)
 
 

@@ -87,7 +87,9 @@ def test_the_terms_add_up_to_the_runs_distance(zhao: SurveyPage, project: Path) 
         "the run's metrics.json, as evaluated",
     ]
     assert [line.cells[2].text for line in checks] == ["equal", "equal"]
-    assert values(found)["Distance (FD-clf)"] == pytest.approx(evaluated(project)["spaces"]["clf-squares"]["fd"])
+    judge = evaluated(project)["spaces"]["clf-squares"]["judges"]["s0-w16"]
+    assert values(found)["Distance (FD-clf)"] == pytest.approx(judge["fd"])
+    assert "features of judge s0-w16 of clf-squares (128 dimensions)" in " ".join(found.caption)
 
 
 def test_the_score_of_a_few_is_what_its_numbers_give(zhao: SurveyPage) -> None:
@@ -115,7 +117,7 @@ def test_another_value_than_the_metrics_is_said(project: Path, tmp_path: Path) -
     params = square_images.params(studies=STUDIES)
     found = results.read(project, params, "small")
     runs = found.runs.copy()
-    runs["metrics.spaces.clf-squares.fd"] = runs["metrics.spaces.clf-squares.fd"] * 1.5
+    runs["metrics.spaces.clf-squares.judges.s0-w16.fd"] *= 1.5
     changed = found._replace(runs=runs)
     studies = verdicts.studies(project, square_images.params(studies=STUDIES), "small")
     sources = base.gather(changed, {d.name: tables.build(changed, d) for d in found.datasets}, [], studies, {})

@@ -14,9 +14,11 @@ which builds the network with fresh weights, so that a finished model's file nee
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +31,7 @@ CPU_BATCH, GPU_BATCH = 32, 256  # on a CPU 32 is fastest (what a layer reads sta
 class Features(NamedTuple):
     """What an extractor makes of N images, on the CPU."""
 
-    values: Tensor  # (N,D) float32
+    values: Tensor  # (N,JD) float32, J judges side by side; nearly every space has one
     logits: Tensor | None  # (N,K) float32, where the network is a classifier whose classes mean something here
 
 
@@ -45,6 +47,8 @@ class Extractor(nn.Module):
     weights: str  # SHA-256 of the weights file
     dim: int  # D
     version: ClassVar[int]  # raise it whenever `forward` computes something else
+    judges: tuple[str, ...] = ("network",)  # networks whose features stand side by side, D values each
+    lineage: Mapping[str, Any] = MappingProxyType({})  # what else reference.json says of where they come from
     confusion: Tensor | None = None  # (K,K) mean probabilities a true class, on held-out real images of this data set
 
     @property
@@ -54,7 +58,7 @@ class Extractor(nn.Module):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features (B,D) and logits (B,K) of images (B,C,H,W), float32 in [0,255], channels-last."""
+        """Features (B,JD) and logits (B,K) of images (B,C,H,W), float32 in [0,255], channels-last."""
         raise NotImplementedError
 
     @property
@@ -65,6 +69,11 @@ class Extractor(nn.Module):
     def maps(self, x: Tensor) -> list[Tensor]:
         """Feature maps (B,c,h,w), from fine to coarse, of images (B,C,H,W), float32 in [0,255]."""
         raise NotImplementedError
+
+    @property
+    def first(self) -> "Extractor":
+        """The network that a model may start from: itself, or the first of several judges."""
+        return self
 
     def feature_network(self) -> "FeatureNetwork":
         """This network as a model's parent."""
@@ -84,6 +93,32 @@ class Extractor(nn.Module):
                 logits.append(None if z is None else z.cpu())
         known = [z for z in logits if z is not None]
         return Features(torch.cat(values), torch.cat(known) if known else None)
+
+
+class Ensemble(Extractor):
+    """Several networks as one space: their features side by side, and their classes by the mean of their probabilities
+    (Lakshminarayanan et al. 2017, https://arxiv.org/abs/1612.01474). All have the same preprocessing and D."""
+
+    version = 1
+
+    def __init__(self, networks: Mapping[str, Extractor], lineage: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleDict(networks)
+        self.judges, self.lineage = tuple(networks), lineage
+        self.name, self.distance, self.dim = self.first.name, self.first.distance, self.first.dim
+        self.preprocessing = self.first.preprocessing
+        self.weights = hashlib.sha256("|".join(network.hash for network in networks.values()).encode()).hexdigest()
+        known = [network.confusion for network in networks.values() if network.confusion is not None]
+        self.confusion = torch.stack(known).mean(0) if len(known) == len(networks) else None
+
+    @property
+    def first(self) -> Extractor:
+        return cast(Extractor, self.networks[self.judges[0]])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features, logits = zip(*(network(x) for network in self.networks.values()), strict=True)
+        log_p = torch.stack([own.log_softmax(1) for own in logits])
+        return torch.cat(features, 1), log_p.logsumexp(0) - math.log(len(logits))
 
 
 class FeatureNetwork(nn.Module):

@@ -1,7 +1,10 @@
-"""A small classifier trained on the data set itself: the space `clf-<data set>`, features of 128 dimensions.
+"""Small classifiers trained on the data set itself: the space `clf-<data set>`, features of 128 dimensions each.
 
 The best space for modes: features made to tell the classes apart see a missing class where those of ImageNet hardly
-do. Trained once a data set by its own stage, from a fixed seed, on the real training split.
+do. Trained once a data set by their own stage, on the real training split.
+
+One such network is no judge: another seed or width orders models otherwise. Several judge, each from a seed of its own:
+a figure of the space is its mean over them, and says how far they are apart.
 
 Where a label numbers one class per channel (stacked MNIST), one network learns the classes of single channels, and the
 classes of an image are their combinations: 1,000 classes are told apart by what 10 taught, as Metz et al. 2017 do.
@@ -20,35 +23,36 @@ from tqdm import tqdm
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint
 from paragone.engine.seeding import Stream, generator, seed_all
-from paragone.evaluation.extractors.base import Extractor, FeatureNetwork
+from paragone.evaluation.extractors.base import Ensemble, Extractor, FeatureNetwork
 from paragone.models.base import Spec
 from paragone.project import files, paths
 
 DIM = 128
 BATCH = 64
-KIMG = 60.0  # at least so many thousand images, and at least
-EPOCHS = 4  # so many passes
+WIDTH = 16  # channels of the first convolutions
+KIMG = 40.0  # at least so many thousand images, and at least
+EPOCHS = 3  # so many passes
 LEARNING_RATE = 3e-3
 
 
 class Net(nn.Module):
     """Pairs of 3x3 convolutions, halving the image to 4-7 pixels, then two linear layers."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, width: int = WIDTH) -> None:
         super().__init__()
         c, h, w = spec.shape
         layers: list[nn.Module] = []
-        width = 16
+        self.width, channels = width, width
         while min(h, w) >= 8:
-            layers += [*_conv(c, width), *_conv(width, width), nn.MaxPool2d(2)]
-            c, h, w, width = width, h // 2, w // 2, min(2 * width, 64)
+            layers += [*_conv(c, channels), *_conv(channels, channels), nn.MaxPool2d(2)]
+            c, h, w, channels = channels, h // 2, w // 2, min(2 * channels, 4 * width)
         self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3))
         self.spec = spec
         self.embed = nn.Sequential(nn.Linear(c * h * w, DIM), nn.BatchNorm1d(DIM), nn.ReLU())
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(DIM, spec.classes))
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """What each pooling is given, of images (B,C,H,W) in [0,255]: (B,16,H,W), (B,32,H/2,W/2) and so on."""
+        """What each pooling is given, of images (B,C,H,W) in [0,255]: (B,w,H,W), (B,2w,H/2,W/2) and so on."""
         found = []
         x = x / 127.5 - 1
         for layer in self.trunk:
@@ -67,27 +71,29 @@ def _conv(c_in: int, c_out: int) -> list[nn.Module]:
     return [nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
 
 
-def train(data: ImageSet, device: torch.device, kimg: float = 0.0, progress: bool = True) -> tuple[Net, float]:
+def train(
+    data: ImageSet, device: torch.device, kimg: float = 0.0, progress: bool = True, *, seed: int = 0, width: int = WIDTH
+) -> tuple[Net, float]:
     """Train on images and labels; kimg 0: the usual budget. Returns the network, in eval mode, and the kimg it saw.
 
-    One result on one machine: every draw follows from a fixed seed (torch's own generator is seeded too).
+    One result on one machine: every draw follows from the seed (torch's own generator is seeded too).
     """
     assert data.labels is not None
     n = len(data.images)
     batch = min(BATCH, n)
     kimg = kimg or max(KIMG, EPOCHS * n / 1000)
     steps = max(1, round(kimg * 1000 / batch))
-    seed_all(0, Stream.INIT)
-    net = Net(data.spec).to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    seed_all(seed, Stream.INIT)
+    net = Net(data.spec, width).to(device=device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.2)
     per_epoch = n // batch
-    for step in tqdm(range(steps), desc="classifier", unit=" steps", disable=not progress, mininterval=1):
+    for step in tqdm(range(steps), desc=f"judge {seed}", unit=" steps", disable=not progress, mininterval=1):
         epoch, i = divmod(step, per_epoch)
         if i == 0:
-            order = torch.randperm(n, generator=generator(0, Stream.ORDER, epoch))
+            order = torch.randperm(n, generator=generator(seed, Stream.ORDER, epoch))
         index = order[i * batch : (i + 1) * batch]
-        x = _augment(data.images[index].permute(0, 3, 1, 2).float(), generator(0, Stream.STEP, step)).to(device)
+        x = _augment(data.images[index].permute(0, 3, 1, 2).float(), generator(seed, Stream.STEP, step)).to(device)
         loss = functional.cross_entropy(net(x)[1], data.labels[index].to(device))
         optimizer.zero_grad()
         loss.backward()
@@ -137,7 +143,7 @@ class Classifier(Extractor):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        return {"shape": list(self.net.spec.shape), "classes": self.net.spec.classes, "channels": 0}
+        return _recipe(self.net, channels=0)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         return self.net.maps(x)
@@ -169,8 +175,7 @@ class ChannelClassifier(Extractor):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        shape, classes = self.net.spec
-        return {"shape": list(shape), "classes": classes, "channels": self.dim // DIM}
+        return _recipe(self.net, channels=self.dim // DIM)
 
     def maps(self, x: Tensor) -> list[Tensor]:
         """Those of the channels side by side."""
@@ -178,20 +183,25 @@ class ChannelClassifier(Extractor):
         return [found.unflatten(0, (b, c)).flatten(1, 2) for found in self.net.maps(x.reshape(b * c, 1, h, w))]
 
 
+def _recipe(net: Net, channels: int) -> dict[str, Any]:
+    shape, classes = net.spec
+    return {"shape": list(shape), "classes": classes, "channels": channels, "width": net.width}
+
+
 def build(recipe: Mapping[str, Any]) -> FeatureNetwork:
     """The network of an extractor's recipe, with fresh weights."""
     c, h, w = recipe["shape"]
-    net = Net(Spec((c, h, w), recipe["classes"]))
+    net = Net(Spec((c, h, w), recipe["classes"]), recipe.get("width", WIDTH))
     if recipe["channels"]:
         unknown = torch.eye(recipe["classes"], dtype=torch.float64)
         return FeatureNetwork(ChannelClassifier(net, "", "", recipe["channels"], unknown))
     return FeatureNetwork(Classifier(net, "", ""))
 
 
-def held_out(net: Net, data: ImageSet, device: torch.device) -> dict[str, Any]:
-    """How the network does on images it was not trained on: accuracy and confusion, by counts and by probabilities."""
+def held_out(extractor: Extractor, data: ImageSet, device: torch.device) -> dict[str, Any]:
+    """How a space does on images it was not trained on: accuracy and confusion, by counts and by probabilities."""
     assert data.labels is not None
-    logits = Classifier(net, "", "").extract(data.images, device, batch=250).logits
+    logits = extractor.extract(data.images, device, batch=250).logits
     assert logits is not None
     classes = data.spec.classes
     predicted, p = logits.argmax(1), logits.double().softmax(1)
@@ -206,29 +216,56 @@ def held_out(net: Net, data: ImageSet, device: torch.device) -> dict[str, Any]:
     }
 
 
-def save(folder: Path, net: Net, about: dict[str, Any]) -> None:
-    """Write weights.safetensors, and then classifier.json, which names its content hash."""
-    weights = folder / "weights.safetensors"
-    checkpoint.save(weights, net.state_dict(), {"kind": "classifier"})
-    files.write_json(folder / "classifier.json", {**about, "sha256": files.sha256(weights)})
+def judge_name(seed: int, width: int) -> str:
+    return f"s{seed}-w{width}"
+
+
+def save(folder: Path, nets: Mapping[str, Net], about: dict[str, Any]) -> None:
+    """Write <judge>.safetensors each, and then classifier.json, which names their content hashes.
+
+    about: `judges` holds the facts of each, by name.
+    """
+    judges = []
+    for name, net in nets.items():
+        checkpoint.save(folder / f"{name}.safetensors", net.state_dict(), {"kind": "classifier"})
+        sha256 = files.sha256(folder / f"{name}.safetensors")
+        judges.append({"name": name, "width": net.width, "sha256": sha256, **about["judges"][name]})
+    files.write_json(folder / "classifier.json", {**about, "judges": judges})
 
 
 def load(root: Path, dataset: str) -> Extractor:
-    """The classifier of a data set. Raises ValueError if its stage has not run, or its files do not fit together."""
+    """The judges of a data set. Raises ValueError if their stage has not run, or its files do not fit together."""
     folder = root / paths.classifier(dataset)
     remedy = f"run `paragone classifier {dataset}`, or take 'classifier' out of the profile's spaces"
     if not (folder / "classifier.json").is_file():
         raise ValueError(f"{folder / 'classifier.json'}: not found; {remedy}")
     about = files.read_json(folder / "classifier.json")
-    weights = folder / "weights.safetensors"
+    if not isinstance(about.get("judges"), list):
+        raise ValueError(f"{folder / 'classifier.json'}: names no judges, as before protocol 2; {remedy}")
+    facts = root / paths.prepared(dataset) / "dataset.json"
+    if facts.is_file() and (now := files.read_json(facts)["content_hash"]) != about.get("data"):
+        raise ValueError(
+            f"{folder / 'classifier.json'}: its judges were trained on data {str(about.get('data'))[:12]}, and "
+            f"{facts.parent} holds {now[:12]}; {remedy}"
+        )
+    networks = {judge["name"]: _judge(folder, about, judge, f"clf-{dataset}", remedy) for judge in about["judges"]}
+    kept = ("width", "sha256", "accuracy", "kimg")
+    lineage = {judge["name"]: {key: judge[key] for key in kept if key in judge} for judge in about["judges"]}
+    return Ensemble(networks, {"judges": lineage})
+
+
+def _judge(folder: Path, about: dict[str, Any], judge: dict[str, Any], name: str, remedy: str) -> Extractor:
+    """One judge. Raises ValueError if its file is missing or another one."""
+    weights = folder / f"{judge['name']}.safetensors"
+    if not weights.is_file():
+        raise ValueError(f"{weights}: judge {judge['name']} is missing from the ensemble of {name}; {remedy}")
     tensors, _ = checkpoint.load(weights)
-    if (found := files.sha256(weights)) != about["sha256"]:
-        raise ValueError(f"{weights}: SHA-256 is {found}, but classifier.json names {about['sha256']}; {remedy}")
-    c, h, w = about["shape"]
-    each = about.get("channel_classes", 0)
-    net = Net(Spec((1 if each else c, h, w), each or about["classes"]))
+    if (found := files.sha256(weights)) != judge["sha256"]:
+        raise ValueError(f"{weights}: SHA-256 is {found}, but classifier.json names {judge['sha256']}; {remedy}")
+    (c, h, w), each = about["shape"], about.get("channel_classes", 0)
+    net = Net(Spec((1 if each else c, h, w), each or about["classes"]), judge["width"])
     net.load_state_dict(tensors)
-    confusion = torch.tensor(about["soft_confusion"], dtype=torch.float64)
+    confusion = torch.tensor(judge["soft_confusion"], dtype=torch.float64)
     if each:
-        return ChannelClassifier(net, f"clf-{dataset}", about["sha256"], c, confusion)
-    return Classifier(net, f"clf-{dataset}", about["sha256"], confusion)
+        return ChannelClassifier(net, name, judge["sha256"], c, confusion)
+    return Classifier(net, name, judge["sha256"], confusion)

@@ -24,6 +24,7 @@ from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.inception_score import inception_score
 from paragone.evaluation.metrics.prdc import prdc
 from paragone.evaluation.metrics.ssim import ssim
+from paragone.evaluation.spaces import Real, Space, over_judges
 from paragone.evaluation.studies.base import Work
 from paragone.project import paths
 
@@ -64,7 +65,7 @@ def measure(work: Work) -> dict[str, Any]:
         for draw in range(options.draws):
             for name, images in _sets(test.images, test.labels, options, draw).items():
                 rows[name].append({"draw": draw, **_scores(images, space, extractor, options.sigma, device)})
-        found[dataset] = {"space": extractor.name, "n_real": space.statistics.n, "sets": rows}
+        found[dataset] = {"space": extractor.name, "n_real": space.first.statistics.n, "sets": rows}
     if not found:
         raise ValueError(
             f"study blind_scores: no data set is fit for it: {'; '.join(map(': '.join, left_out.items()))}"
@@ -101,16 +102,20 @@ def _blur(images: Tensor, sigma: float) -> Tensor:
     return torch.from_numpy(ndimage.gaussian_filter(images.numpy(), (0, sigma, sigma, 0)))
 
 
-def _scores(
-    images: Tensor, space: protocol.Space, extractor: Extractor, sigma: float, device: torch.device
-) -> dict[str, float]:
+def _scores(images: Tensor, space: Space, extractor: Extractor, sigma: float, device: torch.device) -> dict[str, float]:
     order = torch.randperm(len(images), generator=generator(0, Stream.EVALUATE))
     images = images[order]  # the score is taken over splits, which must not be sorted by class
     features = extractor.extract(images, device)
     assert features.logits is not None
+    found = over_judges(space, features.values, _distance_and_coverage)
     return {
         "is": inception_score(features.logits)[0],
-        "fd": frechet_distance(space.statistics, Statistics.of(features.values)),
-        "coverage": prdc(space.subset[: len(images)], features.values)["coverage"],
+        "fd": found["fd"],
+        "coverage": found["coverage"],
         "ssim": float(ssim(images, _blur(images, sigma)).mean()),
     }
+
+
+def _distance_and_coverage(real: Real, features: Tensor) -> dict[str, float]:
+    fd = frechet_distance(real.statistics, Statistics.of(features))
+    return {"fd": fd, "coverage": prdc(real.subset[: len(features)], features)["coverage"]}

@@ -40,6 +40,7 @@ from paragone.engine import hardware, sampling
 from paragone.engine.seeding import Stream, generator
 from paragone.evaluation import protocol
 from paragone.evaluation.extractors.base import Extractor
+from paragone.evaluation.spaces import choose
 from paragone.evaluation.studies.base import Work
 from paragone.project import paths
 
@@ -125,7 +126,7 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
 
     rows, grids = {}, {}
     for row, finished in runs.items():
-        samples = [protocol.choose(torch.from_numpy(np.load(work.root / run.samples)), options.n) for run in finished]
+        samples = [choose(torch.from_numpy(np.load(work.root / run.samples)), options.n) for run in finished]
         found = [placed(images) for images in samples]
         rows[row] = {
             "runs": [

@@ -17,7 +17,7 @@ from torch import Tensor
 from paragone.data import base as datasets
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, hardware, sampling
-from paragone.evaluation import protocol
+from paragone.evaluation import protocol, spaces
 from paragone.evaluation.extractors.base import Extractor
 from paragone.evaluation.metrics import modes
 from paragone.evaluation.metrics.base import Classified
@@ -66,7 +66,7 @@ def measure(work: Work) -> dict[str, Any]:
             images, _ = sampling.sample(net, options.n, cond=labels, progress=False, **drawn)
             about |= figures(torch.from_numpy(images), train, extractor, device)
         found[run.model].append(about)
-    real = figures(protocol.choose(test.images, options.n), train, extractor, device)
+    real = figures(spaces.choose(test.images, options.n), train, extractor, device)
     settings = {"dataset": options.dataset, "space": extractor.name, "classes": train.spec.classes, "n": options.n}
     return {**settings, "real": real, "rows": found}
 

@@ -26,11 +26,12 @@ from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, hardware, sampling
 from paragone.engine.loop import Outcome, fit
 from paragone.engine.seeding import Stream, seed_all
-from paragone.evaluation import protocol, stability
+from paragone.evaluation import protocol, spaces, stability
 from paragone.evaluation.extractors.base import Extractor
 from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.prdc import prdc
+from paragone.evaluation.spaces import Real, Space, over_judges
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Model, Plan, Spec
 from paragone.project import files, paths, registry
@@ -56,7 +57,7 @@ class Yardstick(NamedTuple):
     """What samples of the target are measured against."""
 
     extractor: Extractor
-    space: protocol.Space
+    space: Space
 
 
 def depends(work: Work) -> list[Path]:
@@ -94,15 +95,15 @@ def measure(work: Work) -> dict[str, Any]:
             trained = _train(work.root / run.weights, arm, data, yardstick, run.seed, options)
             arms[arm].append({"seed": run.seed, **trained})
         seen.append(files.read_json(work.root / run.training)["kimg"])
-    real = protocol.choose(datasets.load(target, "test").images, options.n)
+    real = spaces.choose(datasets.load(target, "test").images, options.n)
     names = ("row", "source", "target", "kimg", "early_kimg", "points", "batch", "ema_kimg", "n")
     return {
         **{name: getattr(options, name) for name in names},
         "seeds": work.seeds,
         "pretrained_kimg": max(seen),
         "space": yardstick.extractor.name,
-        "n_real": yardstick.space.statistics.n,
-        "n_subset": len(yardstick.space.subset[: options.n]),
+        "n_real": yardstick.space.first.statistics.n,
+        "n_subset": len(yardstick.space.first.subset[: options.n]),
         "device": hardware.device_name(hardware.device()),
         "floor": _measure(real, yardstick),
         "arms": arms,
@@ -167,11 +168,16 @@ def _measure(images: torch.Tensor, yardstick: Yardstick) -> dict[str, float]:
     features = yardstick.extractor.extract(images, hardware.device())
     if features.logits is None:
         raise ValueError(f"{yardstick.extractor.name}: tells no classes apart; choose a target with labels")
+    found = over_judges(yardstick.space, features.values, _distances)
     return {
-        "fd": frechet_distance(yardstick.space.statistics, Statistics.of(features.values)),
-        **prdc(yardstick.space.subset[: len(images)], features.values),
+        **{key: found[key] for key in ("fd", "precision", "recall", "density", "coverage")},
         "classes": len(features.logits.argmax(1).unique()),
     }
+
+
+def _distances(real: Real, features: torch.Tensor) -> dict[str, float]:
+    fd = frechet_distance(real.statistics, Statistics.of(features))
+    return {"fd": fd, **prdc(real.subset[: len(features)], features)}
 
 
 def _steadiness(result: Outcome, options: Options) -> dict[str, Any]:

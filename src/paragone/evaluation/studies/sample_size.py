@@ -20,6 +20,7 @@ from paragone.evaluation import protocol
 from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.kid import kernel_distance
+from paragone.evaluation.spaces import Real, Space, over_judges
 from paragone.evaluation.studies.base import Work
 from paragone.project import paths
 
@@ -59,7 +60,7 @@ def measure(work: Work) -> dict[str, Any]:
         figures = {key: _figures(features, space, work.options) for key, features in sets.items()}
         found[dataset] = {
             "space": name,
-            "n_real": space.statistics.n,
+            "n_real": space.first.statistics.n,
             "available": {key: len(features) for key, features in sets.items()},
             "figures": figures,
             "limit": {key: _limit(values) for key, values in figures.items()},
@@ -78,7 +79,7 @@ def _finished(work: Work, dataset: str) -> list[paths.Run]:
     return found
 
 
-def _figures(features: Tensor, space: protocol.Space, options: Options) -> list[dict[str, float]]:
+def _figures(features: Tensor, space: Space, options: Options) -> list[dict[str, float]]:
     figures = []
     for i, n in enumerate(options.sizes):
         for draw in range(options.draws):
@@ -86,9 +87,14 @@ def _figures(features: Tensor, space: protocol.Space, options: Options) -> list[
                 continue
             index = torch.randperm(len(features), generator=generator(draw, Stream.EVALUATE, i))[:n]
             part = features[index]
-            fd = frechet_distance(space.statistics, Statistics.of(part))
-            figures.append({"n": n, "draw": draw, "fd": fd, "kid": kernel_distance(space.subset, part)})
+            found = over_judges(space, part, _distances)
+            figures.append({"n": n, "draw": draw, "fd": found["fd"], "kid": found["kid"]})
     return figures
+
+
+def _distances(real: Real, part: Tensor) -> dict[str, float]:
+    fd = frechet_distance(real.statistics, Statistics.of(part))
+    return {"fd": fd, "kid": kernel_distance(real.subset, part)}
 
 
 def _limit(figures: list[dict[str, float]]) -> float:

@@ -59,10 +59,12 @@ def measure(work: Work) -> dict[str, Any]:
         ((name, extractor),) = extractors.items()
         features = extractor.extract(samples, hardware.device())
         assert features.logits is not None
-        real, fake = reference.spaces[name].statistics, Statistics.of(features.values)
+        space = reference.spaces[name]
+        real, fake = space.first.statistics, Statistics.of(space.split(features.values)[0])
         found[dataset] = {
             "seed": seed,
             "space": name,
+            "judge": extractor.judges[0] if len(space.judges) > 1 else "",  # whose features they are
             "n": fake.n,
             "n_real": real.n,
             "dims": len(real.mean),

@@ -60,15 +60,27 @@ def _number(value: float) -> str:
     return "0" if abs(value) < 1e-9 else f"{value:.4g}"
 
 
-def _about(m: Measured, example: Json) -> list[str]:
+def _about(m: Measured, example: Json, network: str) -> list[str]:
     return [
         f"{_title(m, example)}, seed {example['seed']} (the first that left samples).",
         (
             f"{example['n']:,} samples, {example['n_real']:,} real images, "
-            f"features of {example['space']} ({example['dims']} dimensions)."
+            f"features of {network} ({example['dims']} dimensions)."
         ),
         *m.budgets([example["row"]]),
     ]
+
+
+def _network(example: Json) -> str:
+    """The network whose features they are."""
+    judge, space = example.get("judge"), str(example["space"])
+    return f"judge {judge} of {space}" if judge else space
+
+
+def _column(example: Json) -> str:
+    """Where its figures stand in the table of runs."""
+    judge, space = example.get("judge"), str(example["space"])
+    return f"metrics.spaces.{space}" + (f".judges.{judge}" if judge else "")
 
 
 def _title(m: Measured, example: Json) -> str:
@@ -114,7 +126,7 @@ def _plane(m: Measured, example: Json) -> Grid:
     caption = [
         "Features projected on the first two principal components of the real ones, the origin at the real mean.",
         f"The two hold {100 * plane['share']:.0f} % of the real features' variance.",
-        *_about(m, example),
+        *_about(m, example, _network(example)),
         m.protocol[0],
     ]
     return _steps(f"By hand, in a plane: {m.dataset.title}", steps, caption)
@@ -139,9 +151,9 @@ def _terms(m: Measured, example: Json, sources: Sources) -> Grid:
         ("Trace of the root", "tr √(S_r S_g): sum of the roots of the product's eigenvalues", "", f["trace_root"]),
         (f"Distance ({fd_label(example['space'])})", "means + traces - 2 × root", shown, total),
         _check("the metric, of the same features", total, f["metric"]),
-        *_against_run(f"metrics.spaces.{example['space']}.fd", total, m, example, sources),
+        *_against_run(f"{_column(example)}.fd", total, m, example, sources),
     ]
-    caption = [*_about(m, example), *m.protocol]
+    caption = [*_about(m, example, _network(example)), *m.protocol]
     return _steps(f"In all {example['dims']} dimensions: {m.dataset.title}", steps, caption)
 
 
@@ -186,7 +198,7 @@ def _few(m: Measured, example: Json) -> Grid:
         f"The first {len(few['p'])} samples, not selected, in one part.",
         *([f"The {CLASSES} most probable of {len(order):,} classes."] if len(order) > CLASSES else []),
         "So few samples cannot score above their number, nor above the number of classes.",
-        *_about(m, example),
+        *_about(m, example, str(example["space"])),
         m.protocol[0],
     ]
     headers = ["Step", *(f"{names[c]}" for c in shown), "KL"]
@@ -210,7 +222,7 @@ def _parts(m: Measured, example: Json, sources: Sources) -> Grid:
     caption = [
         f"The samples in random order, in {len(kl)} equal parts, as the evaluation takes them.",
         "p(y) is each part's own.",
-        *_about(m, example),
+        *_about(m, example, str(example["space"])),
         *m.protocol,
     ]
     return _steps(f"All samples: {m.dataset.title}", steps, caption)
