@@ -58,9 +58,15 @@ def over_judges(space: Space, values: Tensor, figures: Callable[[Real, Tensor], 
     first, *others = each.values()
     if not others:
         return first
-    seen = {key: [own[key] for own in each.values()] for key, value in first.items() if isinstance(value, float)}
-    means = {key: statistics.fmean(own) for key, own in seen.items()}
-    return {**first, **means, "spread": {key: statistics.stdev(own) for key, own in seen.items()}, "judges": each}
+    floats = [key for key, value in first.items() if isinstance(value, float)]
+    values_of = {key: [result[key] for result in each.values()] for key in floats}
+    means = {key: statistics.fmean(found) for key, found in values_of.items()}
+    return {
+        **first,
+        **means,
+        "spread": {key: statistics.stdev(found) for key, found in values_of.items()},
+        "judges": each,
+    }
 
 
 def choose(images: Tensor, n: int) -> Tensor:
@@ -92,7 +98,7 @@ def _statistics(
     for start in range(0, len(images), CHUNK):
         values = extractor.extract(images[start : start + CHUNK], device).values
         inside = chosen[(chosen >= start) & (chosen < start + CHUNK)]
-        parts = [(Statistics.of(own), own[inside - start]) for own in values.split(extractor.dim, 1)]
+        parts = [(Statistics.of(features), features[inside - start]) for features in values.split(extractor.dim, 1)]
         found = (
             [(a.merge(b), torch.cat([x, y])) for (a, x), (b, y) in zip(found, parts, strict=True)] if found else parts
         )
@@ -112,10 +118,10 @@ def save(path: Path, space: Space) -> None:
     """Write a space as safetensors: the tensors of each judge under its name."""
     tensors: dict[str, Tensor] = {}
     for judge, real in space.judges.items():
-        own = {"mean": real.statistics.mean, "cov": real.statistics.cov, "subset": real.subset}
-        own |= {"test_mean": real.test.mean, "test_cov": real.test.cov}
-        own |= {f"{PREPARED}{key}": value for key, value in real.prepared.items()}
-        tensors |= {f"{judge}.{key}": value.contiguous() for key, value in own.items()}
+        parts = {"mean": real.statistics.mean, "cov": real.statistics.cov, "subset": real.subset}
+        parts |= {"test_mean": real.test.mean, "test_cov": real.test.cov}
+        parts |= {f"{PREPARED}{key}": value for key, value in real.prepared.items()}
+        tensors |= {f"{judge}.{key}": value.contiguous() for key, value in parts.items()}
     counts = {"n": space.first.statistics.n, "n_test": space.first.test.n}
     checkpoint.save(path, tensors, {"hash": space.hash, "judges": list(space.judges), **counts})
 
@@ -125,12 +131,12 @@ def load(path: Path) -> Space:
     tensors, metadata = checkpoint.load(path)
     judges = {}
     for judge in metadata["judges"]:
-        own = {key.removeprefix(f"{judge}."): value for key, value in tensors.items() if key.startswith(f"{judge}.")}
-        prepared = {key.removeprefix(PREPARED): value for key, value in own.items() if key.startswith(PREPARED)}
+        parts = {key.removeprefix(f"{judge}."): value for key, value in tensors.items() if key.startswith(f"{judge}.")}
+        prepared = {key.removeprefix(PREPARED): value for key, value in parts.items() if key.startswith(PREPARED)}
         judges[judge] = Real(
-            Statistics(metadata["n"], own["mean"], own["cov"]),
-            own["subset"],
-            Statistics(metadata["n_test"], own["test_mean"], own["test_cov"]),
+            Statistics(metadata["n"], parts["mean"], parts["cov"]),
+            parts["subset"],
+            Statistics(metadata["n_test"], parts["test_mean"], parts["test_cov"]),
             prepared,
         )
     return Space(metadata["hash"], judges)

@@ -226,8 +226,11 @@ def meaning(column: str) -> Meaning | None:
     found = next((about for pattern, about in COLUMNS.items() if fnmatchcase(figure, pattern)), None)
     if found is None:
         return None
-    said = {True: "standard deviation over judges", False: "by one judge"}[".spread." in name] if judges else ""
-    notes = [found.about, *([said] if said else []), *(["of real test images (floor)"] if floor else [])]
+    notes = [found.about]
+    if judges:
+        notes.append("standard deviation over judges" if ".spread." in name else "by one judge")
+    if floor:
+        notes.append("of real test images (floor)")
     return found._replace(about="; ".join(notes))
 
 

@@ -13,7 +13,7 @@ import torch
 from paragone.data import base, guests
 from paragone.data.guests import Guest, GuestError
 from paragone.engine import hardware, inference, samplers, sampling
-from paragone.evaluation import protocol
+from paragone.evaluation import spaces
 from paragone.project import files, git, paths
 from paragone.project.params import GUEST, Entry, Params
 
@@ -60,7 +60,7 @@ def fetch(root: Path, entry: Entry, dataset: str, seed: int, n: int) -> Brought:
             f"{entry.source(dataset, seed)}: holds {brought:,} images, fewer than the {n:,} by which every row is "
             "measured; draw more, or use a profile with fewer `samples`"
         )
-    index = protocol.choose(torch.arange(brought), n).numpy()
+    index = spaces.choose(torch.arange(brought), n).numpy()
     known = None if found.labels is None else found.labels[index]
     return Brought(Guest(found.images[index], known, found.notes), brought)
 

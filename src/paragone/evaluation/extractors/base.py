@@ -117,7 +117,7 @@ class Ensemble(Extractor):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = zip(*(network(x) for network in self.networks.values()), strict=True)
-        log_p = torch.stack([own.log_softmax(1) for own in logits])
+        log_p = torch.stack([z.log_softmax(1) for z in logits])
         return torch.cat(features, 1), log_p.logsumexp(0) - math.log(len(logits))
 
 
