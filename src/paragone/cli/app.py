@@ -299,6 +299,27 @@ def check() -> None:
     print(f"{', '.join(settings.load(root).profiles)}: nothing is wrong")
 
 
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A profile, PROFILE#ROW, a run's folder, a runs.parquet or COMMIT:PATH.")],
+    b: Annotated[str, typer.Argument(help="What to compare with it, likewise.")],
+    fail_if_worse: Annotated[
+        list[str] | None, typer.Option(help="Exit 1 if a figure of B is worse by more: 'fd_clf 5%', 'kid_clf 2'.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    figure: Annotated[str, typer.Option(help="Draw the differences into this PNG, SVG or PDF file.")] = "",
+) -> None:
+    """Compare two rows, profiles, commits or saved tables: every figure with its difference and interval.
+
+    paragone compare quick#dcgan quick#wgan_gp --fail-if-worse 'fd_clf 5%'
+    """
+    limits = [(key, limit or "0") for key, _, limit in (text.partition(" ") for text in fail_if_worse or [])]
+    root = environment.find_root()
+    environment.prepare(root)
+    if not _module("cli.compare").run(root, a, b, limits, as_json, figure):
+        raise typer.Exit(1)
+
+
 @app.command("check-model")
 def check_model(
     model: Annotated[str, typer.Argument(help="A model, or its file below plugins/models.")],
