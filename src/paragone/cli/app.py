@@ -320,6 +320,16 @@ def compare(
         raise typer.Exit(1)
 
 
+@app.command()
+def leaderboard(
+    saved: Annotated[list[Path], typer.Argument(help="Saved tables (runs.parquet) of one protocol.")],
+    out: Annotated[Path, typer.Option(help="The new folder.")] = Path("leaderboard"),
+) -> None:
+    """Merge saved tables into one page, with the rows of all; one of another protocol or data is refused."""
+    environment.prepare(Path.cwd())
+    _module("cli.leaderboard").run(saved, out)
+
+
 @app.command("check-model")
 def check_model(
     model: Annotated[str, typer.Argument(help="A model, or its file below plugins/models.")],
