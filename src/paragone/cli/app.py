@@ -362,6 +362,20 @@ def new_model(
 
 
 @app.command()
+def search(name: Annotated[str, typer.Argument(help="A search of searches/, for example quick.")]) -> None:
+    """Search settings at random: as many configurations of each row, chosen by held-out images; a rerun goes on.
+
+    The outcome is docs/search/NAME.csv; what a profile takes over of it is for you to write.
+    """
+    root, _ = _settings()
+    from paragone.project import search as specification
+    from paragone.project import settings
+
+    profile = specification.read(root, name).profile
+    _module("cli.search").run(root, settings.read(root, profile), name)
+
+
+@app.command()
 def schema(
     check: Annotated[
         bool, typer.Option("--check", help="Only say whether the files are current; exit 1 if not.")

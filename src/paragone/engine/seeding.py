@@ -21,9 +21,8 @@ class Stream(IntEnum):
     LABEL = 5  # the labels that are sampled; counter: none
     PICTURE = 6  # latents that are shown; counter: which picture
     SOURCE = 7  # order of the source images of an unpaired set; counter: epoch
-    FLOOR = (
-        8  # real images that are measured as if they were samples; counter: 0 the test split's, 1 the training split's
-    )
+    FLOOR = 8  # real images measured as if they were samples; counter: 0 the test split's, 1 the training split's
+    SEARCH = 9  # training images that a search holds out; counter: none
 
 
 def mix(seed: int, stream: Stream, counter: int = 0) -> int:
