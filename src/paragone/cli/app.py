@@ -175,6 +175,9 @@ def score(
     title: Annotated[str, typer.Option(help="What the row is called.")] = "",
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="That a sampler or a checkpoint draws with.")] = 0,
     labels: Annotated[bool, typer.Option("--labels", help="The sampler takes labels.")] = False,
+    statistics: Annotated[
+        str, typer.Option(help="Published statistics to measure by too, as SPACE=FILE.npz (arrays mu and sigma).")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure images from elsewhere as a profile measures its own rows, and print their place in its table.
@@ -183,8 +186,23 @@ def score(
     """
     root, params = _settings(profile)
     options = {"against": against, "title": title, "seed": seed, "labels": labels, "json": as_json}
+    options["statistics"] = statistics
     params.get_dataset(dataset)
     _module("cli.score").run(root, params, source, dataset, profile or params.profile, options)
+
+
+@app.command("export-statistics")
+def export_statistics(
+    profile: ProfileArgument,
+    dataset: DatasetArgument,
+    space: Annotated[
+        str, typer.Argument(help="A feature space, as lite0-64; SPACE/JUDGE where several networks judge.")
+    ],
+    out: Annotated[Path, typer.Argument(help="The .npz to write, with the arrays mu and sigma.")],
+) -> None:
+    """Write the statistics of the real training images in one space, for other programs."""
+    root, params = _settings(profile)
+    _module("cli.statistics").export(root, params, profile, dataset, space, out)
 
 
 @app.command()
