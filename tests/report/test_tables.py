@@ -73,6 +73,13 @@ def test_the_best_is_bold_and_the_floor_is_not(project):
     assert not rows["ddpm"].cells["n"].best  # a setting
 
 
+def test_a_count_that_several_reach_is_the_best_of_none(project):
+    table, rows = main(project)
+    reached = [row for row in rows.values() if row.kind == "model" and row.cells["missing_modes"].mean == 0]
+    assert len(reached) > 1
+    assert not any(row.cells["missing_modes"].best for row in table.rows if "missing_modes" in row.cells)
+
+
 def test_a_model_of_which_a_seed_diverged_does_not_compete(tmp_path):
     sample_project_quality = dict(sample_project.QUALITY)
     try:

@@ -10,16 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from paragone.project import environment, failures, files, paths, texts
+from paragone.project import environment, extras, failures, files, paths, texts
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Image generators, compared on the same terms.\n\n"
-    "`make demo` runs everything; the commands below are its stages, which DVC calls in order "
-    "(`dvc dag` shows how they depend on each other).",
+    "`paragone init` makes a project and `paragone run` runs everything in it. Most commands below are its stages, "
+    "which DVC calls in order (`dvc dag` shows how they depend on each other).",
 )
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # to a command of `flows`, which has the options
 
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of profiles/: smoke, quick, survey.")]
@@ -91,7 +93,7 @@ def _explained(error: BaseException) -> str:
     """What an error says, with the remedy where the system names none: a disk that filled up under an open file."""
     if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
         return f"{error.strerror}; free disk space and run again: what was finished is kept"
-    return str(error)
+    return extras.explain(error) or str(error)
 
 
 @app.command()
@@ -423,6 +425,39 @@ def cards() -> None:
 
     for path in library.write(environment.find_root()):
         print(path)
+
+
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(help="The new folder, for example my-benchmark; its name is the project's.")],
+) -> None:
+    """Make a project: settings, a first profile, its pipelines, git and DVC set up. It needs no clone of Paragone."""
+    _module("cli.init").run(Path(folder))
+
+
+def _flow(name: str, arguments: list[str]) -> None:
+    """Become a command of `flows` in the project's root."""
+    os.chdir(environment.find_root())
+    extras.require("pipeline")
+    os.execv(sys.executable, [sys.executable, "-m", f"flows.{name}", *arguments])
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def run(context: typer.Context) -> None:
+    """Bring a profile up to date and print its table: `paragone run --help` lists the options."""
+    _flow("benchmark", context.args)
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def ui(context: typer.Context) -> None:
+    """Open MLflow's comparison of the runs."""
+    _flow("ui", context.args)
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def serve(context: typer.Context) -> None:
+    """Run the schedules of prefect.yaml until Ctrl-C."""
+    _flow("serve", context.args)
 
 
 @app.command()

@@ -15,7 +15,10 @@ from paragone.results.runs import DataSet, Json, Results, flatten, is_figure
 FLOOR = "Real images (floor)"
 CONFIDENCE = intervals.CONFIDENCE
 OVER_SAMPLES = "†"  # marks an interval that is over samples
-BEST = "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete."
+BEST = (
+    "Best of each column in bold, as printed, but for a count that several share; the floor and models of which a seed "
+    "did not finish do not compete."
+)
 
 
 class Cell(NamedTuple):
@@ -188,13 +191,17 @@ def _outcome(group: list[Json]) -> tuple[str, str]:
 
 
 def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
-    """Bold what is best as printed. A model of which a seed diverged or failed has no claim to it."""
+    """Bold what is best as printed. A model of which a seed diverged or failed has no claim to it, and a count that
+    several models reach, such as 0 missing modes, tells them apart from none."""
     best = {}
     eligible = [r for r in rows if not r.outcome]
     for column in shown:
         means = [r.cells[column.key].mean for r in eligible if column.key in r.cells]
-        if column.better and len({column.number(m) for m in means}) > 1:
-            best[column.key] = column.number(min(means) if column.better == "low" else max(means))
+        printed = [column.number(m) for m in means]
+        if column.better and len(set(printed)) > 1:
+            first = column.number(min(means) if column.better == "low" else max(means))
+            if column.digits or printed.count(first) == 1:
+                best[column.key] = first
     by_key = {c.key: c for c in shown}
 
     def mark(row: Row) -> Row:

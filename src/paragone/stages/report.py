@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from paragone.project import files, paths
+from paragone.project import extras, files, paths
 from paragone.project.params import Params
 from paragone.report import figures, latex, render, site, stability, tables, terminal
 from paragone.report.claims import verdicts
@@ -24,9 +24,19 @@ def run(root: Path, params: Params, profile: str) -> None:
     write(report, folder)
     terminal.print_table(report.results)
     print(f"report: {folder / 'index.html'}")
-    from paragone.report.tracking import mirror  # only now: the report must be complete even if the store is down
+    _mirror(root, params, profile)
 
-    mirror.mirror(root, params, profile)
+
+def _mirror(root: Path, params: Params, profile: str) -> None:
+    """Mirror the runs into MLflow, if it is installed; only now: the report must be complete even if that fails."""
+    try:
+        from paragone.report.tracking import mirror
+    except ModuleNotFoundError as error:
+        if (why := extras.explain(error)) is None:
+            raise
+        print(f"not mirrored into MLflow: {why}")
+    else:
+        mirror.mirror(root, params, profile)
 
 
 def gather(root: Path, params: Params, profile: str) -> Report:

@@ -119,6 +119,10 @@ def data_page(dataset: str) -> str:
     return f"site/data/{dataset}.html"
 
 
+def compare_page(dataset: str) -> str:
+    return f"site/compare/{dataset}.html"
+
+
 def claim_page(number: str) -> str:
     return f"site/claims/{number.lower()}.html"
 

@@ -34,6 +34,7 @@ def write(site: Site) -> None:
             base.data_page(dataset.name),
             "data.html",
             title=dataset.title,
+            compare=base.compare_page(dataset.name),
             main=grids[0],
             more=[g for g in grids[1:] if len(g.headers) > 3],
             stability=site.report.stability[dataset.name],
