@@ -149,10 +149,9 @@ def test_claims_that_wait_are_folded_into_one_line(report_folder, report):
 def test_a_project_without_runs_has_a_site(project, tmp_path):
     found = runs.read(tmp_path, project.params, "quick")
     built = {d.name: tables.build(found, d) for d in found.datasets}
+    none = {d.name: None for d in found.datasets}
     site.write(
-        Report(
-            found, built, {d.name: [] for d in found.datasets}, [], {}, {}, [], {d.name: None for d in found.datasets}
-        ),
+        Report(found, built, {d.name: [] for d in found.datasets}, [], {}, {}, [], none, none),
         tmp_path,
     )
     start = read(tmp_path / "index.html")

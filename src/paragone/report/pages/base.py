@@ -41,6 +41,7 @@ class Report(NamedTuple):
     studies: Mapping[str, list[Plot]]  # by study, of those that have run
     surveys: list[SurveyPage]
     stability: Mapping[str, Grid | None]  # by data set
+    judges: Mapping[str, Grid | None]  # by data set: the order by each judge
 
 
 class Shown(NamedTuple):
