@@ -18,7 +18,7 @@ from rich.table import Table
 
 from paragone.data.torchvision_compat import declare_missing_operators, import_torchvision
 from paragone.engine import hardware
-from paragone.project import addresses, environment, extras, git, registry
+from paragone.project import addresses, environment, git, registry
 
 State = Literal["ok", "absent", "broken"]  # absent: something optional; broken: stops the default profile
 MARKS = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}
@@ -83,9 +83,8 @@ def _machine() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     python = sys.version_info >= (3, 11)
     yield Finding("python", "ok" if python else "broken", platform.python_version(), "3.11 or newer")
-    yield _package("torch")
-    for name in ("dvc", "prefect", "mlflow", "great-expectations"):
-        yield _package(name, "benchmarks as a pipeline", extra="pipeline")
+    for name in ("torch", "dvc", "prefect", "mlflow", "great-expectations"):
+        yield _package(name)
     missing = declare_missing_operators()
     import_torchvision()
     note = (
@@ -102,14 +101,11 @@ def _packages() -> Iterator[Finding]:
     )
 
 
-def _package(name: str, note: str = "", extra: str = "") -> Finding:
-    """A package that must be there, or that an extra would bring."""
+def _package(name: str, note: str = "") -> Finding:
     try:
         return Finding(name, "ok", importlib.metadata.version(name), note)
     except importlib.metadata.PackageNotFoundError:
-        if extra:
-            return Finding(name, "absent", "not installed", f"{note}; {extras.command(extra)}")
-        return Finding(name, "broken", "not installed", "install paragone again, with its dependencies")
+        return Finding(name, "broken", "not installed", "`make demo` installs it")
 
 
 def _weights(root: Path) -> Iterator[Finding]:

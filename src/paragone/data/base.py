@@ -137,6 +137,7 @@ class Loader:
     statistics: Statistics | None = None  # of the published training split, before it is padded
     lossless: bool = False  # photographs published without loss: blocks of JPEG show a copy that is not
     attributes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by name: the values there are
+    levels: int = 256  # of a pixel: 2 where images hold 0 and 255 alone
     channel_classes: int = 0  # a label numbers one class per channel (10: 100 a + 10 b + c); 0: one of the whole image
 
 
@@ -171,7 +172,7 @@ def load(folder: Path, split: str) -> ImageSet:
             f"run `paragone ingest {folder.name}` again"
         )
     labels = torch.from_numpy(table["label"].to_numpy().copy()) if facts["classes"] else None
-    spec = Spec((channels, height, width), facts["classes"])
+    spec = Spec((channels, height, width), facts["classes"], facts.get("levels", 256))  # older sets do not say
     if not facts["sources"]:
         return ImageSet(torch.from_numpy(images), labels, spec)
     shape = (facts["source_counts"][split], height, width, channels)

@@ -66,6 +66,7 @@ def recipe(name: str, spec: Spec, config: Mapping[str, Any], parents: Mapping[st
         "model": name,
         "shape": list(spec.shape),
         "classes": spec.classes,
+        **({} if spec.levels == 256 else {"levels": spec.levels}),  # absent from files of 8-bit images
         "config": dict(config),
         "parents": dict(parents),
     }
@@ -78,7 +79,9 @@ def build(recipe: Mapping[str, Any]) -> Model:
         for role, parent in recipe["parents"].items()
     }
     c, h, w = recipe["shape"]
-    return registry.build_model(recipe["model"], Spec((c, h, w), recipe["classes"]), recipe["config"], parents)
+    return registry.build_model(
+        recipe["model"], Spec((c, h, w), recipe["classes"], recipe.get("levels", 256)), recipe["config"], parents
+    )
 
 
 def save_model(path: Path, model: Model, recipe: Mapping[str, Any], **metadata: Any) -> None:

@@ -37,6 +37,8 @@ def check(recipe: Any, depth: int = 0) -> None:
         raise RecipeError(f"its recipe's shape is {_short(shape)} in place of three numbers from 1 to {SIDE}")
     if not _whole(classes, 0, CLASSES):
         raise RecipeError(f"its recipe's classes are {_short(classes)} in place of a number from 0 to {CLASSES}")
+    if not _whole(levels := recipe.get("levels", 256), 2, 256):
+        raise RecipeError(f"its recipe's levels are {_short(levels)} in place of a number from 2 to 256")
     if depth and "features" in recipe:
         _check_features(recipe)
     else:

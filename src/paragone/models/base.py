@@ -22,6 +22,7 @@ class Spec(NamedTuple):
 
     shape: tuple[int, int, int]  # (C,H,W)
     classes: int = 0  # 0: no labels
+    levels: int = 256  # of a pixel: 2 in a binarised set, whose images hold -1 and 1 alone
 
 
 class Progress(NamedTuple):
@@ -73,7 +74,17 @@ class Plan:
 
 
 CAPABILITIES = frozenset(
-    ("reconstruct", "translate", "log_likelihood", "log_likelihood_bound", "encode", "rate", "cluster", "codes")
+    (
+        "reconstruct",
+        "translate",
+        "log_likelihood",
+        "log_likelihood_bound",
+        "log_weight",
+        "encode",
+        "rate",
+        "cluster",
+        "codes",
+    )
 ) | frozenset(("latents", "decode", "traversals"))
 
 
@@ -87,8 +98,9 @@ class Model(nn.Module):
     reconstruct(x) -> x             SSIM, PSNR and MS-SSIM of test images, and pairs of them
     translate(source, cond=None)    of each source image its translation, in place of `sample`, for a model that needs
                                     sources: they are its samples; SSIM, PSNR and L1 to the true partners, if known
-    log_likelihood(x) -> (B,)       the exact log P(x) over 256 levels in nats: bits per dimension
-    log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over 256 levels in nats: bits per dimension
+    log_likelihood(x) -> (B,)       the exact log P(x) over the data's levels in nats: bits per dimension
+    log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over these levels in nats: bits per dimension
+    log_weight(x) -> (B,)           log p(x,z) - log q(z|x) of a z ~ q(z|x) in nats: the importance-weighted estimate
     encode(x) -> z                  the latent of an image; where there is a posterior, its mean
     rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
     cluster(x) -> (B,)              one of the categories that it found without labels: clustering accuracy

@@ -30,7 +30,6 @@ _SPECIAL = {
     "–": "--",
     "·": r"$\cdot$",
     "†": r"$^\dagger$",
-    "‡": r"$^\ddagger$",
 }
 
 

@@ -24,7 +24,7 @@ def run(root: Path, params: Params, dataset: str) -> None:
         )
     device = hardware.device()
     facts = files.read_json(folder / "dataset.json")
-    n_train, (shape, classes) = len(real.images), real.spec
+    n_train, shape, classes = len(real.images), real.spec.shape, real.spec.classes
     if each := facts.get("channel_classes", 0):
         real, test = classifier.channels(real, each), classifier.channels(test, each)
     # an image of several channels counts once: its channels are those of other images too

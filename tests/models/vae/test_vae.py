@@ -83,6 +83,23 @@ def test_a_bernoulli_vae_reports_no_bits_per_dimension() -> None:
     assert "log_likelihood_bound" not in build().capabilities
 
 
+def test_on_two_levels_bernoulli_is_the_likelihood() -> None:
+    """Two binary pixels and one latent: the sum over their four images of exp(log P(x)), by many draws, is 1."""
+    torch.manual_seed(0)
+    model = VAE(VAE.Config(hidden=4, z_dim=1), Spec((1, 1, 2), levels=2)).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(30)  # from nearly nothing to something
+    assert model.capabilities >= {"log_likelihood_bound", "log_weight"}
+    images = torch.tensor([[a, b] for a in (-1.0, 1.0) for b in (-1.0, 1.0)]).view(4, 1, 1, 2)
+    weights = torch.stack([model.log_weight(images) for _ in range(4000)])
+    estimate = torch.logsumexp(weights.double(), 0) - math.log(len(weights))
+    assert float(estimate.detach().exp().sum()) == pytest.approx(1, abs=0.02)
+    bound = torch.stack([model.log_likelihood_bound(images) for _ in range(500)]).mean(0)
+    assert (bound <= estimate + 0.02).all()
+    torch.testing.assert_close(weights.mean(0), bound, atol=0.1, rtol=0)  # both estimate the ELBO
+
+
 def test_a_copys_bound_is_its_own() -> None:
     model = build(likelihood="logistic")
     twin = copy.deepcopy(model)

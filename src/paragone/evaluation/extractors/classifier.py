@@ -184,7 +184,7 @@ class ChannelClassifier(Extractor):
 
 
 def _recipe(net: Net, channels: int) -> dict[str, Any]:
-    shape, classes = net.spec
+    shape, classes = net.spec.shape, net.spec.classes
     return {"shape": list(shape), "classes": classes, "channels": channels, "width": net.width}
 
 

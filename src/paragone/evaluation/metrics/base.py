@@ -113,6 +113,13 @@ class Likely(NamedTuple):
     dims: int  # H W C
 
 
+class Weighted(NamedTuple):
+    """Log importance weights of real held-out images under a model with latents."""
+
+    log_weights: Tensor  # (N,k) nats: log p(x,z) - log q(z|x) of k draws of z ~ q(z|x)
+    dims: int  # H W C
+
+
 class Encoded(NamedTuple):
     """What a model's latents tell of real held-out images."""
 
@@ -146,4 +153,5 @@ View = (
     | Predicted
     | Reconstructed
     | Translated
+    | Weighted
 )

@@ -32,7 +32,7 @@ class FlowPrior(Model):
     title = "VAE + flow prior"
     paper = "Huang et al., 2017"
     plan = Plan(kimg=6_400, batch=64, decay="cosine")
-    capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "reconstruct"})
+    capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "reconstruct"})
     parents = frozenset({"vae"})
 
     @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class FlowPrior(Model):
             flow.Coupling(first if i % 2 else ~first, _net(z_dim, cfg.hidden)) for i in range(cfg.couplings)
         )
         if "log_likelihood_bound" not in vae.capabilities:
-            self.capabilities = self.capabilities - {"log_likelihood_bound"}
+            self.capabilities = self.capabilities - {"log_likelihood_bound", "log_weight"}
 
     @property
     def vae(self) -> Any:
@@ -87,7 +87,11 @@ class FlowPrior(Model):
         return z, functional.gaussian_log_likelihood(z, mean, logvar / 2)
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        """A one-sample estimate, without bias, of the ELBO over 256 levels, in nats, (B,)."""
+        """A one-sample estimate, without bias, of the ELBO over the data's levels, in nats, (B,)."""
+        return self.log_weight(x)
+
+    def log_weight(self, x: Tensor) -> Tensor:
+        """log p(x|z) + log p(z) - log q(z|x) of one z ~ q(z|x), in nats, (B,)."""
         z, log_q = self._draw(x)
         return self.vae.conditional_log_likelihood(x, z) + self.log_prior(z) - log_q
 

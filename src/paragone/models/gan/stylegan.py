@@ -108,7 +108,7 @@ class StyleGAN(Model):
     def _generate(self, n: int, level: float) -> Tensor:
         """Images of a training batch, some of mixed styles; they move the running mean of w."""
         w1, w2 = self.mapping(torch.randn(2 * n, self.cfg.z_dim, device=self.w_mean.device)).chunk(2)
-        self.w_mean.lerp_(w1.detach().mean(0), 1 - self.cfg.w_decay)
+        self.w_mean.lerp_(w1.detach().float().mean(0), 1 - self.cfg.w_decay)
         w = mix_styles(w1, w2, 2 * (split(level)[0] + 1), self.cfg.mixing)  # (B,layers,w_dim)
         return self.synthesis(w, self._noise(n), level).float()
 

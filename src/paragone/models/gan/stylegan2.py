@@ -114,7 +114,7 @@ class StyleGAN2(Model):
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake)), drawn=len(x))
         if cfg.path_weight and progress.step % cfg.path_every == 0:
             w = self._styles(max(1, len(x) // 2))
-            penalty = self.path(self._generate, w)  # eq. 4
+            penalty = self.path(self._generate, w.float())  # eq. 4
             logs = {"path_length": self.path.mean.clone()}
             yield Update("generator", cfg.path_weight * cfg.path_every * penalty, logs, drawn=len(w))
         with torch.no_grad():
@@ -129,7 +129,7 @@ class StyleGAN2(Model):
         """Styles of a training batch, some of them mixed, (n,layers,w_dim); they move the running mean of w."""
         z = torch.randn(2 * n, self.cfg.z_dim, device=self.w_mean.device)
         w1, w2 = self.mapping(z).chunk(2)
-        self.w_mean.lerp_(w1.detach().mean(0), 1 - self.cfg.w_decay)
+        self.w_mean.lerp_(w1.detach().float().mean(0), 1 - self.cfg.w_decay)
         return mix_styles(w1, w2, self.synthesis.layers, self.cfg.mixing)
 
     def _generate(self, w: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ class StyleGAN2ADA(Model):
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake)), drawn=n)
         if cfg.path_weight and progress.step % cfg.path_every == 0:
             w = self._styles(max(1, n // 2))
-            penalty = self.path(self._generate, w)
+            penalty = self.path(self._generate, w.float())
             yield Update("generator", cfg.path_weight * cfg.path_every * penalty, drawn=len(w))
         with torch.no_grad():
             fake = self._augment(self._generate(self._styles(n)))
@@ -142,7 +142,7 @@ class StyleGAN2ADA(Model):
     def _styles(self, n: int) -> Tensor:
         """Styles of a training batch, some of them mixed, (n,layers,w_dim); they move the running mean of w."""
         w1, w2 = self.mapping(torch.randn(2 * n, self.cfg.z_dim, device=self.p.device)).chunk(2)
-        self.w_mean.lerp_(w1.detach().mean(0), 1 - self.cfg.w_decay)
+        self.w_mean.lerp_(w1.detach().float().mean(0), 1 - self.cfg.w_decay)
         return mix_styles(w1, w2, self.synthesis.layers, self.cfg.mixing)
 
     def _generate(self, w: Tensor) -> Tensor:

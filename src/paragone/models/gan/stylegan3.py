@@ -104,7 +104,7 @@ class StyleGAN3(Model):
 
     def _generate(self, n: int) -> Tensor:
         w = self.mapping(self.latents(n))
-        self.w_mean.lerp_(w.detach().mean(0), 1 - self.cfg.w_decay)
+        self.w_mean.lerp_(w.detach().float().mean(0), 1 - self.cfg.w_decay)
         return self.synthesis(w).float()
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:

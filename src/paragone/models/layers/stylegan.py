@@ -205,7 +205,7 @@ def mix_styles(w1: Tensor, w2: Tensor, layers: int, share: float) -> Tensor:
 
 def truncate(w: Tensor, mean: Tensor, psi: float) -> Tensor:
     """w pulled towards its mean: mean + psi (w - mean) (StyleGAN, appendix B)."""
-    return w if psi == 1 else torch.lerp(mean, w, psi)
+    return w if psi == 1 else torch.lerp(mean, w.float(), psi)
 
 
 class PathLength(nn.Module):

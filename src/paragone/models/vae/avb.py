@@ -17,7 +17,7 @@ too low. `importance_bound` is a bound whatever the adversary: r has a density, 
 (Burda et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8) log P(x) >= E log 1/K sum_k p(x,z_k)/r(z_k|x), z_k ~ r.
 
 With the likelihood `logistic` (a discretised logistic of 256 levels, as for the VAE here) it gives bits per dimension;
-with the paper's `bernoulli` grey levels are taken for probabilities, and there are none.
+with the paper's `bernoulli` grey levels are taken for probabilities, and there are none, but on a binarised set.
 
 Deviations:
 - The moments of r carry no gradient (L does not depend on r where T is at its best).
@@ -50,7 +50,7 @@ class AVB(Model):
     paper = "Mescheder et al., 2017"
     plan = Plan(kimg=100_000, batch=64)
     generator = "vae"
-    capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "reconstruct"})
+    capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -87,8 +87,8 @@ class AVB(Model):
             features = mlp.encoder(spec.shape, [cfg.hidden], cfg.hidden, nn.ReLU)
         self.noise = Noise(cfg.noises, cfg.z_dim)
         self.T = Adversary(features, cfg.hidden, cfg.z_dim)
-        if cfg.likelihood == "bernoulli":
-            self.capabilities = self.capabilities - {"log_likelihood_bound"}
+        if cfg.likelihood == "bernoulli" and spec.levels != 2:
+            self.capabilities = self.capabilities - {"log_likelihood_bound", "log_weight"}
 
     def optimizers(self) -> dict[str, Optimizer]:
         vae = [p for net in (self.encoder, self.noise, self.decoder) for p in net.parameters()]
@@ -152,8 +152,12 @@ class AVB(Model):
         return self.decode(self.encode(x))
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        """An estimate, without bias, of `importance_bound` over 256 levels, in nats, (B,)."""
+        """An estimate, without bias, of `importance_bound` over the data's levels, in nats, (B,)."""
         return self.importance_bound(x, self.cfg.importance_samples)
+
+    def log_weight(self, x: Tensor) -> Tensor:
+        """log p(x,z) - log r(z|x) of one z ~ r, in nats, (B,)."""
+        return self.importance_bound(x, 1)
 
     def importance_bound(self, x: Tensor, k: int) -> Tensor:
         """E log 1/K sum_k p(x,z_k)/r(z_k|x), z_k ~ r, a draw of it in nats, (B,): of log P(x) a lower bound."""

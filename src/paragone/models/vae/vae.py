@@ -12,7 +12,8 @@ Kingma and Welling 2013, https://arxiv.org/abs/1312.6114.
 Only a likelihood of the 256 grey levels bounds bits per dimension. `logistic` is the discretised logistic of PixelCNN++
 (Salimans et al. 2017); `gaussian` is a density, trained and evaluated on uniformly dequantised images, whose average
 log density times the bin is a lower bound of the levels' log probability (Theis et al. 2016, section 3.1). `bernoulli`
-is neither (a score of grey levels, not a probability): with it a VAE has no `log_likelihood_bound`.
+is neither (a score of grey levels, not a probability): with it a VAE has no `log_likelihood_bound`, but on a binarised
+set, where it is the likelihood itself.
 Samples and reconstructions show the mean of p(x|z), as the paper's figures do.
 
 Deviations:
@@ -48,7 +49,9 @@ class VAE(Model):
     title = "VAE"
     paper = "Kingma & Welling, 2013"
     plan = Plan(kimg=100_000, batch=100)
-    capabilities = frozenset({"decode", "encode", "latents", "log_likelihood_bound", "rate", "reconstruct"})
+    capabilities = frozenset(
+        {"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "rate", "reconstruct"}
+    )
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -72,8 +75,8 @@ class VAE(Model):
             self.encoder = mlp.encoder(spec.shape, [cfg.hidden], 2 * cfg.z_dim, nn.Tanh)
             self.decoder = mlp.decoder(cfg.z_dim, [cfg.hidden], out, nn.Tanh)
             self.apply(_mlp_init)
-        if cfg.likelihood == "bernoulli":  # of grey levels taken for probabilities: no bound for them
-            self.capabilities = self.capabilities - {"log_likelihood_bound"}
+        if cfg.likelihood == "bernoulli" and spec.levels != 2:  # of grey levels taken for probabilities: no likelihood
+            self.capabilities = self.capabilities - {"log_likelihood_bound", "log_weight"}
 
     def optimizers(self) -> dict[str, Optimizer]:
         if self.cfg.optimizer == "adam":
@@ -140,6 +143,13 @@ class VAE(Model):
         return functional.gaussian_log_likelihood(noisy, mean, extra) + x[0].numel() * math.log(2 / 255)
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        """A one-sample estimate, without bias, of a lower bound of log P(x) over 256 levels, in nats, (B,)."""
+        """A one-sample estimate, without bias, of a lower bound of log P(x) over the data's levels, in nats, (B,)."""
         reconstruction, kl = self._terms(x)
         return reconstruction - kl
+
+    def log_weight(self, x: Tensor) -> Tensor:
+        """log p(x|z) + log p(z) - log q(z|x) of one z ~ q(z|x), in nats, (B,) (Burda et al. 2016, eq. 7, 8)."""
+        mu, logvar = self.posterior(x)
+        z = mu + (logvar / 2).exp() * torch.randn_like(mu)
+        prior = functional.gaussian_log_likelihood(z, torch.zeros_like(z), torch.zeros_like(z))
+        return self.conditional_log_likelihood(x, z) + prior - functional.gaussian_log_likelihood(z, mu, logvar / 2)
