@@ -17,7 +17,7 @@ ifneq ($(shell test ! -s .venv/.installed || test "$$(cat .venv/.installed)" = "
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo repro serve test test-all lint format ui doctor bench clean-venv
+.PHONY: help demo repro serve test test-all lint format docs ui doctor bench clean-venv
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,10 @@ lint: .venv/.installed ## format check, lint and types
 format: .venv/.installed ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: .venv/.installed ## build the documentation into build/docs; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "The documentation: build/docs/index.html"
 
 ui: .venv/.installed ## open the MLflow comparison of the runs at http://127.0.0.1:5000 (PORT=5001 for another)
 	@exec $(BIN)/python -m flows.ui $(if $(PROFILE),--profile $(PROFILE)) $(if $(PORT),--port $(PORT))

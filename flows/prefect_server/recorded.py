@@ -43,6 +43,7 @@ def run(root: Path, request: Request) -> int:
         printed = _print_table(root, request, current=not failed and not left and request.whole)
         if left:
             console.print(left, style="yellow")
+        _print_report(root, request)
     console.print(f"{'Failed' if failed else 'Done'} in {time.monotonic() - began:.0f} s.")
     return int(failed or not printed)
 
@@ -68,6 +69,13 @@ def _print_table(root: Path, request: Request, *, current: bool) -> bool:
     sys.stdout.write(text)
     sys.stdout.flush()
     return True
+
+
+def _print_report(root: Path, request: Request) -> None:
+    """Say where the report is."""
+    page = root / paths.report(request.profile, settings.read(root).profile) / "index.html"
+    if page.exists():
+        console.print(f"The report: {page}")
 
 
 def _recorded(root: Path, request: Request, plan: Plan) -> bool:
@@ -107,10 +115,13 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
     """Run the stages inside of a Prefect flow, make the report from what there is, publish both; whether any failed."""
     from flows.run import artifacts
     from flows.run.execution import execute, label, log_file
+    from flows.run.watch import Watch  # only now: a flow with nothing to do draws no page
 
     seen = root / ".logs" / request.profile / "seconds.json"
     seconds: dict[str, float] = json.loads(seen.read_text()) if seen.exists() else {}
-    with Screen(len(plan.visits), console) as screen:
+    watch = Watch(root, request, plan, screen := Screen(len(plan.visits), console), seconds)
+    console.print(f"Rows as they are evaluated: {watch.page.relative_to(root)}", style="dim")
+    with screen, watch:
         results = execute(root, plan.graph, plan.visits, screen, request, seconds=seconds, forced=plan.forced)
     files.write_json(seen, seconds | {stage: r.seconds for stage, r in results.items() if r.state == "Ran"})
     failures = {stage: r.message for stage, r in results.items() if r.state == "Failed"}

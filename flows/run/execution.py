@@ -170,7 +170,7 @@ class _Visiting:
 
     def visit(self, stage: str, name: str, environment: dict[str, str]) -> State:
         """The body of a task. Prefect tries again after a fault of infrastructure, and after no other."""
-        self.screen.started(name)
+        self.screen.started(name, stage)
         log = log_file(self.root, self.request.profile, stage)
         artifacts.link_log(self.root, log)
         result = run_stage(
@@ -219,14 +219,14 @@ class _Visiting:
     def _finish(self, stage: str, future: PrefectFuture[State], below: Mapping[str, set[str]]) -> None:
         """Let those go on that waited for a stage, or drop all that need it if it failed."""
         result = self.results.setdefault(stage, Result("Failed", 0.0, str(future.state.message)))
-        self.screen.finished(label(stage), result.state, result.seconds)
+        self.screen.finished(label(stage), result.state, result.seconds, stage=stage)
         for inputs in self.waiting.values():
             inputs.discard(stage)
         if result.state == "Failed":
             for name in sorted(graphs.reach([stage], below) & set(self.waiting)):
                 del self.waiting[name]
                 self.results[name] = Result("Skipped", message=f"needs {label(stage)}")
-                self.screen.finished(label(name), "Skipped", note=self.results[name].message)
+                self.screen.finished(label(name), "Skipped", note=self.results[name].message, stage=name)
 
 
 def _is_interrupted(task: object, run: object, state: State) -> bool:

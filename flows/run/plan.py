@@ -11,7 +11,7 @@ from flows.run import regenerate
 from flows.run.progress import console
 from flows.run.request import Request
 from flows.run.resources import Seats
-from paragone.project import environment, git
+from paragone.project import environment, extras, git
 
 BIN = Path(sys.executable).parent
 
@@ -25,7 +25,11 @@ class Plan(NamedTuple):
 
 
 def enter(root: Path) -> None:
-    """Let this process and its children find the project's stores and, with no environment activated, its commands."""
+    """Let this process and its children find the project's stores and, with no environment activated, its commands.
+
+    Raises MissingExtraError where the packages that flows need are not installed.
+    """
+    extras.require("pipeline")
     environment.drop_launcher()
     environment.prepare(root)
     path = os.environ.get("PATH", os.defpath)

@@ -23,7 +23,9 @@ class Screen:
     def __init__(self, total: int, console: Console) -> None:
         self.total, self.console = total, console
         self.done = 0
-        self._running: dict[str, float] = {}
+        self.left = ""  # the time left, in words
+        self.over: list[tuple[str, str, float | None]] = []  # address, state and seconds of what is over
+        self._running: dict[str, tuple[str, float]] = {}  # by address: what it is called, and since when
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._live = Live(get_renderable=self._footer, console=console, refresh_per_second=2, transient=True)
@@ -36,14 +38,16 @@ class Screen:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._live.stop()
 
-    def started(self, name: str) -> None:
+    def started(self, name: str, stage: str = "") -> None:
+        """A stage runs. stage: its address, if that is another one than its name."""
         with self._lock:
-            self._running[name] = time.monotonic()
+            self._running[stage or name] = (name, time.monotonic())
 
-    def finished(self, name: str, state: str, seconds: float | None = None, note: str = "") -> None:
+    def finished(self, name: str, state: str, seconds: float | None = None, note: str = "", stage: str = "") -> None:
         """A stage is over: `state` is a key of STYLES."""
         with self._lock:
-            self._running.pop(name, None)
+            self._running.pop(stage or name, None)
+            self.over.append((stage or name, state, seconds))
             self.done += 1
         spent = "" if seconds is None else f"{seconds:8.1f} s"
         line = Text.assemble(
@@ -56,6 +60,21 @@ class Screen:
             line.append(f"  {note}", style="dim")
         self.console.print(line, soft_wrap=True)
 
+    def running(self) -> dict[str, float]:
+        """The stages that run, and for how many seconds they have."""
+        now = time.monotonic()
+        with self._lock:
+            return {stage: now - began for stage, (_, began) in self._running.items()}
+
+    def row(self, text: str) -> None:
+        """A row of the table is known."""
+        self.console.print(
+            Text.assemble(" " * (2 * len(str(self.total)) + 3), ("Row      ", "bold"), text), soft_wrap=True
+        )
+
+    def say(self, text: str) -> None:
+        self.console.print(Text(text, style="dim"), soft_wrap=True)
+
     def note(self, name: str, text: str) -> None:
         """Something worth knowing of a stage that is not over."""
         width = 2 * len(str(self.total)) + 3
@@ -64,6 +83,7 @@ class Screen:
     def _footer(self) -> RenderableType:
         now = time.monotonic()
         with self._lock:
-            lines = [Text(f"  running {now - began:9.0f} s  {name}") for name, began in self._running.items()]
+            lines = [Text(f"  running {now - began:9.0f} s  {name}") for name, began in self._running.values()]
         left = self.total - self.done - len(lines)
-        return Group(*lines, Text(f"  {left} waiting, {now - self._began:.0f} s so far", style="dim"))
+        spent = f"  {left} waiting, {now - self._began:.0f} s so far"
+        return Group(*lines, Text(f"{spent}, {self.left}" if self.left else spent, style="dim"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flows.dvc.locks import FOLDER
 from flows.run.processes import Guard, tail
-from paragone.project import files, paths, settings
+from paragone.project import files, installed, paths, plugins, settings
 from paragone.project.params import FILE
 
 
@@ -35,11 +35,10 @@ def prepare(root: Path, profile: str, logs: Path) -> None:
 
 def digest(root: Path, profile: str) -> str:
     """A hash of the settings, the package's code, every pipeline file, the fingerprints and the resolved profile."""
-    code = [f for f in (root / "src/paragone").rglob("*") if f.is_file() and f.parent.name != "__pycache__"]
     made = [root / "dvc.yaml", root / paths.CODE, root / paths.resolved(profile), *(root / "runs").glob("**/dvc.yaml")]
-    found = [root / FILE, *(root / "profiles").glob("*.yaml"), *made, *code]
+    found = sorted([root / FILE, *(root / "profiles").glob("*.yaml"), *(root / plugins.FOLDER).rglob("*.py"), *made])
     whole = hashlib.sha256()
-    for file in sorted(found):
+    for name, file in [*((str(file.relative_to(root)), file) for file in found), *installed.code(root)]:
         content = file.read_bytes() if file.exists() else b""
-        whole.update(f"{file.relative_to(root)} {len(content)}\n".encode() + content)
+        whole.update(f"{name} {len(content)}\n".encode() + content)
     return whole.hexdigest()

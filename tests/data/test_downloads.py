@@ -276,7 +276,7 @@ def test_drive_refuses(tmp_path: Path, drive: _Server, answer: tuple[int, dict[s
 
 def test_drive_without_gdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gdown", None)
-    with pytest.raises(DatasetError, match=r"needs the package gdown: pip install gdown\. Put it there by hand"):
+    with pytest.raises(DatasetError, match=r"needs gdown: pip install .paragone\[celeba\].\. Put it there by hand"):
         _from_drive(tmp_path)
 
 

@@ -12,7 +12,7 @@ import pytest
 from support import ROOT, stand_in
 
 BRANCH = "runs/quick/digits/ddpm"
-COMMANDS = re.findall(r"^\.venv/bin/dvc ((?:exp|metrics|plots) .*)$", (ROOT / "README.md").read_text(), re.M)
+COMMANDS = re.findall(r"^\.venv/bin/dvc ((?:exp|metrics|plots) .*)$", (ROOT / "docs/change.md").read_text(), re.M)
 
 
 def dvc(folder: Path, *args: str) -> str:

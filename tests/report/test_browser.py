@@ -21,6 +21,7 @@ KINDS = [
     "index.html",
     "site/models/wgan_gp.html",
     "site/data/mnist-5k.html",
+    "site/compare/mnist-5k.html",
     "site/surveys/hu.html",
     "site/claims/c03.html",
     "site/claims/c06.html",
@@ -144,10 +145,12 @@ def test_a_table_is_cut_to_families(page, report_folder):
 def test_the_board_is_cut_to_verdicts_and_opens_a_figure(page, report_folder):
     visit(page, report_folder / "index.html")
     claims = page.locator("details.claim:visible")
-    assert claims.count() == 35
+    settled = claims.count()
+    assert 0 < settled < 35
     page.locator(".counts").get_by_role("button", name="not yet measured").click()
-    assert 0 < claims.count() < 35
+    assert claims.count() == 35 - settled  # the line that folds them is open now
     page.locator(".counts").get_by_role("button", name="not yet measured").click()
+    assert claims.count() == settled
     drawn = page.locator("#c03 img")
     assert not drawn.is_visible()
     page.locator("#c03 summary").press("Enter")
@@ -160,6 +163,25 @@ def test_a_link_to_a_sentence_opens_it(page, report_folder):
     expect(page.locator("#c15 .evidence")).to_be_visible()
     page.evaluate("location.hash = 'c02'")
     expect(page.locator("#c02 .evidence")).to_be_visible()
+
+
+def test_two_models_are_put_side_by_side(page, report_folder):
+    visit(page, report_folder / "site/compare/mnist-5k.html")
+    shown = page.locator(".compare figure:visible figcaption")
+    page.get_by_label("Left").select_option("dcgan")
+    page.get_by_label("Right").select_option("vae")
+    page.get_by_label("Seed").select_option("1")
+    assert [text.split(":")[0] for text in shown.all_inner_texts()] == ["DCGAN, seed 1", "VAE, seed 1"]
+    left, right = (page.locator(f".compare figure:visible[data-row={row}]").bounding_box() for row in ("dcgan", "vae"))
+    assert left["x"] + left["width"] <= right["x"]
+    assert left["y"] == right["y"]
+    page.get_by_label("Seed").select_option("0")
+    page.get_by_label("Show").select_option("Reconstructions")
+    expect(page.locator(".compare .none")).to_have_text("No such picture: DCGAN.")
+    visit_again = page.url  # which holds the choice
+    page.goto(visit_again)
+    expect(page.get_by_label("Right")).to_have_value("vae")
+    expect(page.get_by_label("Show")).to_have_value("Reconstructions")
 
 
 def test_a_picture_is_enlarged_and_closed_again(page, report_folder):

@@ -71,7 +71,7 @@ def test_latex_escapes_what_it_must():
 
 
 def test_lineage_has_a_row_for_every_run(project):
-    grid = render.lineage(project.found, "mnist-5k", "MNIST-5K")
+    grid = render.lineage(project.found, "mnist-5k", "MNIST-5K", ["Judged by two."])
     rows = {line.cells[0].text: [cell.text for cell in line.cells] for line in grid.lines}
     assert len(rows) == 24
     row = dict(zip(grid.headers, rows["mnist-5k/ddim/1"], strict=True))

@@ -58,7 +58,7 @@ def test_only_inception_2015_is_called_fid():
     assert columns.fd_label("clf-mnist-5k") == "FD-clf"
     assert columns.fd_label("lite0-64") == "FD-Lite0"
     labels = [c.label for c in columns.main(["clf-x", "lite0-64", "inception-2015"])]
-    assert labels[:4] == ["FD-clf", "FD-Lite0", "FID", "FD-clf to test"]
+    assert labels[:5] == ["FD-clf", "FD-Lite0", "FID", "FD-clf over judges", "FD-clf to test"]
     assert labels.count("FID") == 1
 
 
@@ -71,6 +71,13 @@ def test_the_best_is_bold_and_the_floor_is_not(project):
     assert rows["ddpm"].cells["coverage"].best  # higher is better
     assert not any(row.cells["density"].best for row in table.rows if "density" in row.cells)  # all are equal
     assert not rows["ddpm"].cells["n"].best  # a setting
+
+
+def test_a_count_that_several_reach_is_the_best_of_none(project):
+    table, rows = main(project)
+    reached = [row for row in rows.values() if row.kind == "model" and row.cells["missing_modes"].mean == 0]
+    assert len(reached) > 1
+    assert not any(row.cells["missing_modes"].best for row in table.rows if "missing_modes" in row.cells)
 
 
 def test_a_model_of_which_a_seed_diverged_does_not_compete(tmp_path):

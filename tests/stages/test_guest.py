@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paragone.cli import export, score
+from paragone.cli import export, score, statistics
 from paragone.data.guests import GuestError
 from paragone.project import checks, files, paths
 from paragone.project.params import Params, ParamsError
@@ -89,7 +89,7 @@ def test_scoring_them_without_a_pipeline_gives_the_same(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     metrics = files.read_json(project / RUN.metrics)
-    options: dict[str, Any] = {"against": "", "title": "", "seed": 0, "labels": False, "json": True}
+    options: dict[str, Any] = {"against": "", "title": "", "seed": 0, "labels": False, "json": True, "statistics": ""}
     for source in ("mine.npy", "exported", "elsewhere:draw"):
         shutil.copy(project / RUN.samples, project / "mine.npy")
         monkeypatch.chdir(project)
@@ -180,3 +180,23 @@ def test_a_score_needs_a_reference(tmp_path: Path) -> None:
     square_images.prepare(tmp_path)
     with pytest.raises(GuestError, match=r"there is no reference yet; `dvc repro .*reference-squares` makes it"):
         score.check_reference(tmp_path, "small", "squares")
+
+
+def test_a_published_reference_is_used_as_it_is_and_named(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our own reference, exported: the distance from it is the run's fd."""
+    monkeypatch.chdir(project)
+    shutil.copy(project / RUN.samples, project / "mine.npy")
+    own = files.read_json(project / RUN.metrics)["spaces"]["clf-squares"]
+    if judges := list(own.get("judges", {})):
+        with pytest.raises(ValueError, match=f"choose one of clf-squares/{judges[0]}"):
+            statistics.export(project, params(), "small", "squares", "clf-squares", project / "x.npz")
+        statistics.export(project, params(), "small", "squares", f"clf-squares/{judges[0]}", project / "x.npz")
+        return
+    statistics.export(project, params(), "small", "squares", "clf-squares", project / "x.npz")
+    capsys.readouterr()
+    options = {"against": "", "title": "", "seed": 0, "labels": False, "json": True, "statistics": "clf-squares=x.npz"}
+    score.run(project, params(), "mine.npy", "squares", "small", options)
+    found = json.loads(capsys.readouterr().out)["published"]
+    assert (found["fd"], found["file"]) == (pytest.approx(own["fd"]), "x.npz")

@@ -104,6 +104,7 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text((ROOT / name).read_text())
     settings_files.write(folder, SMALL)
     (folder / "upstream").write_text("x")
+    (folder / "src/paragone").mkdir(parents=True)  # a clone, whose code is what its stages depend on
     generator.write(folder, Params.model_validate(SMALL))
     code: dict[str, Any] = {}
     for key in sorted(_fingerprints(folder)):
@@ -112,7 +113,6 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for part in above:
             inner = inner.setdefault(part, {})
         inner[last] = 1
-    (folder / "src/paragone").mkdir(parents=True)
     (folder / "src/paragone/code").write_text(yaml.safe_dump(code))
     command = folder / "build/paragone"
     command.parent.mkdir()

@@ -10,16 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from paragone.project import environment, failures, files, paths, texts
+from paragone.project import environment, extras, failures, files, paths, texts
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Image generators, compared on the same terms.\n\n"
-    "`make demo` runs everything; the commands below are its stages, which DVC calls in order "
-    "(`dvc dag` shows how they depend on each other).",
+    "`paragone init` makes a project and `paragone run` runs everything in it. Most commands below are its stages, "
+    "which DVC calls in order (`dvc dag` shows how they depend on each other).",
 )
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}  # to a command of `flows`, which has the options
 
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of profiles/: smoke, quick, survey.")]
@@ -91,7 +93,7 @@ def _explained(error: BaseException) -> str:
     """What an error says, with the remedy where the system names none: a disk that filled up under an open file."""
     if isinstance(error, OSError) and error.errno in files.FULL and error.filename is None:
         return f"{error.strerror}; free disk space and run again: what was finished is kept"
-    return str(error)
+    return extras.explain(error) or str(error)
 
 
 @app.command()
@@ -175,6 +177,9 @@ def score(
     title: Annotated[str, typer.Option(help="What the row is called.")] = "",
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="That a sampler or a checkpoint draws with.")] = 0,
     labels: Annotated[bool, typer.Option("--labels", help="The sampler takes labels.")] = False,
+    statistics: Annotated[
+        str, typer.Option(help="Published statistics to measure by too, as SPACE=FILE.npz (arrays mu and sigma).")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure images from elsewhere as a profile measures its own rows, and print their place in its table.
@@ -183,8 +188,23 @@ def score(
     """
     root, params = _settings(profile)
     options = {"against": against, "title": title, "seed": seed, "labels": labels, "json": as_json}
+    options["statistics"] = statistics
     params.get_dataset(dataset)
     _module("cli.score").run(root, params, source, dataset, profile or params.profile, options)
+
+
+@app.command("export-statistics")
+def export_statistics(
+    profile: ProfileArgument,
+    dataset: DatasetArgument,
+    space: Annotated[
+        str, typer.Argument(help="A feature space, as lite0-64; SPACE/JUDGE where several networks judge.")
+    ],
+    out: Annotated[Path, typer.Argument(help="The .npz to write, with the arrays mu and sigma.")],
+) -> None:
+    """Write the statistics of the real training images in one space, for other programs."""
+    root, params = _settings(profile)
+    _module("cli.statistics").export(root, params, profile, dataset, space, out)
 
 
 @app.command()
@@ -405,6 +425,39 @@ def cards() -> None:
 
     for path in library.write(environment.find_root()):
         print(path)
+
+
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(help="The new folder, for example my-benchmark; its name is the project's.")],
+) -> None:
+    """Make a project: settings, a first profile, its pipelines, git and DVC set up. It needs no clone of Paragone."""
+    _module("cli.init").run(Path(folder))
+
+
+def _flow(name: str, arguments: list[str]) -> None:
+    """Become a command of `flows` in the project's root."""
+    os.chdir(environment.find_root())
+    extras.require("pipeline")
+    os.execv(sys.executable, [sys.executable, "-m", f"flows.{name}", *arguments])
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def run(context: typer.Context) -> None:
+    """Bring a profile up to date and print its table: `paragone run --help` lists the options."""
+    _flow("benchmark", context.args)
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def ui(context: typer.Context) -> None:
+    """Open MLflow's comparison of the runs."""
+    _flow("ui", context.args)
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def serve(context: typer.Context) -> None:
+    """Run the schedules of prefect.yaml until Ctrl-C."""
+    _flow("serve", context.args)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from paragone.data.torchvision_compat import declare_missing_operators, import_torchvision
 from paragone.engine import hardware
-from paragone.project import addresses, environment, git, registry
+from paragone.project import addresses, environment, extras, git, registry
 
 State = Literal["ok", "absent", "broken"]  # absent: something optional; broken: stops the default profile
 MARKS = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "broken": "[red]broken[/]"}
@@ -83,8 +83,9 @@ def _machine() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     python = sys.version_info >= (3, 11)
     yield Finding("python", "ok" if python else "broken", platform.python_version(), "3.11 or newer")
-    for name in ("torch", "dvc", "prefect", "mlflow", "great-expectations"):
-        yield _package(name)
+    yield _package("torch")
+    for name in ("dvc", "prefect", "mlflow", "great-expectations"):
+        yield _package(name, "benchmarks as a pipeline", extra="pipeline")
     missing = declare_missing_operators()
     import_torchvision()
     note = (
@@ -101,11 +102,14 @@ def _packages() -> Iterator[Finding]:
     )
 
 
-def _package(name: str, note: str = "") -> Finding:
+def _package(name: str, note: str = "", extra: str = "") -> Finding:
+    """A package that must be there, or that an extra would bring."""
     try:
         return Finding(name, "ok", importlib.metadata.version(name), note)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, "broken", "not installed", "`make demo` installs it")
+        if extra:
+            return Finding(name, "absent", "not installed", f"{note}; {extras.command(extra)}")
+        return Finding(name, "broken", "not installed", "install paragone again, with its dependencies")
 
 
 def _weights(root: Path) -> Iterator[Finding]:

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
+from paragone.cli import statistics
 from paragone.data import base, guests
 from paragone.data.guests import GuestError
 from paragone.engine import hardware, inference, sampling
 from paragone.evaluation import protocol
+from paragone.evaluation.protocol_number import problem
 from paragone.project import files, paths
 from paragone.project.params import GUEST, Entry, Params, Profile
 from paragone.report import tables, terminal
@@ -32,24 +34,28 @@ class Scored(NamedTuple):
 def run(root: Path, params: Params, source: str, dataset: str, profile: str, options: dict[str, Any]) -> None:
     """Print the row of `source` among those of a profile that finished; with options["json"] its figures as JSON.
 
-    options: title, seed, labels, against (a run's folder, or another source), json. Raises GuestError or ValueError.
+    options: title, seed, labels, against (a run's folder, or another source), statistics (SPACE=FILE), json.
+    Raises GuestError or ValueError.
     """
     settings = params.get_profile(profile)
     entry = parse(source, options["labels"])
     check_reference(root, profile, dataset)
-    scored = measure(root, params, entry, dataset, profile, options["seed"])
+    scored = measure(root, params, entry, dataset, profile, options["seed"], options["statistics"])
     row = _row(options["title"] or ROW, profile, dataset, options["seed"], scored)
     others = [row]
     if options["against"]:
         others.append(_against(root, params, dataset, profile, options))
-    found = _beside(results.read(root, params, profile), dataset, others)
-    place = places(found, dataset, row)
+    table = _beside(results.read(root, params, profile), dataset, others)
+    place = places(table, dataset, row)
     if options["json"]:
         print(json.dumps({**scored.metrics, "notes": scored.notes, "places": place}, indent=2, sort_keys=True))
         return
-    terminal.print_table(found)
+    terminal.print_table(table)
     for line in [*scored.notes, *(f"{column}: place {at} of {of}" for column, (at, of) in place.items())]:
         print(f"{row['title']}: {line}")
+    if known := scored.metrics.get("published"):
+        place_of = f"{known['file']} (SHA-256 {known['sha256'][:12]})"
+        print(f"{row['title']}: {known['distance']} to {place_of}: {known['fd']:.4g}")
     print(
         f"measured as profile {profile} measures its rows: {settings.samples:,} images in {', '.join(settings.spaces)}"
     )
@@ -77,8 +83,13 @@ def check_reference(root: Path, profile: str, dataset: str) -> None:
             )
 
 
-def measure(root: Path, params: Params, entry: Entry, dataset: str, profile: str, seed: int) -> Scored:
-    """Measure a guest under a profile's protocol. Raises GuestError or EvaluationError."""
+def measure(
+    root: Path, params: Params, entry: Entry, dataset: str, profile: str, seed: int, published: str = ""
+) -> Scored:
+    """Measure a guest under a profile's protocol; published: statistics to measure it by too.
+
+    Raises GuestError, EvaluationError or StatisticsError.
+    """
     settings: Profile = params.get_profile(profile)
     prepared = root / paths.prepared(dataset)
     train = base.load(prepared, "train")
@@ -90,7 +101,10 @@ def measure(root: Path, params: Params, entry: Entry, dataset: str, profile: str
         facts = files.read_json(prepared / "dataset.json")
         found = _sample(Path(entry.checkpoint), train, settings, seed, facts)
     labels = None if found.labels is None else torch.from_numpy(found.labels)
-    metrics = protocol.evaluate(torch.from_numpy(found.images), reference, extractors, hardware.device(), labels)
+    images = torch.from_numpy(found.images)
+    metrics = protocol.evaluate(images, reference, extractors, hardware.device(), labels)
+    if published:
+        metrics["published"] = statistics.against(root, dataset, images, settings.spaces, published)
     return Scored(metrics, [*found.notes, *guests.inspect(found, prepared / "manifest.parquet")])
 
 
@@ -126,7 +140,7 @@ def _row(title: str, profile: str, dataset: str, seed: int, scored: Scored) -> J
         "outcome": "finished",
         "reason": "",
         "parents": "",
-        **dict(flatten("metrics", scored.metrics)),
+        **dict(flatten("metrics", {k: v for k, v in scored.metrics.items() if k != "published"})),
     }
 
 
@@ -135,6 +149,8 @@ def _against(root: Path, params: Params, dataset: str, profile: str, options: di
     against: str = options["against"]
     metrics = Path(against) / "metrics.json"
     if metrics.exists():
+        if fault := problem(metrics, files.read_json(metrics), "evaluate it again"):
+            raise GuestError(fault)
         scored = Scored(files.read_json(metrics), [])
     else:
         scored = measure(root, params, parse(against, options["labels"]), dataset, profile, options["seed"])

@@ -156,7 +156,7 @@ def fetch_from_drive(identifier: str, file: Path, md5: str, otherwise: str) -> N
         gdown = importlib.import_module("gdown")
     except ImportError:
         raise DatasetError(
-            f"{file.name} is on Google Drive, which needs the package gdown: pip install gdown. {otherwise}"
+            f"{file.name} is on Google Drive, which needs gdown: pip install 'paragone[celeba]'. {otherwise}"
         ) from None
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".partial-{file.name}")  # beside which gdown keeps what it got of it

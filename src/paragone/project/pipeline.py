@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from paragone.project import paths, plugins, profiles, registry
+from paragone.project import installed, paths, plugins, profiles, registry
 from paragone.project.params import Params, ParamsError
 
 HEADER = "# Generated from params.yaml and profiles/ by `paragone pipeline`; edit those and run it again.\n"
@@ -28,7 +28,8 @@ Stage = dict[str, Any]
 
 
 def generate(root: Path, params: Params) -> dict[Path, str]:
-    """The text of every pipeline file of the profiles that `params` holds, by path relative to the root.
+    """The text of every pipeline file of the profiles that `params` holds, by path relative to the root; outside of a
+    clone also that of the note of what is installed.
 
     Raises ParamsError for a name that is taken.
     """
@@ -41,7 +42,8 @@ def generate(root: Path, params: Params) -> dict[Path, str]:
     for dataset in _datasets(params, _in_order(params)):
         if dataset not in at_root:
             found[paths.data_pipeline(dataset)] = dict(_data(params, dataset))
-    return {file: _text(file, stages) for file, stages in found.items()}
+    note = {} if installed.in_clone(root) else {installed.NOTE: installed.note(root)}
+    return {file: _text(file, stages) for file, stages in found.items()} | note
 
 
 def active(root: Path, default: str) -> list[str]:
@@ -113,7 +115,7 @@ def _trunk(root: Path, params: Params, profile: str) -> Iterator[tuple[str, Stag
             "code",
             {
                 "cmd": "paragone fingerprint",
-                "deps": ["src/paragone", *plugins.watched(root)],
+                "deps": [str(installed.dependency(root)), *plugins.watched(root)],
                 "outs": [str(paths.CODE)],
             },
         )

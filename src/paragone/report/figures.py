@@ -100,7 +100,10 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
             figure = scatter.draw(main, against)
             if figure is not None:
                 title = f"Quality against {against} time"
-                caption = f"{title}; down and left is better. {dataset.title}."
+                caption = (
+                    f"{title}; down and left is better, and the line joins the rows that no other beats at both. "
+                    f"{dataset.title}."
+                )
                 yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
         swept = tradeoff.draw(results, dataset)
         if swept is not None:

@@ -30,6 +30,7 @@ _SPECIAL = {
     "–": "--",
     "·": r"$\cdot$",
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
 }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from paragone.evaluation.protocol_number import PRINTED, PROTOCOL
 from paragone.project import texts
-from paragone.report.tables import OVER_SAMPLES, Cell, Row, Table
+from paragone.report.tables import DISPUTED, OVER_SAMPLES, Cell, Row, Table
 from paragone.results.runs import Json, Results, is_figure, is_missing
 
 MISSING = "–"
@@ -80,7 +80,7 @@ def figure(cell: Cell | None, number: Callable[[float], str]) -> Text:
     if cell is None:
         return Text(MISSING)
     half = "" if cell.half is None else f" ± {number(cell.half)}{OVER_SAMPLES * (cell.over == 'samples')}"
-    return Text(number(cell.mean) + half, cell.best, cell.mean)
+    return Text(number(cell.mean) + half + DISPUTED * cell.disputed, cell.best, cell.mean)
 
 
 def outcome(row: Row) -> Text:
@@ -88,8 +88,8 @@ def outcome(row: Row) -> Text:
     return Text("" if row.kind == "floor" else row.outcome or "finished", note=row.reason)
 
 
-def lineage(results: Results, dataset: str, title: str) -> Grid:
-    """Where each row's figures come from, run by run."""
+def lineage(results: Results, dataset: str, title: str, judges: list[str]) -> Grid:
+    """Where each row's figures come from, run by run. judges: sentences on who judged them."""
     sources = {
         "MLflow run": "name",
         "Commit": "train.commit",
@@ -110,6 +110,7 @@ def lineage(results: Results, dataset: str, title: str) -> Grid:
     caption = [
         f"MLflow experiment: paragone/{results.profile}.",
         "Hashes are cut to 12 characters; runs.parquet has them whole.",
+        *judges,
     ]
     abouts = [
         "",

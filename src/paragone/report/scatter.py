@@ -42,6 +42,8 @@ def draw(main: Table, against: str) -> Figure | None:
         return None
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     ax = figure.subplots()
+    front = frontier(points)
+    ax.plot([p.seconds for p in front], [p.quality.mean for p in front], color=INK, linewidth=1, alpha=0.45, zorder=1)
     families = list(dict.fromkeys(p.row.heading for p in points))
     for i, family in enumerate(families):
         _family(ax, [p for p in points if p.row.heading == family], family, i)
@@ -55,6 +57,15 @@ def draw(main: Table, against: str) -> Figure | None:
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     _name(figure, ax, points)
     return figure
+
+
+def frontier(points: Iterable[Point]) -> list[Point]:
+    """The points that no other beats at both, by rising time (the Pareto frontier)."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.seconds, p.quality.mean)):
+        if not found or point.quality.mean < found[-1].quality.mean:
+            found.append(point)
+    return found
 
 
 class _Boxes:

@@ -8,14 +8,21 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from paragone.evaluation import intervals
-from paragone.results import columns
+from paragone.results import columns, judges
 from paragone.results.columns import Column
+from paragone.results.judges import Dispute
 from paragone.results.runs import DataSet, Json, Results, flatten, is_figure
 
 FLOOR = "Real images (floor)"
 CONFIDENCE = intervals.CONFIDENCE
+DISPUTED = "‡"  # marks a distance whose judges do not agree on its row's place
+NAMED = 4  # pairs of rows that a caption names
+JUDGED = "fd_clf"  # the column of the distance that several networks judge
 OVER_SAMPLES = "†"  # marks an interval that is over samples
-BEST = "Best of each column in bold, as printed; the floor and models of which a seed did not finish do not compete."
+BEST = (
+    "Best of each column in bold, as printed, but for a count that several share; the floor and models of which a seed "
+    "did not finish do not compete."
+)
 
 
 class Cell(NamedTuple):
@@ -28,6 +35,7 @@ class Cell(NamedTuple):
     half: float | None = None
     best: bool = False
     over: Literal["seeds", "samples"] = "seeds"
+    disputed: bool = False  # the judges do not agree on its row's place
 
 
 class Row(NamedTuple):
@@ -94,10 +102,11 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
         "cost": ("Cost", columns.cost()),
         "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction()),
     }
-    caption = describe(results, dataset, spaces)
     groups, found = by_model(results.rows(dataset.name)), []
+    disputes = _disputes(groups, spaces)
+    caption = [*describe(results, dataset, spaces), *_about_judges(groups, disputes)]
     for name, (title, shown) in kinds.items():
-        rows = _rows(groups, dataset, shown, name)
+        rows = _mark_disputed(_rows(groups, dataset, shown, name), disputes)
         noted = [*caption, *_about_samples(rows)]
         found.append(Table(name, f"{title}: {dataset.title}", dataset.name, shown, rows, noted))
     return found
@@ -109,8 +118,11 @@ def compact(results: Results, dataset: DataSet) -> Table:
     shown = columns.compact(spaces)
     runs = results.of(dataset.name)
     seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)}."
-    rows = _rows(by_model(results.rows(dataset.name)), dataset, shown, "compact")
-    caption = [_about_reference(dataset, runs), seeds, *_about_samples(rows), _about_hardware(runs)]
+    groups = by_model(results.rows(dataset.name))
+    disputes = _disputes(groups, spaces)
+    rows = _mark_disputed(_rows(groups, dataset, shown, "compact"), disputes)
+    notes = [*_about_samples(rows), *_about_judges(groups, disputes)]
+    caption = [_about_reference(dataset, runs), seeds, *notes, _about_hardware(runs)]
     return Table("compact", dataset.title, dataset.name, shown, rows, caption)
 
 
@@ -131,6 +143,34 @@ def _rows(groups: Mapping[str, list[Json]], dataset: DataSet, shown: list[Column
     rows = _mark_best(rows, shown)
     floor = _floor(dataset.floor, shown)
     return [floor, *rows] if floor is not None and floor.cells else rows
+
+
+def _disputes(groups: Mapping[str, list[Json]], spaces: list[str]) -> list[Dispute]:
+    """Of the space that several judge, if there is one."""
+    return [dispute for space in spaces for dispute in judges.disputes(judges.distances(groups, space))]
+
+
+def _mark_disputed(rows: list[Row], disputes: list[Dispute]) -> list[Row]:
+    """Mark FD-clf of the rows whose order with another one the judges do not agree on."""
+    disputed = {row for dispute in disputes for row in (dispute.first, dispute.second)}
+    return [
+        row._replace(cells={**row.cells, JUDGED: row.cells[JUDGED]._replace(disputed=True)})
+        if row.model in disputed and JUDGED in row.cells
+        else row
+        for row in rows
+    ]
+
+
+def _about_judges(groups: Mapping[str, list[Json]], disputes: list[Dispute]) -> list[str]:
+    """Which orders of two rows the judges disagree about."""
+    if not disputes:
+        return []
+    named = [
+        f"{groups[d.first][0]['title']} before {groups[d.second][0]['title']} ({d.votes} of {d.judges})"
+        for d in disputes[:NAMED]
+    ]
+    more = f", and {len(disputes) - NAMED} pairs more" if len(disputes) > NAMED else ""
+    return [f"{DISPUTED} Judges of FD-clf disagree about an order: {', '.join(named)}{more}."]
 
 
 def _floor(floor: Json | None, shown: list[Column]) -> Row | None:
@@ -188,13 +228,17 @@ def _outcome(group: list[Json]) -> tuple[str, str]:
 
 
 def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
-    """Bold what is best as printed. A model of which a seed diverged or failed has no claim to it."""
+    """Bold what is best as printed. A model of which a seed diverged or failed has no claim to it, and a count that
+    several models reach, such as 0 missing modes, tells them apart from none."""
     best = {}
     eligible = [r for r in rows if not r.outcome]
     for column in shown:
         means = [r.cells[column.key].mean for r in eligible if column.key in r.cells]
-        if column.better and len({column.number(m) for m in means}) > 1:
-            best[column.key] = column.number(min(means) if column.better == "low" else max(means))
+        printed = [column.number(m) for m in means]
+        if column.better and len(set(printed)) > 1:
+            first = column.number(min(means) if column.better == "low" else max(means))
+            if column.digits or printed.count(first) == 1:
+                best[column.key] = first
     by_key = {c.key: c for c in shown}
 
     def mark(row: Row) -> Row:

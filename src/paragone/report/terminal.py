@@ -39,9 +39,28 @@ def _print(results: Results, dataset: DataSet, console: Console) -> None:
     for note, models in notes.items():
         console.print(RichText(f"{'; '.join(models)}: {note}", style="yellow"))
     console.print(RichText(" ".join(grid.sentences), style="dim"))
+    if best := best_of_families(table):
+        console.print(RichText(best))
     if left:
         console.print(RichText(f"Too narrow for: {', '.join(left)}. They are in the report.", style="dim"))
     console.print()
+
+
+def best_of_families(table: tables.Table) -> str:
+    """The best row of each family by the table's first distance, in a sentence; empty where nothing was measured."""
+    distance = next((c for c in table.columns if c.key.startswith("fd_")), None)
+    best: dict[str, tuple[float, str]] = {}
+    for row in table.rows:
+        if distance is not None and row.kind == "model" and not row.outcome and distance.key in row.cells:
+            mean = row.cells[distance.key].mean
+            best[row.heading] = min(best.get(row.heading, (mean, row.title)), (mean, row.title))
+    if distance is None or not best:
+        return ""
+    parts = [
+        f"{title} ({distance.number(mean)}) of {family[0].lower()}{family[1:]}"
+        for family, (mean, title) in best.items()
+    ]
+    return f"Best {distance.label} of each family: {', '.join(parts)}."
 
 
 def _cut(table: RichTable, console: Console) -> bool:

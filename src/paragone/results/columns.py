@@ -42,15 +42,16 @@ class Column(NamedTuple):
 
 
 def space_short(space: str) -> str:
-    """What a feature space is called in a header: "clf", "Lite0", "Inception"."""
+    """What a feature space is called in a header: "clf", "Lite0", "random", "DINOv2", "Inception"."""
     if space.startswith("clf-"):
         return "clf"
-    return {"lite0": "Lite0", "inception": "Inception"}.get(space.partition("-")[0], space)
+    known = {"lite0": "Lite0", "random": "random", "dinov2": "DINOv2", "inception": "Inception"}
+    return known.get(space.partition("-")[0], space)
 
 
 def space_rank(space: str) -> tuple[int, str]:
-    """The rank of a feature space: the classifier's first, then Lite0, Inception, the rest by name."""
-    order = ("clf", "Lite0", "Inception")
+    """The rank of a feature space: the classifiers' first, then those that know no labels of the data, by name."""
+    order = ("clf", "Lite0", "random", "DINOv2", "Inception")
     short = space_short(space)
     return (order.index(short) if short in order else len(order), space)
 
@@ -62,9 +63,20 @@ def fd_label(space: str) -> str:
 
 def distance(space: str) -> Column:
     short = space_short(space)
-    about = f"Fréchet distance between Gaussians fitted to real and generated features ({space})"
+    mean = "; the mean over judges" if short == "clf" else ""
+    about = f"Fréchet distance between Gaussians fitted to real and generated features ({space}){mean}"
     source = f"metrics.spaces.{space}.fd"
     return Column(f"fd_{short.lower()}", fd_label(space), source, better="low", about=about, error=f"{source}_se")
+
+
+def judged(spaces: list[str]) -> list[Column]:
+    """How far the judges of the classifiers' space are apart."""
+    about = "standard deviation of FD-clf over its judges, classifiers of several seeds and widths"
+    return [
+        Column("fd_clf_spread", "FD-clf over judges", f"metrics.spaces.{space}.spread.fd", about=about, setting=True)
+        for space in spaces
+        if space_short(space) == "clf"
+    ]
 
 
 def held_out(space: str) -> Column:
@@ -415,6 +427,7 @@ def main(spaces: list[str]) -> list[Column]:
     first = spaces[:1]
     return [
         *(distance(s) for s in spaces),
+        *judged(spaces),
         *(held_out(s) for s in first),
         *(kernel(s) for s in first),
         *scores(spaces),
@@ -433,7 +446,7 @@ def main(spaces: list[str]) -> list[Column]:
 def quality(spaces: list[str]) -> list[Column]:
     """Every quality figure in every space."""
     figures = [c for s in spaces for c in (distance(s), held_out(s), kernel(s), *neighbours(s, named=True))]
-    return [*figures, *scores(spaces), *MODES, LABELS, CLUSTERS, SAMPLES]
+    return [*figures, *judged(spaces), *scores(spaces), *MODES, LABELS, CLUSTERS, SAMPLES]
 
 
 def cost() -> list[Column]:
@@ -449,4 +462,11 @@ def compact(spaces: list[str]) -> list[Column]:
     first = spaces[:1]
     neighbour = [c for s in first for c in neighbours(s) if c.key in ("density", "coverage")]
     speed = [c for c in (*TRAINING, *SPEED) if c.key in ("train_seconds_total", "images_per_second")]
-    return [*(distance(s) for s in spaces), *(kernel(s) for s in first), *neighbour, MODES[0], *speed]
+    return [
+        *(distance(s) for s in spaces),
+        *judged(spaces),
+        *(kernel(s) for s in first),
+        *neighbour,
+        MODES[0],
+        *speed,
+    ]

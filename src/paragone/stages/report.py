@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from paragone.project import files, paths
+from paragone.project import extras, files, paths
 from paragone.project.params import Params
-from paragone.report import figures, latex, render, site, stability, tables, terminal
+from paragone.report import figures, judge_order, latex, render, site, stability, tables, terminal
 from paragone.report.claims import verdicts
 from paragone.report.pages.base import Report
 from paragone.report.studies import base as studies
@@ -24,9 +24,19 @@ def run(root: Path, params: Params, profile: str) -> None:
     write(report, folder)
     terminal.print_table(report.results)
     print(f"report: {folder / 'index.html'}")
-    from paragone.report.tracking import mirror  # only now: the report must be complete even if the store is down
+    _mirror(root, params, profile)
 
-    mirror.mirror(root, params, profile)
+
+def _mirror(root: Path, params: Params, profile: str) -> None:
+    """Mirror the runs into MLflow, if it is installed; only now: the report must be complete even if that fails."""
+    try:
+        from paragone.report.tracking import mirror
+    except ModuleNotFoundError as error:
+        if (why := extras.explain(error)) is None:
+            raise
+        print(f"not mirrored into MLflow: {why}")
+    else:
+        mirror.mirror(root, params, profile)
 
 
 def gather(root: Path, params: Params, profile: str) -> Report:
@@ -44,6 +54,7 @@ def gather(root: Path, params: Params, profile: str) -> Report:
         studies=drawn,
         surveys=pages.pages(found, built, assessments, measured, drawn),
         stability={d.name: stability.grid(found, d) for d in found.datasets},
+        judges={d.name: judge_order.grid(found, d) for d in found.datasets},
     )
 
 
@@ -93,14 +104,16 @@ def _write_tables(folder: Path, report: Report) -> None:
         files.write_text(folder / f"{name}.md", render.markdown(grids))
         files.write_text(folder / f"{name}.csv", render.csv(group))
         files.write_text(folder / f"{name}.tex", latex.latex(grids, name))
-    if steady := [grid for grid in report.stability.values() if grid is not None]:
-        files.write_text(folder / "stability.md", render.markdown(steady))
-        files.write_text(folder / "stability.csv", render.text_csv(steady))
-        files.write_text(folder / "stability.tex", latex.latex(steady, "stability"))
-    lineage = [render.lineage(found, d.name, d.title) for d in found.datasets]
-    files.write_text(folder / "lineage.md", render.markdown(lineage))
-    files.write_text(folder / "lineage.csv", render.text_csv(lineage))
-    files.write_text(folder / "lineage.tex", latex.latex(lineage, "lineage"))
+    lineage = [render.lineage(found, d.name, d.title, judge_order.about(d)) for d in found.datasets]
+    for name, of_datasets in (
+        ("stability", report.stability.values()),
+        ("judges", report.judges.values()),
+        ("lineage", lineage),
+    ):
+        if grids := [grid for grid in of_datasets if grid is not None]:
+            files.write_text(folder / f"{name}.md", render.markdown(grids))
+            files.write_text(folder / f"{name}.csv", render.text_csv(grids))
+            files.write_text(folder / f"{name}.tex", latex.latex(grids, name))
     shown = [published.markdown(d.title, p) for d in found.datasets if len((p := published.load(d.loader)).figures)]
     files.write_text(folder / "published.md", "\n".join(shown) or "Nothing was published on these data sets.\n")
     runs = schema.as_table(found.runs)

@@ -104,7 +104,7 @@ def _need_library() -> None:
     except ImportError as error:
         raise ValueError(
             f"the study 'watermark' needs the library invisible-watermark, which cannot be imported ({error}); "
-            "run pip install 'paragone[watermark]', and on a system without libGL.so.1 install that (libgl1)"
+            "run pip install 'paragone[studies]', and on a system without libGL.so.1 install that (libgl1)"
         ) from None
 
 

@@ -41,6 +41,7 @@ class Report(NamedTuple):
     studies: Mapping[str, list[Plot]]  # by study, of those that have run
     surveys: list[SurveyPage]
     stability: Mapping[str, Grid | None]  # by data set
+    judges: Mapping[str, Grid | None]  # by data set: the order by each judge
 
 
 class Shown(NamedTuple):
@@ -117,6 +118,10 @@ def model_page(row: str) -> str:
 
 def data_page(dataset: str) -> str:
     return f"site/data/{dataset}.html"
+
+
+def compare_page(dataset: str) -> str:
+    return f"site/compare/{dataset}.html"
 
 
 def claim_page(number: str) -> str:

@@ -45,14 +45,15 @@ def beside(pages: list[tuple[str, str]], i: int) -> list[tuple[str, str, str]]:
 
 
 def board(site: Site) -> Json:
-    """How many claims have each verdict, and every claim in brief."""
+    """How many claims have each verdict, and every claim in brief: those with a verdict, then those that wait."""
     assessments = site.report.assessments
     counts = Counter(j.finding.verdict for j in assessments)
     return {
         "counts": [(str(v), slug(v), counts[v]) for v in Verdict if counts[v]],
         "total": len(assessments),
         "made_for": PROFILE if site.report.results.profile != PROFILE else None,
-        "claims": [_entry(site, j) for j in assessments],
+        "claims": [_entry(site, j) for j in assessments if j.finding.verdict != Verdict.UNMEASURED],
+        "waiting": [_entry(site, j) for j in assessments if j.finding.verdict == Verdict.UNMEASURED],
     }
 
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from paragone.data import cards
 from paragone.project import registry
-from paragone.report import figures, render
+from paragone.report import figures, judge_order, render
 from paragone.report.pages import base, pictures
 from paragone.report.pages.base import Shown, Site
 from paragone.report.pages.claims import beside
@@ -34,8 +34,10 @@ def write(site: Site) -> None:
             base.data_page(dataset.name),
             "data.html",
             title=dataset.title,
+            compare=base.compare_page(dataset.name),
             main=grids[0],
             more=[g for g in grids[1:] if len(g.headers) > 3],
+            judges=site.report.judges[dataset.name],
             stability=site.report.stability[dataset.name],
             grids=_sample_grids(site, dataset, tables[0]),
             plots=_plots(site, dataset),
@@ -44,7 +46,7 @@ def write(site: Site) -> None:
             images=_images(site, dataset),
             validation=_validation(dataset),
             published=_published(dataset),
-            lineage=render.lineage(site.report.results, dataset.name, dataset.title),
+            lineage=render.lineage(site.report.results, dataset.name, dataset.title, judge_order.about(dataset)),
             warning=published.WARNING,
             beside=beside(listed, i),
         )

@@ -1,15 +1,12 @@
-"""The start page: the main tables, the board of verdicts, and the way to every other page."""
+"""The start page: samples and figures of every row, the main tables, the board of verdicts, the way to other pages."""
 
-from PIL import Image
-
-from paragone.report import figures, render
-from paragone.report.pages import base, claims, studies
+from paragone.report import render
+from paragone.report.pages import base, claims, strips, studies
 from paragone.report.pages.base import Shown, Site
 from paragone.report.tables import Row, Table
 from paragone.results.claims.base import SURVEYS
 from paragone.results.runs import DataSet, Json
 
-THUMB = 5  # images per side
 FILES = {
     "main": "main table", "quality": "quality", "cost": "cost", "reconstruction": "reconstruction",
     "stability": "stability", "claims": "claims", "published": "published figures",
@@ -42,9 +39,19 @@ def _section(site: Site, dataset: DataSet) -> Json:
         "name": dataset.name,
         "title": dataset.title,
         "page": base.data_page(dataset.name),
+        "compare": base.compare_page(dataset.name),
+        "strips": strips.of_dataset(site, dataset),
+        "plot": _quality_plot(site, dataset),
         "grid": grid,
         "failures": [(line.cells[0].text, line.cells[-1]) for line in grid.lines if line.cells[-1].note],
     }
+
+
+def _quality_plot(site: Site, dataset: DataSet) -> Shown | None:
+    """Quality against sampling time, or against training time where nothing was timed."""
+    plots = {plot.name: plot for plot in site.report.plots[dataset.name]}
+    names = [f"quality-{against}-{dataset.name}" for against in ("sampling", "training")]
+    return next((site.plot(plots[name]) for name in names if name in plots), None)
 
 
 def _facts(site: Site) -> list[tuple[str, str]]:
@@ -60,41 +67,22 @@ def _facts(site: Site) -> list[tuple[str, str]]:
 
 
 def _families(site: Site) -> list[tuple[str, list[Json]]]:
-    """Every model under its family: title, page, first samples, and its first distance on each data set."""
+    """Every model under its family: title, page, and its first distance on each data set."""
     found: dict[str, dict[str, Json]] = {}
     for dataset in site.report.results.datasets:
         main = site.report.tables[dataset.name][0]
-        thumbs = _thumbs(site, dataset)
         for row in main.rows:
             if row.kind == "model":
-                entry: Json = {"title": row.title, "page": base.model_page(row.model), "thumb": None, "figures": []}
+                entry: Json = {"title": row.title, "page": base.model_page(row.model), "figures": []}
                 entry = found.setdefault(row.heading, {}).setdefault(row.model, entry)
-                entry["thumb"] = entry["thumb"] or thumbs.get(row.model)
                 entry["figures"].append((dataset.title, _headline(main, row)))
     return [(family, list(models.values())) for family, models in found.items()]
 
 
 def _headline(main: Table, row: Row) -> str:
     """The row's first distance, or how it ended."""
-    quality = next((c for c in main.columns if c.key.startswith("fd_")), None)
-    cell = row.cells.get(quality.key) if quality is not None else None
-    return row.outcome if cell is None or quality is None else f"{quality.label} {quality.number(cell.mean)}"
-
-
-def _thumbs(site: Site, dataset: DataSet) -> dict[str, Shown]:
-    """The corner of each model's sample grid."""
-    _, height, width = (dataset.about or {}).get("shape") or (1, 32, 32)
-    found = {}
-    for run, file in figures.grid_files(site.report.results, dataset):
-        with Image.open(file) as grid:
-            corner = grid.crop(
-                (0, 0, min(grid.width, THUMB * (width + 1) - 1), min(grid.height, THUMB * (height + 1) - 1))
-            )
-        name = f"{dataset.name}-{run['model']}-thumb"
-        found[run["model"]] = site.picture(
-            name, corner, run["title"], f"First samples of {run['title']}: {dataset.title}"
-        )
-    return found
+    found = strips.distances(main, row)
+    return " ".join(found[0][:2]) if found else row.outcome
 
 
 def _glossary(site: Site) -> list[tuple[str, str]]:

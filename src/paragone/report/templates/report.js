@@ -11,6 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(sortable);
   board([...document.querySelectorAll("details.claim")], [...document.querySelectorAll(".counts .chip")]);
   enlarge(document.getElementById("large"));
+  document.querySelectorAll(".compare").forEach(compare);
   addEventListener("hashchange", reveal);
   reveal();
 });
@@ -106,15 +107,74 @@ function board(claims, counts) {
     chip.replaceWith(button);
     return button;
   });
+  const waiting = document.querySelector("details.waiting");
   choices(buttons, (chosen) => {
     for (const claim of claims) claim.hidden = chosen.length > 0 && !chosen.includes(claim.dataset.verdict);
+    if (!waiting) return;
+    waiting.hidden = [...waiting.querySelectorAll(".claim")].every((claim) => claim.hidden);
+    waiting.open = chosen.length > 0 && !waiting.hidden;
   });
+}
+
+// Two rows' pictures side by side: of the same kind and seed. The address keeps the choice.
+function compare(frame) {
+  const figures = [...frame.querySelectorAll("figure")];
+  if (figures.length < 2) return;
+  const values = (key) => [...new Set(figures.map((figure) => figure.dataset[key]))].filter((value) => value !== "");
+  const titles = new Map(figures.map((figure) => [figure.dataset.row, figure.dataset.title]));
+  const form = document.createElement("form");
+  form.className = "choose";
+  const wanted = new URLSearchParams(location.search);
+  const choose = (name, label, options, first) => {
+    const holder = document.createElement("label");
+    const select = document.createElement("select");
+    for (const [value, text] of options) select.add(new Option(text, value));
+    const known = options.map(([value]) => value);
+    select.value = known.includes(wanted.get(name)) ? wanted.get(name) : first;
+    holder.append(label, select);
+    holder.hidden = options.length < 2;
+    form.append(holder);
+    select.addEventListener("change", show);
+    return select;
+  };
+  const rows = [...titles];
+  const left = choose("left", "Left", rows, rows[0][0]);
+  const right = choose("right", "Right", rows, rows[1][0]);
+  const kind = choose("show", "Show", values("kind").map((value) => [value, value]), values("kind")[0]);
+  const seeds = values("seed");
+  const seed = choose("seed", "Seed", seeds.map((value) => [value, value]), seeds[0]);
+  const none = document.createElement("p");
+  none.className = "none";
+  frame.before(form);
+  frame.append(none);
+  function find(row) {
+    const pictures = figures.filter((figure) => figure.dataset.row === row && figure.dataset.kind === kind.value);
+    return pictures.find((figure) => figure.dataset.seed === seed.value) || pictures.find((figure) => figure.dataset.seed === "");
+  }
+  function show() {
+    const shown = [left, right].map((select) => find(select.value));
+    for (const figure of figures) {
+      figure.hidden = !shown.includes(figure);
+      figure.classList.toggle("second", figure === shown[1] && figure !== shown[0]);
+    }
+    const lacking = [left, right].filter((_, i) => !shown[i]).map((select) => titles.get(select.value));
+    none.hidden = lacking.length === 0;
+    none.textContent = `No such picture: ${lacking.join(", ")}.`;
+    const query = new URLSearchParams({ left: left.value, right: right.value, show: kind.value, seed: seed.value });
+    try { history.replaceState(null, "", `?${query}`); } catch { /* a page opened as a file may have no history */ }
+  }
+  show();
 }
 
 // A link to a claim opens it.
 function reveal() {
   const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target instanceof HTMLDetailsElement) target.open = true;
+  const closed = [];
+  for (let part = target || null; part; part = part.parentElement) {
+    if (part instanceof HTMLDetailsElement && !part.open) closed.push(part);
+  }
+  for (const part of closed) part.open = true;
+  if (closed.length) target.scrollIntoView();
 }
 
 // A picture, enlarged.
