@@ -25,6 +25,7 @@ IGNORED = frozenset(
         ".project.fingerprint",
         ".engine.usage",
         ".report.tracking",
+        ".report.tracking.history",
         ".report.tracking.mirror",
         ".report.tracking.run_record",
     )

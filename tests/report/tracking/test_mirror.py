@@ -16,7 +16,7 @@ from mlflow.entities import Run
 
 from paragone.project import paths
 from paragone.project.params import Params
-from paragone.report.tracking import mirror
+from paragone.report.tracking import history, mirror
 from support import sample_project
 
 
@@ -111,6 +111,12 @@ def test_a_changed_run_takes_the_place_of_its_earlier_self(tmp_path):
     after = find(store)["fashion-mnist/vae/0"]
     assert after.info.run_id != before
     assert after.data.metrics["bits_per_dimension"] == 9.0
+    old = MlflowClient(tracking_uri=store).get_run(before)  # is kept, apart from the current ones
+    assert old.info.lifecycle_stage == "active"
+    assert old.data.tags[history.SUPERSEDED] == "fashion-mnist/vae/0"
+    assert old.data.metrics["fd_clf"] == after.data.metrics["fd_clf"]
+    assert find(store)["superseded runs of quick"].info.run_id == old.data.tags["mlflow.parentRunId"]
+    assert mirror.sync(tmp_path, params, "quick") == (0, 5)
 
 
 def test_a_mirror_that_was_cut_short_is_completed(tmp_path):
@@ -143,7 +149,7 @@ def test_a_locked_store_costs_seconds_and_a_warning(tmp_path, capsys, monkeypatc
 SMALL_FILES = """
 import resource, signal, sys
 from pathlib import Path
-from paragone.report.tracking import mirror
+from paragone.report.tracking import history, mirror
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))  # an empty store takes twice that
 try:

@@ -2,9 +2,9 @@
 
 The only module that imports mlflow. One experiment a profile (`paragone/<profile>`) with one parent run for the
 benchmark and, under it, one run a (data set, model, seed), keyed by the hash of the run's files: replaying adds
-nothing, and a run whose files changed takes the place of its earlier self. A finished run's model is logged and
-registered, and the best of its seeds has the alias `best`. Training itself never talks to MLflow: `follow` reads the
-curve that it appends to its own file.
+nothing, and a run whose files changed takes the place of its earlier self (see `history`). A finished run's model is
+logged and registered, and the best of its seeds has the alias `best`. Training itself never talks to MLflow: `follow`
+reads the curve that it appends to its own file.
 """
 
 import json
@@ -42,7 +42,7 @@ from paragone.engine import checkpoint
 from paragone.project import addresses, paths, registry
 from paragone.project.params import Params
 from paragone.report import render, tables
-from paragone.report.tracking import run_record
+from paragone.report.tracking import history, run_record
 from paragone.results.runs import Json, Results, is_figure, read
 
 KEY = "paragone.key"  # tag, written last: a run without it was cut short or still trains, and is replaced when it ends
@@ -202,7 +202,11 @@ def _sync(client: MlflowClient, experiment: str, results: Results) -> tuple[int,
             written += 1
         for run_id, its_key in earlier.items():
             if its_key != key:
-                _remove(client, run_id)
+                _remove_models(client, run_id)
+                if its_key is None:
+                    client.delete_run(run_id)
+                else:
+                    history.supersede(client, experiment, results.profile, run_id)
     if written:
         _choose_best(client, results)
     _describe(client, parent, results, written)
@@ -266,7 +270,8 @@ def _write(client: MlflowClient, experiment: str, results: Results, row: Json, k
         with Image.open(picture) as image:
             client.log_image(run_id, image, key=name, step=images, timestamp=end, synchronous=True)
     model = _log_model(client, experiment, run_id, results, row, key) if row["outcome"] == "finished" else None
-    figures = [Metric(k, v, end, images, model_id=model) for k, v in run_record.figures(row)]
+    named = {"dataset_name": row["dataset"], "dataset_digest": digest} if digest else {}
+    figures = [Metric(k, v, end, images, model_id=model, **named) for k, v in run_record.figures(row)]
     curves = [Metric(p.name, p.value, p.moment, p.step) for p in run_record.curves(results, row, start, end)]
     for metrics in (curves, figures):
         for i in range(0, len(metrics), CHUNK):
@@ -315,14 +320,13 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Resu
     return str(logged.model_id)
 
 
-def _remove(client: MlflowClient, run_id: str) -> None:
-    """Take a run that was replaced away, and its model with it."""
+def _remove_models(client: MlflowClient, run_id: str) -> None:
+    """Take the model of a run that was replaced away, and its version: what is registered is current."""
     for version in client.search_model_versions(f"run_id = '{run_id}'"):
         client.delete_model_version(version.name, version.version)
     outputs = client.get_run(run_id).outputs
     for model in outputs.model_outputs if outputs else []:
         client.delete_logged_model(model.model_id)
-    client.delete_run(run_id)
 
 
 def _choose_best(client: MlflowClient, results: Results) -> None:
