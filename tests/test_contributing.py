@@ -1,12 +1,15 @@
-"""The model file that CONTRIBUTING.md prints works as printed."""
+"""The model file and the feature space that CONTRIBUTING.md prints work as printed."""
 
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -43,3 +46,18 @@ def test_the_printed_model_keeps_the_contract(project):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"1[0-9] passed", done.stdout), done.stdout
+
+
+def test_the_printed_feature_space_is_what_it_says(root, tmp_path, monkeypatch):
+    """Its features against means that NumPy takes."""
+    (code,) = re.findall(r"```python\n(.*?class Blocks.*?)```", (root / "CONTRIBUTING.md").read_text(), re.S)
+    (tmp_path / "printed_space.py").write_text(code.rpartition("```python\n")[2])
+    monkeypatch.syspath_prepend(tmp_path)
+    space = importlib.import_module("printed_space").load(tmp_path, "any")
+    images = torch.randint(0, 256, (3, 32, 32, 1), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    means = images.numpy().reshape(3, 4, 8, 4, 8).mean((2, 4)) / 255  # (3,4,4)
+    expected = np.repeat(means[:, None], 3, 1).reshape(3, 48)
+    found = space.extract(images, torch.device("cpu"))
+    assert (found.values.shape[1], found.logits) == (space.dim, None)
+    np.testing.assert_allclose(found.values.numpy(), expected, rtol=1e-5)
+    assert len(space.hash) == 16

@@ -50,6 +50,8 @@ def another(p):
 def test_the_projects_own_files_are_valid(root):
     params = settings.load(root)
     assert {"smoke", "quick", "survey"} <= set(params.profiles) == set(profiles.names(root))
+    for name, chosen in params.profiles.items():
+        assert set(chosen.spaces) - {"classifier"}, f"{name}: no space that knows no labels of its data"
 
 
 def test_the_paper_is_the_default_and_the_profile_overrides_it(tmp_path):
@@ -163,6 +165,8 @@ BAD = {
         lambda p: p["datasets"]["d"].update(loader="mnits"),
         "no such loader 'mnits'; did you mean 'mnist'",
     ),
+    "too narrow a judge": (lambda p: p.update(judges=[16, 2]), r"params\.yaml: judges\.1: .*or equal to 4; it is 2"),
+    "no judge": (lambda p: p.update(judges=[]), r"params\.yaml: judges: .*at least 1 item"),
     "unknown space": (lambda p: profile(p).update(spaces=["vgg"]), r"spaces: no such space 'vgg'; known: classifier"),
     "local without a path": (lambda p: p["datasets"]["d"].update(source="local"), "needs a path"),
     "missing parent": (

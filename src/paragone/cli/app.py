@@ -110,7 +110,7 @@ def validate(dataset: DatasetArgument) -> None:
 
 @app.command()
 def classifier(dataset: DatasetArgument) -> None:
-    """Train the classifier whose features and classes the metrics use."""
+    """Train the classifiers that judge a data set: whose features and classes the metrics use."""
     _dataset_stage("classifier", dataset)
 
 

@@ -123,7 +123,7 @@ def _weights(root: Path) -> Iterator[Finding]:
             required = name == "lite0"  # ships with a package: its absence is a broken install
             yield Finding(f"space {name}", "broken" if required else "absent", "no usable weights file", str(error))
         else:
-            yield Finding(f"space {name}", "ok", "weights file checked by its SHA-256")
+            yield Finding(f"space {name}", "ok", "weights checked by their SHA-256")
 
 
 def _stores(root: Path) -> Iterator[Finding]:

@@ -63,8 +63,8 @@ def fd_label(space: str) -> str:
 
 def distance(space: str) -> Column:
     short = space_short(space)
-    mean = "; the mean over judges" if short == "clf" else ""
-    about = f"Fréchet distance between Gaussians fitted to real and generated features ({space}){mean}"
+    remark = {"clf": "; the mean over judges", "DINOv2": "; not verified against the published weights"}.get(short, "")
+    about = f"Fréchet distance between Gaussians fitted to real and generated features ({space}){remark}"
     source = f"metrics.spaces.{space}.fd"
     return Column(f"fd_{short.lower()}", fd_label(space), source, better="low", about=about, error=f"{source}_se")
 
