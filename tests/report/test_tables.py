@@ -57,6 +57,8 @@ def test_only_inception_2015_is_called_fid():
     assert columns.fd_label("inception-2015") == "FID"
     assert columns.fd_label("clf-mnist-5k") == "FD-clf"
     assert columns.fd_label("lite0-64") == "FD-Lite0"
+    assert columns.fd_label("random-conv") == "FD-random"
+    assert columns.fd_label("dinov2-s14") == "FD-DINOv2"
     labels = [c.label for c in columns.main(["clf-x", "lite0-64", "inception-2015"])]
     assert labels[:5] == ["FD-clf", "FD-Lite0", "FID", "FD-clf over judges", "FD-clf to test"]
     assert labels.count("FID") == 1
