@@ -220,6 +220,16 @@ def export(
 
 
 @app.command()
+def publish(
+    run: Annotated[str, typer.Argument(help="A finished run, for example runs/quick/mnist-5k/dcgan/0.")],
+    to: Annotated[str, typer.Argument(help="A new folder, or hub:USER/NAME of the Hugging Face Hub.")],
+) -> None:
+    """Publish a finished run with its model card: as a folder, or to the Hub with your own token (HF_TOKEN)."""
+    environment.prepare(Path.cwd())
+    _module("cli.publish").run(Path(run), to)
+
+
+@app.command()
 def evaluate(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
     """Compute every metric of a run's samples."""
     _run_stage("evaluate", profile, dataset, model, seed)

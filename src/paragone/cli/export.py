@@ -91,7 +91,12 @@ def _config(where: paths.Run, model: inference.FinishedModel, facts: dict[str, J
 def card(where: paths.Run, name: str, model: inference.FinishedModel, facts: dict[str, Json], floor: Json) -> str:
     """The model card, in Markdown with the YAML head that model hubs read."""
     train, data = facts["train"], facts["data"]
-    head = {"library_name": "paragone", "tags": ["image-generation", train["family"]], "datasets": [where.dataset]}
+    head: Json = {
+        "library_name": "paragone",
+        "tags": ["image-generation", train["family"]],
+        "datasets": [where.dataset],
+    }
+    head["model-index"] = model_index(where, name, facts)
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {train['title']} on {data['title']}\n",
         f"An image generator ({train['paper']}), trained and measured by Paragone {__version__} as `{where.folder}`.\n",
@@ -104,6 +109,22 @@ def card(where: paths.Run, name: str, model: inference.FinishedModel, facts: dic
         f"## Limits\n\n{_lines(_limits(model, data, facts['metrics']))}\n",
     ]
     return "\n".join(parts)
+
+
+def model_index(where: paths.Run, name: str, facts: dict[str, Json]) -> list[Json]:
+    """The run's figures of quality in the form that the Hugging Face Hub reads from a card's head.
+
+    https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+    """
+    found = dict(flatten("metrics", facts["metrics"]))
+    known = [c for c in columns.quality(list(facts["metrics"]["spaces"])) if is_figure(found.get(c.source))]
+    metrics = [
+        {"type": c.key, "name": c.label + f" ({c.unit})" * bool(c.unit), "value": float(found[c.source] * c.scale)}
+        for c in known
+    ]
+    task = {"type": "unconditional-image-generation", "name": "Image generation"}
+    data = {"name": facts["data"]["title"], "type": where.dataset, "revision": facts["data"]["content_hash"]}
+    return [{"name": name, "results": [{"task": task, "dataset": data, "metrics": metrics}]}]
 
 
 def _use(name: str, model: inference.FinishedModel) -> str:
