@@ -135,6 +135,14 @@ def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, tmp_path)
             assert torch.isfinite(value)
 
 
+def test_it_trains_in_bfloat16(name, blobs, tmp_path):
+    """As it does wherever the hardware has it, unless the plan says otherwise."""
+    model = build(name)
+    plan = dataclasses.replace(type(model).plan, kimg=0.016, batch=8, precision="bf16")
+    result = fit(model, blobs, plan, seed=0, folder=tmp_path, progress=False)
+    assert result.outcome == "finished", result.reason
+
+
 def test_training_moves_the_weights_and_leaves_the_parents(name, blobs, tmp_path):
     seed_all(0, Stream.INIT)
     before = state(build(name))

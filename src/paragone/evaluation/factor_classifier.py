@@ -7,6 +7,7 @@ as a class, an ordered one as a share of its range, which counts as correct with
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ from paragone.data.base import Pixels
 from paragone.data.pixels import to_float
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, mix, seed_all
-from paragone.evaluation.factors import BATCH, Flags, Floats, Ints
+from paragone.evaluation.factors import BATCH, Flags, Floats, Ints, read
+from paragone.project import files, registry
 
 Draw = Callable[[Mapping[str, Ints], int], Pixels]
 """Values of factors by name, (n,) each, and a side to the images (n,side,side,C): `draw` of a data set's file."""
@@ -68,6 +70,19 @@ class FactorClassifier(NamedTuple):
         """Whether two predictions (N,K) agree on each factor: (N,K)."""
         same: Flags = np.abs(a - b) <= np.where(self.factors.categorical, 0.0, self.tolerance)
         return same
+
+
+def drawn(prepared: Path, categorical: tuple[str, ...]) -> tuple[Draw, Names]:
+    """How a prepared set draws its images, and from which factors; those named have no order.
+
+    Raises ValueError for a set that is not drawn.
+    """
+    known = read(prepared, categorical, levels=2)
+    name = str(files.read_json(prepared / "dataset.json")["loader"])
+    if name not in registry.names("datasets") or not hasattr(module := registry.load("datasets", name), "draw"):
+        raise ValueError(f"{prepared}: loader '{name}' does not draw images from factors; take a set of shapes")
+    counts = np.array([len(module.LOADER.attributes[factor]) for factor in known.names])
+    return module.draw, Names(known.names, counts, known.categorical)
 
 
 def train(

@@ -2,7 +2,7 @@
 
 `project.params` checks types, and a model's Config what is special to it. Here stands what holds of every model and
 plan: a number is no yes or no, and finite; sizes and counts are at least 1; learning rates are above 0; nothing else is
-negative but LSGAN's targets; momenta and dropout stay below 1.
+negative but LSGAN's targets and angles; momenta and dropout stay below 1.
 """
 
 import math
@@ -14,7 +14,7 @@ from paragone.project import paths, registry
 from paragone.project.params import Params, ParamsError
 
 MAY_BE_ZERO = {"noise", "continuous", "levels", "attention"}  # counts of which a model can do without any
-ANY_SIGN = {"a", "b", "c", "p_mean"}  # targets that LSGAN regresses; the mean of EDM's ln sigma
+ANY_SIGN = {"a", "b", "c", "p_mean", "azimuth", "elevation"}  # LSGAN's targets; the mean of EDM's ln sigma; angles
 BELOW_ONE = {"momentum", "adversary_momentum", "beta1", "beta2", "dropout", "dropout_input"}
 
 

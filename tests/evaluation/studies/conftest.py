@@ -1,10 +1,14 @@
-"""The small project of drawn shapes, made once."""
+"""The small project of drawn shapes, and a network that reads them: each made once."""
 
 from pathlib import Path
 
 import pytest
 
+from paragone.data.datasets import shapes
+from paragone.evaluation import factor_classifier
+from paragone.evaluation.factor_classifier import FactorClassifier
 from support import drawn_project
+from support.factors import SHAPES
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("drawn")
     drawn_project.make(root)
     return root
+
+
+@pytest.fixture(scope="session")
+def shapes_classifier() -> FactorClassifier:
+    """Trained for a few kimg: it reads colours, places and backgrounds, the rest badly."""
+    return factor_classifier.train(shapes.draw, SHAPES, 32, 16.0, 0.125, progress=False)

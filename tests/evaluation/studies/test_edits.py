@@ -62,7 +62,7 @@ class Bench:
     def __init__(self, prepared: Path) -> None:
         self.known = factors.read(prepared, CATEGORICAL, 16)
         self.images = torch.cat([datasets.load(prepared, split).images for split in datasets.SPLITS])
-        self.draw, names = edits._drawn(prepared, self.known)
+        self.draw, names = factor_classifier.drawn(prepared, CATEGORICAL)
         self.classifier = factor_classifier.train(self.draw, names, 32, 16.0, 0.125, progress=False)
         self.trusted = np.array([name in ("colour", "x", "y", "background") for name in self.known.names])
         self.edited = edits._chosen(self.images, self.known, self.classifier, self.trusted, 60)

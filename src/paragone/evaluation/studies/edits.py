@@ -22,7 +22,6 @@ An ordered factor must move by at least twice the tolerance of its predictions.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -38,7 +37,7 @@ from paragone.evaluation.factor_classifier import Draw, FactorClassifier, Names
 from paragone.evaluation.factors import BATCH, Factors, Flags, Floats, Ints, Latents
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Model
-from paragone.project import files, paths, registry
+from paragone.project import files, paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,7 @@ def measure(work: Work) -> dict[str, Any]:
 def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     prepared, options = work.root / paths.prepared(dataset), work.options
     known = factors.read(prepared, options.categorical, options.levels)
-    draw, names = _drawn(prepared, known)
+    draw, names = factor_classifier.drawn(prepared, options.categorical)
     images = torch.cat([datasets.load(prepared, s).images for s in datasets.SPLITS])
     classifier = factor_classifier.train(draw, names, images.shape[1], options.kimg, options.tolerance)
     right = classifier.agree(classifier.predict(images[known.test]), names.shares(known.values[known.test])).mean(0)
@@ -123,15 +122,6 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     counted = {"side": images.shape[1], "n": len(edited.images), "n_test": int(known.test.sum())}
     assessed = {"accuracy": accuracy, "left_out": poor, "perfect": perfect["success"]}
     return {**counted, **assessed, "perfect_by_factor": perfect["by_factor"], "rows": rows, "diverged": diverged}
-
-
-def _drawn(prepared: Path, known: Factors) -> tuple[Draw, Names]:
-    """How a prepared set draws its images, and from what."""
-    name = str(files.read_json(prepared / "dataset.json")["loader"])
-    if name not in registry.names("datasets") or not hasattr(module := registry.load("datasets", name), "draw"):
-        raise ValueError(f"{prepared}: loader '{name}' does not draw images from factors; take a set of shapes")
-    counts = np.array([len(module.LOADER.attributes[factor]) for factor in known.names])
-    return module.draw, Names(known.names, counts, known.categorical)
 
 
 def _chosen(images: Tensor, known: Factors, classifier: FactorClassifier, trusted: Flags, n: int) -> Edited:

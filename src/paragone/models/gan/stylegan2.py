@@ -22,10 +22,11 @@ Deviations:
 - Random horizontal flips are left to the data set.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -169,18 +170,28 @@ class Synthesis(nn.Module):
         self.filter = Filter()
 
     def forward(self, w: Tensor, noise: Tensor) -> Tensor:
-        x, image, noises = self.const.expand(len(w), -1, -1, -1), None, noise.split(self.sizes, 1)
-        for i, (conv, eps) in enumerate(zip(self.convs, noises, strict=True)):
-            x = conv(x, w[:, i], eps)
+        return self.draw(self.styles(w), noise)
+
+    def styles(self, w: Tensor) -> list[Tensor]:
+        """What scales the input channels of each convolution, (B,c_in) each: those of `convs`, then those of `rgb`."""
+        convs = [cast(StyledConv, conv).style(w[:, i]) for i, conv in enumerate(self.convs)]
+        return convs + [cast(ToRGB, rgb).style(w[:, 2 * i + 1]) for i, rgb in enumerate(self.rgb)]
+
+    def draw(self, styles: Sequence[Tensor], noise: Tensor) -> Tensor:
+        """The images (B,C,H,W) of given styles."""
+        x, image, noises = self.const.expand(len(noise), -1, -1, -1), None, noise.split(self.sizes, 1)
+        convs, colours = styles[: len(self.convs)], styles[len(self.convs) :]
+        for i, (conv, s, eps) in enumerate(zip(self.convs, convs, noises, strict=True)):
+            x = conv(x, s, eps)
             if i % 2 == 0:  # the last convolution of its size
-                rgb = self.rgb[i // 2](x, w[:, i + 1])  # (B,C,H,W)
+                rgb = self.rgb[i // 2](x, colours[i // 2])  # (B,C,H,W)
                 image = rgb if image is None else self.filter.up(image) + rgb
         assert image is not None
         return image
 
 
 class StyledConv(nn.Module):
-    """x (B,c_in,H,W), w (B,w_dim), noise (B,pixels) -> (B,c_out,H,W), twice the size with resample="up"."""
+    """x (B,c_in,H,W), its style (B,c_in), noise (B,pixels) -> (B,c_out,H,W), twice the size with resample="up"."""
 
     def __init__(self, c_in: int, c_out: int, w_dim: int, resample: Resample | None = None) -> None:
         super().__init__()
@@ -189,12 +200,12 @@ class StyledConv(nn.Module):
         self.noise = Noise()
         self.bias = nn.Parameter(torch.zeros(c_out, 1, 1))
 
-    def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
-        return _activate(self.noise(self.conv(x, self.style(w)), noise) + self.bias)
+    def forward(self, x: Tensor, s: Tensor, noise: Tensor) -> Tensor:
+        return _activate(self.noise(self.conv(x, s), noise) + self.bias)
 
 
 class ToRGB(nn.Module):
-    """x (B,c,H,W), w (B,w_dim) -> colours (B,C,H,W), modulated but not demodulated."""
+    """x (B,c,H,W), its style (B,c) -> colours (B,C,H,W), modulated but not demodulated."""
 
     def __init__(self, c_in: int, colours: int, w_dim: int) -> None:
         super().__init__()
@@ -202,8 +213,8 @@ class ToRGB(nn.Module):
         self.conv = ModulatedConv2d(c_in, colours, 1, demodulate=False)
         self.bias = nn.Parameter(torch.zeros(colours, 1, 1))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return self.conv(x, self.style(w)) + self.bias
+    def forward(self, x: Tensor, s: Tensor) -> Tensor:
+        return self.conv(x, s) + self.bias
 
 
 class Discriminator(nn.Module):

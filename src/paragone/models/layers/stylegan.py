@@ -160,7 +160,10 @@ class Noise(nn.Module):
 
 
 class Mapping(nn.Module):
-    """z (B,z_dim) -> w (B,w_dim): pixel norm, then `depth` layers at a hundredth of the learning rate."""
+    """z (B,z_dim) -> w (B,w_dim): pixel norm, then `depth` layers at a hundredth of the learning rate.
+
+    In float32, under autocast too, as in the authors' code: a running mean of w is kept.
+    """
 
     def __init__(self, z_dim: int, w_dim: int, depth: int, lr_multiplier: float = 0.01) -> None:
         super().__init__()
@@ -170,10 +173,11 @@ class Mapping(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        h = pixel_norm(z.float())
-        for layer in self.layers:
-            h = leaky_relu(layer(h), 0.2)
-        return h
+        with torch.autocast(z.device.type, enabled=False):
+            h = pixel_norm(z.float())
+            for layer in self.layers:
+                h = leaky_relu(layer(h), 0.2)
+            return h
 
 
 def pixel_norm(x: Tensor) -> Tensor:
