@@ -15,6 +15,7 @@ Deviations:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +55,8 @@ class StyleSpace(Model):
                 "name a StyleGAN2 row as the parent `stylegan2`"
             )
         self.cfg = cfg
-        with torch.no_grad():
-            self.sizes = [s.shape[1] for s in self._styles(1)[0]]
+        layers: Any = (*stylegan2.synthesis.convs, *stylegan2.synthesis.rgb)
+        self.sizes = [len(layer.style.bias) for layer in layers]  # channels of each convolution
 
     @property
     def stylegan2(self) -> StyleGAN2 | StyleGAN2ADA:
@@ -69,21 +70,16 @@ class StyleSpace(Model):
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         yield from ()
 
-    def _styles(self, n: int) -> tuple[list[Tensor], Tensor]:
-        """The styles of n draws of the parent's z, (n,c_in) each, and their noise."""
-        parent = self.stylegan2
-        z, noise = parent.latents(n)
-        w = truncate(parent.mapping(z), parent.w_mean, self.cfg.truncation)
-        return parent.synthesis.styles(w[:, None].expand(-1, parent.synthesis.layers, -1)), noise
-
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """The parent's images."""
         return self.decode(self.latents(n))
 
     def latents(self, n: int) -> Latents:
         """The styles s (n,S) of draws of the parent's z, and the noise of all layers, (n,P)."""
-        styles, noise = self._styles(n)
-        return torch.cat(styles, 1), noise
+        parent = self.stylegan2
+        z, noise = parent.latents(n)
+        w = truncate(parent.mapping(z), parent.w_mean, self.cfg.truncation)
+        return torch.cat(parent.synthesis.styles(w[:, None].expand(-1, parent.synthesis.layers, -1)), 1), noise
 
     def decode(self, z: Latents) -> Tensor:
         """Latents of B images -> (B,C,H,W) in [-1,1]."""
