@@ -72,13 +72,14 @@ def digits() -> ImageSet:
 
 
 def main(out: Path = Path("plain_autoencoder.png")) -> None:
+    torch.set_num_threads(1)  # which loses little, and leaves the other cores to other runs
     data = digits()
     model = PlainAutoencoder(PlainAutoencoder.Config(), data.spec)
     with tempfile.TemporaryDirectory() as folder:  # of its checkpoint: started again, a killed training goes on
         outcome = loop.fit(model, data, model.plan, seed=0, folder=Path(folder))
     images, _ = sampling.sample(outcome.model, 100, seed=0, batch=100, device=torch.device("cpu"))
     sampling.sample_grid(images).save(out)
-    print(f"{outcome.outcome} after {outcome.images:,} images; 100 samples are in {out}")
+    print(f"{outcome.outcome} after {outcome.steps:,} steps; 100 samples are in {out}")
 
 
 if __name__ == "__main__":

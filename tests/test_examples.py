@@ -19,7 +19,7 @@ def example(root, name, *arguments, cwd):
 @pytest.mark.slow
 def test_a_model_of_ones_own_is_trained_and_sampled(root, tmp_path):
     printed = example(root, "add_a_model", cwd=tmp_path)
-    assert "finished after 8,000 images" in printed
+    assert "finished after 250 steps" in printed
     with Image.open(tmp_path / "plain_autoencoder.png") as grid:
         assert grid.size == (329, 329)
         assert len(grid.getcolors(70_000)) > 20  # there is something to see

@@ -14,6 +14,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from paragone.report import live
+
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
@@ -163,6 +165,28 @@ def test_a_link_to_a_sentence_opens_it(page, report_folder):
     expect(page.locator("#c15 .evidence")).to_be_visible()
     page.evaluate("location.hash = 'c02'")
     expect(page.locator("#c02 .evidence")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_running_benchmark_is_legible_everywhere(browser, project, tmp_path, scheme):
+    grid = project.root / "runs/quick/mnist-5k/dcgan/0/wall.png"
+    entries = [
+        live.Entry("DCGAN", "MNIST-5K", 0, "evaluated", "FD-clf 9.45, FD-Lite0 173.4", grid),
+        live.Entry("VAE", "MNIST-5K", 0, "running", "train, 12 s so far", None),
+        live.Entry("VQ-VAE (uniform prior)", "MNIST-5K", 0, "waiting", "", None),
+    ]
+    live.write(tmp_path / live.NAME, "quick", "A benchmark for tests.", entries, (4, 10), "2 min")
+    page = browser.new_page(viewport=PHONE, color_scheme=scheme)
+    complaints: list[str] = []
+    listen(page, complaints)
+    visit(page, tmp_path / live.NAME)
+    expect(page.get_by_text("4 of 10 stages done, about 2 min left")).to_be_visible()
+    assert page.evaluate("document.images[0].naturalWidth") == 8 * 33 - 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    found = Axe().run(page, options={"preload": False})
+    assert [v["id"] for v in found.response["violations"]] in ([], ["meta-refresh"])  # it loads itself again on purpose
+    page.close()
+    assert complaints == []
 
 
 def test_two_models_are_put_side_by_side(page, report_folder):
