@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 
+import paragone
 from flows import benchmark, fleet, serve, ui
 from paragone.cli import app
 from support import ROOT
@@ -96,7 +97,9 @@ def check(words: list[str]) -> None:
             assert all(re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(), re.M) for verb in verbs)
         case ["pip", *_]:
             extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-            named = re.findall(r"paragone\[([^]]+)\]", " ".join(words))
+            named = re.findall(r"paragone[\w.-]*\[([^]]+)\]", " ".join(words))
+            wheel = f"paragone-{paragone.__version__}-py3-none-any.whl"
+            assert all(wheel in word for word in words if ".whl" in word)
             assert all(extra in extras for names in named for extra in names.split(","))
         case [first, *_]:
             assert first in OTHERS, f"{first}: not known here; name what checks it"

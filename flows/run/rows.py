@@ -49,7 +49,7 @@ def _content(file: Path) -> dict[str, Any]:
 def sentence(row: Row) -> str:
     """A row on one line: `DCGAN on MNIST, seed 0: FD-clf 5.23, ...; trained in 68 s, 16,079 images/s`."""
     measured = ", ".join(f"{name} {number(value)}" for name, value in row.figures.items()) or row.outcome
-    cost = [f"trained in {row.seconds:,.0f} s"] if row.seconds else []
+    cost = [f"trained in {number(round(row.seconds, 1))} s"] if row.seconds else []
     cost += [f"{row.rate:,.0f} images/s"] if row.rate else []
     return "; ".join(
         [f"{row.title} on {row.dataset}, seed {row.run.seed}: {measured}", *([", ".join(cost)] if cost else [])]
