@@ -46,6 +46,6 @@ def _strip(site: Site, dataset: DataSet, name: str, title: str, grid: Image.Imag
 
 
 def distances(main: Table, row: Row) -> list[tuple[str, str, bool]]:
-    """(label, value, whether it is the best) of the row's distances."""
-    shown = [c for c in main.columns if c.key.startswith("fd_") and c.key in row.cells]
+    """(label, value, whether it is the best) of the row's distances from the training split, one per space."""
+    shown = [c for c in main.columns if c.source.endswith(".fd") and not c.setting and c.key in row.cells]
     return [(c.label, render.figure(row.cells[c.key], c.number).text, row.cells[c.key].best) for c in shown]

@@ -11,7 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(sortable);
   board([...document.querySelectorAll("details.claim")], [...document.querySelectorAll(".counts .chip")]);
   enlarge(document.getElementById("large"));
-  document.querySelectorAll(".compare").forEach(compare);
+  document.querySelectorAll(".compare").forEach(sideBySide);
   addEventListener("hashchange", reveal);
   reveal();
 });
@@ -117,7 +117,7 @@ function board(claims, counts) {
 }
 
 // Two rows' pictures side by side: of the same kind and seed. The address keeps the choice.
-function compare(frame) {
+function sideBySide(frame) {
   const figures = [...frame.querySelectorAll("figure")];
   if (figures.length < 2) return;
   const values = (key) => [...new Set(figures.map((figure) => figure.dataset[key]))].filter((value) => value !== "");
