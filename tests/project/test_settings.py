@@ -146,6 +146,14 @@ BAD = {
         lambda p: profile(p).update(datasets={"d": ["dcgam"]}),
         r"profiles/p\.yaml: datasets\.d: no such row 'dcgam'; did you mean 'dcgan'",
     ),
+    "many samples of no row": (
+        lambda p: profile(p).update(many={"dcgam": 5000}),
+        r"profiles/p\.yaml: many\.dcgam: no such row that draws samples; did you mean 'dcgan'",
+    ),
+    "too few for the distance at infinity": (
+        lambda p: profile(p).update(many={"dcgan": 500}),
+        r"many\.dcgan: .*greater than or equal to 2000; it is 500",
+    ),
     "no rows on a data set": (lambda p: profile(p).update(datasets={"d": []}), r"datasets\.d: .*at least 1 item"),
     "a row on no data set": (
         lambda p: (profile(p)["models"].update(vae={}), profile(p).update(datasets={"d": ["dcgan"]})),

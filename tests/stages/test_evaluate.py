@@ -1,6 +1,7 @@
 """The stages classifier, reference, train, sample and evaluate, one after the other, in a small project."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from paragone.engine import checkpoint
 from paragone.evaluation.extractors import classifier as extractor
 from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import files, paths
-from paragone.stages import classifier, evaluate, reference
+from paragone.stages import classifier, evaluate, reference, sample
 from support import square_images
 from support.square_images import ARGS, RUN, params, prepare
 
@@ -92,6 +93,22 @@ def test_evaluating_again_gives_the_same_bytes(project: Path) -> None:
     torch.manual_seed(7)
     evaluate.run(project, params(), *ARGS)
     assert (project / RUN.metrics).read_bytes() == before
+
+
+def test_many_samples_serve_the_distance_at_infinity_alone(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(project, root)
+    many = params(many={"vae": 2000}, sample_batch=48)
+    sample.run(root, many, *ARGS)
+    samples = np.load(root / RUN.samples)
+    assert np.array_equal(samples[:48], np.load(project / RUN.samples))
+    assert len(samples) == 2000
+    evaluate.run(root, many, *ARGS)
+    few, found = files.read_json(project / RUN.metrics), files.read_json(root / RUN.metrics)
+    space = found["spaces"]["clf-squares"]
+    assert space.pop("n_infinity") == 2000
+    assert 0 < space.pop("fd_infinity") < space["fd"]
+    assert found == few
 
 
 def test_a_diverged_run_is_an_outcome(project: Path) -> None:

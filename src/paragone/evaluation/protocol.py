@@ -14,6 +14,7 @@ images take the place of samples):
                                 images); is (mean, std, splits, n) in the Inception space. Where several networks
                                 judge, each figure is the mean over them: spread.<figure>, the standard deviation over
                                 judges, and judges.<judge>.<figure>
+                                fd_infinity, in the first space, of rows of which many samples (n_infinity) are drawn
     is                          mean, std, splits, n, space: from the data set's classifier, if its space is present
     modes                       shares (of the classes, in order), missing (count), ideal, tv, counted, kl, n, space: as
                                 `is`

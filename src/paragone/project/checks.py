@@ -33,6 +33,9 @@ def profile(params: Params, name: str) -> None:
         if unknown := sorted(set(given) - set(registry.names(kind))):
             hint = suggest.hint(unknown[0], registry.names(kind))
             raise ParamsError(f"{file}: {key}: no such {what} '{unknown[0]}'; {hint}")
+    if unknown := [r for r in chosen.many if r not in chosen.models or chosen.models[r].weightless]:
+        hint = suggest.hint(unknown[0], [r for r, entry in chosen.models.items() if not entry.weightless])
+        raise ParamsError(f"{file}: many.{unknown[0]}: no such row that draws samples; {hint}")
     _check_rows_of_datasets(name, chosen)
     _check_titles(name, chosen)
     for study in chosen.studies:

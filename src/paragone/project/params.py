@@ -104,6 +104,8 @@ class Profile(_Strict):
     ]  # and the rows that run on each; None: all of them
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1)]
     samples: Annotated[int, Field(ge=16, lt=2**31)]  # images sampled per run
+    # rows of which more are drawn, and how many: the first `samples` are measured, all serve the distance at infinity
+    many: dict[Name, Annotated[int, Field(ge=2000, lt=2**31)]] = {}
     sample_batch: Annotated[int, Field(ge=1, lt=2**31)]  # drawn at a time; throughput is stated at this batch
     spaces: Annotated[list[str], Field(min_length=1)]  # "classifier", "lite0", "inception"
     models: Annotated[dict[Name, Entry], Field(min_length=1)]
@@ -155,6 +157,11 @@ class Params(_Strict):
 
     def entry(self, profile: str, model: str) -> Entry:
         return _pick(self.get_profile(profile).models, model, "model", f"{paths.profile(profile)}: models")
+
+    def drawn(self, profile: str, row: str) -> int:
+        """How many samples of each run of a row are drawn."""
+        settings = self.get_profile(profile)
+        return max(settings.samples, settings.many.get(row, 0))
 
     def model(self, profile: str, row: str) -> str:
         """The model (file name) that a row of a profile runs; GUEST for a guest."""

@@ -236,7 +236,7 @@ def _branch(params: Params, profile: str, dataset: str, model: str) -> dict[str,
     code = [f"models.{name}" for name in _lineage(params, profile, model)]
     stages = {
         "train": _train(params, profile, dataset, model, code),
-        "sample": _sample(profile, dataset, model, code),
+        "sample": _sample(params, profile, dataset, model, code),
         "evaluate": _evaluate(params, profile, dataset, model, code),
     }
     return _for_each_seed(params, profile, dataset, model, stages)
@@ -279,7 +279,10 @@ def _guest_branch(root: Path, params: Params, profile: str, dataset: str, row: s
         evaluate = _evaluate(params, profile, dataset, row, [], ("samples", "labels"))
         return _for_each_seed(params, profile, dataset, row, {"guest": guest, "evaluate": evaluate})
     code = ["models"]  # all: whichever it is
-    rest = {"sample": _sample(profile, dataset, row, code), "evaluate": _evaluate(params, profile, dataset, row, code)}
+    rest = {
+        "sample": _sample(params, profile, dataset, row, code),
+        "evaluate": _evaluate(params, profile, dataset, row, code),
+    }
     return _for_each_seed(params, profile, dataset, row, {"guest": guest, **rest})
 
 
@@ -320,12 +323,13 @@ def _train(params: Params, profile: str, dataset: str, model: str, code: list[st
     }
 
 
-def _sample(profile: str, dataset: str, model: str, code: list[str]) -> Stage:
+def _sample(params: Params, profile: str, dataset: str, model: str, code: list[str]) -> Stage:
     files = ("samples", "pictures", "sample_grid", "sampling")
+    values = ["samples", "sample_batch", *([f"many.{model}"] if model in params.get_profile(profile).many else [])]
     samples, pictures, sample_grid, sampling = (_path(profile, dataset, model, f) for f in files)
     return {
         "deps": [str(paths.prepared(dataset)), _path(profile, dataset, model, "weights")],
-        "params": _depends(["stages.sample", *code], profile, ["samples", "sample_batch"]),
+        "params": _depends(["stages.sample", *code], profile, values),
         "outs": [samples, pictures, *_kept(Path(sampling))],
         "plots": [sample_grid],
     }

@@ -86,6 +86,13 @@ def held_out(space: str) -> Column:
     return Column(f"fd_test_{short.lower()}", label, f"metrics.spaces.{space}.fd_test", better="low", about=about)
 
 
+def at_infinity(space: str) -> Column:
+    short = space_short(space)
+    about = f"the same extrapolated to endless samples ({space}), for rows of which many are drawn; it lacks FD's bias"
+    source = f"metrics.spaces.{space}.fd_infinity"
+    return Column(f"fd_infinity_{short.lower()}", f"{fd_label(space)} at ∞", source, better="low", about=about)
+
+
 def kernel(space: str) -> Column:
     short = space_short(space)
     label = "KID" if space == "inception-2015" else f"KID-{short}"
@@ -429,6 +436,7 @@ def main(spaces: list[str]) -> list[Column]:
         *(distance(s) for s in spaces),
         *judged(spaces),
         *(held_out(s) for s in first),
+        *(at_infinity(s) for s in first),
         *(kernel(s) for s in first),
         *scores(spaces),
         *(c for s in first for c in neighbours(s)),

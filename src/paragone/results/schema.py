@@ -154,6 +154,8 @@ COLUMNS = {
     "metrics.spaces.*.fd": _number("Frechet distance in this feature space", "squared feature units"),
     "metrics.spaces.*.fd_se": _number("standard error of fd over samples", "squared feature units"),
     "metrics.spaces.*.fd_test": _number("Frechet distance from the test split", "squared feature units"),
+    "metrics.spaces.*.fd_infinity": _number("fd extrapolated to endless samples", "squared feature units"),
+    "metrics.spaces.*.n_infinity": _count("samples behind fd_infinity", "images"),
     "metrics.spaces.*.kid": _number("kernel distance (KID) in this feature space"),
     "metrics.spaces.*.kid_se": _number("standard error of kid over samples"),
     "metrics.spaces.*.precision": _number("precision (k = 5) in this feature space", "share"),

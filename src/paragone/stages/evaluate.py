@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paragone.data import base
 from paragone.engine import checkpoint, hardware, sampling
-from paragone.evaluation import protocol, spaces
+from paragone.evaluation import infinity, protocol, spaces
 from paragone.project import files, paths
 from paragone.project.params import Params
 
@@ -53,13 +53,18 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     extractors = protocol.load_extractors(root, where.dataset, profile.spaces)
     reference = protocol.load(root / paths.reference(where.profile, where.dataset), extractors, train)
     c, h, w = train.spec.shape
-    samples = read_samples(root / where.samples, (profile.samples, h, w, c))
+    drawn = read_samples(root / where.samples, (params.drawn(where.profile, where.model), h, w, c))
+    samples = drawn[: profile.samples]
     device = hardware.device()
     if profile.models[where.model].weightless:
         return protocol.evaluate(samples, reference, extractors, device, _labels(root / where.labels))
     network, _ = checkpoint.load_model(root / where.weights)
-    labels = sampling.labels(network, train, len(samples), where.seed)
-    result = protocol.evaluate(samples, reference, extractors, device, labels)
+    labels = sampling.labels(network, train, len(drawn), where.seed)
+    asked = None if labels is None else labels[: len(samples)]
+    result = protocol.evaluate(samples, reference, extractors, device, asked)
+    if len(drawn) > len(samples):
+        for name, figures in infinity.measure(drawn, reference, extractors, device).items():
+            result["spaces"][name] |= figures
     if "translate" in network.capabilities:
         result |= protocol.measure_translation(samples, test)
     real = spaces.choose(torch.arange(len(test.images)), profile.samples)

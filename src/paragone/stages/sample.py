@@ -23,7 +23,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     this = paths.Run(profile, dataset, model, seed)
     settings = params.get_profile(profile)
     net, meta = checkpoint.load_model(root / this.weights)
-    n = settings.samples if meta["outcome"] == "finished" else 0
+    n = params.drawn(profile, model) if meta["outcome"] == "finished" else 0
     device = hardware.device()
     shutil.rmtree(root / this.pictures, ignore_errors=True)
     (root / this.pictures).mkdir(parents=True)
