@@ -1,15 +1,19 @@
 """`paragone compare` on a sample project: profiles, rows, runs, saved tables and committed ones."""
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from paragone.cli import compare
 from paragone.results import schema
 from paragone.results.comparison import ComparisonError
-from support import sample_project, settings_files
+from support import ROOT, sample_project, settings_files
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +78,32 @@ def test_worse_is_exit_code_1(
 def test_a_side_that_names_nothing_is_refused(project: Path, text: str, message: str) -> None:
     with pytest.raises((ComparisonError, ValueError), match=message):
         compare.side(project, text)
+
+
+@pytest.mark.parametrize(("worse", "code"), [(1.0, 0), (1.5, 1)])
+def test_the_workflow_s_script_comments_and_fails_where_a_figure_got_worse(
+    project: Path, tmp_path: Path, worse: float, code: int
+) -> None:
+    """With git and the command as they are, and a stand-in for cml that keeps the comment."""
+    steps = yaml.safe_load((ROOT / "docs/compare.workflow.yml").read_text())["jobs"]["compare"]["steps"]
+    repository = tmp_path / "repository"
+    (repository / "reports/tables").mkdir(parents=True)
+    (repository / ".venv").mkdir()
+    (repository / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    table, file = schema.read(project / "runs.parquet"), repository / "reports/tables/runs.parquet"
+    schema.write(table, file)
+    shutil.copy(project / "params.yaml", repository)
+    for line in ("git init -q -b main", "git add reports", "git -c user.name=a -c user.email=a@b commit -qm x"):
+        subprocess.run(line.split(), cwd=repository, check=True)
+    fd = "metrics.spaces.clf-mnist-5k.fd"
+    schema.write(table.assign(**{fd: table[fd] * worse}), file)
+    stub = tmp_path / "bin/cml"
+    stub.parent.mkdir()
+    stub.write_text('#!/bin/sh\n[ "$1 $2" = "comment create" ] && cp "$3" posted.md\n')
+    stub.chmod(0o755)
+    surroundings = {**os.environ, "PATH": f"{stub.parent}:{os.environ['PATH']}", "BASE": "main"}
+    done = subprocess.run(["bash", "-e", "-c", steps[-1]["run"]], cwd=repository, env=surroundings, check=False)
+    posted = (repository / "posted.md").read_text()
+    assert done.returncode == code, posted
+    assert posted.count("```") == 2
+    assert ("worse: mnist-5k: FD-clf" in posted) == (worse > 1)
