@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from flows.dvc.locks import FOLDER
 from flows.run.processes import Guard, tail
-from paragone.project import addresses, files, suggest
+from paragone.project import addresses, files, filesystems, suggest
 
 START = 300  # seconds to wait: the first start in a project creates the database, perhaps on a busy machine
 SLOW = 5.0  # seconds in which a server that lives answers
@@ -135,8 +135,10 @@ def write_note(root: Path, url: str) -> None:
 def start(guard: Guard, root: Path, log: Path, port: int, *, interface: bool) -> str:
     """Start a server and wait until it answers; its URL. interface: with pages for a browser.
 
-    Whoever asks it anything shows a secret: the environment's, or a new one, which is put there.
+    Whoever asks it anything shows a secret: the environment's, or a new one, which is put there. Raises ServerError,
+    or RuntimeError with the end of its log.
     """
+    check_home()
     secret = os.environ.setdefault(SECRET, f"paragone:{secrets.token_urlsafe(24)}")
     settings = {"PREFECT_SERVER_API_AUTH_STRING": secret}
     settings |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{LOOPBACK}:{port}"} | ({} if interface else QUIET)
@@ -149,6 +151,16 @@ def start(guard: Guard, root: Path, log: Path, port: int, *, interface: bool) ->
             raise RuntimeError(f"Prefect's server did not start; the end of {log}:\n{tail(log)}")
         time.sleep(0.1)
     return url
+
+
+def check_home() -> None:
+    """Raise ServerError where Prefect's SQLite file would stand on a file system that machines share."""
+    home = Path(os.environ.get("PREFECT_HOME", "."))
+    if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ and (kind := filesystems.shared(home)):
+        raise ServerError(
+            f"PREFECT_HOME: {home} is on {kind}, where several machines would damage an SQLite file; set it to a "
+            "folder on a local disk, or PREFECT_API_URL to a server"
+        )
 
 
 def free_port() -> int:

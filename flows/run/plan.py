@@ -11,7 +11,7 @@ from flows.run import regenerate
 from flows.run.progress import console
 from flows.run.request import Request
 from flows.run.resources import Seats
-from paragone.project import environment, extras, git
+from paragone.project import environment, extras, git, leftovers
 
 BIN = Path(sys.executable).parent
 
@@ -39,6 +39,7 @@ def enter(root: Path) -> None:
 
 def make_plan(root: Path, request: Request) -> Plan:
     """Regenerate what the graph is made from, read it, and see what is to be visited; the flow's lock is held."""
+    leftovers.sweep(root)
     for sentence in locks.restore(root):
         console.print(sentence, style="yellow")
     if reason := git.refusal(root):

@@ -209,7 +209,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     partial_folder = tmp_path / ".out.partial"
     partial_folder.mkdir()
     source = _folder(tmp_path / "source")
-    with prepare._alone(partial_folder), pytest.raises(DatasetError, match="another process is writing it"):
+    with prepare.alone(partial_folder), pytest.raises(DatasetError, match="another process is writing it"):
         _write(tmp_path / "out", _pictures(source))
     _write(tmp_path / "out", _pictures(source))
 

@@ -187,6 +187,25 @@ def test_a_silent_server(tmp_path: Path, server: _Server, monkeypatch: pytest.Mo
     release.set()
 
 
+def test_more_than_the_disk_holds_is_not_begun(tmp_path: Path, server: _Server) -> None:
+    server.script = [(200, {"Content-Length": str(2**60)}, CONTENT)]
+    with pytest.raises(DatasetError, match=r"is 1,152,921,504,606,846,976 bytes, and the disk has [\d,]+ left; free"):
+        downloads.fetch([server.url], tmp_path / "file.zip", MD5, "Set", ELSEWHERE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_without_an_end_and_one_without_haste(
+    tmp_path: Path, server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "LARGEST", 50_000)
+    server.script = [(200, {}, CONTENT)]
+    with pytest.raises(DatasetError, match="the server sent more than the 50,000 bytes"):
+        downloads.fetch([server.url], tmp_path / "file.zip", MD5, "Set", ELSEWHERE)
+    monkeypatch.setattr(downloads, "DEADLINE", 0.0)
+    with pytest.raises(DatasetError, match="it took more than 0 hours; what came is kept"):
+        downloads.fetch([server.url], tmp_path / "other.zip", MD5, "Set", ELSEWHERE)
+
+
 def test_offline_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "WAIT", 0)
     with pytest.raises(DatasetError, match=r"its host has no address; this machine seems to be offline\. Put it there"):

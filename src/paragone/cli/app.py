@@ -471,6 +471,20 @@ def serve(context: typer.Context) -> None:
 
 
 @app.command()
+def clean(
+    kinds: Annotated[
+        list[str] | None,
+        typer.Argument(help="temporary, checkpoints, logs, mlflow, prefect, home; all but the last if left out."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, it is only listed.")] = False,
+) -> None:
+    """List what the project keeps and no longer needs, with sizes; with --yes, remove it. Results are never touched."""
+    root = environment.find_root()
+    environment.prepare(root)
+    _module("cli.clean").run(root, kinds or [], yes)
+
+
+@app.command()
 def doctor() -> None:
     """Report what this machine has, what is missing, and what it is needed for."""
     root = environment.find_root()

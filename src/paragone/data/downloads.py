@@ -7,6 +7,7 @@ of a body that is cut off; so this is the standard library and one loop.
 import hashlib
 import http.client
 import importlib
+import shutil
 import socket
 import sys
 import time
@@ -24,6 +25,8 @@ from paragone.project import files
 
 ATTEMPTS, WAIT, TIMEOUT = 4, 2.0, 30.0  # tries in vain, seconds before the second (then twice as many), of silence
 LONGEST = 60.0  # seconds to wait, whatever the server asks for
+DEADLINE = 6 * 3600.0  # seconds that a call may take: a server that sends a byte a minute is none
+LARGEST = 2**38  # bytes of a file: more than any data set's
 CHUNK = 1 << 18  # bytes read at a time
 PROGRESS = 1 << 20  # an attempt that brought this many bytes was not in vain
 BUSY = {408, 425, 429, 500, 502, 503, 504}  # answers that may be another one later
@@ -47,9 +50,10 @@ def fetch(urls: Sequence[str], file: Path, md5: str, what: str, otherwise: str) 
         return
     partial = file.with_name(f".partial-{file.name}")
     reasons = []
+    deadline = time.monotonic() + DEADLINE
     for url in urls:
         try:
-            _persist(url, partial, md5)
+            _persist(url, partial, md5, deadline)
         except _RefusedError as error:
             reasons.append(f"{url}: {error}")
             continue
@@ -58,13 +62,13 @@ def fetch(urls: Sequence[str], file: Path, md5: str, what: str, otherwise: str) 
     raise DatasetError(f"{what} cannot be downloaded: {'; '.join(reasons)}. {otherwise}")
 
 
-def _persist(url: str, partial: Path, md5: str) -> None:
+def _persist(url: str, partial: Path, md5: str, deadline: float) -> None:
     """Attempts until the partial file is whole. Raises _RefusedError."""
     vain = 0
     while True:
         before = _size(partial)
         try:
-            _attempt(url, partial)
+            _attempt(url, partial, deadline)
             if md5_of(partial) == md5:
                 return
             fault = _in_place_of(partial, md5)
@@ -87,8 +91,9 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def _attempt(url: str, partial: Path) -> None:
-    """One request for what is missing of the partial file. Raises OSError if the connection ends before the file."""
+def _attempt(url: str, partial: Path, deadline: float) -> None:
+    """One request for what is missing of the partial file. Raises OSError if the connection ends before the file,
+    _RefusedError for more than it states, or than the disk holds, and once the time is over."""
     start = _size(partial)
     headers = {"User-Agent": "paragone", "Accept-Encoding": "identity"} | (
         {"Range": f"bytes={start}-"} if start else {}
@@ -104,20 +109,34 @@ def _attempt(url: str, partial: Path) -> None:
             raise _RefusedError("the server sent a web page in its place")
         start = start if answer.status == 206 else 0  # a server without ranges starts over
         length = answer.headers.get("Content-Length")
-        total = start + int(length) if length else None
+        total = start + int(length) if length and length.isdigit() else None
         partial.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(partial.parent).free
+        if (total or 0) - start > free:
+            raise DatasetError(
+                f"{partial.parent}: {url} is {total:,} bytes, and the disk has {free:,} left; free disk space and run "
+                "again"
+            )
         with partial.open("r+b" if start else "wb") as target:
             target.seek(start)
-            _copy(answer, target, start, total)
+            _copy(answer, target, start, total, deadline)
         if total is not None and _size(partial) < total:
             raise ConnectionError(f"the connection ended after {_size(partial):,} of {total:,} bytes")
 
 
-def _copy(answer: Any, target: IO[bytes], start: int, total: int | None) -> None:
+def _copy(answer: Any, target: IO[bytes], start: int, total: int | None, deadline: float) -> None:
+    left = min(LARGEST if total is None else total, LARGEST) - start
     name = Path(target.name).name.removeprefix(".partial-")
     quiet = (total or 0) < PROGRESS
     with tqdm(desc=name, total=total, initial=start, unit="B", unit_scale=True, mininterval=1, disable=quiet) as bar:
-        while chunk := answer.read(CHUNK):
+        while chunk := answer.read1(CHUNK):  # what there is: a slow server is asked for no whole chunk
+            left -= len(chunk)
+            if left < 0:
+                raise _RefusedError(
+                    f"the server sent more than the {left + len(chunk) + target.tell():,} bytes it stated"
+                )
+            if time.monotonic() > deadline:
+                raise _RefusedError(f"it took more than {DEADLINE / 3600:g} hours; what came is kept for the next time")
             target.write(chunk)
             bar.update(len(chunk))
 

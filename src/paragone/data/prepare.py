@@ -38,7 +38,7 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     """
     partial = folder.with_name(f".{folder.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)
-    with _alone(partial):
+    with alone(partial):
         try:
             _check_space(partial, upstream.parts, resolution)
             _fill(partial, upstream, loader, resolution, facts)
@@ -54,15 +54,24 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against a second process that would write into it; the lock ends with this process."""
-    handle = os.open(folder, os.O_RDONLY)
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second process that would write into it; the lock ends with this process.
+
+    The lock is a file beside it: network file systems give none on a folder.
+    """
+    lock = folder.with_suffix(".lock")
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if os.fstat(handle).st_ino != lock.stat().st_ino:
+                raise FileNotFoundError  # it was another one's, which is done and took it away
+        except (BlockingIOError, FileNotFoundError):
             raise DatasetError(f"{folder}: another process is writing it; wait for that one, or end it") from None
-        yield
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
     finally:
         os.close(handle)
 

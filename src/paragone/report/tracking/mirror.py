@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paragone import __version__
 from paragone.engine import checkpoint
-from paragone.project import addresses, paths, registry
+from paragone.project import addresses, filesystems, paths, registry
 from paragone.project.params import Params
 from paragone.report import render, tables
 from paragone.report.tracking import history, run_record
@@ -129,6 +129,8 @@ def _open_database(store: str) -> None:
     if not store.startswith("sqlite:///"):
         return
     file = Path(store.removeprefix("sqlite:///").partition("?")[0])
+    if kind := filesystems.shared(file):
+        raise OSError(f"is on {kind}, where several machines would damage an SQLite file; name one on a local disk")
     if not file.exists():
         _create_database(file)
     with closing(sqlite3.connect(file, timeout=PATIENCE, isolation_level=None)) as database:
