@@ -17,7 +17,7 @@ ifneq ($(shell test ! -s .venv/.installed || test "$$(cat .venv/.installed)" = "
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo repro serve test test-all lint format docs ui doctor bench clean-venv
+.PHONY: help demo repro serve test test-all lint format docs ui doctor bench clean-venv lock audit
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,12 @@ lint: .venv/.installed ## format check, lint and types
 format: .venv/.installed ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: .venv/.installed ## renew requirements.lock, the files by SHA-256 that an install takes
+	$(BIN)/python .ci/lock.py requirements.lock
+
+audit: .venv/.installed ## look up known vulnerabilities of these files
+	.ci/audit
 
 docs: .venv/.installed ## build the documentation into build/docs; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -95,6 +95,30 @@ def test_a_file_that_is_missing_empty_or_there_twice(tmp_path: Path) -> None:
         profiles.resolve(tmp_path, "quick")
 
 
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"about: caf\xe9\n", "not settings in YAML .'utf-8' codec"),
+        (b"when: 2026-13-45\n", "not settings in YAML .month must be"),
+        (b"deep: " + b"[" * 5000, "not settings in YAML|not YAML"),
+        (b"run: !!python/object/apply:os.system [id]\n", "not YAML: could not determine a constructor"),
+        (LAUGHS.encode(), "unfolds to more than 1,000,000 values, by aliases of aliases"),
+        (b"own: &own [*own]\n", "unfolds to more than 1,000,000 values|not YAML"),
+        (b"\x00", "not YAML"),
+    ],
+    ids=["latin-1", "date", "deep", "python", "laughs", "circle", "nul"],
+)
+def test_what_is_no_settings_file_is_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.yaml").write_bytes(content)
+    with pytest.raises(ParamsError, match=said) as found:
+        profiles.read(tmp_path, Path("x.yaml"))
+    assert str(found.value).startswith("x.yaml: ")
+    assert "\n" not in str(found.value)
+
+
 def test_a_sweep_makes_one_row_per_combination() -> None:
     row = {"title": "GAN", "config": {"hidden": 4}, "sweep": {"lr": [0.1, 0.0004], "plan.batch": [8]}}
     assert sweeps.expand("gan", row) == {

@@ -14,6 +14,7 @@ from paragone.project import paths, suggest, sweeps
 from paragone.project.params import ParamsError
 
 Content = dict[str, Any]
+MOST = 1_000_000  # values of a file: aliases of aliases of aliases unfold to any number
 
 
 def names(root: Path) -> list[str]:
@@ -43,11 +44,26 @@ def read(root: Path, file: Path) -> Content:
         raise ParamsError(f"{file}: not YAML: {' '.join(str(error).split())}") from None
     except ParamsError as error:
         raise ParamsError(f"{file}: {error}") from None
+    except (ValueError, TypeError, RecursionError, AttributeError) as error:  # not UTF-8, a date that is none, depth
+        raise ParamsError(f"{file}: not settings in YAML ({' '.join(str(error).split())}); correct it") from None
+    if _parts(content) > MOST:
+        raise ParamsError(f"{file}: unfolds to more than {MOST:,} values, by aliases of aliases; write them out")
     if content is None:
         raise ParamsError(f"{file}: is empty; write its keys, or remove the file")
     if not isinstance(content, dict):
         raise ParamsError(f"{file}: holds {type(content).__name__}, not keys with values; it is {content!r:.60}")
     return content
+
+
+def _parts(content: Any) -> int:
+    """How many values there are once aliases are unfolded, as far as it takes to see that they are too many."""
+    found, left = 0, [content]
+    while left and found <= MOST:
+        value = left.pop()
+        found += 1
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+    return found
 
 
 class _Loader(yaml.SafeLoader):
