@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from paragone.evaluation import stability
+from paragone.evaluation.metrics.prdc import prdc
 
 KIMG = np.linspace(0.5, 100, 200)
 SPACE = "clf-x"
-FLOOR = {f"metrics.spaces.{SPACE}.precision": 0.8, f"metrics.spaces.{SPACE}.recall": 0.9}
+FLOOR = {f"metrics.spaces.{SPACE}.precision": 0.8, f"metrics.spaces.{SPACE}.coverage": 0.9}
 
 
 def curve(**columns: np.ndarray) -> pd.DataFrame:
@@ -54,11 +56,11 @@ def test_rows_that_are_not_finite_and_short_curves_are_left_out() -> None:
     assert stability.of_curve(curve(grad_generator=norms).head(10)) == {}
 
 
-def run(precision: float = 0.7, recall: float = 0.8, repeats: float = 0.01, missing: int = 0, **more: Any) -> dict:
+def run(precision: float = 0.7, coverage: float = 0.8, repeats: float = 0.01, missing: int = 0, **more: Any) -> dict:
     return {
         "outcome": "finished",
         f"metrics.spaces.{SPACE}.precision": precision,
-        f"metrics.spaces.{SPACE}.recall": recall,
+        f"metrics.spaces.{SPACE}.coverage": coverage,
         "metrics.duplicates.rate": repeats,
         "metrics.modes.missing": missing,
         "metrics.modes.shares": json.dumps([0.05] * 20),
@@ -70,10 +72,10 @@ def run(precision: float = 0.7, recall: float = 0.8, repeats: float = 0.01, miss
     ("row", "expected"),
     [
         (run(), "healthy"),
-        (run(recall=0.44), "collapsed"),  # of a few kinds
-        (run(recall=0.46), "healthy"),
+        (run(coverage=0.44), "collapsed"),  # of a few kinds
+        (run(coverage=0.46), "healthy"),
         (run(precision=0.39), "undertrained"),
-        (run(precision=0.39, recall=0.44), "undertrained"),  # what is unlike the data covers none of it
+        (run(precision=0.39, coverage=0.44), "undertrained"),  # what is unlike the data covers none of it
         (run(precision=0.39, missing=5), "undertrained"),
         (run(precision=0.39, repeats=0.11), "collapsed"),
         (run(repeats=0.1), "healthy"),
@@ -87,3 +89,16 @@ def run(precision: float = 0.7, recall: float = 0.8, repeats: float = 0.01, miss
 )
 def test_the_state_of_a_run(row: dict, expected: str | None) -> None:
     assert stability.state(row, FLOOR, SPACE) == expected
+
+
+def test_poor_images_that_are_varied_keep_more_than_half_of_the_coverage() -> None:
+    """What the rule rests on: of a half that is like the data, and of few kinds."""
+    draw = torch.Generator().manual_seed(0)
+    real, fresh = (torch.randn(1000, 8, generator=draw) for _ in range(2))
+    floor = prdc(real, fresh)["coverage"]
+    half = torch.cat([fresh[:500], fresh[500:] + 20])
+    few = real[:10].repeat(100, 1) + 0.1 * torch.randn(1000, 8, generator=draw)
+    assert prdc(real, half)["coverage"] == pytest.approx(1 - 1.5**-5, abs=0.03)
+    assert prdc(real, half)["coverage"] > 0.8 * floor
+    assert prdc(real, few)["coverage"] < stability.HALF * floor
+    assert prdc(real, few)["precision"] > 0.9

@@ -13,20 +13,22 @@ mean over 1/200 of the training, so faster oscillations are not seen.
                   (as Arora and Zhang 2017, https://arxiv.org/abs/1706.08224; of real images 0.5 % do); or,
                   of samples that look like the data, beyond what chance misses at least a tenth of the classes are
                   missing (`metrics.modes`; as Srivastava et al. 2017, https://arxiv.org/abs/1705.07761, count
-                  modes), or recall is below half of the floor's (Kynkaanniemi et al. 2019,
-                  https://arxiv.org/abs/1904.06991).
+                  modes), or coverage is below half of the floor's (Naeem et al. 2020,
+                  https://arxiv.org/abs/2002.09797).
                   With as many classes as samples, the first of these errs on the side of "healthy": of 1,000 classes,
                   1,000 samples must lack about three in ten (in simulations; or two in ten with the rest drawn
                   unevenly) before they miss a tenth more than chance does. The study
                   `paragone.evaluation.studies.mode_coverage` draws more.
-                  undertrained: precision is below half of the floor's. Classes and recall say nothing then: images
+                  undertrained: precision is below half of the floor's. Classes and coverage say nothing then: images
                   that are unlike the data cover none of it.
                   healthy: none of these.
 
 The thresholds were set before any run was classified by them. That "undertrained" takes precedence over classes and
-recall was decided afterwards: under the first rule all diffusion models and VAEs with too small a budget were called
-collapsed. Coverage is not part of the rule: it falls with poor images as well as with few kinds of them, so it is
-reported separately, as a share of the floor's.
+coverage was decided afterwards: under the first rule all diffusion models and VAEs with too small a budget were called
+collapsed. Until protocol 2 recall stood in coverage's place, and hardly told models apart: a WGAN that covered 0.12
+had a recall of 0.92. Poor images lower coverage too, but not by half: if a share p of the samples is like the data
+and those are varied, as many samples as real images cover about 1 - (1 + p)^-5 of them (k = 5), 0.87 of them at p =
+1/2.
 """
 
 import json
@@ -49,7 +51,7 @@ ROLES = {
 """The role of an optimiser by its name; any other trains the model itself."""
 MISSING = 0.1  # of the classes
 REPEATED = 0.1  # of the samples
-HALF = 0.5  # of the floor's recall or precision
+HALF = 0.5  # of the floor's coverage or precision
 
 
 def of_curve(curve: pd.DataFrame) -> dict[str, float]:
@@ -96,19 +98,19 @@ def oscillation(kimg: Values, loss: Values) -> float:
 def state(row: Mapping[str, Any], floor: Mapping[str, Any], space: str) -> State | None:
     """What became of a run, from its row of the wide table and the floor's figures under the same names.
 
-    space: the feature space of precision and recall. None for a run that neither finished nor diverged, or that lacks
+    space: the feature space of precision and coverage. None for a run that neither finished nor diverged, or that lacks
     the figures.
     """
     if row["outcome"] == "diverged":
         return "diverged"
-    precision, recall = (f"metrics.spaces.{space}.{key}" for key in ("precision", "recall"))
-    if row["outcome"] != "finished" or not {precision, recall} <= row.keys() & floor.keys():
+    precision, coverage = (f"metrics.spaces.{space}.{key}" for key in ("precision", "coverage"))
+    if row["outcome"] != "finished" or not {precision, coverage} <= row.keys() & floor.keys():
         return None
     if row["metrics.duplicates.rate"] > REPEATED:
         return "collapsed"
     if row[precision] < HALF * floor[precision]:
         return "undertrained"
-    narrow = row[recall] < HALF * floor[recall]
+    narrow = row[coverage] < HALF * floor[coverage]
     return "collapsed" if narrow or missing_share(row) >= MISSING else "healthy"
 
 

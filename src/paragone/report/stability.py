@@ -44,7 +44,7 @@ def _short(value: float) -> str:
 
 _ABOUT = {
     "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats, or, where not undertrained, at "
-    "least a tenth of the classes missing beyond chance, or recall below half of the floor's",
+    "least a tenth of the classes missing beyond chance, or coverage below half of the floor's",
     "undertrained": "seeds with few repeats and precision below half of the floor's: other signs of collapse cannot be "
     "assessed",
     "diverged": "share of seeds whose loss became NaN or infinite",
