@@ -41,6 +41,16 @@ def test_a_new_model_keeps_the_contract_and_has_a_row(project: Path, capsys: pyt
         models.new(project, settings.read(project, "quick"), "mine_first", "gan", "quick")
 
 
+def test_a_profile_without_rows_of_its_own_gets_its_first(project: Path) -> None:
+    settings_files.write_profile(project, "mine", {"about": "More.", "extends": "quick"})
+    models.new(project, settings.read(project, "mine"), "mine_second", "gan", "mine")
+    assert set(settings.load(project, "mine").profiles["mine"].models) == {"ddpm", "ddim", "mine_second"}
+    file = project / "profiles/mine.yaml"
+    file.write_text(file.read_text().replace("models:\n", "models: {}  # none\n").partition("  mine_second")[0])
+    with pytest.raises(ValueError, match="its rows stand in the line `models:`"):
+        models.new(project, settings.read(project, "mine"), "mine_third", "gan", "mine")
+
+
 def test_a_name_that_cannot_be_is_refused_and_nothing_written(project: Path) -> None:
     for name, message in (("My-GAN", "is no name for a model"), ("dcgan", "there is a model of that name already")):
         with pytest.raises(ValueError, match=message):

@@ -78,7 +78,9 @@ def _with_row(file: Path, name: str) -> str:
     """The text of a profile with one more row, first of its models."""
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     at = next((i for i, line in enumerate(lines) if line.rstrip() == "models:"), None)
-    if at is None:
-        raise ValueError(f"{file}: has no line `models:` to put a row under; add one, with the rows below it")
+    if at is None and any(line.startswith("models:") for line in lines):
+        raise ValueError(f"{file}: its rows stand in the line `models:`; write them below it, one a line")
+    if at is None:  # it has none of its own: it takes over another's
+        lines, at = [*lines, "models:\n"], len(lines)
     row = f"  {name}: {{plan: {{kimg: 100, batch: 32}}, config: {{width: 32}}}}\n"
     return "".join([*lines[: at + 1], row, *lines[at + 1 :]])
