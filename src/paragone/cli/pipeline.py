@@ -41,7 +41,16 @@ def write(root: Path, params: Params, check: bool = False) -> None:
         if file in wanted:
             files.write_text(root / file, wanted[file])
         else:
-            (root / file).unlink()
-            (root / file).with_name("dvc.lock").unlink(missing_ok=True)
+            _remove(root, file)
     if not check:
         git.check_not_ignored(root, wanted)
+
+
+def _remove(root: Path, file: Path) -> None:
+    """Remove a pipeline with DVC's lock, and the folders below runs/ that hold nothing then."""
+    (root / file).unlink()
+    (root / file).with_name("dvc.lock").unlink(missing_ok=True)
+    for folder in list(file.parents)[:-2]:
+        if any((root / folder).iterdir()):
+            break
+        (root / folder).rmdir()

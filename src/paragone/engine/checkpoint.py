@@ -84,6 +84,12 @@ def build(recipe: Mapping[str, Any]) -> Model:
     )
 
 
+def needs(recipe: Mapping[str, Any]) -> frozenset[str]:
+    """The batch keys that the model of a recipe reads: its class's, and those that its Config adds."""
+    with torch.device("meta"):  # of the network nothing but this is wanted
+        return build(recipe).needs
+
+
 def save_model(path: Path, model: Model, recipe: Mapping[str, Any], **metadata: Any) -> None:
     """Write a finished model: its weights, its parents' weights and its recipe."""
     save(path, model.state_dict(), {**metadata, "recipe": recipe})

@@ -104,5 +104,8 @@ def test_images_of_another_shape_are_named(project: Path) -> None:
 
 
 def test_a_part_too_short_to_assess_is_named(project: Path) -> None:
-    with pytest.raises(ValueError, match=r"the first 0\.1 kimg of 'dcgan' leave 6 rows"):
+    with pytest.raises(
+        ValueError,
+        match=r"^profiles/small\.yaml: studies\.pretraining\.early_kimg: the first 0\.1 kimg of 'dcgan' leave 6 rows",
+    ):
         study.run(project, params(early_kimg=0.1, points=[0.0, 0.1, 0.8]), "small", "pretraining")

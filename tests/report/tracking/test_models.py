@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 
 from paragone.engine import checkpoint, inference
 from paragone.models.base import Spec
-from paragone.project import paths
+from paragone.project import paths, registry
 from paragone.project.params import Params
 from paragone.report.tracking import mirror as tracking
 from support import ROOT, sample_project
@@ -80,6 +80,21 @@ def test_the_model_that_was_logged_draws_the_images_of_its_run(project):
     assert (inside / "input_example.json").exists()
     logged = client.get_run(children(client)["fashion-mnist/dcgan/0"]).outputs.model_outputs
     assert len(logged) == 1
+
+
+def test_a_model_that_its_config_gives_labels_is_called_with_them(project):
+    """Its class alone does not say so."""
+    root, params, _ = project
+    recipe = checkpoint.recipe("aae", Spec((1, 32, 32), 10), {"labels": "decoder", "hidden": 8}, {})
+    assert "label" not in registry.model_class("aae").needs
+    meta = {"outcome": "finished", "reason": None, "precision": "fp32", "seed": 0}
+    checkpoint.save_model(root / run(0).weights, checkpoint.build(recipe), recipe, **meta)
+    tracking.sync(root, params, "quick")
+    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@best")
+    assert model.metadata.get_input_schema().input_names() == ["label"]
+    images = model.predict({"label": [3, 1, 3]}, params={"seed": 3})
+    assert np.array_equal(images, inference.load(root / run(0).folder).sample(3, seed=3, labels=[3, 1, 3]))
 
 
 def test_a_model_logged_before_the_rooms_still_loads(project):

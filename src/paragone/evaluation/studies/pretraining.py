@@ -70,7 +70,7 @@ def depends(work: Work) -> list[Path]:
 def _runs(work: Work) -> list[paths.Run]:
     """The row's runs on the source. Raises ValueError if there are none, or the target is not of the profile."""
     options: Options = work.options
-    where = f"profiles/{work.profile}.yaml: studies.pretraining"
+    where = _where(work)
     found = [run for run in work.runs(options.row) if run.dataset == options.source]
     if not found:
         raise ValueError(f"{where}.source: '{options.row}' does not run on '{options.source}'; let it, or name another")
@@ -79,6 +79,10 @@ def _runs(work: Work) -> list[paths.Run]:
     if missing := {0.0, options.early_kimg, options.kimg} - set(options.points):
         raise ValueError(f"{where}.points: {list(options.points)} lack {min(missing):g}; add it")
     return found
+
+
+def _where(work: Work) -> str:
+    return f"profiles/{work.profile}.yaml: studies.pretraining"
 
 
 def measure(work: Work) -> dict[str, Any]:
@@ -92,7 +96,7 @@ def measure(work: Work) -> dict[str, Any]:
     seen = []
     for run in runs:
         for arm in ARMS:
-            trained = _train(work.root / run.weights, arm, data, yardstick, run.seed, options)
+            trained = _train(work, run, arm, data, yardstick)
             arms[arm].append({"seed": run.seed, **trained})
         seen.append(files.read_json(work.root / run.training)["kimg"])
     real = spaces.choose(datasets.load(target, "test").images, options.n)
@@ -135,10 +139,9 @@ def _start(weights: Path, spec: Spec, seed: int, arm: str) -> Model:
     return model.requires_grad_(True)
 
 
-def _train(
-    weights: Path, arm: str, data: ImageSet, yardstick: Yardstick, seed: int, options: Options
-) -> dict[str, Any]:
+def _train(work: Work, run: paths.Run, arm: str, data: ImageSet, yardstick: Yardstick) -> dict[str, Any]:
     """Train from point to point, each time going on from the checkpoint, and measure the averaged weights there."""
+    options, seed, weights = work.options, run.seed, work.root / run.weights
     plan = Plan(kimg=options.kimg, batch=options.batch, ema_kimg=options.ema_kimg)
     first, *later = sorted(options.points)
     points = [{"kimg": first, **_figures(_start(weights, data.spec, seed, arm), yardstick, seed, options)}]
@@ -150,7 +153,7 @@ def _train(
             if result.outcome == "diverged":
                 break
             points.append({"kimg": kimg, **_figures(result.model, yardstick, seed, options)})
-    return {"outcome": result.outcome, "reason": result.reason, "points": points, **_steadiness(result, options)}
+    return {"outcome": result.outcome, "reason": result.reason, "points": points, **_steadiness(result, work)}
 
 
 def _reached(step: int, kimg: float, batch: int) -> bool:
@@ -180,18 +183,17 @@ def _distances(real: Real, features: torch.Tensor) -> dict[str, float]:
     return {"fd": fd, **prdc(real.subset[: len(features)], features)}
 
 
-def _steadiness(result: Outcome, options: Options) -> dict[str, Any]:
+def _steadiness(result: Outcome, work: Work) -> dict[str, Any]:
     """Peaks and oscillation of the early part, and the whole curve. Raises ValueError for a part too short."""
-    curve = pd.DataFrame(result.curve)
+    options, curve = work.options, pd.DataFrame(result.curve)
     early = curve[curve["kimg"] <= options.early_kimg + 0.5 * options.batch / 1000]
     found = stability.of_curve(early)
     if not {"grad_p95.generator", "oscillation.adversary"} <= found.keys():
         if result.outcome == "diverged":
             return {"peaks": None, "oscillation": None, "curve": curve.to_dict("list")}
         raise ValueError(
-            f"studies.pretraining: the first {options.early_kimg:g} kimg of '{options.row}' leave "
-            f"{len(early)} rows with a generator and a discriminator to assess; it takes a GAN and 20 rows: raise "
-            "early_kimg, or lower batch"
+            f"{_where(work)}.early_kimg: the first {options.early_kimg:g} kimg of '{options.row}' leave {len(early)} "
+            "rows with a generator and a discriminator to assess; it takes a GAN and 20 rows: raise it, or lower batch"
         )
     return {
         "peaks": found["grad_p95.generator"] / found["grad_median.generator"],

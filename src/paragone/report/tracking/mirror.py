@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from paragone import __version__
 from paragone.engine import checkpoint
-from paragone.project import addresses, filesystems, paths, registry
+from paragone.project import addresses, filesystems, paths
 from paragone.project.params import Params
 from paragone.report import render, tables
 from paragone.report.tracking import history, run_record
@@ -292,10 +292,11 @@ def _log_model(client: MlflowClient, experiment: str, run_id: str, results: Resu
     if not weights.exists():
         return None
     recipe = checkpoint.read_metadata(weights)["recipe"]
-    if "source" in registry.model_class(recipe["model"]).needs:
+    needs = checkpoint.needs(recipe)
+    if "source" in needs:
         return None  # it is called with images, which the table of a signature cannot hold
     channels, height, width = recipe["shape"]
-    column = "label" if "label" in registry.model_class(recipe["model"]).needs else "n"
+    column = "label" if "label" in needs else "n"
     signature = ModelSignature(
         Schema([ColSpec("long", column)]),
         Schema([TensorSpec(np.dtype("uint8"), (-1, height, width, channels))]),
