@@ -14,7 +14,7 @@ from torch import nn
 
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, sampling
-from paragone.engine.loop import draw, fit
+from paragone.engine.loop import Outcome, draw, fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import CAPABILITIES, Model, Plan, Progress, Spec, Update
 from paragone.project import registry, settings
@@ -55,10 +55,10 @@ def recipe(name: str, spec: Spec = SPEC) -> dict:
     return checkpoint.recipe(name, spec, entry.config, parents)
 
 
-def train(name: str, blobs, folder: Path, *, steps: int = 6, stop_at: int = 10**9):
+def train(name: str, blobs, folder: Path, *, steps: int = 6, stop_at: int = 10**9, **changes) -> Outcome:
     seed_all(0, Stream.INIT)
     model = build(name)
-    plan = dataclasses.replace(type(model).plan, kimg=steps * 8 / 1000, batch=8)
+    plan = dataclasses.replace(type(model).plan, kimg=steps * 8 / 1000, batch=8, **changes)
     return fit(model, blobs, plan, seed=0, folder=folder, progress=False, stop=lambda step: step >= stop_at)
 
 
@@ -82,9 +82,15 @@ def blobs(blobs: ImageSet) -> ImageSet:
     return blobs._replace(sources=255 - blobs.images)
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(scope="module", params=MODELS)
 def name(request) -> str:
     return request.param
+
+
+@pytest.fixture(scope="module")
+def trained(name, blobs, tmp_path_factory) -> Outcome:
+    """After six steps; no test changes it, which `test_a_cut_training_goes_on_to_the_same_bits` would notice."""
+    return train(name, blobs, tmp_path_factory.mktemp(name))
 
 
 def test_the_file_says_what_it_implements(name):
@@ -119,9 +125,8 @@ def test_a_model_file_imports_only_what_it_may(name):
             assert inside or module.split(".")[0] in standard | {"torch"}, f"{name} imports {module}"
 
 
-def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, tmp_path):
-    result = train(name, blobs, tmp_path)
-    assert result.outcome == "finished", result.reason
+def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, trained):
+    assert trained.outcome == "finished", trained.reason
     seed_all(0, Stream.INIT)
     model = build(name)
     optimizers = model.optimizers()
@@ -137,16 +142,14 @@ def test_updates_name_optimisers_and_carry_finite_scalars(name, blobs, tmp_path)
 
 def test_it_trains_in_bfloat16(name, blobs, tmp_path):
     """As it does wherever the hardware has it, unless the plan says otherwise."""
-    model = build(name)
-    plan = dataclasses.replace(type(model).plan, kimg=0.016, batch=8, precision="bf16")
-    result = fit(model, blobs, plan, seed=0, folder=tmp_path, progress=False)
+    result = train(name, blobs, tmp_path, steps=2, precision="bf16")
     assert result.outcome == "finished", result.reason
 
 
-def test_training_moves_the_weights_and_leaves_the_parents(name, blobs, tmp_path):
+def test_training_moves_the_weights_and_leaves_the_parents(name, trained):
     seed_all(0, Stream.INIT)
     before = state(build(name))
-    after = train(name, blobs, tmp_path).model.state_dict()
+    after = trained.model.state_dict()
     frozen = {k for k in before if k.startswith("frozen.")}
     assert same({k: before[k] for k in frozen}, {k: after[k] for k in frozen})
     if build(name).optimizers():
@@ -172,8 +175,8 @@ def test_parents_never_train(name):
     assert not any(p.requires_grad for p in model.frozen.parameters())
 
 
-def test_samples_have_the_shape_and_range_and_follow_the_seed(name, blobs, tmp_path):
-    model = train(name, blobs, tmp_path).model
+def test_samples_have_the_shape_and_range_and_follow_the_seed(trained):
+    model = trained.model
     with torch.inference_mode():
         draws = []
         for seed in (0, 0, 1):
@@ -187,17 +190,16 @@ def test_samples_have_the_shape_and_range_and_follow_the_seed(name, blobs, tmp_p
         assert not torch.equal(draws[0], draws[2])
 
 
-def test_a_file_restores_the_model(name, blobs, tmp_path):
-    model = train(name, blobs, tmp_path).model
+def test_a_file_restores_the_model(name, trained, tmp_path):
+    model = trained.model
     checkpoint.save_model(tmp_path / "model.safetensors", model, recipe(name))
     again, _ = checkpoint.load_model(tmp_path / "model.safetensors")
     assert same(model.state_dict(), again.state_dict())
 
 
-def test_a_cut_training_goes_on_to_the_same_bits(name, blobs, tmp_path):
-    whole = train(name, blobs, tmp_path / "whole").model
-    train(name, blobs, tmp_path / "cut", stop_at=3)
-    assert same(whole.state_dict(), train(name, blobs, tmp_path / "cut").model.state_dict())
+def test_a_cut_training_goes_on_to_the_same_bits(name, blobs, trained, tmp_path):
+    train(name, blobs, tmp_path, stop_at=3)
+    assert same(trained.model.state_dict(), train(name, blobs, tmp_path).model.state_dict())
 
 
 def test_capabilities_are_declared(name):
@@ -223,8 +225,8 @@ def test_parents_are_roles_of_one_kind(name):
         assert build(name).frozen.keys() == needed
 
 
-def test_optional_capabilities_have_their_shapes(name, blobs, tmp_path):
-    model = train(name, blobs, tmp_path).model
+def test_optional_capabilities_have_their_shapes(blobs, trained):
+    model = trained.model
     batch = draw(blobs, torch.arange(4), model.needs, torch.device("cpu"))
     x, given = batch["image"], [batch[key] for key in ("image", "label") if key in model.needs]
     with torch.no_grad():
@@ -243,8 +245,8 @@ def test_optional_capabilities_have_their_shapes(name, blobs, tmp_path):
             assert (rate > -1e-4).all()
 
 
-def test_samples_are_images_of_its_latents(name, blobs, tmp_path):
-    model = train(name, blobs, tmp_path).model
+def test_samples_are_images_of_its_latents(trained):
+    model = trained.model
     if "latents" not in model.capabilities:
         pytest.skip("has no latents to walk between")
     labels = [torch.tensor([0, 1, 1])] if "label" in model.needs else []
