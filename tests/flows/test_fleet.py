@@ -199,7 +199,7 @@ def test_a_pipeline_that_the_generator_did_not_write_is_refused(tmp_path, monkey
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "message"),
     [
         ("stages", [("--force", [])], "'--force', an option and no name"),
         ("pull", ["--all-commits"], "'--all-commits', an option and no name"),
@@ -207,12 +207,12 @@ def test_a_pipeline_that_the_generator_did_not_write_is_refused(tmp_path, monkey
         ("remote", {"url": "s3://x", "credentialpath": "/etc/x"}, "sets 'credentialpath', which none is sent"),
     ],
 )
-def test_a_unit_gives_dvc_no_options(tmp_path, monkeypatch, field, value, said):
+def test_a_unit_gives_dvc_no_options(tmp_path, monkeypatch, field, value, message):
     from flows.remote import payload
 
     project = stand_in.build(tmp_path, monkeypatch)
     packed = payload.Payload(**{"stages": [], "texts": {}, "pull": [], "remote": {}, field: value})
-    with pytest.raises(payload.PayloadError, match=f"{said}.*nothing was written"):
+    with pytest.raises(payload.PayloadError, match=f"{message}.*nothing was written"):
         payload.check(project, packed)
 
 

@@ -55,9 +55,9 @@ def modules() -> dict[str, Path]:
 
 def watched(root: Path) -> list[str]:
     """What DVC is to watch for changes of plugins: the project's folder, and those of installed packages."""
-    own = [FOLDER] if (root / FOLDER).is_dir() else []
+    local = [FOLDER] if (root / FOLDER).is_dir() else []
     installed = {str(_top(plugin)) for kind in KINDS for plugin in _installed(kind).values()}
-    return [*own, *sorted(installed)]
+    return [*local, *sorted(installed)]
 
 
 def _root() -> Path | None:

@@ -108,14 +108,14 @@ def test_nothing_is_cut_off_at_the_border() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"n_train": 0}, "options.n_train: 0 is not a whole number from 1; correct it"),
         ({"n_test": "many"}, "options.n_test: 'many' is not a whole number"),
         ({"n_train": 10**7}, "there are 442,368 different ones; ask for less"),
     ],
 )
-def test_options_that_cannot_be(options: dict[str, object], said: str) -> None:
+def test_options_that_cannot_be(options: dict[str, object], message: str) -> None:
     with pytest.raises(DatasetError) as error:
         _parts(**options)
-    assert said in str(error.value)
+    assert message in str(error.value)

@@ -107,7 +107,7 @@ def test_only_the_pose_is_traversed_and_z_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"azimuth": (50.0, -50.0)}, "azimuth is from 50.0 to -50.0 degrees; give the lower end first"),
         ({"volume": 12}, "volume is 12; its side must be a power of two from 8 up"),
@@ -115,8 +115,8 @@ def test_only_the_pose_is_traversed_and_z_is_kept() -> None:
         ({"generator_updates": 0}, "generator_updates is 0; it must be at least 1"),
     ],
 )
-def test_settings_that_cannot_be(config: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_settings_that_cannot_be(config: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         build(**config)
 
 
