@@ -16,8 +16,8 @@ INCLUDED = {"CONTRIBUTING.md": "add-a-model.md", "ARCHITECTURE.md": "architectur
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Called by mkdocs with the text of a page, before what it includes is put in its place."""
-    for name, own in INCLUDED.items():
-        if page.file.src_uri == own:
+    for name, source in INCLUDED.items():
+        if page.file.src_uri == source:
             markdown = markdown.replace(f'--8<-- "{name}"', (ROOT / name).read_text(encoding="utf-8"))
             return LINK.sub(lambda match: _link(match, "", page.file.src_uri), markdown)
     folder = f"docs/{page.file.src_uri}".rpartition("/")[0]

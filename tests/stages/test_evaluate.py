@@ -65,7 +65,9 @@ def test_a_space_of_several_judges_has_their_mean_and_spread(project: Path) -> N
 def test_the_reference_says_which_judges_there_are(project: Path) -> None:
     about = files.read_json(project / paths.reference("small", "squares") / "reference.json")["spaces"]["clf-squares"]
     judges = files.read_json(project / paths.classifier("squares") / "classifier.json")["judges"]
-    assert {name: about_judge["sha256"] for name, about_judge in about["judges"].items()} == {j["name"]: j["sha256"] for j in judges}
+    assert {name: about_judge["sha256"] for name, about_judge in about["judges"].items()} == {
+        j["name"]: j["sha256"] for j in judges
+    }
     assert all(0.5 < about_judge["accuracy"] <= 1 for about_judge in about["judges"].values())
 
 

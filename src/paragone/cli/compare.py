@@ -66,8 +66,10 @@ def _saved(root: Path, place: str) -> Any:
         return schema.read(Path(place))
     shown = subprocess.run(["git", "-C", str(root), "show", f"{commit}:{inside}"], capture_output=True)
     if shown.returncode:
-        said = shown.stderr.decode(errors="replace").strip().splitlines()
-        raise ComparisonError(f"'{place}': {said[-1] if said else 'git has no such file'}; commit the report's tables")
+        message = shown.stderr.decode(errors="replace").strip().splitlines()
+        raise ComparisonError(
+            f"'{place}': {message[-1] if message else 'git has no such file'}; commit the report's tables"
+        )
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "runs.parquet").write_bytes(shown.stdout)
         return schema.read(Path(folder) / "runs.parquet")

@@ -104,5 +104,5 @@ def _over(capability: Any, given: list[Tensor], seed: int, device: torch.device)
     with torch.no_grad():
         for i, (images, *labels) in enumerate(zip(*(tensor.split(BATCH) for tensor in given), strict=True)):
             seed_all(seed, Stream.EVALUATE, i)
-            parts.append(capability(to_float(images.to(device)), *(own.to(device) for own in labels)).cpu())
+            parts.append(capability(to_float(images.to(device)), *(values.to(device) for values in labels)).cpu())
     return torch.cat(parts)
