@@ -227,7 +227,6 @@ class PathLength(nn.Module):
 
     def lengths(self, synthesis: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
         """||J_w^T y||_2 for styles w (B,layers,w_dim) of each layer: (B,). Computed without autocast."""
-        w = w.float()  # as a network under autocast made them, they may be bf16
         w = w if w.requires_grad else w.requires_grad_()
         with torch.autocast(w.device.type, enabled=False):
             x = synthesis(w)  # (B,C,H,W)
