@@ -32,13 +32,13 @@ def main() -> None:
         while time.monotonic() < deadline:
             for kind in kinds:
                 began = time.monotonic()
-                said = fuzzing.attempt(kind, seed)
+                error = fuzzing.attempt(kind, seed)
                 slowest[kind.name] = max(slowest.get(kind.name, 0.0), time.monotonic() - began)
                 tried[kind.name] += 1
-                refused[kind.name] += said is not None
-                if said is not None and not fuzzing.is_sentence(said, kind):
+                refused[kind.name] += error is not None
+                if error is not None and not fuzzing.is_sentence(error, kind):
                     faults[kind.name] += 1
-                    print(f"{kind.name}, seed {seed}: {type(said).__name__}: {said}", flush=True)
+                    print(f"{kind.name}, seed {seed}: {type(error).__name__}: {error}", flush=True)
             seed += 1
     print(f"{given.seconds:g} s from seed {given.seed}: kind, files, refused, no sentence, slowest")
     for name in tried:

@@ -58,10 +58,10 @@ def _write(folder: Path, count: int) -> None:
 
 def _watch(over: threading.Event, seen: list[tuple[float, float, int]]) -> None:
     """Seconds, memory in MB (shared pages divided) and open files of this process and its children."""
-    own = psutil.Process()
+    this = psutil.Process()
     while not over.wait(EVERY):
         memory, files = 0.0, 0
-        for process in (own, *own.children(recursive=True)):
+        for process in (this, *this.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 memory += process.memory_full_info().pss / 1e6
                 files += process.num_fds()

@@ -81,10 +81,10 @@ def listed(root: Path) -> set[str]:
 def test_it_lists_and_then_removes_what_is_not_needed(project, capsys):
     before = listed(project)
     clean.run(project, [], False)
-    said = capsys.readouterr().out
-    assert said.endswith("Nothing was removed; --yes removes it.\n")
-    assert all(kind in said for kind in ("temporary", "checkpoints", "logs", "mlflow", "prefect"))
-    assert "home" not in said.split("kind")[1].split("Nothing")[0].replace("~", "")
+    printed = capsys.readouterr().out
+    assert printed.endswith("Nothing was removed; --yes removes it.\n")
+    assert all(kind in printed for kind in ("temporary", "checkpoints", "logs", "mlflow", "prefect"))
+    assert "home" not in printed.split("kind")[1].split("Nothing")[0].replace("~", "")
     assert {name for name in listed(project) if not name.endswith(".lock")} == before
     clean.run(project, [], True)
     left = {name for name in listed(project) if not name.endswith(".lock")}
@@ -103,11 +103,11 @@ def test_one_kind_alone(project):
         clean.run(project, ["lgos"], True)
 
 
-@pytest.mark.parametrize(("name", "said"), [("flow.lock", "a flow runs in"), ("serve.lock", "`make serve` runs in")])
-def test_nothing_goes_while_something_runs(project, name, said):
+@pytest.mark.parametrize(("name", "message"), [("flow.lock", "a flow runs in"), ("serve.lock", "`make serve` runs in")])
+def test_nothing_goes_while_something_runs(project, name, message):
     (project / ".locks").mkdir()
     before = listed(project)
-    with FileLock(project / ".locks" / name), pytest.raises(ValueError, match=said):
+    with FileLock(project / ".locks" / name), pytest.raises(ValueError, match=message):
         clean.run(project, [], True)
     assert listed(project) == before
 

@@ -42,8 +42,8 @@ def test_a_search_tries_every_configuration_once(
     ]
     assert found[0]["settings"] == "{}"
     best = min(found, key=lambda line: float(line["score"]))
-    said = capsys.readouterr().out
-    assert f"{1000 * float(best['score']):.3g}" in said
+    printed = capsys.readouterr().out
+    assert f"{1000 * float(best['score']):.3g}" in printed
     curve = lines(tmp_path, "toy-best")
     assert [line["k"] for line in curve] == ["1", "2"]
     assert float(curve[1]["expected"]) == pytest.approx(min(float(line["score"]) for line in found[1:]))

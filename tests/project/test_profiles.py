@@ -99,7 +99,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" fo
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"about: caf\xe9\n", "not settings in YAML .'utf-8' codec"),
         (b"when: 2026-13-45\n", "not settings in YAML .month must be"),
@@ -111,9 +111,9 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" fo
     ],
     ids=["latin-1", "date", "deep", "python", "laughs", "circle", "nul"],
 )
-def test_what_is_no_settings_file_is_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_settings_file_is_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "x.yaml").write_bytes(content)
-    with pytest.raises(ParamsError, match=said) as found:
+    with pytest.raises(ParamsError, match=message) as found:
         profiles.read(tmp_path, Path("x.yaml"))
     assert str(found.value).startswith("x.yaml: ")
     assert "\n" not in str(found.value)

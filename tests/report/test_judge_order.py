@@ -38,9 +38,9 @@ def test_each_row_has_its_rank_by_every_judge(found: runs.Results) -> None:
     assert shown["DDPM‡"] == ["1 (6)", "1 (4)", "2 (8)", "1 (108)"]
     assert shown["DDIM‡"] == ["2 (6)", "2 (5)", "1 (7)", "2 (120)"]
     assert shown["DCGAN"] == ["3 (13.5)", "3 (9)", "3 (18)", "3 (168)"]
-    said = "s0-w16 (99.0 % of held-out images right, weights cccccccccccc)"
-    assert said in " ".join(grid.caption)
-    assert said in " ".join(judge_order.about(found.datasets[0]))
+    expected = "s0-w16 (99.0 % of held-out images right, weights cccccccccccc)"
+    assert expected in " ".join(grid.caption)
+    assert expected in " ".join(judge_order.about(found.datasets[0]))
 
 
 @pytest.mark.parametrize("build", [tables.compact, lambda *given: tables.build(*given)[0]])

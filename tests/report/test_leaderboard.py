@@ -28,8 +28,8 @@ def test_the_rows_of_both_are_in_one_page(project: Project, table: pd.DataFrame,
         assert title in page
     again = schema.read(tmp_path / "board/runs.parquet")
     fd = "metrics.spaces.clf-mnist-5k.fd"
-    own, merged = few[few["model"] == "dcgan"][fd].dropna(), again[again["model"] == "dcgan-ours"][fd].dropna()
-    assert own.tolist() == merged.tolist()
+    ours, merged = few[few["model"] == "dcgan"][fd].dropna(), again[again["model"] == "dcgan-ours"][fd].dropna()
+    assert ours.tolist() == merged.tolist()
     with pytest.raises(ReuseError, match="is there already"):
         command.run([tmp_path / "ours.parquet"], tmp_path / "board")
 

@@ -188,8 +188,8 @@ def test_a_published_reference_is_used_as_it_is_and_named(
     """Our own reference, exported: the distance from it is the run's fd."""
     monkeypatch.chdir(project)
     shutil.copy(project / RUN.samples, project / "mine.npy")
-    own = files.read_json(project / RUN.metrics)["spaces"]["clf-squares"]
-    if judges := list(own.get("judges", {})):
+    metrics = files.read_json(project / RUN.metrics)["spaces"]["clf-squares"]
+    if judges := list(metrics.get("judges", {})):
         with pytest.raises(ValueError, match=f"choose one of clf-squares/{judges[0]}"):
             statistics.export(project, params(), "small", "squares", "clf-squares", project / "x.npz")
         statistics.export(project, params(), "small", "squares", f"clf-squares/{judges[0]}", project / "x.npz")
@@ -199,4 +199,4 @@ def test_a_published_reference_is_used_as_it_is_and_named(
     options = {"against": "", "title": "", "seed": 0, "labels": False, "json": True, "statistics": "clf-squares=x.npz"}
     score.run(project, params(), "mine.npy", "squares", "small", options)
     found = json.loads(capsys.readouterr().out)["published"]
-    assert (found["fd"], found["file"]) == (pytest.approx(own["fd"]), "x.npz")
+    assert (found["fd"], found["file"]) == (pytest.approx(metrics["fd"]), "x.npz")

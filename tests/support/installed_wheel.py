@@ -45,8 +45,8 @@ def install(wheel: Path, extra: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", wheel]
     subprocess.run([*map(str, command), "--disable-pip-version-check"], check=True)
     (site,) = (folder / "lib").glob("python*/site-packages")
-    (own,) = metadata.distributions(name="paragone", path=[str(site)])
-    for name in _needed(own.requires or [], extra):
+    (distribution,) = metadata.distributions(name="paragone", path=[str(site)])
+    for name in _needed(distribution.requires or [], extra):
         _link(name, site, folder / "bin")
     return folder / "bin"
 

@@ -35,9 +35,9 @@ def run(run_: Path, to: str) -> None:
             api.create_repo(name, exist_ok=True)
             api.upload_folder(repo_id=name, folder_path=str(whole), commit_message=f"{run_} as Paragone measured it")
         except Exception as error:  # whatever the Hub or the network says
-            said = " ".join(str(error).split())[:300].replace(token, "...")
+            message = " ".join(str(error).split())[:300].replace(token, "...")
             raise ReuseError(
-                f"{to}: the Hub refused it ({type(error).__name__}: {said}); correct that and run again"
+                f"{to}: the Hub refused it ({type(error).__name__}: {message}); correct that and run again"
             ) from None
     print(f"{run_}: https://huggingface.co/{name}")
 

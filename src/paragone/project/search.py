@@ -167,7 +167,7 @@ def applied(params: Params, name: str, search: Search, row: str, drawn: Drawn) -
     where = f"{path(name)}: rows.{row}"
     plan = params.plan(search.profile, search.dataset, row)
     changes = {key.removeprefix("plan."): value for key, value in drawn.items() if key.startswith("plan.")}
-    own = {key: value for key, value in drawn.items() if not key.startswith("plan.")}
-    config = {**params.config(search.profile, search.dataset, row), **own}
+    config_values = {key: value for key, value in drawn.items() if not key.startswith("plan.")}
+    config = {**params.config(search.profile, search.dataset, row), **config_values}
     checked(registry.model_class(params.model(search.profile, row)).Config, config, where)
     return replace(plan, **changes, kimg=search.kimg), config

@@ -111,13 +111,13 @@ def test_the_networks_are_the_papers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "config", "said"),
+    ("shape", "config", "message"),
     [
         ((3, 18, 18), {}, "divide by 4; these are 18 x 18"),
         ((3, 16, 16), {"scales": 3, "strided": 4}, "halves images 6 times, and these are 16 x 16; set"),
         ((3, 16, 16), {"style_dim": 0}, "style_dim is 0; it must be at least 1"),
     ],
 )
-def test_settings_that_cannot_be(shape: tuple[int, int, int], config: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_that_cannot_be(shape: tuple[int, int, int], config: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         MUNIT(MUNIT.Config(**{**SMALL, **config}), Spec(shape))  # type: ignore[arg-type]
