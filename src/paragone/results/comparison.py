@@ -107,11 +107,11 @@ def _check_alike(a: Side, b: Side, dataset: str, of_a: list[Json], of_b: list[Js
         mine, theirs = ({run[key] for run in runs if not is_missing(run.get(key))} for runs in (of_a, of_b))
         if mine and theirs and mine != theirs:
             what = SAME.get(key, f"hash of the feature space {key.split('.')[-2]}")
-            values = " and ".join(
+            difference = " and ".join(
                 f"{side.name} {', '.join(str(v)[:12] for v in sorted(values))}"
                 for side, values in ((a, mine), (b, theirs))
             )
-            raise ComparisonError(f"{dataset}: the {what} is not the same: {values}; run one of the two again")
+            raise ComparisonError(f"{dataset}: the {what} is not the same: {difference}; run one of the two again")
 
 
 def shown(runs: Sequence[Json]) -> list[Column]:
