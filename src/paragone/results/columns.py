@@ -466,12 +466,12 @@ def reconstruction() -> list[Column]:
 
 
 def compact(spaces: list[str]) -> list[Column]:
-    """What fits a terminal."""
+    """What fits a terminal: of the spaces without labels, the random one only where it stands alone."""
     first = spaces[:1]
     neighbour = [c for s in first for c in neighbours(s) if c.key in ("density", "coverage")]
     speed = [c for c in (*TRAINING, *SPEED) if c.key in ("train_seconds_total", "images_per_second")]
     return [
-        *(distance(s) for s in spaces),
+        *(distance(s) for s in spaces if space_short(s) != "random" or len(spaces) < 3),
         *judged(spaces),
         *(kernel(s) for s in first),
         *neighbour,
