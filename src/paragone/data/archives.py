@@ -30,7 +30,7 @@ MEMBERS = 2**24  # of an archive
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # that unpack piece by piece, in bounded memory
 TAR_BLOCK = 512
 FILE_TYPES = (tarfile.REGTYPE, tarfile.AREGTYPE)
-DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
 Wanted = Callable[[str], bool]
 Read = Callable[[Sequence[str]], list[bytes | Path | Exception]]
 

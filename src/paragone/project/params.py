@@ -121,6 +121,8 @@ class Profile(_Strict):
     def _with_rows(cls, value: Any) -> Any:
         """`[a, b]` is short for `{a: all, b: all}`."""
         if isinstance(value, list):
+            if foreign := [item for item in value if not isinstance(item, str)]:
+                raise ValueError(f"{foreign[0]!r:.60} is no data set's name")
             if len(set(map(str, value))) != len(value):
                 raise ValueError("names a data set twice")
             return dict.fromkeys(value)
