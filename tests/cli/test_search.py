@@ -43,7 +43,7 @@ def test_a_search_tries_every_configuration_once(
     assert found[0]["settings"] == "{}"
     best = min(found, key=lambda line: float(line["score"]))
     printed = capsys.readouterr().out
-    assert f"{1000 * float(best['score']):.3g}" in printed
+    assert f"KID {float(best['score']):.3g} (" in printed
     curve = lines(tmp_path, "toy-best")
     assert [line["k"] for line in curve] == ["1", "2"]
     assert float(curve[1]["expected"]) == pytest.approx(min(float(line["score"]) for line in found[1:]))
@@ -73,4 +73,4 @@ def test_a_divergence_counts_as_the_worst_of_its_row() -> None:
     line = {"row": "a", "settings": "{}", "outcome": "", "reason": "", "seconds": "1", "digest": ""}
     found = [{**line, "configuration": str(i), "score": score} for i, score in enumerate(["0.2", "", "0.1", "0.5"])]
     assert command.scores(found) == {"a": {0: 0.2, 1: 0.5, 2: 0.1, 3: 0.5}}
-    assert next(command.summary(found)) == "a: KID x 1000 100 (configuration 2, {}); the profile's own 200"
+    assert next(command.summary(found)) == "a: KID 0.1 (configuration 2, {}); the profile's own 0.2"

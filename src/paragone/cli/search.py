@@ -109,7 +109,7 @@ def summary(lines: list[Line]) -> Iterator[str]:
         best = min(by_number, key=lambda number: by_number[number])
         settings = next(x["settings"] for x in lines if x["row"] == row and int(x["configuration"]) == best)
         which = f"configuration {best}, {settings}" if best else "as the profile has it"
-        yield f"{row}: KID x 1000 {1000 * by_number[best]:.3g} ({which}); the profile's own {1000 * by_number[0]:.3g}"
+        yield f"{row}: KID {by_number[best]:.3g} ({which}); the profile's own {by_number[0]:.3g}"
 
 
 def _read(file: Path) -> list[Line]:
