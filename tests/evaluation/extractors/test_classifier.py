@@ -104,7 +104,7 @@ def test_channels_are_taken_apart_and_their_classes_combined(blobs: ImageSet, tm
     digits = blobs.labels[rows]
     stacked = ImageSet(images, digits @ torch.tensor([4, 2, 1]), Spec((3, 32, 32), 8))
     apart = classifier.channels(stacked, 2)
-    assert apart.spec == ((1, 32, 32), 2)
+    assert apart.spec == Spec((1, 32, 32), 2)
     assert torch.equal(apart.images, blobs.images[rows.flatten()])
     assert apart.labels is not None
     assert torch.equal(apart.labels, digits.flatten())
