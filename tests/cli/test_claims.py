@@ -33,23 +33,25 @@ def test_machines_get_json_and_csv_and_nothing_else(tmp_path, params, capsys):
     claims.run(tmp_path, params, form="csv")
     assert capsys.readouterr().out.startswith("claim,verdict,sentence,reason,")
     claims.run(tmp_path, params, plan=True, form="json")
-    assert json.loads(capsys.readouterr().out)["needs"][0]["id"] == "C04"
+    assert json.loads(capsys.readouterr().out)["needs"][0]["id"] == "C01"
 
 
 def test_a_saved_table_needs_no_project(tmp_path, params, capsys):
     schema.write(schema.as_table(runs.read(tmp_path, params, "quick").runs), tmp_path / "saved.parquet")
     claims.run_table(tmp_path / "saved.parquet", None, "json")
     by_id = {c["claim"]: c for c in json.loads(capsys.readouterr().out)["claims"]}
-    assert by_id["C03"]["verdict"] == "supported"
+    assert by_id["C02"]["verdict"] == "not yet measured"
+    assert "finished 3 seeds" not in by_id["C02"]["reason"]
+    assert by_id["C02"]["reason"].endswith("it takes at least 5")
 
 
 def test_the_plan_has_a_command_for_every_run(tmp_path, params, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / paths.Run("quick", "mnist-5k", "gan", 0).metrics).unlink()
+    (tmp_path / paths.Run("quick", "mnist-5k", "vae", 0).metrics).unlink()
     claims.run(tmp_path, params, plan=True)
     out = capsys.readouterr().out
     assert "1 of 24 runs of profile quick are not there; `make demo PROFILE=quick` makes them" in out
-    assert "--models gan" in out
+    assert "--models vae" in out
 
 
 def test_the_profile_for_claims_is_taken_where_none_is_named(tmp_path, params, capsys):

@@ -28,7 +28,7 @@ KINDS = [
     "site/data/mnist-5k.html",
     "site/compare/mnist-5k.html",
     "site/surveys/hu.html",
-    "site/claims/c03.html",
+    "site/claims/c32.html",
     "site/claims/c06.html",
     "site/studies.html",
 ]
@@ -96,7 +96,7 @@ def test_axe_finds_nothing(browser, report_folder, name, scheme, viewport):
 def test_ground_ink_and_figures_follow_the_theme(browser, report_folder, scheme, chosen):
     """The system's, and the reader's where they differ; a figure is a file of its own and must follow too."""
     page = browser.new_page(viewport=DESK, color_scheme=scheme)
-    visit(page, report_folder / "site/claims/c03.html")
+    visit(page, report_folder / "site/claims/c32.html")
     if chosen != scheme:
         page.get_by_role("button", name="Switch between light and dark").click()
         visit(page, report_folder / "site/claims/c33.html")  # the choice goes along
@@ -156,9 +156,9 @@ def test_the_board_is_cut_to_verdicts_and_opens_a_figure(page, report_folder):
     assert claims.count() == 35 - settled  # the line that folds them is open now
     page.locator(".counts").get_by_role("button", name="not yet measured").click()
     assert claims.count() == settled
-    drawn = page.locator("#c03 img")
+    drawn = page.locator("#c32 img")
     assert not drawn.is_visible()
-    page.locator("#c03 summary").press("Enter")
+    page.locator("#c32 summary").press("Enter")
     expect(drawn).to_be_visible()
     expect(drawn).not_to_have_js_property("naturalWidth", 0)
 
@@ -234,10 +234,10 @@ def test_without_scripts_everything_can_be_read(browser, report_folder):
     page = browser.new_context(viewport=DESK, java_script_enabled=False).new_page()
     visit(page, report_folder / "index.html")
     assert page.locator("thead button, .counts button, #theme:visible").count() == 0  # no control that does nothing
-    page.locator("#c03 summary").click()
-    expect(page.locator("#c03 img")).to_be_visible()
-    page.locator("#c03 a").first.click()
-    expect(page.locator("h1")).to_contain_text("DCGAN improves")
+    page.locator("#c32 summary").click()
+    expect(page.locator("#c32 img")).to_be_visible()
+    page.locator("#c32 a").first.click()
+    expect(page.locator("h1")).to_contain_text("IS rewards")
     visit(page, report_folder / "site/models/dcgan.html")
     page.locator("a.zoom").first.click()
     assert page.url.endswith("mnist-5k-dcgan-0.webp")
@@ -246,7 +246,7 @@ def test_without_scripts_everything_can_be_read(browser, report_folder):
 
 def test_print_is_dark_on_white_without_navigation(browser, report_folder):
     page = browser.new_page(viewport=DESK, color_scheme="dark")
-    visit(page, report_folder / "site/claims/c03.html")
+    visit(page, report_folder / "site/claims/c32.html")
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"

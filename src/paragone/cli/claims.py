@@ -17,7 +17,14 @@ from paragone.report.claims.verdicts import Assessment
 from paragone.results import runs
 from paragone.results.runs import Results
 
-COLOURS = {"supported": "green", "contradicted": "red", "mixed": "yellow", "too uncertain to say": "yellow"}
+COLOURS = {
+    "supported": "green",
+    "smaller than claimed": "yellow",
+    "no effect": "cyan",
+    "contradicted": "red",
+    "mixed": "yellow",
+    "too uncertain": "dim",
+}
 Form = Literal["table", "json", "csv"]
 
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from paragone.results import columns
+from paragone.results import columns, measures
 from paragone.results.runs import Results, is_figure
 
 Json = dict[str, Any]
-SEEDS = 3  # at least; no verdict from one seed
+SEEDS = 5  # at least, where a claim rests on seeds
 PROTOCOL = ("metrics.n", "metrics.n_real", "metrics.reference_split", "train.data")
 HARDWARE = ("sampling.device", "sampling.threads", "sampling.precision", "sampling.batch")
 PAPER = "@paper"  # after a row's name: at its paper's number of steps
@@ -45,20 +45,17 @@ class Evidence(NamedTuple):
         runs = self.results.runs
         return str(runs.loc[runs["model"] == row, "title"].iloc[0])
 
-    def distances(self, dataset: str) -> list[tuple[str, str]]:
-        """(label, column) of the Frechet distance in every feature space that was used on a data set, its classifier's
-        first."""
-        pattern = re.compile(r"metrics\.spaces\.([^.]+)\.fd")
-        measured = self.results.of(dataset).dropna(axis=1, how="all").columns
-        spaces = sorted((m[1] for name in measured if (m := pattern.fullmatch(str(name)))), key=columns.space_rank)
-        if not spaces:
-            raise NotMeasuredError(f"{dataset}: nothing has been evaluated")
-        return [(columns.fd_label(space), f"metrics.spaces.{space}.fd") for space in spaces]
+    def measured(self, dataset: str, figure: str) -> list[tuple[str, str]]:
+        """(label, column) of a figure in every feature space that was used on a data set, its classifier's first.
 
-    def beside(self, dataset: str, what: str) -> tuple[str, str]:
-        """(label, column) of another figure of the data set's first space: "coverage", "kid", ..."""
-        label, column = self.distances(dataset)[0]
-        return f"{what.capitalize()} ({label.removeprefix('FD-')})", column.removesuffix("fd") + what
+        figure: "fd", "coverage", ... (see `results.measures`). Raises NotMeasuredError.
+        """
+        pattern = re.compile(rf"metrics\.spaces\.([^.]+)\.{re.escape(figure)}")
+        there = self.results.of(dataset).dropna(axis=1, how="all").columns
+        spaces = sorted((m[1] for name in there if (m := pattern.fullmatch(str(name)))), key=columns.space_rank)
+        if not spaces:
+            raise NotMeasuredError(f"{dataset}: no run has a {figure} in any feature space")
+        return [(_label(figure, space), f"metrics.spaces.{space}.{figure}") for space in spaces]
 
     def with_column(self, name: str, above: str, below: str) -> "Evidence":
         """The same with one more column: the ratio of two. Raises NotMeasuredError where either is missing."""
@@ -139,14 +136,30 @@ class Evidence(NamedTuple):
 
     def require_equal(self, dataset: str, rows: Sequence[str], column: str, what: str) -> None:
         """Raise NotMeasuredError unless all finished runs of the rows have one and the same figure in a column."""
+        self.require_close(dataset, rows, column, what, 1.0)
+
+    def require_close(self, dataset: str, rows: Sequence[str], column: str, what: str, factor: float) -> None:
+        """Raise NotMeasuredError unless the rows' means over finished runs differ by at most a factor; by a factor of
+        1, all their figures are equal."""
         runs = self.results.of(dataset)
         of_rows = runs[runs["model"].isin(rows) & (runs["outcome"] == "finished")]
         if column not in of_rows or of_rows[column].isna().any():
             raise NotMeasuredError(f"{dataset}: some run of {', '.join(rows)} does not say its {column}")
-        if of_rows[column].nunique() > 1:
+        figures = of_rows[column].astype(float)
+        if factor > 1:
+            figures = figures.groupby(of_rows["model"]).mean()
+        if figures.max() > factor * figures.min():
             each = of_rows.groupby("model", sort=False)[column].unique()
             values_by_row = ", ".join(f"{row} {' and '.join(f'{v:,}' for v in values)}" for row, values in each.items())
-            raise NotMeasuredError(f"{dataset}: {what} differ: {values_by_row}")
+            by = f" by more than a factor of {factor:g}" if factor > 1 else ""
+            raise NotMeasuredError(f"{dataset}: {what} differ{by}: {values_by_row}")
+
+
+def _label(figure: str, space: str) -> str:
+    """What a figure of a space is called: "FD-clf", "Coverage (clf)"."""
+    if figure == measures.DISTANCE:
+        return columns.fd_label(space)
+    return f"{figure.capitalize()} ({columns.space_short(space)})"
 
 
 def _too_few(runs: pd.DataFrame, dataset: str, rows: Sequence[str], column: str, found: int, seeds: int) -> str:

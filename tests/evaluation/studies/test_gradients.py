@@ -171,6 +171,8 @@ def test_depth_is_the_number_of_hidden_layers_on_both_sides(project: Path, found
             assert len(run["before"]) == len(run["after"]) == 2 * (run["depth"] + 1)
             assert run["outcome"] == "finished"
             assert math.isfinite(run["bound"])
+            assert math.isfinite(run["train_bound"])
+            assert math.isfinite(run["gain"])
             assert run["kl"] >= 0
 
 
@@ -233,3 +235,9 @@ def test_one_hidden_layer_is_the_papers_vae_with_its_weights() -> None:
 def test_options_that_make_no_sense_are_named(project: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises((ParamsError, ValueError), match=message):
         study.run(project, params(**options), "small", "gradients")
+
+
+def test_the_training_bound_and_what_it_still_gains_are_of_tenths() -> None:
+    curve = [{"kimg": float(i), "loss/vae": 100.0 - i, "grad/vae": 1.0} for i in range(20)]
+    found = gradients._training_bound(curve)
+    assert found == {"train_bound": pytest.approx(-(82 + 81) / 2), "gain": pytest.approx(5.0)}

@@ -87,3 +87,16 @@ def test_what_cannot_be_is_refused(key: str, value: int) -> None:
         build(**{key: value})
     with pytest.raises(ValueError, match=r"whose sides divide by 8 .*, not 12 x 12"):
         build((1, 12, 12))
+
+
+def test_without_quantisation_it_is_a_plain_autoencoder() -> None:
+    model = build(quantize=False)
+    assert model.capabilities == {"reconstruct"}
+    (update,) = model.losses({"image": X}, Progress(0))
+    image = model.reconstruct(X)
+    loss = update.loss.item() * model.cfg.data_variance
+    assert loss == pytest.approx(mse_loss(image, X).item(), rel=1e-3)  # nothing to clip yet
+    assert model.sample(2).shape == (2, 1, 16, 16)
+    update.loss.backward()
+    assert model.to_top.weight.grad is not None
+    assert model.to_top.weight.grad.abs().sum() > 0

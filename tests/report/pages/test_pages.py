@@ -47,7 +47,7 @@ def test_every_figure_of_the_site_is_one_of_the_reports(report_folder):
     assert {name.partition("-")[0] for name in kept - shown} == {"samples", "pairs", "interpolation", "traversal"}
 
 
-@pytest.mark.parametrize("name", ["quality-sampling-mnist-5k", "claim-c03"])
+@pytest.mark.parametrize("name", ["quality-sampling-mnist-5k", "claim-c32"])
 def test_drawing_anew_gives_what_the_saved_figure_gave(report, report_folder, tmp_path, name):
     plots = [p for group in report.plots.values() for p in group] + list(report.claims.values())
     plot = next(p for p in plots if p.name == name)

@@ -11,7 +11,7 @@ from paragone.results.claims.base import SEEDS, Claim
 from support import ROOT
 
 PROFILE = "claims-quick"
-SHOWN = {"sharpness", "worked_scores"}  # studies that the surveys' pages are made of
+SHOWN = {"worked_scores"}  # studies that the surveys' pages are made of
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,9 @@ def test_every_row_and_study_is_there_for_a_claim(settings: Params) -> None:
     declared = {row for claim in claims().values() for row in claim.rows}
     for name in profile.studies:
         options = settings.study(Path(), PROFILE, name).options
-        named = (getattr(options, field, ()) for field in ("row", "rows", "baseline"))
-        declared |= {row for value in named for row in ([value] if isinstance(value, str) else value)}
+        named = (getattr(options, field, ()) for field in ("row", "rows", "baseline", "few", "whole"))
+        lists = ([value] if isinstance(value, str) else value for value in named if isinstance(value, str | tuple))
+        declared |= {row for rows in lists for row in rows}
     while (
         parents := {p for row in declared & set(profile.models) for p in profile.models[row].parents.values()}
         - declared
@@ -51,9 +52,3 @@ def test_every_row_and_study_is_there_for_a_claim(settings: Params) -> None:
 
 def test_there_are_seeds_enough_for_a_verdict(settings: Params) -> None:
     assert len(settings.get_profile(PROFILE).seeds) >= SEEDS
-
-
-def test_modes_are_counted_of_the_rows_whose_crashes_are(settings: Params) -> None:
-    study = settings.study(Path(), PROFILE, "mode_coverage").options
-    assert {"dcgan", "wgan"} <= set(study.rows)
-    assert set(study.rows) <= set(settings.get_profile(PROFILE).rows(study.dataset))

@@ -10,7 +10,8 @@ idle machine. `clock` names the one that ratios are of: processor time there, wa
 
 Sampling time does not depend on what was learned, so one seed is enough, and a diffusion model's row is timed once more
 at its paper's number of steps with fresh weights, the row's network and settings otherwise: what the row's own steps
-save is then seen. `passes` is counted, not declared: how often the most used layer runs for one image.
+save is then seen. Two figures are counted, not declared: `passes`, how often the most used layer runs for one image;
+and `macs`, its multiply-accumulates (`sampling.macs`).
 """
 
 import statistics
@@ -235,6 +236,7 @@ def _warm_up(sampler: Sampler, options: Options) -> None:
     """Count the passes, and make what is made once: kernels for each size. A draw that outlasts the row's seconds needs
     none, being many passes itself."""
     sampler.about["passes"] = passes(sampler.net, lambda: sampler.draw(1))
+    sampler.about["macs"] = sampling.macs(sampler.net, sampler.device, *sampler.inputs(1))
     if sampler.used * options.batch < options.seconds:
         sampler.draw(options.batch)
     sampler.used = 0.0

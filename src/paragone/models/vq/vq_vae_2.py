@@ -9,6 +9,7 @@ https://arxiv.org/abs/1906.00446. The bottom's features are quantised with what 
     table 3        the defaults: 128 channels, residual blocks of 64, 2 at each stage, 512 codes of 64 dimensions
 
 Sampling draws codes uniformly, so its samples are poor by design; `vq_prior_2` learns the priors.
+With `quantize: false` features take the place of codes, as for VQ-VAE here: only the reconstructions mean something.
 As in VQ-VAE here, `codes` and `encode` give indices: the top's in raster order, then the bottom's, which count from K.
 
 Deviations:
@@ -50,6 +51,7 @@ class VQVAE2(Model):
         data_variance: float = 0.253  # of pixels in [-1,1]
         decay: float = 0.99
         restart: float = 0.0  # uses a batch below which a code is restarted; 0: never
+        quantize: bool = True  # false: a plain autoencoder of the same network, to tell what quantisation costs
         lr: float = 3e-4
 
         def __post_init__(self) -> None:
@@ -68,6 +70,8 @@ class VQVAE2(Model):
             )
         self.cfg = cfg
         self.codebook_size = 2 * cfg.codes
+        if not cfg.quantize:
+            self.capabilities = self.capabilities - {"codes", "decode", "encode"}
         self.top_grid, self.bottom_grid = (h // factor, w // factor), (2 * h // factor, 2 * w // factor)
         self.encoder_bottom = _down(c, cfg, cfg.levels)
         self.encoder_top = _down(cfg.width, cfg, 1)
@@ -83,6 +87,9 @@ class VQVAE2(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, cfg = batch["image"], self.cfg
+        if not cfg.quantize:
+            yield Update("vq_vae_2", mse_loss(self._image(*self._plain(x)), x) / cfg.data_variance)
+            return
         z = self._features(x)
         reconstruction = mse_loss(self._image(z.top_straight, z.bottom_straight), x) / cfg.data_variance
         commitment = mse_loss(z.top, self.top.lookup(z.top_codes)) + mse_loss(
@@ -103,6 +110,12 @@ class VQVAE2(Model):
         bottom = self.to_bottom(torch.cat([h, self.decoder_top(top_straight)], 1)).float()
         bottom_straight, _, bottom_codes = self.bottom(bottom)
         return Features(top, top_straight, top_codes, bottom, bottom_straight, bottom_codes)
+
+    def _plain(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both levels' features (B,D,h,w) of images (B,C,H,W), not quantised."""
+        h = self.encoder_bottom(x)
+        top = self.to_top(self.encoder_top(h)).float()
+        return top, self.to_bottom(torch.cat([h, self.decoder_top(top)], 1)).float()
 
     def _image(self, top: Tensor, bottom: Tensor) -> Tensor:
         """Codes (B,D,h,w) of both levels -> images (B,C,H,W), not clipped."""
@@ -126,6 +139,8 @@ class VQVAE2(Model):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x (B,C,H,W) in [-1,1] through its codes and back."""
+        if not self.cfg.quantize:
+            return self._image(*self._plain(x)).clamp(-1, 1)
         return self.decode(self.encode(x))
 
     def codes(self, x: Tensor) -> Tensor:
@@ -134,10 +149,11 @@ class VQVAE2(Model):
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        top, bottom = (
-            torch.randint(self.cfg.codes, (n, h * w), device=self.top.codebook.device)
-            for h, w in (self.top_grid, self.bottom_grid)
-        )
+        device, grids = self.top.codebook.device, (self.top_grid, self.bottom_grid)
+        if not self.cfg.quantize:
+            noise = (torch.randn(n, self.cfg.dim, *grid, device=device) for grid in grids)
+            return self._image(*noise).clamp(-1, 1)
+        top, bottom = (torch.randint(self.cfg.codes, (n, h * w), device=device) for h, w in grids)
         return self.decode(torch.cat([top, bottom + self.cfg.codes], 1))
 
 

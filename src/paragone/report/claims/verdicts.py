@@ -1,5 +1,6 @@
 """The surveys' claims with their verdicts: a board, one figure per claim, and what is missing for the rest."""
 
+import math
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,11 +25,16 @@ from paragone.results.runs import Results, of_table
 PROFILE = "claims-quick"  # runs whatever the claims need that can be measured on two cores
 COLOURS = {
     Verdict.SUPPORTED: PALETTE[2],
+    Verdict.SMALLER: PALETTE[0],
+    Verdict.NO_EFFECT: INK,
     Verdict.CONTRADICTED: PALETTE[1],
     Verdict.UNCERTAIN: PALETTE[6],
 }
 LABEL = 112  # characters per line above an interval
-KEY = "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; dotted: the size that counts as support."
+KEY = (
+    "Dots: estimates; bars: 95 % intervals; dashed: no effect, or the bound; shaded: the margin within which it is no "
+    "effect; dotted: the size that the claim needs."
+)
 
 
 class Assessment(NamedTuple):
@@ -104,10 +110,21 @@ def records(assessments: list[Assessment]) -> list[Json]:
             "sentence": j.claim.sentence,
             "surveys": list(j.claim.surveys),
             "reason": j.finding.reason,
-            "effects": [e._asdict() | {"size": e.size._asdict()} for e in j.finding.effects],
+            "parts": {part: str(verdict) for part, verdict in j.finding.parts.items()},
+            "effects": [_record(e) for e in j.finding.effects],
         }
         for j in assessments
     ]
+
+
+def _record(effect: Effect) -> Json:
+    """An effect; ends that a claim does not name are null, since JSON knows no infinity."""
+    neutral, low, high, equal = effect.bounds
+    claimed = [end if math.isfinite(end) else None for end in (low, high)]
+    said = {"neutral": neutral, "claimed": claimed, "equal": None if equal is None else list(equal)}
+    about = effect._asdict() | {"size": effect.size._asdict(), "verdict": str(effect.verdict)}
+    del about["bounds"]
+    return about | said
 
 
 def effects_csv(assessments: list[Assessment]) -> str:
@@ -116,7 +133,9 @@ def effects_csv(assessments: list[Assessment]) -> str:
     for record in records(assessments):
         about = {key: record[key] for key in ("claim", "verdict", "sentence", "reason")}
         for effect in record["effects"] or [{"size": {}, "verdict": None}]:
-            rest = {key: value for key, value in effect.items() if key not in ("size", "verdict")}
+            rest = {key: value for key, value in effect.items() if key not in ("size", "verdict", "claimed", "equal")}
+            for key in ("claimed", "equal"):
+                rest[f"{key}_low"], rest[f"{key}_high"] = effect.get(key) or (None, None)
             lines.append(about | rest | effect["size"] | {"effect_verdict": effect["verdict"]})
     return pd.DataFrame(lines).map(texts.cell).to_csv(index=False, float_format="%.10g")
 
@@ -180,8 +199,7 @@ def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[
         colour, (value, low, high) = COLOURS[effect.verdict], (factor * v for v in effect.size[:3])
         ax.plot([low, high], [y, y], color=colour, linewidth=2)
         ax.plot([value], [y], "o", color=colour)
-        ax.plot([factor * effect.neutral] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle="--")
-        ax.plot([factor * effect.at_least] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")
+        _bounds(ax, y, effect, factor)
         where: Any = ("axes fraction", "data")
         note = ax.annotate("\n".join(label), (0, y + 0.34), xycoords=where, fontsize=7.5, va="bottom")
         note.set_in_layout(False)  # it is wrapped to fit the axes, which would otherwise be narrowed for it
@@ -190,3 +208,14 @@ def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[
         scatter.plain_ticks(ax.xaxis)
     ax.set(yticks=[], ylim=(-0.5, len(group) - 0.2), xlabel={"times": "times (log)", "": "difference"}.get(unit, unit))
     ax.spines["left"].set_visible(False)
+
+
+def _bounds(ax: mpl.axes.Axes, y: int, effect: Effect, factor: float) -> None:
+    """Where no effect, the margin around it, and the sizes that the claim needs lie."""
+    neutral, low, high, equal = effect.bounds
+    if equal is not None:
+        ax.fill_betweenx([y - 0.3, y + 0.3], factor * equal[0], factor * equal[1], color=INK, alpha=0.07, linewidth=0)
+    ax.plot([factor * neutral] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle="--")
+    for end in (low, high):
+        if math.isfinite(end):
+            ax.plot([factor * end] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1, linestyle=":")

@@ -1,5 +1,6 @@
 """The surveys' claims: the board of the start page, and one page per claim."""
 
+import math
 from collections import Counter
 
 import pandas as pd
@@ -80,6 +81,7 @@ def _entry(site: Site, j: Assessment) -> Json:
         "sentence": j.claim.sentence,
         "verdict": str(j.finding.verdict),
         "slug": slug(j.finding.verdict),
+        "parts": [(part, str(verdict)) for part, verdict in j.finding.parts.items()],
         "surveys": j.claim.surveys,
         "effects": [(number(e), e.what, slug(e.verdict)) for e in effects[:SHOWN]],
         "more": max(0, len(effects) - SHOWN),
@@ -129,15 +131,35 @@ def _range(figures: pd.Series) -> str:
 
 
 def _effects(effects: tuple[Effect, ...]) -> Grid:
-    """Every effect with its interval, what would be no effect, what would count, and its verdict."""
-    headers = ["Effect", "Size", "No effect", "Counts from", "n", "Verdict"]
+    """Every effect with its interval, what would be no effect, what the claim needs, and its verdict."""
+    headers = ["Effect", "Size", "No effect", "Claimed", "n", "Verdict"]
     lines = []
     for e in effects:
-        factor = 100 if e.unit == "%" else 1
-        bounds = [Text(f"{factor * v:g}", value=v) for v in (e.neutral, e.at_least)]
         n = Text(f"{e.size.n} {e.repeats}")
         what = Text(f"{e.what} ({e.note})" if e.note else e.what)
+        bounds = [Text(equivalent(e)), Text(claimed(e))]
         lines.append(Line("model", [what, Text(number(e), value=e.size.value), *bounds, n, Text(str(e.verdict))]))
-    abouts = ["", "estimate, with its 95 % interval", "the size that means no effect",
+    abouts = ["", "estimate, with its 95 % interval",
+              "the size that means none, and the margin within which an interval counts as none",
               "the size or bound that the rule names", "what the interval is over", ""]  # fmt: skip
-    return Grid("Effects", headers, abouts, [h in ("Size", "No effect", "Counts from") for h in headers], lines, [])
+    return Grid("Effects", headers, abouts, [h == "Size" for h in headers], lines, [])
+
+
+def claimed(effect: Effect) -> str:
+    """The sizes that the claim needs: "at least 1.1", "below 10", "300 to 3,000"."""
+    _, low, high, equal = effect.bounds
+    ends = [f"{(100 if effect.unit == '%' else 1) * end:,g}" for end in (low, high)]
+    if math.isfinite(low) and math.isfinite(high):
+        return f"{ends[0]} to {ends[1]}"
+    if math.isfinite(low):
+        return f"{'above' if equal is None else 'at least'} {ends[0]}"
+    return f"{'below' if equal is None else 'at most'} {ends[1]}"
+
+
+def equivalent(effect: Effect) -> str:
+    """The size that means no effect, and the margin around it: "1 (0.909 to 1.1)"; nothing for a mere bound."""
+    neutral, _, _, equal = effect.bounds
+    if equal is None:
+        return ""
+    middle, low, high = (f"{(100 if effect.unit == '%' else 1) * end:,.3g}" for end in (neutral, *equal))
+    return f"{middle} ({low} to {high})"

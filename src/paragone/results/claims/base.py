@@ -5,31 +5,31 @@ stated before the runs that decide it; and
 
     def effects(evidence: Evidence) -> list[Effect]
 
-a pure function of the results. Its name begins with the claim's number: `c03_dcgan_over_gan.py` is C03. Every effect
-has a verdict of its own (`decide`), and a claim's verdict follows from its effects' (`combine`).
+a pure function of the results. Its name begins with the claim's number: `c03_dcgan_over_gan.py` is C03. Every effect's
+verdict follows from its size and what the claim says of it, and a claim's from its effects' (`results.decision`).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from paragone.evaluation import intervals
 from paragone.evaluation.intervals import Interval
+from paragone.results import measures
+from paragone.results.decision import Bounds as Bounds
+from paragone.results.decision import Verdict as Verdict
+from paragone.results.decision import about as about
+from paragone.results.decision import above as above
+from paragone.results.decision import at_least as at_least
+from paragone.results.decision import below as below
+from paragone.results.decision import combine as combine
+from paragone.results.decision import decide as decide
 from paragone.results.evidence import SEEDS as SEEDS
 from paragone.results.evidence import Evidence as Evidence
 from paragone.results.evidence import Json as Json
 from paragone.results.evidence import NotMeasuredError as NotMeasuredError
 
 Unit = Literal["times", "", "%", "dB", "ms", "nats", "bits/dim"]
-
-
-class Verdict(StrEnum):
-    SUPPORTED = "supported"
-    CONTRADICTED = "contradicted"
-    MIXED = "mixed"
-    UNCERTAIN = "too uncertain to say"
-    UNMEASURED = "not yet measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +54,20 @@ SURVEYS = {
 
 
 class Effect(NamedTuple):
-    """One comparison: its size with an interval, and what it says of the claim."""
+    """One comparison: its size with an interval, and what the claim says of it."""
 
     what: str  # "FD-clf of GAN over DCGAN's, MNIST (5,000 packaged)"
     unit: Unit
     size: Interval
-    neutral: float  # the size that means no effect: 1 of a ratio, 0 of a difference
-    at_least: float  # the size that counts
-    verdict: Verdict
+    bounds: Bounds
     repeats: str = "seeds"  # what the interval is over
     note: str = ""  # what it leaves out, such as seeds that diverged
+    part: str = ""  # of a claim that says several things: which of them this tests
+
+    @property
+    def verdict(self) -> Verdict:
+        """It follows from the size and the bounds alone."""
+        return decide(self.size, self.bounds)
 
 
 class Finding(NamedTuple):
@@ -73,78 +77,48 @@ class Finding(NamedTuple):
     reason: str
     effects: tuple[Effect, ...] = ()
 
-
-def decide(size: Interval, neutral: float, at_least: float) -> Verdict:
-    """Does the size exceed `neutral` by enough to count?
-
-    Supported: the interval lies above `neutral` (no effect), and the estimate reaches `at_least` (>= neutral), the
-    size that counts. Contradicted: even the interval's upper end stays below `at_least`. Else uncertain.
-    """
-    if size.low > neutral and size.value >= at_least:
-        return Verdict.SUPPORTED
-    return Verdict.CONTRADICTED if size.high < at_least else Verdict.UNCERTAIN
-
-
-def decide_below(size: Interval, bound: float) -> Verdict:
-    """Does the size stay below a bound? Supported or contradicted where the whole interval lies on one side."""
-    if size.high < bound:
-        return Verdict.SUPPORTED
-    return Verdict.CONTRADICTED if size.low > bound else Verdict.UNCERTAIN
-
-
-def decide_within(size: Interval, low: float, high: float) -> Verdict:
-    """Does the size lie between two bounds? Supported or contradicted where the whole interval lies in or out."""
-    if low < size.low and size.high < high:
-        return Verdict.SUPPORTED
-    return Verdict.CONTRADICTED if size.high < low or size.low > high else Verdict.UNCERTAIN
-
-
-def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict from several: one alone if all agree, mixed if some support and some contradict, else uncertain."""
-    kinds = set(verdicts)
-    if len(kinds) == 1:
-        return kinds.pop()
-    return Verdict.MIXED if {Verdict.SUPPORTED, Verdict.CONTRADICTED} <= kinds else Verdict.UNCERTAIN
+    @property
+    def parts(self) -> dict[str, Verdict]:
+        """The verdict on each part of a claim that says several things; empty for one that says one."""
+        names = dict.fromkeys(e.part for e in self.effects if e.part)
+        return {name: combine([e.verdict for e in self.effects if e.part == name]) for name in names}
 
 
 def times(
-    evidence: Evidence, dataset: str, column: str, label: str, larger: str, smaller: str, at_least: float
+    evidence: Evidence, dataset: str, column: str, label: str, larger: str, smaller: str, bounds: Bounds
 ) -> Effect:
-    """How many times larger a figure of one row is than another's, paired by seed: the claim says `at_least` times."""
+    """How many times larger a figure of one row is than another's, paired by seed."""
     a, b = evidence.figures(dataset, (larger, smaller), column)
-    size = intervals.ratio(a, b)
     what = f"{label} of {evidence.name(larger)} over that of {evidence.name(smaller)}, {evidence.title(dataset)}"
     note = evidence.left_out(dataset, larger, smaller)
-    return Effect(what, "times", size, 1.0, at_least, decide(size, 1.0, at_least), note=note)
+    return Effect(what, "times", intervals.ratio(a, b), bounds, note=note)
 
 
 def points(
-    evidence: Evidence, dataset: str, column: str, label: str, larger: str, smaller: str, at_least: float
+    evidence: Evidence, dataset: str, column: str, label: str, larger: str, smaller: str, bounds: Bounds
 ) -> Effect:
-    """By how much a figure of one row exceeds another's, paired by seed: the claim says by `at_least`."""
+    """By how much a figure of one row exceeds another's, paired by seed."""
     a, b = evidence.figures(dataset, (larger, smaller), column)
-    size = intervals.difference(a, b)
     what = f"{label} of {evidence.name(larger)} less that of {evidence.name(smaller)}, {evidence.title(dataset)}"
     note = evidence.left_out(dataset, larger, smaller)
-    return Effect(what, "", size, 0.0, at_least, decide(size, 0.0, at_least), note=note)
+    return Effect(what, "", intervals.difference(a, b), bounds, note=note)
 
 
-def below(evidence: Evidence, dataset: str, column: str, label: str, of: str, over: str, bound: float) -> Effect:
-    """How many times larger a figure of row `of` is than that of `over`: the claim says less than `bound` times."""
-    a, b = evidence.figures(dataset, (of, over), column)
-    size = intervals.ratio(a, b)
-    what = f"{label} of {evidence.name(of)} over that of {evidence.name(over)}, {evidence.title(dataset)}"
-    note = evidence.left_out(dataset, of, over)
-    return Effect(what, "times", size, 1.0, bound, decide_below(size, bound), note=note)
+def distances(evidence: Evidence, dataset: str, larger: str, smaller: str, bounds: Bounds) -> list[Effect]:
+    """`times` of the Frechet distance, in every feature space."""
+    spaces = evidence.measured(dataset, measures.DISTANCE)
+    return [times(evidence, dataset, column, label, larger, smaller, bounds) for label, column in spaces]
 
 
-def value(evidence: Evidence, dataset: str, column: str, label: str, row: str, unit: Unit, bound: float) -> Effect:
-    """A figure of one row, averaged over seeds: the claim says that it lies below `bound`."""
-    (figures,) = evidence.figures(dataset, (row,), column)
-    size = intervals.mean(figures)
-    what = f"{label} of {evidence.name(row)}, {evidence.title(dataset)}"
-    note = evidence.left_out(dataset, row)
-    return Effect(what, unit, size, bound, bound, decide_below(size, bound), note=note)
+def coverages(evidence: Evidence, dataset: str, larger: str, smaller: str, bounds: Bounds) -> list[Effect]:
+    """`points` of the coverage, in every feature space."""
+    spaces = evidence.measured(dataset, measures.COVERAGE)
+    return [points(evidence, dataset, column, label, larger, smaller, bounds) for label, column in spaces]
+
+
+def in_part(part: str, effects: Sequence[Effect]) -> list[Effect]:
+    """The same effects, as tests of a part of the claim."""
+    return [effect._replace(part=part) for effect in effects]
 
 
 def slower(slow: Json, fast: Json, images: Literal["first", "batch"]) -> Interval:
@@ -167,7 +141,11 @@ def find(claim: Claim, measure: Callable[[Evidence], list[Effect]], evidence: Ev
         effects = tuple(measure(evidence))
     except NotMeasuredError as missing:
         return Finding(Verdict.UNMEASURED, str(missing))
-    return Finding(combine([e.verdict for e in effects]), sentence(effects), effects)
+    if not effects:
+        return Finding(Verdict.UNMEASURED, "nothing that ran tests this claim")
+    found = Finding(combine([e.verdict for e in effects]), "", effects)
+    parts = "".join(f"{part}: {verdict}. " for part, verdict in found.parts.items())
+    return found._replace(reason=parts + sentence(effects))
 
 
 def sentence(effects: Sequence[Effect]) -> str:
@@ -183,5 +161,7 @@ def number(effect: Effect) -> str:
     factor = 100 if unit == "%" else 1
     # all digits of thousands; of what is larger three, as 1.73e+14
     value, low, high = (f"{v:,.0f}" if 1e3 <= abs(v) < 1e6 else f"{v:.3g}" for v in (factor * v for v in size[:3]))
+    if size.low == size.high:  # a count, which is the same each time
+        return f"{value}{' ' if unit else ''}{unit}"
     interval = f"[{low}, {high}]" if size.finite else f"[n = {size.n}, no spread]"
     return f"{value}{' ' if unit else ''}{unit} {interval}"

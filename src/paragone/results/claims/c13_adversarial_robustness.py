@@ -1,11 +1,11 @@
 """C13: accuracy under attack with dropout, with batch norm, with adversarial training, less that of a plain network."""
 
 from paragone.evaluation import intervals
-from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, NotMeasuredError, decide
+from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, NotMeasuredError, at_least
 
 NETWORKS = ("encoder", "discriminator")
 DEFENCES = ("dropout", "batch norm", "adversarial training")
-POINTS = 0.05  # of accuracy that count
+SAID = at_least(0.05, neutral=0.0)  # of accuracy
 
 CLAIM = Claim(
     surveys=("li",),
@@ -15,8 +15,8 @@ CLAIM = Claim(
     "(each pixel moved by at most 0.1 of its range), and on a discriminator with DCGAN's that tells real images from "
     "a row's samples (by at most 0.02); with dropout, batch norm or adversarial training, less the same network "
     "without.",
-    rule="For each of the three and each network: supported where it gains at least 5 points and the interval over "
-    "seeds lies above 0; contradicted where the interval lies below 5 points.",
+    rule="A verdict for each of the three, from both networks: the share larger by at least 5 points, and within 5 "
+    "it is no effect.",
     studies=("robustness",),
 )
 
@@ -26,14 +26,14 @@ def effects(evidence: Evidence) -> list[Effect]:
     if len(found["seeds"]) < SEEDS:
         raise NotMeasuredError(f"study 'robustness' has {len(found['seeds'])} seeds; it takes at least {SEEDS}")
     result = []
-    for network in NETWORKS:
-        measured = found["networks"][network]
-        survived = {defence: [r["survived"] for r in rows] for defence, rows in measured["defences"].items()}
-        for defence in DEFENCES:
-            size = intervals.difference(survived[defence], survived["plain"])
+    for defence in DEFENCES:
+        for network in NETWORKS:
+            own = found["networks"][network]
+            with_it, without = ([r["survived"] for r in own["defences"][name]] for name in (defence, "plain"))
+            gained = intervals.difference(with_it, without, resolution=1 / found["n"])
             what = (
-                f"Accuracy under attack (eps {measured['eps']:g}) of the {network} with {defence} less that without, "
+                f"Accuracy under attack (eps {own['eps']:g}) of the {network} with {defence} less that without, "
                 f"{evidence.title(found['dataset'])}"
             )
-            result.append(Effect(what, "%", size, 0.0, POINTS, decide(size, 0.0, POINTS)))
+            result.append(Effect(what, "%", gained, SAID, part=defence))
     return result

@@ -1,7 +1,7 @@
 """C14: a GAN that starts from the weights of another data set against one that starts from scratch."""
 
 from paragone.evaluation import intervals
-from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, Json, NotMeasuredError, decide
+from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, Json, NotMeasuredError, at_least
 
 TIMES = 1.1  # steadier, or more classes, that count
 
@@ -12,9 +12,8 @@ CLAIM = Claim(
     "reached on shapes. Early instability: over the first quarter, peaks of the generator's gradient norm (95th "
     "percentile over median) and oscillation of the discriminator's loss. Mode collapse: how many of the 1,000 "
     "classes 1,000 samples show, after that quarter and at the end.",
-    rule="Supported where both measures of instability are at least 1.1 times smaller, and at least 1.1 times as many "
-    "classes are shown both times, with the intervals over seeds above 1; contradicted where the intervals lie below "
-    "1.1.",
+    rule="Both measures of instability at least 1.1 times smaller, and at least 1.1 times as many classes shown, "
+    "both times; within 1/1.1 to 1.1 no effect.",
     studies=("pretraining",),
 )
 
@@ -26,7 +25,7 @@ def effects(evidence: Evidence) -> list[Effect]:
 
     def times(what: str, above: list[float], below: list[float]) -> Effect:
         size = intervals.ratio(above, below)
-        return Effect(f"{what}, {where}", "times", size, 1.0, TIMES, decide(size, 1.0, TIMES))
+        return Effect(f"{what}, {where}", "times", size, at_least(TIMES))
 
     over = f"in the first {early:g} kimg, from scratch over pre-trained"
     peaks, oscillation = ([_values(arm, key) for arm in (scratch, pretrained)] for key in ("peaks", "oscillation"))

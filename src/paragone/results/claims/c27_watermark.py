@@ -1,7 +1,7 @@
 """C27: how many marked sheets of samples are still told from unmarked ones after they were changed on the way."""
 
 from paragone.evaluation import intervals
-from paragone.results.claims.base import Claim, Effect, Evidence, Json, NotMeasuredError, decide
+from paragone.results.claims.base import Claim, Effect, Evidence, Json, NotMeasuredError, above
 
 CHANGES = ("none", "jpeg 75", "resize 0.5", "crop 0.9", "noise 5")  # what a picture meets on the web
 DETECTED = 0.9
@@ -32,13 +32,12 @@ def effects(evidence: Evidence) -> list[Effect]:
         title = evidence.title(dataset)
         size = intervals.mean([value for marks in marked for value in marks["psnr"]])
         what = f"PSNR of marked sheets, {title}"
-        result.append(Effect(what, "dB", size, INVISIBLE, INVISIBLE, decide(size, INVISIBLE, INVISIBLE), "sheets"))
+        result.append(Effect(what, "dB", size, above(INVISIBLE), "sheets"))
         for change in CHANGES:
             hits = sum(marks["changes"][change]["detected"] for marks in marked)
             share = intervals.share(hits, sum(len(marks["psnr"]) for marks in marked))
             what = f"Marks detected after: {change}, {title}"
-            verdict = decide(share, found["rate"], DETECTED)
-            result.append(Effect(what, "%", share, found["rate"], DETECTED, verdict, "sheets"))
+            result.append(Effect(what, "%", share, above(DETECTED), "sheets"))
     return result
 
 

@@ -2,7 +2,7 @@
 
 from paragone.evaluation import intervals
 from paragone.evaluation.intervals import Interval
-from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, Json, NotMeasuredError, decide
+from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, Json, NotMeasuredError, at_least
 
 ROWS = ("vae", "dcgan", "ddpm")
 EXCESS = 0.2  # of the samples lean to the training images
@@ -18,9 +18,9 @@ CLAIM = Claim(
     "images, which is reported beside them with controls: unseen images blurred, and training images copied, copied "
     "with noise, and mixed in.",
     rule="For each model: supported (it leaks) where the excess is at least 20 %, and where near-copies are at least "
-    "1 %, with the interval above 0; contradicted where the interval lies below that. Intervals of the excess are over "
-    "which real images were for training, of near-copies over seeds. Not measured where these do not tell copies from "
-    "blurred unseen images.",
+    "1 %, with the interval above 0; contradicted where the interval lies below that. Intervals of the excess are "
+    "over which real images were for training, of near-copies over seeds. Not measured where these do not tell "
+    "copies from blurred unseen images.",
     rows=ROWS,
     studies=("memorisation",),
 )
@@ -48,8 +48,8 @@ def _effects(measured: Json, row: str, of: str) -> list[Effect]:
     usual = measured["controls"]["unseen"]["pixels"]["near_copies"]
     copies = intervals.mean([run["pixels"]["near_copies"] - usual for run in runs])
     return [
-        Effect(f"Excess of {of}", "%", excess, 0.0, EXCESS, decide(excess, 0.0, EXCESS), "nearest images"),
-        Effect(f"Near-copies of {of}", "%", copies, 0.0, COPIES, decide(copies, 0.0, COPIES)),
+        Effect(f"Excess of {of}", "%", excess, at_least(EXCESS, neutral=0.0), "nearest images"),
+        Effect(f"Near-copies of {of}", "%", copies, at_least(COPIES, neutral=0.0)),
     ]
 
 

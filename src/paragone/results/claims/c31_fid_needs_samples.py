@@ -1,13 +1,13 @@
 """C31: what the number of samples does to a Frechet distance."""
 
 from paragone.evaluation import intervals
-from paragone.results.claims.base import Claim, Effect, Evidence, decide
+from paragone.results.claims.base import Claim, Effect, Evidence, at_least
 
 CLAIM = Claim(
     surveys=("zhao",),
     sentence="FID needs many samples to be reliable.",
-    measured="Frechet distance of the smallest subsets over that of the largest ones, of the same samples and of real "
-    "test images; subsets drawn afresh each time.",
+    measured="Frechet distance of the smallest subsets over that of the largest ones, of the same samples and of "
+    "real test images; subsets drawn afresh each time.",
     rule="Supported where the distance of the smallest subsets is at least 1.5 times that of the largest and the "
     "interval over draws lies above 1; contradicted where the interval lies below 1.5.",
     studies=("sample_size",),
@@ -23,5 +23,5 @@ def effects(evidence: Evidence) -> list[Effect]:
             size = intervals.ratio(few, many)
             of = "real test images" if images == "real" else evidence.name(evidence.study("sample_size")["row"])
             what = f"FD-clf of {of}, {sizes[0]} images over {sizes[-1]}, {evidence.title(dataset)}"
-            result.append(Effect(what, "times", size, 1.0, 1.5, decide(size, 1.0, 1.5), "draws"))
+            result.append(Effect(what, "times", size, at_least(1.5, equal=1.1), "draws"))
     return result

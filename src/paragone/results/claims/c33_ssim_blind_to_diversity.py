@@ -1,7 +1,7 @@
 """C33: SSIM sees a blur, and not that images repeat."""
 
 from paragone.evaluation import intervals
-from paragone.results.claims.base import Claim, Effect, Evidence, Json, decide
+from paragone.results.claims.base import Claim, Effect, Evidence, Json, above, at_least
 
 CLAIM = Claim(
     surveys=("zhao",),
@@ -15,23 +15,17 @@ CLAIM = Claim(
 
 
 def effects(evidence: Evidence) -> list[Effect]:
-    result = []
+    result, covered = [], at_least(0.2, neutral=0.0, equal=0.05)
     for dataset, found in evidence.study("blind_scores")["datasets"].items():
         real, repeated, title = found["sets"]["real"], found["sets"]["repeated"], evidence.title(dataset)
-        for what, a, b, neutral, at_least in (
-            ("SSIM lost by blurring", [1.0] * len(real), _of(real, "ssim"), 0.0, 0.02),
-            (
-                "SSIM of repeated images less that of different ones",
-                _of(repeated, "ssim"),
-                _of(real, "ssim"),
-                -0.02,
-                -0.02,
-            ),
-            ("Coverage lost by repeating", _of(real, "coverage"), _of(repeated, "coverage"), 0.0, 0.2),
+        lost, ssim = at_least(0.02, neutral=0.0, equal=0.01), _of(real, "ssim")
+        for what, a, b, said in (
+            ("SSIM lost by blurring", [1.0] * len(real), ssim, lost),
+            ("SSIM of repeated images less that of different ones", _of(repeated, "ssim"), ssim, above(-0.02)),
+            ("Coverage lost by repeating", _of(real, "coverage"), _of(repeated, "coverage"), covered),
         ):
             size = intervals.difference(a, b)
-            verdict = decide(size, neutral, at_least)
-            result.append(Effect(f"{what}, {title}", "", size, neutral, at_least, verdict, "draws"))
+            result.append(Effect(f"{what}, {title}", "", size, said, "draws"))
     return result
 
 

@@ -1,0 +1,95 @@
+"""What the study `collapse` says of crashes: many trials of papers' losses, at learning rates that are right and wrong.
+
+A trial crashes as a run does: its samples at the end miss at least a tenth of the modes, or it diverged. All learning
+rates of the study count, the same for every game; a tuned rate alone would hide who is fragile.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from paragone.evaluation import intervals, stability
+from paragone.results.claims.base import Effect, Evidence, Json, NotMeasuredError, at_least
+
+STUDY = "collapse"
+EQUAL = {"updates": "updates of the generator", "seen": "real points"}
+
+
+class Trials(NamedTuple):
+    """Trials of some games, and how many of them crashed."""
+
+    hits: int
+    n: int
+    note: str
+
+    @property
+    def share(self) -> intervals.Interval:
+        return intervals.share(self.hits, self.n)
+
+
+def count(evidence: Evidence, games: Sequence[str]) -> Trials:
+    """The crashes of these games on every geometry, at every learning rate."""
+    hits, n, notes = 0, 0, []
+    for geometry, found in evidence.study(STUDY)["geometries"].items():
+        for game in games:
+            missing = [m for cell in _cells(found, game) for m in _missing(cell, found["modes"], -1)]
+            bad = sum(share >= stability.MISSING for share in missing)
+            hits, n = hits + bad, n + len(missing)
+            notes.append(f"{_name(game)} {bad} of {len(missing)} on the {geometry}")
+    return Trials(hits, n, "; ".join(notes))
+
+
+def fewer(evidence: Evidence, steady: Sequence[str], other: Sequence[str], size: float) -> Effect:
+    """By how much the share of crashes of some games exceeds that of steadier ones, which the claim says is `size` or
+    more."""
+    a, b = count(evidence, other), count(evidence, steady)
+    what = f"Share of trials of {_names(other)} that collapse or diverge, less that of {_names(steady)}"
+    found = intervals.share_difference((a.hits, a.n), (b.hits, b.n))
+    return Effect(what, "%", found, at_least(size, neutral=0.0), "trials", f"{a.note}; {b.note}")
+
+
+def modes(evidence: Evidence, steady: str, other: str, equal: str, size: float) -> list[Effect]:
+    """By how much the share of modes that a game misses exceeds that of a steadier one, on each geometry, at the latest
+    time when both had as many `equal`: "updates" of the generator, or real points "seen". Trials are paired: they begin
+    with the same weights.
+    """
+    result = []
+    for geometry, found in evidence.study(STUDY)["geometries"].items():
+        a, b = [], []
+        for mine, theirs in zip(_cells(found, other), _cells(found, steady), strict=True):
+            at = _together(mine[equal], theirs[equal], geometry)
+            a += _missing(mine, found["modes"], at[0])
+            b += _missing(theirs, found["modes"], at[1])
+        of = f"Share of missing modes of {_name(other)} less that of {_name(steady)}"
+        what = f"{of}, {geometry}, at equal {EQUAL[equal]}"
+        difference = intervals.difference(a, b, resolution=1 / found["modes"])
+        result.append(Effect(what, "", difference, at_least(size, neutral=0.0), "trials"))
+    return result
+
+
+def _cells(found: Json, game: str) -> list[Json]:
+    if game not in found["games"]:
+        raise NotMeasuredError(f"study '{STUDY}' did not play '{game}'; add it to the study's games")
+    cells: list[Json] = found["games"][game]
+    return cells
+
+
+def _missing(cell: Json, modes: int, at: int) -> list[float]:
+    """The share of the modes that each trial misses at a measurement; one that diverged misses all."""
+    covered = [along[at] for along in cell["trials"]["modes"]]
+    return [1.0 if m is None or math.isnan(m) else 1 - m / modes for m in covered]
+
+
+def _together(a: list[int], b: list[int], geometry: str) -> tuple[int, int]:
+    """The places of the largest number that both lists have."""
+    if not (shared := set(a) & set(b)):
+        raise NotMeasuredError(f"study '{STUDY}': {geometry}: no two measurements are alike ({a} and {b})")
+    return a.index(max(shared)), b.index(max(shared))
+
+
+def _name(game: str) -> str:
+    return game.replace("_", " ")
+
+
+def _names(games: Sequence[str]) -> str:
+    return ", ".join(map(_name, games))
