@@ -17,6 +17,7 @@ from PIL import Image
 
 from paragone.data import archives, decode_pool, image_io, prepare
 from paragone.data.base import DatasetError, Loader, Pictures, Upstream, load
+from paragone.models.base import Spec
 from paragone.project import files
 from support import ROOT
 
@@ -65,7 +66,7 @@ def test_folder_and_zip_give_the_same_set(tmp_path: Path) -> None:
         _write(tmp_path / "out" / name, _pictures(path))
     assert _bytes(tmp_path / "out/folder") == _bytes(tmp_path / "out/zip")
     found, labels, spec, *_ = load(tmp_path / "out/zip", "train")
-    assert spec == ((3, SIDE, SIDE), 2)
+    assert spec == Spec((3, SIDE, SIDE), 2)
     assert labels is not None
     assert labels.tolist() == [i % 2 for i in range(20)]
     with Image.open(source / "in/00003.png") as image:

@@ -64,10 +64,9 @@ def perceptual(monkeypatch: pytest.MonkeyPatch) -> None:
     module.Perceptual = Perceptual  # type: ignore[attr-defined]
     monkeypatch.setattr(Perceptual, "__module__", module.__name__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    found, file = registry._files, registry._PACKAGE / "models/gan/perceptual.py"
-    monkeypatch.setattr(
-        registry, "_files", lambda kind: found(kind) | ({"perceptual": file} if kind == "models" else {})
-    )
+    file = registry._PACKAGE / "models/gan/perceptual.py"
+    found, here = registry._files, {"perceptual": registry.Plugin(module.__name__, file, "")}
+    monkeypatch.setattr(registry, "_files", lambda kind: found(kind) | (here if kind == "models" else {}))
     monkeypatch.setattr("paragone.stages.train._modules", lambda recipe: [])  # it stands in no file of the package
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from paragone.data.base import DatasetError, load
+from paragone.models.base import Spec
 from paragone.project import files, paths
 from paragone.project.params import Dataset, Params, ParamsError
 from paragone.stages import ingest
@@ -22,7 +23,7 @@ def test_packaged_mnist(tmp_path: Path) -> None:
     ingest.run(tmp_path, _params(loader="mnist", source="packaged", title="MNIST (5,000 packaged)"), "digits")
     images, labels, spec, *_ = load(tmp_path / paths.prepared("digits"), "train")
     assert images.shape == (4000, 32, 32, 1)
-    assert spec == ((1, 32, 32), 10)
+    assert spec == Spec((1, 32, 32), 10)
     assert labels is not None
     assert labels.bincount().tolist() == [400] * 10
     assert not images[:, [0, 1, 30, 31]].any()

@@ -23,6 +23,7 @@ _SPECIAL = {
     "↓": r"$\downarrow$",
     "↑": r"$\uparrow$",
     "±": r"$\pm$",
+    "∞": r"$\infty$",
     "×": r"$\times$",
     "²": r"$^2$",
     "³": r"$^3$",

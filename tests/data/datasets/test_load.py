@@ -6,6 +6,7 @@ import torch
 
 from paragone.data import base, prepare
 from paragone.data.base import DatasetError, Loader, Part, Upstream, load
+from paragone.models.base import Spec
 
 LOADER = Loader(title="Ramp", licence="none", citation="none", class_names=("a", "b", "c"), sources={})
 
@@ -29,7 +30,7 @@ def test_images_labels_and_spec(folder: Path) -> None:
     assert images.flatten()[:4].tolist() == [224, 225, 226, 227]
     assert labels is not None
     assert labels.tolist() == [1, 2, 0]
-    assert spec == ((2, 4, 4), 3)
+    assert spec == Spec((2, 4, 4), 3)
 
 
 def test_a_large_split_is_memory_mapped_and_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

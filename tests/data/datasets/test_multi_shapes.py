@@ -8,6 +8,7 @@ import pytest
 
 from paragone.data.base import load
 from paragone.data.datasets import multi_shapes, shapes
+from paragone.models.base import Spec
 from paragone.project import files, paths
 from paragone.project.params import Dataset, Params
 from paragone.stages import ingest, validate
@@ -29,7 +30,7 @@ def test_prepared_and_valid_with_every_figures_factors_whatever_the_chunks(
         )
     validate.run(tmp_path, params, "drawn")
     images, labels, spec = load(folder, "test")[:3]
-    assert spec == ((3, 32, 32), 4)
+    assert spec == Spec((3, 32, 32), 4)
     table = pq.read_table(folder / "manifest.parquet", filters=[("split", "=", "test")])
     values = {name: table[f"attribute_{name}"].to_numpy() for name in multi_shapes.LOADER.attributes}
     assert labels is not None

@@ -7,6 +7,7 @@ import pytest
 
 from paragone.data.base import DatasetError, Part, Request, load
 from paragone.data.datasets import shapes
+from paragone.models.base import Spec
 from paragone.project import files, paths
 from paragone.project.params import Dataset, Params
 from paragone.stages import ingest, validate
@@ -45,7 +46,7 @@ def test_prepared_and_valid_with_its_factors_in_the_manifest(tmp_path: Path) -> 
     assert not files.read_json(tmp_path / paths.validation("drawn"))["warnings"]
     folder = tmp_path / paths.prepared("drawn")
     images, labels, spec, *_ = load(folder, "test")
-    assert spec == ((3, 24, 24), 6)
+    assert spec == Spec((3, 24, 24), 6)
     table = pq.read_table(folder / "manifest.parquet", filters=[("split", "=", "test")])
     values = {name: table[f"attribute_{name}"].to_numpy() for name in ("shape", *shapes.FACTORS)}
     assert labels is not None
