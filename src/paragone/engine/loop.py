@@ -100,7 +100,7 @@ def fit(
     """
     loop = _Loop(model, data, plan, seed, folder, device or hardware.device())
     if not loop.optimizers:
-        return Outcome("finished", None, model, 0, 0.0, loop.precision, [], {}, 0)
+        return Outcome("finished", None, model.eval(), 0, 0.0, loop.precision, [], {}, 0)
     loop.resume()
     with _bar(loop, progress and loop.world.rank == 0) as bar:
         due = time.monotonic() + CHECKPOINT_SECONDS
