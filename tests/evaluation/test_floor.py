@@ -40,6 +40,12 @@ def test_where_a_class_has_hardly_an_image_half_of_the_split_remains(size: int, 
     assert len(set(floor.draw(labels, size, [1 / size] * size, n, split=0).tolist())) == expected
 
 
+def test_of_a_small_split_as_many_are_drawn_as_an_evaluation_takes() -> None:
+    labels = torch.arange(6).repeat_interleave(4)
+    drawn = [floor.draw(labels, 24, [1 / 6] * 6, 32, split=split) for split in range(50)]
+    assert min(len(set(each.tolist())) for each in drawn) == protocol.FEWEST
+
+
 def test_without_labels_any_images_will_do() -> None:
     assert sorted(floor.draw(None, 60, None, 100, split=0).tolist()) == list(range(60))
 

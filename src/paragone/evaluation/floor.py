@@ -57,7 +57,8 @@ def draw(labels: Tensor | None, size: int, shares: list[float] | None, n: int, s
     """The places (m,) of up to n different images of a split of `size`, drawn at random.
 
     From a split of at least 2 n, any n. From a smaller one, classes are drawn one by one by their shares, and of each
-    the next image, until a class has no more: m may be less than n. At least half of the split, whatever the classes.
+    the next image, until a class has no more: m may be less than n. At least half of the split, and no fewer than an
+    evaluation takes, whatever the classes.
     """
     source = generator(0, Stream.FLOOR, split)
     order = torch.randperm(size, generator=source)
@@ -71,4 +72,5 @@ def draw(labels: Tensor | None, size: int, shares: list[float] | None, n: int, s
         if image is None:
             break
         found.append(image)
-    return torch.stack(found) if len(found) > size // 2 else order[: max(size // 2, min(size, 16))]
+    least = max(size // 2, min(size, protocol.FEWEST))
+    return torch.stack(found) if len(found) >= least else order[:least]

@@ -70,6 +70,7 @@ from paragone.evaluation.spaces import Real, Space, choose
 from paragone.models.base import Model
 from paragone.project import files, registry
 
+FEWEST = 16  # images that an evaluation takes
 POOL = 60_000  # training images searched for the nearest
 BATCH = 100  # of a model's reconstructions and bounds
 
@@ -98,8 +99,10 @@ def build(
 ) -> Reference:
     """The reference for evaluating n images per run. Raises EvaluationError for sets too small to compare with."""
     for split, images in (("train", train.images), ("test", test.images)):
-        if len(images) < 16:
-            raise EvaluationError(f"the {split} split holds {len(images)} images; an evaluation needs at least 16")
+        if len(images) < FEWEST:
+            raise EvaluationError(
+                f"the {split} split holds {len(images)} images; an evaluation needs at least {FEWEST}"
+            )
     pool = choose(train.images, POOL)
     alike = choose(train.images, n)  # as many real images as fakes: nearest distances shrink with their number
     known = {
@@ -183,8 +186,8 @@ def evaluate(
     if images.dtype != torch.uint8 or tuple(images.shape[1:]) != (h, w, c):
         found = "x".join(map(str, images.shape[1:]))
         raise EvaluationError(f"images are {found} {images.dtype}, the reference is of {h}x{w}x{c} torch.uint8")
-    if len(images) < 16:
-        raise EvaluationError(f"{len(images)} images are too few to evaluate; take at least 16")
+    if len(images) < FEWEST:
+        raise EvaluationError(f"{len(images)} images are too few to evaluate; take at least {FEWEST}")
     result: dict[str, Any] = {
         "protocol": PROTOCOL,
         "outcome": "finished",
