@@ -91,7 +91,7 @@ def test_one_latent_is_too_few() -> None:
         mig(PERFECT[:, :1], VALUES, 20)
 
 
-OPTIONS = {"votes": 200, "batch": 16}
+OPTIONS = {"rows": list(drawn_project.ROWS), "votes": 200, "batch": 16}
 
 
 def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
@@ -105,7 +105,7 @@ def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
         "shape": 6, "colour": 8, "scale": 8, "rotation": 12, "x": 16, "y": 16, "background": 6
     }  # fmt: skip
     for row in drawn_project.ROWS:
-        assert [run["seed"] for run in found["rows"][row]] == [0, 1, 2]
+        assert [run["seed"] for run in found["rows"][row]] == list(drawn_project.SEEDS)
         for run in found["rows"][row]:
             metrics = files.read_json(drawn / paths.Run("small", "drawn", row, run["seed"]).metrics)
             assert run["mse"] == metrics["reconstruction"]["mse"]
@@ -115,7 +115,7 @@ def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
             assert run["mig"] == pytest.approx(np.mean([f["mig"] for f in run["by_factor"].values()]))
     table = runs.read(drawn, params, "small")
     finding = base.find(c09.CLAIM, c09.effects, Evidence(table, {"disentanglement": written}))
-    assert [e.what.split(" ")[0] for e in finding.effects] == ["MSE", "Rate", "MIG", "SAP", "FactorVAE"]
+    assert [e.what.split(" ")[0] for e in finding.effects] == ["MSE", "Rate", "MIG", "SAP", "FactorVAE"] * 3
     large, small = ([run["mig"] for run in found["rows"][row]] for row in ("beta_vae_4", "beta_vae_1"))
     assert finding.effects[2].size.value == pytest.approx(np.mean(large) - np.mean(small))
 

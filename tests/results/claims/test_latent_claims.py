@@ -115,7 +115,7 @@ def edited(changed: float, kept: float, perfect: float = 0.96, seeds: tuple[int,
     runs = [{"seed": s, "ssim": 0.7, "latent": way(n), "direction": way(n)} for s, n in zip(seeds, NOISE, strict=False)]
     classifier = {"accuracy": {"x": 1.0, "rotation": 0.8}, "left_out": ["rotation"]}
     rows = dict.fromkeys(("beta_vae_4", "beta_tcvae_4"), runs)
-    return {"edits": {"datasets": {"d": {"side": 32, "perfect": perfect, "rows": rows, **classifier}}}}
+    return {"edits": {"datasets": {"d": {"side": 32, "n": 200, "perfect": perfect, "rows": rows, **classifier}}}}
 
 
 EDITED = {"beta_vae_4": {MSE: 0.01}, "beta_tcvae_4": {MSE: 0.01}}

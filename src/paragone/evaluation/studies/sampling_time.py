@@ -257,6 +257,8 @@ def passes(net: nn.Module, draw: Callable[[], object]) -> int:
 
 def _times(sampler: Sampler, baseline: Sampler, clock: str) -> dict[str, Any]:
     def ratio(timed: Sequence[Taken], base: Sequence[Taken]) -> dict[str, float]:
+        if timed is base:  # the baseline's to itself is no estimate: it is 1
+            return intervals.Interval(1.0, 1.0, 1.0, len(base))._asdict()
         pairs = list(zip(timed, base, strict=False))  # a slow row has fewer rounds
         return intervals.ratio(*([getattr(t, clock) for t in part] for part in zip(*pairs, strict=True)))._asdict()
 

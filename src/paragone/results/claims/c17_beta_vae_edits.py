@@ -45,7 +45,8 @@ def _of_row(evidence: Evidence, dataset: str, found: Json, row: str) -> list[Eff
     result = []
     for way, label in WAYS.items():
         for key, part in PARTS.items():
-            size = intervals.mean([_share(run[way], key) for run in runs])
+            step = 1 / (found["n"] * len(runs[0][way]["by_factor"]))  # one edit more or less
+            size = intervals.mean([_share(run[way], key) for run in runs], resolution=step)
             what = f"{part.capitalize()} in edits {label}, {evidence.name(row)}, {evidence.title(dataset)}"
             note = _note(evidence, dataset, found, row, way)
             result.append(Effect(what, "%", size, above(BOUND), note=note, part=part))
