@@ -30,9 +30,9 @@ def test_the_best_is_bold(project):
 def test_the_best_of_each_family_is_a_sentence(project):
     out = io.StringIO()
     terminal.print_table(project.found, Console(file=out, width=300))
-    best = ["DCGAN (9.45) of adversarial", "VAE (12.60) of variational autoencoders",
-            "VQ-VAE + prior (11.55) of vector-quantised", "DDPM (4.20) of diffusion"]  # fmt: skip
-    assert f"Best FD-clf of each family: {', '.join(best)}." in out.getvalue()
+    best = ["DCGAN (9.45; adversarial)", "VAE (12.60; variational autoencoders)",
+            "VQ-VAE + prior (11.55; vector-quantised)", "DDPM (4.20; diffusion)"]  # fmt: skip
+    assert f"Best FD-clf in each family: {', '.join(best)}." in out.getvalue()
 
 
 def test_a_narrow_terminal_shows_fewer_figures_whole_and_names_the_rest(project):

@@ -57,10 +57,9 @@ def best_of_families(table: tables.Table) -> str:
     if distance is None or not best:
         return ""
     parts = [
-        f"{title} ({distance.number(mean)}) of {family[0].lower()}{family[1:]}"
-        for family, (mean, title) in best.items()
+        f"{title} ({distance.number(mean)}; {family[0].lower()}{family[1:]})" for family, (mean, title) in best.items()
     ]
-    return f"Best {distance.label} of each family: {', '.join(parts)}."
+    return f"Best {distance.label} in each family: {', '.join(parts)}."
 
 
 def _cut(table: RichTable, console: Console) -> bool:
