@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from flows.prefect_server import server
+from paragone.report.tracking import history
 
 PATIENCE = 1800  # seconds for a flow, on a machine that does much else
 
@@ -126,7 +127,8 @@ def missing(project: Project) -> list[str]:
     printed = [_track(project) for _ in range(2)]
     client, parent = MlflowClient(tracking_uri=os.environ["MLFLOW_TRACKING_URI"]), f"benchmark {project.profile}"
     experiment = client.get_experiment_by_name(f"paragone/{project.profile}")
-    found = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    runs_there = client.search_runs([experiment.experiment_id])
+    found = {run.info.run_name: run for run in runs_there if not {*run.data.tags} & history.TAGS}
     runs = {str(f.parent.relative_to(project.root / "runs" / project.profile)): f for f in project.metrics()}
     wrong = {*runs} ^ ({*found} - {parent})
     for name, file in runs.items():

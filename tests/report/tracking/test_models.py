@@ -22,6 +22,7 @@ from paragone.engine import checkpoint, inference
 from paragone.models.base import Spec
 from paragone.project import paths, registry
 from paragone.project.params import Params
+from paragone.report.tracking import history
 from paragone.report.tracking import mirror as tracking
 from support import ROOT, sample_project
 
@@ -64,7 +65,8 @@ def project(
 
 def children(client: MlflowClient, search: str = "") -> dict[str, str]:
     experiment = client.get_experiment_by_name("paragone/quick").experiment_id
-    return {run.info.run_name: run.info.run_id for run in client.search_runs([experiment], search)}
+    runs = [run for run in client.search_runs([experiment], search) if not {*run.data.tags} & history.TAGS]
+    return {run.info.run_name: run.info.run_id for run in runs}
 
 
 def test_the_model_that_was_logged_draws_the_images_of_its_run(project):

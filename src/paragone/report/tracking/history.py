@@ -8,6 +8,7 @@ from typing import Any
 
 SUPERSEDED = "paragone.superseded"  # tag: the run that was replaced, as data set/model/seed
 ARCHIVE = "paragone.archive"  # tag of the run above them: the profile
+TAGS = frozenset({SUPERSEDED, ARCHIVE})  # of runs that are not current
 RUN = "paragone.run"  # tag of current runs (run_record.RUN)
 
 
