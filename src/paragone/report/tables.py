@@ -229,7 +229,7 @@ def _outcome(group: list[Json]) -> tuple[str, str]:
 
 def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
     """Bold what is best as printed. A model of which a seed diverged or failed has no claim to it, and a count that
-    several models reach, such as 0 missing modes, tells them apart from none."""
+    several models reach, such as 0 missing modes, or any value that most of them reach, tells them apart from none."""
     best = {}
     eligible = [r for r in rows if not r.outcome]
     for column in shown:
@@ -237,7 +237,7 @@ def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
         printed = [column.number(m) for m in means]
         if column.better and len(set(printed)) > 1:
             first = column.number(min(means) if column.better == "low" else max(means))
-            if column.digits or printed.count(first) == 1:
+            if printed.count(first) == 1 or (column.digits and 2 * printed.count(first) <= len(printed)):
                 best[column.key] = first
     by_key = {c.key: c for c in shown}
 
