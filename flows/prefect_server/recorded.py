@@ -115,6 +115,7 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
     """Run the stages inside of a Prefect flow, make the report from what there is, publish both; whether any failed."""
     from flows.run import artifacts
     from flows.run.execution import execute, label, log_file
+    from flows.run.forecast import usual_seconds
     from flows.run.watch import Watch  # only now: a flow with nothing to do draws no page
 
     seen = root / ".logs" / request.profile / "seconds.json"
@@ -122,7 +123,8 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
     watch = Watch(root, request, plan, screen := Screen(len(plan.visits), console), seconds)
     console.print(f"Rows as they are evaluated: {watch.page.relative_to(root)}", style="dim")
     with screen, watch:
-        results = execute(root, plan.graph, plan.visits, screen, request, seconds=seconds, forced=plan.forced)
+        order = usual_seconds(request.profile) | seconds
+        results = execute(root, plan.graph, plan.visits, screen, request, seconds=order, forced=plan.forced)
     files.write_json(seen, seconds | {stage: r.seconds for stage, r in results.items() if r.state == "Ran"})
     failures = {stage: r.message for stage, r in results.items() if r.state == "Failed"}
     for stage, message in failures.items():

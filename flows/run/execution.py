@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from flows.dvc import graph as graphs
 from flows.dvc import locks
 from flows.run import artifacts, retry_policy
+from flows.run.order import Order
 from flows.run.processes import Guard, tail
 from flows.run.progress import Screen
 from flows.run.request import Request
@@ -126,7 +127,7 @@ def execute(
     seconds: Mapping[str, float],
     forced: frozenset[str] = frozenset(),
 ) -> dict[str, Result]:
-    """Visit the stages of `visits`, as many at once as the request allows, the longest chain of work first.
+    """Visit the stages of `visits`, as many at once as the request allows, in the order of `Order`.
 
     Call it inside a Prefect flow, whose run records each visit as a task. seconds: how long stages took before.
     forced: stages to run though nothing changed. A failed stage costs its descendants only. Whatever ends this
@@ -134,7 +135,7 @@ def execute(
     """
     with Guard() as guard:
         visiting = _Visiting(guard, root, graph, visits, screen, request, forced)
-        visiting.dispatch(graphs.urgency(visits, seconds))
+        visiting.dispatch(Order(visits, seconds, request.slots))
     _await_records(sum(result.state != "Skipped" for result in visiting.results.values()))
     return visiting.results
 
@@ -192,16 +193,17 @@ class _Visiting:
         kind = Failed if result.state == "Failed" else Completed
         return kind(name=result.state, message=message)
 
-    def dispatch(self, urgency: Mapping[str, float]) -> None:
-        """Start what is ready whenever there is a seat for it, the most urgent first, until nothing is left."""
+    def dispatch(self, order: Order) -> None:
+        """Start what is ready whenever there is a seat for it, until nothing is left."""
         below = graphs.reverse(self.visits)
         running = 0
         while self.waiting or running:
             ready = [stage for stage, inputs in self.waiting.items() if not inputs]
-            for stage in sorted(ready, key=lambda stage: (-urgency[stage], stage)):
+            for stage in order.first(ready):
                 processes = self.graph.processes.get(stage, 1)
                 if (seat := self.seats.take(stage, processes)) is not None:
                     self._submit(stage, seat)
+                    order.started(stage)
                     running += 1
                 elif processes > 1:  # smaller ones would take each seat that it waits for
                     break
@@ -209,22 +211,24 @@ class _Visiting:
             future.wait()
             self.seats.give_back(seat)
             running -= 1
-            self._finish(stage, future, below)
+            self._finish(stage, future, below, order)
 
     def _submit(self, stage: str, seat: Seat) -> None:
         del self.waiting[stage]
         future = self._task.submit(stage, label(stage), seat.environment)
         future.add_done_callback(lambda future: self.ended.put((stage, seat, future)))
 
-    def _finish(self, stage: str, future: PrefectFuture[State], below: Mapping[str, set[str]]) -> None:
+    def _finish(self, stage: str, future: PrefectFuture[State], below: Mapping[str, set[str]], order: Order) -> None:
         """Let those go on that waited for a stage, or drop all that need it if it failed."""
+        order.ended(stage)
         result = self.results.setdefault(stage, Result("Failed", 0.0, str(future.state.message)))
         self.screen.finished(label(stage), result.state, result.seconds, stage=stage)
-        for inputs in self.waiting.values():
-            inputs.discard(stage)
+        for name in below[stage] & set(self.waiting):
+            self.waiting[name].discard(stage)
         if result.state == "Failed":
             for name in sorted(graphs.reach([stage], below) & set(self.waiting)):
                 del self.waiting[name]
+                order.dropped(name)
                 self.results[name] = Result("Skipped", message=f"needs {label(stage)}")
                 self.screen.finished(label(name), "Skipped", note=self.results[name].message, stage=name)
 

@@ -1,5 +1,6 @@
 """How long a flow will still take on this machine, from what its stages took before and from how fast they go now."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,17 @@ from flows.dvc import graph as graphs
 
 BAR = re.compile(r"\[(?:\d+:)*\d+<((?:\d+:)*\d+)")  # what tqdm says of the time that a loop has left
 TAIL = 2_000  # bytes of a log that are read
+USUAL = Path(__file__).parent / "usual_seconds"
+
+
+def usual_seconds(profile: str) -> dict[str, float]:
+    """Seconds that the stages of a profile took on a machine of two cores; {} for a profile never measured there.
+
+    A first flow on another machine takes them for ratios: how long a training takes beside the stages that are done.
+    """
+    file = USUAL / f"{profile}.json"
+    found: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+    return found
 
 
 def seconds_left(log: Path) -> float | None:
@@ -33,22 +45,28 @@ def expect(
     running: Mapping[str, float | None],
     known: Mapping[str, float],
     slots: int,
+    usual: Mapping[str, float] | None = None,
 ) -> float | None:
-    """Seconds until all stages are done; None while nothing is known.
+    """Seconds until all stages are done; None while nothing is known that says how long the trainings will take.
 
     waiting: the stages to come, each with those that it waits for. running: the seconds that running ones have left,
     None where that is not known. known: what stages took or will take; one that is not in there counts as the mean of
-    those of its kind (all trainings, all evaluations), or as the mean of all. slots: stages at once.
+    those of its kind (all trainings, all evaluations), or as the mean of all. slots: stages at once. usual: what stages
+    take on another machine; this one is as much slower as it was over those that it knows.
     """
-    if not known:
-        return None
+    both = known.keys() & (usual or {})
+    if both and usual:
+        slower = sum(known[stage] for stage in both) / sum(usual[stage] for stage in both)
+        known = {stage: slower * seconds for stage, seconds in usual.items()} | dict(known)
     kinds: dict[str, list[float]] = {}
     for stage, seconds in known.items():
         kinds.setdefault(kind(stage), []).append(seconds)
-    usual = mean(known.values())
+    if not known or ("train" not in kinds and any(kind(stage) == "train" for stage in [*waiting, *running])):
+        return None
+    over_all = mean(known.values())
 
     def guess(stage: str) -> float:
-        return known.get(stage, mean(kinds.get(kind(stage), [usual])))
+        return known.get(stage, mean(kinds.get(kind(stage), [over_all])))
 
     left = {stage: guess(stage) for stage in waiting}
     left |= {stage: guess(stage) / 2 if seconds is None else seconds for stage, seconds in running.items()}

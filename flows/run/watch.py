@@ -32,7 +32,7 @@ class Watch:
         visits = plan.visits
         self._logs = {stage: log_file(root, self.profile, stage) for stage in visits}
         self._waiting = {stage: set(inputs) for stage, inputs in visits.items()}
-        self._known = dict(known)
+        self._known, self._usual = dict(known), forecast.usual_seconds(self.profile)
         self._pending = {stage for stage in visits if ":evaluate@" in stage}
         self._seen = 0  # of what the screen says is over
         self._stop = threading.Event()
@@ -55,7 +55,7 @@ class Watch:
             running = self.screen.running()
             left = self._left(running)
             if left is not None and not self.screen.left:
-                self.screen.say(f"About {forecast.in_words(left)} on this machine, by how fast its first stages go.")
+                self.screen.say(f"About {forecast.in_words(left)} on this machine, judging by its first stages.")
             self.screen.left = "" if left is None else f"about {forecast.in_words(left)} left"
             with suppress(OSError):  # a stage will tell of a full disk
                 self._write(running, left)
@@ -80,7 +80,7 @@ class Watch:
         whole = {stage: running[stage] + left for stage, left in bars.items() if left is not None}
         waiting = {stage: inputs for stage, inputs in list(self._waiting.items()) if stage not in running}
         left = {stage: self._rest(stage, spent, bars[stage]) for stage, spent in running.items()}
-        return forecast.expect(waiting, left, {**self._known, **whole}, self.slots)
+        return forecast.expect(waiting, left, {**self._known, **whole}, self.slots, self._usual)
 
     def _rest(self, stage: str, spent: float, left: float | None) -> float | None:
         """What a running stage has left: by its progress bar, else by what it took before."""

@@ -3,6 +3,9 @@
 import pytest
 
 from flows.run import forecast
+from flows.run.rows import read
+from paragone.project import settings
+from support import ROOT
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,25 @@ def test_a_stage_never_seen_takes_what_others_of_its_kind_take():
     assert forecast.expect({"x/gan train@0": set()}, {}, known, 1) == 30
     assert forecast.expect({"x/gan evaluate@0": set()}, {}, known, 1) == 6
     assert forecast.expect({"report": set()}, {}, known, 1) == 18  # of no kind: the mean of all
+
+
+def test_nothing_is_expected_before_a_training_is_known():
+    assert forecast.expect({"x/vae train@0": set()}, {}, {"ingest": 3.0}, 1) is None
+    assert forecast.expect({"x/vae train@0": set()}, {}, {"ingest": 3.0, "x/gan train@0": 9.0}, 1) == 9
+
+
+def test_what_stages_take_elsewhere_is_scaled_by_those_that_are_done_here():
+    usual = {"ingest": 2.0, "x/vae train@0": 30.0, "x/gan train@0": 10.0}
+    assert forecast.expect({"x/vae train@0": set(), "x/gan train@0": set()}, {}, {"ingest": 4.0}, 1, usual) == 80
+    assert forecast.expect({"x/vae train@0": set()}, {}, {"other": 4.0, "x/gan train@0": 7.0}, 1, usual) == 21
+    assert forecast.expect({"x/vae train@0": set()}, {}, {"other": 4.0}, 1, usual) is None  # nothing in common
+
+
+@pytest.mark.parametrize("file", sorted(forecast.USUAL.glob("*.json")), ids=lambda file: file.stem)
+def test_the_seconds_that_are_kept_are_those_of_the_rows_that_the_profile_has(file):
+    rows = read(ROOT, settings.load(ROOT, file.stem), file.stem)
+    there = {f"{row.run.branch}/dvc.yaml:train@{row.run.seed}" for row in rows}
+    assert {stage for stage in forecast.usual_seconds(file.stem) if forecast.kind(stage) == "train"} == there
 
 
 @pytest.mark.parametrize(

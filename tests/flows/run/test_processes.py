@@ -16,7 +16,7 @@ COMMAND = ["sh", "-c", "sleep 300 & echo $!; wait"]
 
 
 def child_of(log: Path) -> int:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not log.exists() or not log.read_text().strip():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -24,7 +24,7 @@ def child_of(log: Path) -> int:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.02)
