@@ -54,6 +54,31 @@ def test_prepared_and_valid_with_its_factors_in_the_manifest(tmp_path: Path) -> 
     np.testing.assert_array_equal(shapes.draw(values, 24), images)
 
 
+def test_a_factor_takes_the_values_that_an_option_lists() -> None:
+    few = {"background": [0], "colour": [2, 5], "rotation": [6], "scale": [4, 7], "y": [128]}
+    part = _parts(n_train=300, n_test=60, **few)["train"]
+    for name, values in few.items():
+        assert set(part.attributes[name]) == set(values)
+    rows = np.stack(list(part.attributes.values()), 1)
+    assert len(np.unique(rows, axis=0)) == 300
+    np.testing.assert_array_equal(part.images, shapes.draw(part.attributes, 32))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"colour": [8]}, r"options.colour: \[8\] is not a list of different whole numbers from 0 to 7"),
+        ({"colour": [1, 1]}, "options.colour"),
+        ({"scale": []}, "options.scale"),
+        ({"scale": 3}, "options.scale: 3 is not a list"),
+        ({"x": [0], "y": [0], "background": [0], "rotation": [0]}, "there are 384 different ones; ask for less"),
+    ],
+)
+def test_factor_options_that_cannot_be(options: dict[str, object], message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        _parts(n_train=300, n_test=100, **options)
+
+
 def test_every_image_is_another_combination_and_classes_are_balanced() -> None:
     values = shapes.factors(np.arange(60_000), 0)
     rows = np.stack(list(values.values()), 1)

@@ -2,7 +2,8 @@
 
 Each image is one combination of the factors (`FACTORS`), no two the same, in either split; the label is the shape, and
 the classes take turns. The combinations are picked by a keyed permutation of all there are, so neither size nor
-count is bound by memory, and a longer set begins with a shorter one of the same seed (its training split does).
+count is bound by memory, and a longer set begins with a shorter one of the same seed (its training split does). An
+option with a factor's name lists the values that it takes, such as `background: [0]`, which makes an easier set.
 
 The same options give the same bits on any machine: integers, and float64 arithmetic that IEEE 754 rounds exactly
 (+ - x / and square roots). Rotations use sines rounded to 20 bits, so that no mathematical library's last bit matters.
@@ -53,6 +54,8 @@ FACTORS = {  # name: how many values, 0 to that many - 1
     "background": len(BACKGROUNDS),
 }
 PER_SHAPE = math.prod(FACTORS.values())
+Taken = Mapping[str, tuple[int, ...]]  # the values that each factor takes, in the order of FACTORS
+ALL: Taken = {name: tuple(range(count)) for name, count in FACTORS.items()}
 RADIUS, RADIUS_STEP = 0.16, 0.02  # of the side
 TURN, TURN_STEP = -30, 5  # degrees
 BLOCK = 1 << 20  # pixels drawn at once
@@ -61,39 +64,55 @@ DEFAULTS = {"n_train": 10_000, "n_test": 2_000, "seed": 0}
 
 def generated(request: Request) -> Upstream:
     """n_train and n_test images drawn at request.resolution. Raises DatasetError for options that cannot be."""
-    counts = _options(request.options)
-    return Upstream(_parts(request.resolution, **counts), exact=True)
+    counts, taken = _options(request.options)
+    return Upstream(_parts(request.resolution, taken, **counts), exact=True)
 
 
-def _options(given: Mapping[str, Any]) -> dict[str, int]:
-    options = counter_rng.options(given, DEFAULTS)
-    if (n := options["n_train"] + options["n_test"]) > (most := len(NAMES) * PER_SHAPE):
+def _options(given: Mapping[str, Any]) -> tuple[dict[str, int], Taken]:
+    """The counts and the seed, and the values that each factor takes."""
+    counts = counter_rng.options({name: v for name, v in given.items() if name not in FACTORS}, DEFAULTS)
+    taken = {name: _taken(name, given[name]) if name in given else values for name, values in ALL.items()}
+    most = len(NAMES) * math.prod(len(values) for values in taken.values())
+    if (n := counts["n_train"] + counts["n_test"]) > most:
         raise DatasetError(
             f"params.yaml: options.n_train and n_test: {n:,} images, there are {most:,} different ones; ask for less"
         )
-    return options
+    return counts, taken
 
 
-def _parts(side: int, n_train: int, n_test: int, seed: int) -> Iterator[Part]:
+def _taken(factor: str, values: Any) -> tuple[int, ...]:
+    last = FACTORS[factor] - 1
+    whole = isinstance(values, list | tuple) and all(type(v) is int and 0 <= v <= last for v in values)
+    if not whole or not values or len(set(values)) < len(values):
+        raise DatasetError(
+            f"params.yaml: options.{factor}: {values!r} is not a list of different whole numbers from 0 to {last}; "
+            "correct it"
+        )
+    return tuple(values)
+
+
+def _parts(side: int, taken: Taken, n_train: int, n_test: int, seed: int) -> Iterator[Part]:
     block = max(1, BLOCK // side**2)
     for split, first, end in (("train", 0, n_train), ("test", n_train, n_train + n_test)):
         for start in range(first, end, block):
             index = np.arange(start, min(start + block, end))
-            values = factors(index, seed)
+            values = factors(index, seed, taken)
             yield Part(split, draw(values, side), values["shape"], "drawn", index, values)
 
 
-def factors(index: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.int64]]:
-    """The factors of the images of these numbers, (n,) each; shapes take turns."""
+def factors(index: NDArray[np.int64], seed: int, taken: Taken = ALL) -> dict[str, NDArray[np.int64]]:
+    """The factors of the images of these numbers, (n,) each; shapes take turns. taken: the values of each factor."""
     shape = index % len(NAMES)
+    count = math.prod(len(values) for values in taken.values())
     rest = np.empty_like(index)
     for s in range(len(NAMES)):
         rest[shape == s] = counter_rng.permute(
-            index[shape == s] // len(NAMES), PER_SHAPE, counter_rng.mix(np.uint64(seed), np.uint64(s))
+            index[shape == s] // len(NAMES), count, counter_rng.mix(np.uint64(seed), np.uint64(s))
         )
     values = {"shape": shape}
-    for name, count in FACTORS.items():
-        rest, values[name] = np.divmod(rest, count)
+    for name, those in taken.items():
+        rest, which = np.divmod(rest, len(those))
+        values[name] = np.array(those)[which]
     return values
 
 
@@ -193,5 +212,5 @@ LOADER = Loader(
     attributes={"shape": tuple(range(len(NAMES)))} | {name: tuple(range(count)) for name, count in FACTORS.items()},
     known_problems=("Drawn: figures on it say nothing about photographs.",),
     sources={"generated": generated},
-    options=frozenset(DEFAULTS),
+    options=frozenset(DEFAULTS) | frozenset(FACTORS),
 )
