@@ -143,6 +143,15 @@ def test_learning_rates_follow_images_not_steps():
     assert learning_rate_scale(plan, 100) == pytest.approx(0)
     assert learning_rate_scale(replace(plan, decay="cosine"), 50) == pytest.approx(0.5)
     assert learning_rate_scale(replace(plan, decay="none"), 100) == 1
+    stepped = Plan(kimg=500, batch=100, drops=(0.4, 0.7), drop=0.5)
+    assert [learning_rate_scale(stepped, kimg) for kimg in (0, 199.9, 200, 349.9, 350, 500)] == [
+        1,
+        1,
+        0.5,
+        0.5,
+        0.25,
+        0.25,
+    ]
 
 
 def test_the_half_life_of_the_average_is_in_images():
@@ -156,3 +165,7 @@ def test_a_plan_refuses_what_makes_no_sense():
         Plan(kimg=1, batch=0)
     with pytest.raises(ValueError, match="kimg is -1"):
         Plan(kimg=-1)
+    with pytest.raises(ValueError, match=r"drops is \[0.7, 0.4\]; give rising shares of the budget"):
+        Plan(kimg=1, drops=(0.7, 0.4))
+    with pytest.raises(ValueError, match="drop is 0; it must be above 0"):
+        Plan(kimg=1, drops=(0.5,), drop=0)

@@ -271,7 +271,8 @@ class _Loop:
 
 
 def learning_rate_scale(plan: Plan, kimg: float) -> float:
-    """The factor on every learning rate after `kimg` thousand images: linear warm-up, then the plan's decay to 0."""
+    """The factor on every learning rate after `kimg` thousand images: linear warm-up, then the plan's decay to 0 and
+    its drops."""
     warm = min(1.0, (kimg + plan.batch / 1000) / plan.warmup_kimg) if plan.warmup_kimg else 1.0
     done = min(1.0, kimg / plan.kimg) if plan.kimg else 0.0
     decayed = {
@@ -280,7 +281,7 @@ def learning_rate_scale(plan: Plan, kimg: float) -> float:
         "constant-linear": min(1.0, 2 - 2 * done),
         "cosine": (1 + math.cos(math.pi * done)) / 2,
     }
-    return warm * decayed[plan.decay]
+    return warm * decayed[plan.decay] * plan.drop ** sum(share <= done for share in plan.drops)
 
 
 def ema_decay(plan: Plan, kimg: float) -> float:

@@ -57,6 +57,8 @@ class Plan:
     warmup_kimg: float = 0.0  # linear learning-rate warm-up
     # of the learning rate to 0 over the budget, or, constant-linear, over its second half
     decay: Literal["none", "linear", "constant-linear", "cosine"] = "none"
+    drops: tuple[float, ...] = ()  # shares of the budget at which the learning rate falls, each time by `drop`
+    drop: float = 0.1
     clip_norm: float = 0.0  # of the gradient of each update; 0: no clipping
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware has it
     compile: bool = False  # torch.compile the model's children (pays on a GPU only)
@@ -67,6 +69,10 @@ class Plan:
         for name in ("kimg", "ema_kimg", "warmup_kimg", "clip_norm"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
+        if list(self.drops) != sorted(self.drops) or not all(0 < share < 1 for share in self.drops):
+            raise ValueError(f"drops is {list(self.drops)}; give rising shares of the budget, above 0 and below 1")
+        if not 0 < self.drop <= 1:
+            raise ValueError(f"drop is {self.drop}; it must be above 0 and at most 1")
 
     @property
     def steps(self) -> int:

@@ -1,9 +1,11 @@
 """Figures that papers published: shown apart from ours, each with its protocol, since protocols move them by factors.
 
-published.csv: one row per figure, as its source gives it; `evidence` says whether the source was read or recalled.
+published.csv: one row per figure, as its source gives it; `evidence` says whether the source was read or recalled, and
+`key` names a figure that a row of the profile `reproduce` stands beside.
 protocols.csv: what each protocol compares with what, and where that is written.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -12,15 +14,21 @@ import pandas as pd
 from paragone.results.runs import Json
 
 WARNING = "Not comparable with our figures unless the protocol is the same."
+RECALLED = "recalled, not verified"
+FIELDS = (
+    "key", "loader", "dataset", "resolution", "model", "metric", "unit", "value", "std", "n_samples", "protocol",
+    "note", "source", "evidence",
+)  # fmt: skip
+UNITS = (
+    "none", "nats", "bits", "modes", "%", "times", "s", "minutes", "hours", "days", "weeks", "s per 1000 images",
+    "steps/s",
+)  # fmt: skip
+EVIDENCE = ("read in source or a table quoting it", RECALLED)
 _FOLDER = Path(__file__).parent / "published"
-_COLUMNS = {
-    "loader", "dataset", "resolution", "model", "metric", "value", "std", "n_samples", "protocol", "note", "source",
-    "evidence",
-}  # fmt: skip
 
 
 class Published(NamedTuple):
-    """Published figures of one data set, and the protocols they follow."""
+    """Published figures, and the protocols they follow."""
 
     figures: pd.DataFrame
     protocols: pd.DataFrame
@@ -31,19 +39,68 @@ class Published(NamedTuple):
 
 def load(loader: str) -> Published:
     """What was published on the data set that `loader` (a file of paragone/data/datasets) makes; maybe nothing."""
-    figures, protocols = pd.read_csv(_FOLDER / "published.csv"), pd.read_csv(_FOLDER / "protocols.csv")
-    if missing := _COLUMNS - set(figures.columns):
-        raise ValueError(f"published.csv: no column {', '.join(sorted(missing))}; restore the file from git")
-    if unknown := set(figures["protocol"]) - set(protocols["protocol"]):
-        raise ValueError(f"published.csv: protocol {', '.join(sorted(unknown))} is not in protocols.csv; add it there")
-    selected = figures[figures["loader"] == loader].reset_index(drop=True)
-    used = protocols[protocols["protocol"].isin(selected["protocol"])].reset_index(drop=True)
+    found = everything()
+    return _chosen(found, found.figures["loader"] == loader)
+
+
+def by_key(keys: list[str]) -> Published:
+    """The figures of these keys. Raises ValueError for a key that no figure has."""
+    found = everything()
+    known = set(found.figures["key"].dropna())
+    if unknown := [key for key in keys if key not in known]:
+        raise ValueError(f"published.csv: there is no figure with the key '{unknown[0]}'; give a figure that key")
+    return _chosen(found, found.figures["key"].isin(keys))
+
+
+def everything() -> Published:
+    """All figures. Raises ValueError for a field, unit, protocol, evidence or value that is not known."""
+    return _read(_FOLDER)
+
+
+def _chosen(found: Published, which: "pd.Series[bool]") -> Published:
+    selected = found.figures[which].reset_index(drop=True)
+    used = found.protocols[found.protocols["protocol"].isin(selected["protocol"])].reset_index(drop=True)
     return Published(selected, used)
+
+
+@cache
+def _read(folder: Path) -> Published:
+    figures = pd.read_csv(folder / "published.csv", dtype={"n_samples": str, "resolution": str})
+    protocols = pd.read_csv(folder / "protocols.csv")
+    if missing := [field for field in FIELDS if field not in figures]:
+        raise ValueError(f"published.csv: no column {', '.join(missing)}; restore the file from git")
+    if extra := [field for field in figures if field not in FIELDS]:
+        raise ValueError(f"published.csv: column '{extra[0]}' is not known; the columns are {', '.join(FIELDS)}")
+    for field, known, remedy in (
+        ("unit", UNITS, f"the units are {', '.join(UNITS)}"),
+        ("protocol", tuple(protocols["protocol"]), "add it to protocols.csv"),
+        ("evidence", EVIDENCE, f"it is '{EVIDENCE[0]}' or '{EVIDENCE[1]}'"),
+    ):
+        if len(wrong := figures[~figures[field].isin(known)]):
+            raise ValueError(f"published.csv: {_line(wrong)}{field} '{wrong.iloc[0][field]}' is not known; {remedy}")
+    for field in ("value", "std"):
+        numbers = pd.to_numeric(figures[field], errors="coerce")
+        if len(wrong := figures[numbers.isna() & (figures[field].notna() | (field == "value"))]):
+            raise ValueError(f"published.csv: {_line(wrong)}{field} '{wrong.iloc[0][field]}' is no number; correct it")
+    keys = figures["key"].dropna()
+    if len(twice := keys[keys.duplicated()]):
+        raise ValueError(f"published.csv: two figures have the key '{twice.iloc[0]}'; give each its own")
+    return Published(figures, protocols)
+
+
+def _line(wrong: pd.DataFrame) -> str:
+    """Where the first of these figures stands in the file."""
+    return f"line {int(wrong.index[0]) + 2}, {wrong.iloc[0]['model']}: "  # after the header, from 1
 
 
 def value(row: Json) -> str:
     """A published value with its deviation, as printed."""
     return f"{row['value']:g}" + ("" if pd.isna(row["std"]) else f" ± {row['std']:g}")
+
+
+def metric(row: Json) -> str:
+    """What was measured, with its unit."""
+    return str(row["metric"]) if row["unit"] in ("none", "modes", "bits") else f"{row['metric']} ({row['unit']})"
 
 
 def markdown(title: str, published: Published) -> str:
@@ -54,13 +111,13 @@ def markdown(title: str, published: Published) -> str:
         cells = [
             row["model"],
             row["dataset"],
-            row["metric"],
+            metric(row),
             value(row),
             row["n_samples"],
             row["protocol"],
             row["source"],
         ]
-        recalled = " (recalled, not verified)" if str(row["evidence"]).startswith("recalled") else ""
+        recalled = f" ({RECALLED})" if row["evidence"] == RECALLED else ""
         lines.append(
             "| " + " | ".join("–" if pd.isna(c) else str(c).replace("|", "\\|") for c in cells) + f"{recalled} |"
         )

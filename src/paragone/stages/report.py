@@ -55,6 +55,7 @@ def gather(root: Path, params: Params, profile: str) -> Report:
         surveys=pages.pages(found, built, assessments, measured, drawn),
         stability={d.name: stability.grid(found, d) for d in found.datasets},
         judges={d.name: judge_order.grid(found, d) for d in found.datasets},
+        study_tables=studies.tables(measured, found),
     )
 
 
@@ -109,6 +110,7 @@ def _write_tables(folder: Path, report: Report) -> None:
         ("stability", report.stability.values()),
         ("judges", report.judges.values()),
         ("lineage", lineage),
+        *((f"study-{study}", grids) for study, grids in report.study_tables.items()),
     ):
         if grids := [grid for grid in of_datasets if grid is not None]:
             files.write_text(folder / f"{name}.md", render.markdown(grids))

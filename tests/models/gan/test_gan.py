@@ -64,3 +64,14 @@ def test_samples_of_colour_images() -> None:
     x = GAN(GAN.Config(**SMALL), Spec((3, 64, 64))).sample(2)
     assert x.shape == (2, 3, 64, 64)
     assert x.abs().max() <= 1
+
+
+def test_settings_of_other_papers():
+    """Any tanh layers of the generator, and Adam at a rate for each network."""
+    cfg = GAN.Config(**SMALL, layers=(6, 5), optimizer="adam", lr=1e-3, generator_lr=1e-4)
+    model = GAN(cfg, Spec((1, 8, 8)))
+    assert [type(m).__name__ for m in model.G] == ["Linear", "Tanh", "Linear", "Tanh", "Linear"]
+    assert [m.out_features for m in model.G if isinstance(m, torch.nn.Linear)] == [6, 5, 64]
+    rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in model.optimizers().items()}
+    assert rates == {"start": 32, "discriminator": 1e-3, "generator": 1e-4}
+    assert model.sample(3).shape == (3, 1, 8, 8)

@@ -131,3 +131,21 @@ def test_its_optimizer_can_be_built_where_no_fused_kernel_exists() -> None:
     assert not optimizer.defaults["fused"]
     (optimizer,) = build().optimizers().values()
     assert optimizer.defaults["fused"]
+
+
+def test_settings_of_other_papers() -> None:
+    """Hidden layers of both networks, and one fixed deviation for all pixels, of intensities in [0,1]."""
+    model = build(likelihood="gaussian", std=0.1, layers=(8, 4), decoder=(5, 6, 7), activation="relu")
+    widths = [[m.out_features for m in net if isinstance(m, torch.nn.Linear)] for net in (model.encoder, model.decoder)]
+    assert widths == [[8, 4, 6], [5, 6, 7, 256]]
+    z = torch.randn(5, 3)
+    torch.manual_seed(3)
+    found = model.conditional_log_likelihood(X, z)
+    torch.manual_seed(3)
+    noisy = (X + 1) / 2 + (torch.rand_like(X) - 0.5) / 255
+    density = Normal((model.decode(z) + 1) / 2, 0.1).log_prob(noisy).sum((1, 2, 3))
+    torch.testing.assert_close(found, density - 256 * math.log(255))
+    with pytest.raises(ValueError, match=r"std is 0.1 and likelihood bernoulli; only gaussian has one"):
+        VAE.Config(std=0.1)
+    with pytest.raises(ValueError, match=r"layers is \[8, 0\]; each must have at least 1 unit"):
+        VAE.Config(layers=(8, 0))

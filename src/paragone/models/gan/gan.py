@@ -14,6 +14,8 @@ Deviations:
 - Discriminator and generator are both updated on every batch (k = 1), the generator on the same noise.
 - The discriminator's loss is the sum of eq. 1's two terms (the authors' code: their mean).
 - The paper stops early by validation; the plan is a fixed 200 epochs of MNIST's 50,000 training images.
+- For the settings of other papers: `layers` gives the generator any tanh layers in place of two ReLU layers, with
+  Glorot's initial weights; `optimizer: adam` and `generator_lr`.
 """
 
 from collections.abc import Iterator
@@ -25,10 +27,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers import functional
+from paragone.models.layers import functional, mlp
 from paragone.models.layers.maxout import Maxout
 
 
@@ -36,6 +38,12 @@ def _init(module: nn.Module, irange: float) -> None:
     """Weights uniform in [-irange, irange], biases 0."""
     if isinstance(module, nn.Linear):
         nn.init.uniform_(module.weight, -irange, irange)
+        nn.init.zeros_(module.bias)
+
+
+def _glorot(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
 
 
@@ -53,38 +61,41 @@ class GAN(Model):
         loss: Literal["non-saturating", "minimax"] = "non-saturating"
         z_dim: int = 100
         hidden: int = 1200  # units of the generator's two hidden layers
+        layers: tuple[int, ...] = ()  # units of each of its hidden layers, with tanh; empty: two of `hidden`, with ReLU
         units: int = 240  # maxout units of the discriminator's two hidden layers
         pieces: int = 5  # linear pieces of a maxout unit
         irange: float = 0.05  # the generator's weights start within it; narrower layers need more
         dropout_input: float = 0.2
         dropout: float = 0.5
+        optimizer: Literal["sgd", "adam"] = "sgd"
         lr: float = 0.1
-        momentum: float = 0.5
+        generator_lr: float | None = None  # none: `lr`
+        momentum: float = 0.5  # the decay of Adam's first moment
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
         self.cfg, self.shape, pixels = cfg, spec.shape, prod(spec.shape)
-        self.G = nn.Sequential(
-            *(nn.Linear(cfg.z_dim, cfg.hidden), nn.ReLU()),
-            *(nn.Linear(cfg.hidden, cfg.hidden), nn.ReLU()),
-            nn.Linear(cfg.hidden, pixels),
-        )
+        activation = nn.Tanh if cfg.layers else nn.ReLU
+        self.G = mlp.encoder([cfg.z_dim], cfg.layers or [cfg.hidden] * 2, pixels, activation)[1:]
         self.D = nn.Sequential(
             *(nn.Flatten(), nn.Dropout(cfg.dropout_input), Maxout(pixels, cfg.units, cfg.pieces)),
             *(nn.Dropout(cfg.dropout), Maxout(cfg.units, cfg.units, cfg.pieces)),
             *(nn.Dropout(cfg.dropout), nn.Linear(cfg.units, 1)),
         )
         self.mean = nn.Parameter(torch.full((pixels,), 0.5))  # the mean image, which the generator's output starts from
-        self.G.apply(partial(_init, irange=cfg.irange))
+        self.G.apply(_glorot if cfg.layers else partial(_init, irange=cfg.irange))
         self.D.apply(partial(_init, irange=0.005))
 
     def optimizers(self) -> dict[str, Optimizer]:
-        nets, cfg = {"discriminator": self.D, "generator": self.G}, self.cfg
+        cfg = self.cfg
         start = SGD([self.mean], self.mean.numel() / 2)  # one step of this length ends at the minimum
-        return {
-            "start": start,
-            **{k: SGD(net.parameters(), cfg.lr, cfg.momentum, fused=True) for k, net in nets.items()},
-        }
+        nets = {"discriminator": (self.D, cfg.lr), "generator": (self.G, cfg.generator_lr or cfg.lr)}
+        return {"start": start, **{k: self._optimizer(net, lr) for k, (net, lr) in nets.items()}}
+
+    def _optimizer(self, net: nn.Module, lr: float) -> Optimizer:
+        if self.cfg.optimizer == "adam":
+            return Adam(net.parameters(), lr, (self.cfg.momentum, 0.999), fused=True)
+        return SGD(net.parameters(), lr, self.cfg.momentum, fused=True)
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)

@@ -21,6 +21,8 @@ Deviations:
 - `network: conv` replaces both networks by DCGAN's (see `paragone.models.layers.dcgan`) of channels `width`, and
   `optimizer: adam` replaces Adagrad, where the budget is short or the images are large.
 - `logistic` is not in the paper.
+- For the settings of other papers: `layers` (whose weights start as PyTorch's do), `decoder` and `activation`; `std`
+  gives a Gaussian likelihood one fixed deviation for all pixels.
 """
 
 import math
@@ -59,22 +61,36 @@ class VAE(Model):
         network: Literal["mlp", "conv"] = "mlp"
         z_dim: int = 20
         hidden: int = 500  # units of the hidden layer (mlp)
+        layers: tuple[int, ...] = ()  # units of each of the encoder's hidden layers; empty: one layer of `hidden`
+        decoder: tuple[int, ...] = ()  # of the decoder's; empty: the encoder's in reverse
+        activation: Literal["tanh", "relu"] = "tanh"
+        std: float = 0.0  # of every pixel under `gaussian`, for intensities in [0,1]; 0: given by the decoder
         width: int = 32  # channels next to the image (conv)
         optimizer: Literal["adagrad", "adam"] = "adagrad"
         lr: float = 0.01  # the paper picks from 0.01, 0.02 and 0.1
+
+        def __post_init__(self) -> None:
+            if min((*self.layers, *self.decoder, 1)) < 1:
+                raise ValueError(f"layers is {[*self.layers, *self.decoder]}; each must have at least 1 unit")
+            if self.std and self.likelihood != "gaussian":
+                raise ValueError(f"std is {self.std} and likelihood {self.likelihood}; only gaussian has one")
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
         c, h, w = spec.shape
         self.cfg = cfg
-        out = (c if cfg.likelihood == "bernoulli" else 2 * c, h, w)  # a mean, or a mean and a log scale, a pixel
+        fixed = cfg.likelihood == "bernoulli" or cfg.std > 0
+        out = (c if fixed else 2 * c, h, w)  # a mean, or a mean and a log scale, a pixel
         if cfg.network == "conv":
             self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=2 * cfg.z_dim, kernel=4)
             self.decoder: nn.Module = Generator(cfg.z_dim, out, cfg.width, kernel=4)
         else:
-            self.encoder = mlp.encoder(spec.shape, [cfg.hidden], 2 * cfg.z_dim, nn.Tanh)
-            self.decoder = mlp.decoder(cfg.z_dim, [cfg.hidden], out, nn.Tanh)
-            self.apply(_mlp_init)
+            inward = cfg.layers or (cfg.hidden,)
+            activation = {"tanh": nn.Tanh, "relu": nn.ReLU}[cfg.activation]
+            self.encoder = mlp.encoder(spec.shape, inward, 2 * cfg.z_dim, activation)
+            self.decoder = mlp.decoder(cfg.z_dim, cfg.decoder or inward[::-1], out, activation)
+            if not cfg.layers:
+                self.apply(_mlp_init)
         if cfg.likelihood == "bernoulli" and spec.levels != 2:  # of grey levels taken for probabilities: no likelihood
             self.capabilities = self.capabilities - {"log_likelihood_bound", "log_weight"}
 
@@ -123,6 +139,8 @@ class VAE(Model):
         h = self.decoder(z).float()
         if self.cfg.likelihood == "bernoulli":
             return torch.tanh(h / 2), h  # 2 sigmoid(h) - 1
+        if self.cfg.std:
+            return torch.tanh(h / 2), torch.full_like(h, math.log(2 * self.cfg.std))  # images are in [-1,1]
         h, log_scale = h.chunk(2, dim=1)
         return torch.tanh(h / 2), log_scale.clamp(min=-7)  # a seventh of a grey level: narrower adds nothing
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jinja2
@@ -42,6 +43,7 @@ class Report(NamedTuple):
     surveys: list[SurveyPage]
     stability: Mapping[str, Grid | None]  # by data set
     judges: Mapping[str, Grid | None]  # by data set: the order by each judge
+    study_tables: Mapping[str, list[Grid]] = MappingProxyType({})  # by study, of those that have run and have any
 
 
 class Shown(NamedTuple):

@@ -128,7 +128,7 @@ def _grid(figured: published.Published) -> Grid:
     heading = None
     for row in figured.rows():
         note = ". ".join(part for part in (render.plain(row["note"]), row["source"]) if part != render.MISSING)
-        text = Text(f"{row['metric']} · {names[row['protocol']]}", note=note)
+        text = Text(f"{published.metric(row)} · {names[row['protocol']]}", note=note)
         if text != heading:
             lines.append(Line("heading", [text]))
             heading = text

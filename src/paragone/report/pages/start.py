@@ -95,8 +95,10 @@ def _downloads(site: Site) -> list[tuple[str, list[tuple[str, str]]]]:
     """(what, [(kind, path)]) of the tables beside the page."""
     there = sorted((site.folder / "tables").glob("*"))
     kinds = {".md": "Markdown", ".csv": "CSV", ".tex": "LaTeX", ".parquet": "Parquet"}
+    of_surveys = {f"survey-{p.survey}": p.title for p in site.report.surveys}
+    of_studies = {f"study-{name}": f"study {name.replace('_', ' ')}" for name in site.report.study_tables}
     return [
         (what, [(kinds[f.suffix], f"tables/{f.name}") for f in there if f.stem == name])
-        for name, what in (FILES | {f"survey-{p.survey}": p.title for p in site.report.surveys}).items()
+        for name, what in (FILES | of_surveys | of_studies).items()
         if any(f.stem == name for f in there)
     ]

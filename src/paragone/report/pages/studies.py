@@ -18,6 +18,7 @@ def write(site: Site) -> None:
                 "name": name,
                 "headline": about.headline,
                 "body": about.body,
+                "tables": site.report.study_tables.get(name, []),
                 "plots": [site.plot(plot) for plot in plots],
                 "claims": claims.of_study(site, name),
             }

@@ -3,6 +3,7 @@
 report/studies/<name>.py draws what the study <name> measured; a study without such a file has no figures. It holds
 
     def plots(found: Json, results: Results) -> list[Plot]    # found: what is in runs/<profile>/studies/<name>.json
+    def grids(found: Json, results: Results) -> list[Grid]    # tables, if it has any
 
 Figures are drawn under `figures.STYLE`; a plot's name is a file name, and begins with the study's.
 """
@@ -15,6 +16,7 @@ import matplotlib as mpl
 from paragone.project import registry
 from paragone.report import figures
 from paragone.report.figures import Plot
+from paragone.report.render import Grid
 from paragone.results.runs import Json, Results
 
 KIND = "report/studies"
@@ -24,6 +26,12 @@ def draw(found: Mapping[str, Json], results: Results) -> dict[str, list[Plot]]:
     """The figures of each study that has run, in the profile's order."""
     with mpl.rc_context(figures.STYLE):
         return {name: _plots(name, content, results) for name, content in found.items()}
+
+
+def tables(found: Mapping[str, Json], results: Results) -> dict[str, list[Grid]]:
+    """The tables of each study that has run and has any."""
+    drawn = {name: registry.load(KIND, name) for name in found if name in registry.names(KIND)}
+    return {name: file.grids(found[name], results) for name, file in drawn.items() if hasattr(file, "grids")}
 
 
 def _plots(name: str, content: Json, results: Results) -> list[Plot]:

@@ -59,7 +59,7 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
 
 
 def _published() -> list[Json]:
-    return [row for row in published.load("mnist").rows() if row["dataset"] == STATIC]
+    return [row for row in published.load("binarised_mnist").rows() if row["dataset"] == STATIC]
 
 
 def _title(results: Results, row: str) -> str:

@@ -1,0 +1,197 @@
+"""What rows that follow a paper's settings measure in that paper's own protocol, with their seeds and minutes.
+
+Four protocols, none of which needs a feature space:
+
+- **importance**: `metrics.importance_weighted` of test images, in nats, with as many draws as the paper took (Burda
+  et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8). Of an 8-bit set the figure is a density's, for intensities in
+  [0,1] with noise of one level added, as in Wu et al. 2017: that of the levels plus log 256 a pixel, its sign turned.
+- **parzen**: mean log density of test images under Gaussian kernels on samples (Goodfellow et al. 2014; in the form of
+  Wu et al. 2017, https://arxiv.org/abs/1611.04273): intensities (level + u) / 256, u uniform in [0,1); the bandwidth
+  is the best for images of the test split's first half, the figure of images of its second.
+- **clustering**: share of test images, in %, that are not of the most frequent class of their category, and the rest.
+- **sampling**: hours to draw 50,000 images of 32 x 32 x 3, and their ratio to a baseline's, of models with their
+  papers' networks and fresh weights. A few batches are timed, and of a diffusion model a few of its steps; the rest
+  is extrapolated, since every batch and every step is the same work.
+
+Which published figure a row stands beside is in `results/published/reproduced.csv`, and what differs.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from paragone.data import base as datasets
+from paragone.data.base import ImageSet
+from paragone.data.pixels import to_float
+from paragone.engine import checkpoint, hardware, sampling
+from paragone.engine.seeding import Stream, seed_all
+from paragone.evaluation import protocol
+from paragone.evaluation.metrics.base import Clustered
+from paragone.evaluation.studies import likelihood
+from paragone.evaluation.studies.base import Work
+from paragone.models.base import Model, Spec
+from paragone.project import files, paths, registry
+
+BATCH = 1000  # samples at a time
+BANDWIDTHS = [round(0.05 + 0.01 * i, 2) for i in range(26)]  # 0.05 to 0.3
+IMAGES, BATCHES, STEPS = 50_000, 3, 5  # of the sampling's figure; batches and diffusion steps that are timed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    importance: dict[str, int] = field(default_factory=dict)  # row: draws per test image
+    parzen: dict[str, int] = field(default_factory=dict)  # row: samples
+    clustering: tuple[str, ...] = ()  # rows
+    sampling: dict[str, str] = field(default_factory=dict)  # model: its baseline, both by file name
+    n: int = 10_000  # test images of `importance`, at most
+    parzen_n: int = 1000  # test images of `parzen`, and images that the bandwidth is chosen by
+    sampling_batch: int = 8
+
+    def __post_init__(self) -> None:
+        counts = {"n": self.n, "parzen_n": self.parzen_n, "sampling_batch": self.sampling_batch}
+        for name, value in {**counts, **self.importance, **self.parzen}.items():
+            if value < 1:
+                raise ValueError(f"{name} is {value}; it must be at least 1")
+
+
+def depends(work: Work) -> list[Path]:
+    """The weights, what their training took, and the data sets."""
+    runs = [run for row in _rows(work) for run in work.runs(row)]
+    prepared = dict.fromkeys(paths.prepared(run.dataset) for run in runs)
+    return [*prepared, *(run.weights for run in runs), *(run.training for run in runs)]
+
+
+def measure(work: Work) -> dict[str, Any]:
+    """{rows: {row: [{seed, dataset, outcome, reason, kimg, seconds, <protocol>: {...}}]}, sampling: {model: {...}}}.
+
+    importance: nats, lower is better, or of an 8-bit set density, higher is better; se over images; k; n. parzen: nats,
+    higher is better; se; bandwidth; samples; n. clustering: error and accuracy in %; n. sampling: ratio and hours, one
+    figure per timed batch; baseline, baseline_hours; batch, steps, timed_steps.
+    """
+    device = hardware.device()
+    rows = {row: [_run(work, run, device) for run in work.runs(row)] for row in _rows(work)}
+    batch = work.options.sampling_batch
+    timed = {name: _ratio(name, baseline, batch, device) for name, baseline in work.options.sampling.items()}
+    return {"device": hardware.device_name(device), "cpu": hardware.cpu_name(), "rows": rows, "sampling": timed}
+
+
+def _rows(work: Work) -> list[str]:
+    options = work.options
+    return list(dict.fromkeys([*options.importance, *options.parzen, *options.clustering]))
+
+
+def _run(work: Work, run: paths.Run, device: torch.device) -> dict[str, Any]:
+    net, meta = checkpoint.load_model(work.root / run.weights)
+    trained = files.read_json(work.root / run.training)
+    entry = {"seed": run.seed, "dataset": run.dataset, "outcome": meta["outcome"], "reason": meta["reason"]}
+    entry |= {key: trained[key] for key in ("kimg", "seconds")}
+    if meta["outcome"] != "finished":
+        return entry
+    test, options = datasets.load(work.root / paths.prepared(run.dataset), "test"), work.options
+    net = hardware.place(net.eval().requires_grad_(False), device)
+    if (draws := options.importance.get(run.model)) is not None:
+        entry["importance"] = importance(net, test, draws, options.n, run.seed, device)
+    if (samples := options.parzen.get(run.model)) is not None:
+        entry["parzen"] = parzen(_samples(net, samples, run.seed, device), test, options.parzen_n, run.seed)
+    if run.model in options.clustering:
+        entry["clustering"] = clustering(net, test, device)
+    return entry
+
+
+def importance(net: Model, test: ImageSet, draws: int, n: int, seed: int, device: torch.device) -> dict[str, float]:
+    """The importance-weighted estimate in nats. Raises ValueError for a model that has none."""
+    if "log_weight" not in net.capabilities:
+        raise ValueError(f"{net.title} has no log_weight on this data set; name rows of autoencoders with a likelihood")
+    found = likelihood.figures(net, test, likelihood.Options(k=draws, n=n), seed, device)["importance"]
+    figure = {"nats": found["nats"]}
+    if test.spec.levels == 256:
+        figure = {"density": math.prod(test.spec.shape) * math.log(256) - found["nats"]}
+    return {**figure, "se": found["se"], "k": draws, "n": min(n, len(test.images))}
+
+
+def _samples(net: Model, n: int, seed: int, device: torch.device) -> Iterator[Tensor]:
+    """n samples as intensities in [0,1], (<=BATCH,D) at a time."""
+    for i, start in enumerate(range(0, n, BATCH)):
+        seed_all(seed, Stream.SAMPLE, i)
+        with torch.inference_mode():
+            yield (net.sample(min(BATCH, n - start)).flatten(1).float() + 1) / 2
+
+
+def parzen(samples: Iterator[Tensor], test: ImageSet, n: int, seed: int) -> dict[str, float]:
+    """Mean log density of test images in nats under Gaussian kernels on the samples, each (<=BATCH,D) in [0,1]."""
+    half = len(test.images) // 2
+    noise = torch.Generator().manual_seed(seed)
+    held = torch.cat([_intensities(part[:n], noise) for part in (test.images[:half], test.images[half:])])
+    chosen = min(n, half)
+    total, count = torch.full((len(BANDWIDTHS), len(held)), -math.inf, dtype=torch.float64), 0
+    for part in samples:
+        kernels = log_kernels(held, part.cpu())
+        total = torch.logaddexp(total, kernels.double())
+        count += len(part)
+    dims = held.shape[1]
+    scale = torch.tensor([-dims / 2 * math.log(2 * math.pi * h**2) - math.log(count) for h in BANDWIDTHS])
+    density = total + scale[:, None]  # (bandwidths,images)
+    best = int(density[:, :chosen].mean(1).argmax())
+    figures = density[best, chosen:]
+    return {
+        "nats": float(figures.mean()),
+        "se": float(figures.std() / math.sqrt(len(figures))),
+        "bandwidth": BANDWIDTHS[best],
+        "samples": count,
+        "n": len(figures),
+    }
+
+
+def log_kernels(x: Tensor, samples: Tensor) -> Tensor:
+    """log sum_i exp(-||x - s_i||^2 / 2h^2) of each of BANDWIDTHS: (N,D), (M,D) -> (bandwidths,N)."""
+    squares = torch.cdist(x, samples, compute_mode="use_mm_for_euclid_dist").square_()  # (N,M)
+    return torch.stack([torch.logsumexp(squares / (-2 * h**2), 1) for h in BANDWIDTHS])
+
+
+def _intensities(images: Tensor, noise: torch.Generator) -> Tensor:
+    """Levels (N,H,W,C) uint8 with noise of one level, in [0,1): (N,D)."""
+    levels = images.flatten(1).float()
+    return (levels + torch.rand(levels.shape, generator=noise)) / 256
+
+
+def clustering(net: Model, test: ImageSet, device: torch.device) -> dict[str, float]:
+    """Error and accuracy of the categories in %."""
+    if test.labels is None or "cluster" not in net.capabilities:
+        raise ValueError(f"{net.title} finds no categories, or the data set has no labels; name other rows")
+    cluster: Any = net.cluster
+    with torch.inference_mode():
+        found = torch.cat([cluster(to_float(part.to(device))).cpu() for part in test.images.split(BATCH)])
+    accuracy = protocol.measure(Clustered(found, test.labels))["clustering"]["accuracy"]
+    return {"error": 100 * (1 - accuracy), "accuracy": 100 * accuracy, "n": len(found)}
+
+
+def _ratio(name: str, baseline: str, batch: int, device: torch.device) -> dict[str, Any]:
+    """How many times as long as the baseline a model takes, batch by batch."""
+    timed, base = (hours(model, batch, device) for model in (name, baseline))
+    ratios = [a / b for a, b in zip(timed["hours"], base["hours"], strict=True)]
+    return {"ratio": ratios, **timed, "baseline": baseline, "baseline_hours": base["hours"]}
+
+
+def hours(name: str, batch: int, device: torch.device) -> dict[str, Any]:
+    """Hours that a model of models/ takes for 50,000 colour images of 32 x 32, extrapolated from a few batches."""
+    config = registry.model_class(name).Config
+    steps = getattr(config(), "timesteps", 1)
+    timed = {"timesteps": STEPS} if steps > 1 else {}
+    seed_all(0, Stream.INIT)
+    net = registry.build_model(name, Spec((3, 32, 32), 10), timed, {})
+    net = hardware.place(net.eval().requires_grad_(False), device)
+    seconds = []
+    for i in range(BATCHES + 1):  # the first warms up
+        started = hardware.seconds(device)
+        with torch.inference_mode():
+            sampling.quantise(sampling.draw(net, batch, None, None))
+        seconds.append(hardware.seconds(device) - started)
+        seed_all(0, Stream.SAMPLE, i)
+    scale = steps / STEPS if steps > 1 else 1.0
+    batches = [second * scale * IMAGES / batch / 3600 for second in seconds[1:]]
+    return {"hours": batches, "batch": batch, "steps": steps, "timed_steps": min(steps, STEPS)}

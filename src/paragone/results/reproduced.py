@@ -1,0 +1,111 @@
+"""Published figures beside what our rows measured in the same protocol: the study `reproduce`, compared.
+
+published/reproduced.csv: one row per figure: the row of the profile `reproduce`, which of its figures
+(`<protocol>.<figure>`), the key of the published figure, the rule, how long the source trained (thousands of images; 0:
+it does not), and how else the row's settings differ from it.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from paragone.evaluation import intervals
+from paragone.results import published
+from paragone.results.runs import Json
+
+FEWEST = 3  # seeds whose spread may stand for that of a paper that states none
+FIELDS = ("row", "figure", "key", "rule", "kimg", "differs")
+Outcome = Literal["inside", "outside", "too few seeds", "not run"]
+_FILE = Path(__file__).parent / "published" / "reproduced.csv"
+
+
+class Reproduction(NamedTuple):
+    """A published figure and ours."""
+
+    row: str
+    published: Json  # a row of published.csv
+    rule: str
+    differs: str  # how our settings differ; empty: in nothing that the paper states
+    values: list[float]  # ours, one per seed
+    errors: list[float]  # their standard errors over images, where they have one
+    minutes: float | None  # of training, mean over seeds
+    length: float | None  # of our training over that of the source
+    reason: str = ""  # why there are no values
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def spread(self) -> intervals.Interval | None:
+        """Where one more run of ours would fall in 95 of 100 cases; None for one seed or seeds without a difference."""
+        if len(self.values) < 2 or not (deviation := statistics.stdev(self.values)):
+            return None
+        n = len(self.values)
+        half = intervals.student(n - 1) * deviation * math.sqrt(1 + 1 / n)
+        return intervals.Interval(self.mean, self.mean - half, self.mean + half, n)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Inside: our mean within the published value's stated spread; where it states none, the published value where
+        one more run of ours would fall; under the rule `at_least`, our mean not below it."""
+        if not self.values:
+            return "not run"
+        target, std = float(self.published["value"]), self.published["std"]
+        if self.rule == "at_least":
+            return "inside" if self.mean >= target else "outside"
+        if not pd.isna(std):
+            return "inside" if abs(self.mean - target) <= float(std) else "outside"
+        if self.spread is None or len(self.values) < FEWEST:
+            return "too few seeds"
+        return "inside" if self.spread.low <= target <= self.spread.high else "outside"
+
+
+def compare(found: Json) -> list[Reproduction]:
+    """Every figure of reproduced.csv beside what the study `reproduce` found. Raises ValueError for a wrong file."""
+    listed = _listed()
+    figures = {row["key"]: row for row in published.by_key([entry["key"] for entry in listed]).rows()}
+    return [_reproduction(entry, figures[entry["key"]], found) for entry in listed]
+
+
+def _listed() -> list[Json]:
+    table = pd.read_csv(_FILE, keep_default_na=False)
+    if list(table) != list(FIELDS):
+        raise ValueError(
+            f"{_FILE.name}: the columns are {', '.join(map(str, table.columns))}; they must be {', '.join(FIELDS)}"
+        )
+    if len(wrong := table[~table["rule"].isin(("within", "at_least"))]):
+        raise ValueError(f"{_FILE.name}: rule '{wrong.iloc[0]['rule']}' is not known; it is within or at_least")
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _reproduction(entry: Json, figure: Json, found: Json) -> Reproduction:
+    protocol, _, name = entry["figure"].partition(".")
+    if protocol == "sampling":
+        timed = found["sampling"].get(entry["row"])
+        values, reason = (timed[name], "") if timed else ([], "was not timed")
+        return Reproduction(entry["row"], figure, entry["rule"], entry["differs"], values, [], None, None, reason)
+    runs = found["rows"].get(entry["row"], [])
+    measured = [run[protocol] for run in runs if protocol in run]
+    reasons = [f"seed {run['seed']} {run['outcome']}: {run['reason']}" for run in runs if run["outcome"] != "finished"]
+    return Reproduction(
+        entry["row"],
+        figure,
+        entry["rule"],
+        entry["differs"],
+        [m[name] for m in measured],
+        [m["se"] for m in measured if "se" in m],
+        statistics.fmean(run["seconds"] / 60 for run in runs) if runs else None,
+        statistics.fmean(run["kimg"] / entry["kimg"] for run in runs) if runs and entry["kimg"] else None,
+        "; ".join(reasons),
+    )
+
+
+def counts(reproductions: Sequence[Reproduction]) -> dict[Outcome, int]:
+    """How many figures came out how."""
+    outcomes: tuple[Outcome, ...] = ("inside", "outside", "too few seeds", "not run")
+    return {outcome: sum(r.outcome == outcome for r in reproductions) for outcome in outcomes}

@@ -1,0 +1,78 @@
+"""The study of published protocols: each measure against an independent computation."""
+
+import math
+
+import pytest
+import torch
+
+from paragone.data.base import ImageSet
+from paragone.evaluation.studies import likelihood, reproduce
+from paragone.evaluation.studies.reproduce import Options
+from paragone.models.base import Spec
+from paragone.models.gan.infogan import InfoGAN
+from paragone.models.vae.vae import VAE
+
+CPU = torch.device("cpu")
+
+
+def split(levels=256, n=40):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (n, 8, 8, 1), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(n) % 4
+    return ImageSet(images if levels == 256 else images // 128 * 255, labels, Spec((1, 8, 8), 4, levels))
+
+
+def test_the_parzen_window_is_a_mixture_of_gaussians_on_the_samples():
+    test, samples = split(), torch.rand(30, 64, generator=torch.Generator().manual_seed(1))
+    found = reproduce.parzen(iter(samples.split(7)), test, 15, 0)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.cat([torch.rand(15, 64, generator=generator) for _ in range(2)])
+    x = (torch.cat([test.images[:15], test.images[20:35]]).flatten(1) + noise) / 256
+
+    def density(points, h):
+        kernels = torch.distributions.MultivariateNormal(samples.double(), h**2 * torch.eye(64).double())
+        return torch.logsumexp(kernels.log_prob(points.double()[:, None]), 1) - math.log(30)
+
+    best = max(reproduce.BANDWIDTHS, key=lambda h: density(x[:15], h).mean())
+    assert found["bandwidth"] == best
+    assert found["nats"] == pytest.approx(density(x[15:], best).mean().item(), abs=0.01)
+    assert (found["samples"], found["n"]) == (30, 15)
+
+
+def test_importance_is_nats_of_a_binarised_set_and_a_density_of_an_8_bit_one():
+    torch.manual_seed(0)
+    binary, grey = split(2), split()
+    net = VAE(VAE.Config(hidden=8, z_dim=2), binary.spec)
+    found = reproduce.importance(net, binary, 3, 30, 0, CPU)
+    assert found["nats"] == likelihood.figures(net, binary, likelihood.Options(k=3, n=30), 0, CPU)["importance"]["nats"]
+    assert (found["k"], found["n"]) == (3, 30)
+    net = VAE(VAE.Config(hidden=8, z_dim=2, likelihood="gaussian", std=0.3), grey.spec)
+    with torch.no_grad():
+        net.decoder[2].weight.zero_()  # z says nothing: every draw has the weight of the density itself
+        for layer in (net.encoder[1], net.encoder[3]):
+            layer.weight.zero_()
+            layer.bias.zero_()
+    found = reproduce.importance(net, grey, 2, 30, 0, CPU)
+    x = grey.images.flatten(1) / 255
+    mean = (net.decode(torch.zeros(1, 2)).flatten() + 1) / 2
+    assert found["density"] == pytest.approx(
+        torch.distributions.Normal(mean, 0.3).log_prob(x).sum(1).mean().item(), abs=1
+    )
+    net.capabilities = frozenset()
+    with pytest.raises(ValueError, match="VAE has no log_weight on this data set; name rows of autoencoders"):
+        reproduce.importance(net, grey, 2, 30, 0, CPU)
+
+
+def test_clustering_error_and_accuracy():
+    net = InfoGAN(InfoGAN.Config(width=2, hidden=4, q_hidden=4), Spec((1, 8, 8), 4))
+    net.cluster = lambda x: torch.arange(len(x)) % 2  # classes 0 and 2, or 1 and 3
+    found = reproduce.clustering(net, split(), CPU)
+    assert found == {"error": 50.0, "accuracy": 50.0, "n": 40}
+    with pytest.raises(ValueError, match="VAE finds no categories, or the data set has no labels"):
+        reproduce.clustering(VAE(VAE.Config(hidden=4), Spec((1, 8, 8))), split(), CPU)
+
+
+@pytest.mark.parametrize("given", [{"n": 0}, {"parzen": {"gan": 0}}, {"importance": {"vae": 0}}])
+def test_a_count_below_one_is_one_sentence(given):
+    with pytest.raises(ValueError, match="is 0; it must be at least 1"):
+        Options(**given)
