@@ -164,3 +164,32 @@ def test_labels_need_classes_and_a_plane() -> None:
         AAE(AAE.Config(labels="decoder"), Spec((1, 16, 16)))
     with pytest.raises(ValueError, match="z_dim is 1; labels in the adversary need at least 2"):
         build(labels="adversary", z_dim=1)
+
+
+def test_categories_are_found_by_an_adversary_of_their_own() -> None:
+    """Section 6: softmax categories against uniform one-hot draws, the latent beside them against the prior."""
+    model = build(categories=4)
+    torch.manual_seed(1)
+    updates = list(model.losses({"image": X}, Progress(0)))
+    torch.manual_seed(1)
+    z, logits = model.encoder((X + 1) / 2).split([3, 4], 1)
+    found = logits.softmax(1)
+    prior, drawn = 5 * torch.randn(5, 3), torch.eye(4)[torch.randint(4, (5,))]
+    difference = model.decoder(torch.cat([z, found], 1)).sigmoid() - (X + 1) / 2
+    pairs = [(model.D(prior), model.D(z)), (model.D_categories(drawn), model.D_categories(found))]
+    torch.testing.assert_close(updates[0].loss, sum(d.square().sum() / 2 for d in difference) / 5)
+    game = [-(a.sigmoid().log().mean() + (1 - b.sigmoid()).log().mean()) for a, b in pairs]
+    torch.testing.assert_close(updates[1].loss, game[0] + game[1])
+    torch.testing.assert_close(updates[2].loss, -sum(b.sigmoid().log().mean() for _, b in pairs))
+    assert torch.equal(model.cluster(X), logits.argmax(1))
+    assert "cluster" in model.capabilities
+    assert "cluster" not in build().capabilities
+    latents = model.latents(6)
+    assert torch.equal(latents[:, 3:].sum(1), torch.ones(6))
+    assert model.decode(latents).shape == (6, 1, 16, 16)
+
+
+@pytest.mark.parametrize("config", [{"categories": 1}, {"categories": 4, "labels": "decoder"}])
+def test_categories_and_labels_do_not_go_together(config: dict) -> None:
+    with pytest.raises(ValueError, match="give 2 or more, and labels: none"):
+        AAE.Config(**config)

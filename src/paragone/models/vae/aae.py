@@ -22,13 +22,16 @@ With `labels` the codes know of classes, and samples are drawn by class:
     both             as `decoder`, and the adversary is told the class of an image's code and of a draw: it holds the
                      codes of each class to the prior, not their mixture alone, in which a code may still tell its class
 
+With `categories` it clusters (section 6): the encoder also predicts one of them by a softmax, which a second adversary
+compares with uniform one-hot draws; the decoder gets the category beside the latent, which is left to hold the style.
+
 Deviations:
 - `both` is not in the paper, whose section 4 leaves the adversary without labels.
 - The paper gives figure 4's mixture no numbers. Here component k of K is at 2 prior_std from the centre, at the
   angle 2 pi k / K, with half of prior_std along the radius and a sixth of the distance to its neighbour across.
 - Learning rates fall as a cosine (the paper: by 10 after 50 and after 1000 epochs).
-- No semi-supervised classification or clustering (sections 5 and 6), and none of the input dropout and batch
-  normalisation that the paper uses for them; every image's label is known.
+- No semi-supervised classification (section 5): with `labels` every image's label is known. None of the input dropout
+  and batch normalisation that the paper uses for clustering.
 - `network: conv` is DCGAN's pair (see `paragone.models.layers.dcgan`, 4 x 4 kernels) of channels `width` as encoder and
   decoder, and `optimizer: adam` replaces gradient descent (its first moment decays by the momentum), where the budget
   is short or the images are large.
@@ -68,6 +71,7 @@ class AAE(Model):
     class Config:
         labels: Literal["none", "adversary", "decoder", "both"] = "none"
         network: Literal["mlp", "conv"] = "mlp"
+        categories: int = 0  # that it finds without labels
         z_dim: int = 8
         prior_std: float = 5.0
         hidden: int = 1000  # units of each hidden layer
@@ -83,6 +87,10 @@ class AAE(Model):
                 raise ValueError(f"z_dim is {self.z_dim}; it must be at least 1")
             if self.prior_std <= 0:
                 raise ValueError(f"prior_std is {self.prior_std}; it must be above 0")
+            if self.categories and (self.labels != "none" or self.categories < 2):
+                raise ValueError(
+                    f"categories is {self.categories} and labels {self.labels}; give 2 or more, and labels: none"
+                )
             if self.labels == "adversary" and self.z_dim < 2:
                 raise ValueError(
                     f"z_dim is {self.z_dim}; labels in the adversary need at least 2, a plane of components"
@@ -98,22 +106,30 @@ class AAE(Model):
                 )
             self.needs = frozenset({"image", "label"})
         classes = {name: spec.classes * (cfg.labels in (name, "both")) for name in ("adversary", "decoder")}
-        hidden = [cfg.hidden] * 2
+        hidden, codes = [cfg.hidden] * 2, cfg.z_dim + cfg.categories
         if cfg.network == "conv":
-            self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=cfg.z_dim, kernel=4)
-            self.decoder: nn.Module = Generator(cfg.z_dim + classes["decoder"], spec.shape, cfg.width, kernel=4)
+            self.encoder: nn.Module = Discriminator(spec.shape, cfg.width, out=codes, kernel=4)
+            self.decoder: nn.Module = Generator(codes + classes["decoder"], spec.shape, cfg.width, kernel=4)
         else:
-            self.encoder = mlp.encoder(spec.shape, hidden, cfg.z_dim, nn.ReLU).apply(_init)
-            self.decoder = mlp.decoder(cfg.z_dim + classes["decoder"], hidden, spec.shape, nn.ReLU).apply(_init)
+            self.encoder = mlp.encoder(spec.shape, hidden, codes, nn.ReLU).apply(_init)
+            self.decoder = mlp.decoder(codes + classes["decoder"], hidden, spec.shape, nn.ReLU).apply(_init)
         self.D = mlp.encoder([cfg.z_dim + classes["adversary"]], hidden, 1, nn.ReLU)
+        self.D_categories = mlp.encoder([cfg.categories], hidden, 1, nn.ReLU) if cfg.categories else nn.Sequential()
+        if cfg.categories:
+            self.capabilities = self.capabilities | {"cluster"}
         if cfg.optimizer == "sgd":
             self.D.apply(_init)
+            self.D_categories.apply(_init)
 
     def optimizers(self) -> dict[str, Optimizer]:
         cfg = self.cfg
         phases = {
             "autoencoder": ([*self.encoder.parameters(), *self.decoder.parameters()], cfg.lr, cfg.momentum),
-            "discriminator": (list(self.D.parameters()), cfg.adversary_lr, cfg.adversary_momentum),
+            "discriminator": (
+                [*self.D.parameters(), *self.D_categories.parameters()],
+                cfg.adversary_lr,
+                cfg.adversary_momentum,
+            ),
             "generator": (list(self.encoder.parameters()), cfg.adversary_lr, cfg.adversary_momentum),
         }
         if cfg.optimizer == "adam":
@@ -125,9 +141,11 @@ class AAE(Model):
         error = (self._image(self._code(x), y) - x) / 2  # of intensities in [0,1]
         yield Update("autoencoder", error.square().flatten(1).sum(1).mean() / 2)
         code, prior = self._code(x), self._placed(self.latents(len(x)), y)  # (B,z)
-        loss = functional.logistic_discriminator_loss(self._judged(prior, y), self._judged(code.detach(), y))
-        yield Update("discriminator", loss, {"code_std": code.detach().std()})
-        yield Update("generator", functional.nonsaturating_generator_loss(self._judged(code, y)))
+        judged = zip(self._judged(prior, y), self._judged(code.detach(), y), strict=True)
+        loss = torch.stack([functional.logistic_discriminator_loss(real, fake) for real, fake in judged]).sum()
+        yield Update("discriminator", loss, {"code_std": code[:, : self.cfg.z_dim].detach().std()})
+        judged_code = self._judged(code, y)
+        yield Update("generator", torch.stack([functional.nonsaturating_generator_loss(c) for c in judged_code]).sum())
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """decode(z), z ~ N(0, prior_std^2 I)."""
@@ -137,8 +155,16 @@ class AAE(Model):
         return self.decode(self.latents(n), y)
 
     def latents(self, n: int) -> Tensor:
-        """z ~ N(0, prior_std^2 I), (n,z_dim)."""
-        return self.cfg.prior_std * torch.randn(n, self.cfg.z_dim, device=next(self.parameters()).device)
+        """z ~ N(0, prior_std^2 I), (n,z_dim); with categories, each beside a one-hot one, (n,z_dim + categories)."""
+        device, categories = next(self.parameters()).device, self.cfg.categories
+        z = self.cfg.prior_std * torch.randn(n, self.cfg.z_dim, device=device)
+        if not categories:
+            return z
+        return torch.cat([z, one_hot(torch.randint(categories, (n,), device=device), categories)], dim=1)
+
+    def cluster(self, x: Tensor) -> Tensor:
+        """The category of images (B,C,H,W): (B,)."""
+        return self._code(x)[:, self.cfg.z_dim :].argmax(1)
 
     def encode(self, x: Tensor, cond: Tensor | None = None) -> Tensor:
         """The latent: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
@@ -153,15 +179,20 @@ class AAE(Model):
         return self._image(self._code(x), cond)
 
     def _code(self, x: Tensor) -> Tensor:
-        return self.encoder((x + 1) / 2).float()
+        code = self.encoder((x + 1) / 2).float()
+        z, categories = code.split([self.cfg.z_dim, self.cfg.categories], dim=1)
+        return torch.cat([z, categories.softmax(1)], dim=1) if self.cfg.categories else code
 
     def _image(self, code: Tensor, y: Tensor | None) -> Tensor:
         code_and_label = self._with_label(code, y) if self.cfg.labels in ("decoder", "both") else code
         return torch.tanh(self.decoder(code_and_label).float() / 2)  # 2 sigmoid(h) - 1
 
-    def _judged(self, code: Tensor, y: Tensor | None) -> Tensor:
-        """The discriminator's logits (B,1)."""
-        return self.D(self._with_label(code, y) if self.cfg.labels in ("adversary", "both") else code)
+    def _judged(self, code: Tensor, y: Tensor | None) -> list[Tensor]:
+        """The logits (B,1) of the discriminator, and of that of the categories where there are any."""
+        if self.cfg.categories:
+            z, categories = code.split([self.cfg.z_dim, self.cfg.categories], dim=1)
+            return [self.D(z), self.D_categories(categories)]
+        return [self.D(self._with_label(code, y) if self.cfg.labels in ("adversary", "both") else code)]
 
     def _with_label(self, code: Tensor, y: Tensor | None) -> Tensor:
         assert y is not None
