@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from paragone.models.base import Progress, Spec
-from paragone.models.flow.glow import ActNorm, AffineCoupling, Convolution1x1, Glow
+from paragone.models.flow.glow import AffineCoupling, Convolution1x1, Glow
 from paragone.models.layers import flow
 
 X = torch.randint(256, (4, 1, 8, 8), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
@@ -33,7 +33,7 @@ def log_det(layer: torch.nn.Module, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("kind", ["actnorm", "convolution", "coupling"])
 def test_layers_invert_and_know_their_determinants(kind: str) -> None:
     torch.manual_seed(0)
-    layers = {"actnorm": ActNorm(4), "convolution": Convolution1x1(4), "coupling": AffineCoupling(4, 5)}
+    layers = {"actnorm": flow.ActNorm(4), "convolution": Convolution1x1(4), "coupling": AffineCoupling(4, 5)}
     layer: flow.Bijection = layers[kind].eval()
     for p in layer.parameters():
         p.data += 0.2 * torch.randn_like(p)
@@ -48,16 +48,6 @@ def test_the_1x1_convolution_starts_as_a_rotation() -> None:
     torch.manual_seed(0)
     w = Convolution1x1(6).weight()
     torch.testing.assert_close(w @ w.T, torch.eye(6), atol=1e-5, rtol=0)
-
-
-def test_actnorm_takes_its_start_from_the_first_batch_alone() -> None:
-    torch.manual_seed(0)
-    layer = ActNorm(3).train()
-    y, _ = layer(5 + 2 * torch.randn(64, 3, 4, 4))
-    torch.testing.assert_close(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
-    torch.testing.assert_close(y.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-3, rtol=0)
-    again, _ = layer(torch.zeros(2, 3, 4, 4))
-    assert (again.mean() + 2.5).abs() < 0.2
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 16)])

@@ -46,10 +46,13 @@ def test_the_density_is_equation_3_with_autograds_jacobian() -> None:
     assert update.loss.item() == pytest.approx(-bound.mean().item() / (64 * math.log(2)), rel=1e-5)
 
 
-def test_the_flow_starts_as_the_logit_alone() -> None:
+def test_the_flow_starts_as_the_logit_alone_and_its_first_batch_is_normalised() -> None:
     model = build(noise=0.0, scales=1)
-    u = torch.rand(2, 1, 8, 8)
-    torch.testing.assert_close(model.flow(u)[0], torch.logit(0.05 + 0.9 * u))
+    u = torch.rand(8, 1, 8, 8) / 8  # nearly all black, as the ground of digits
+    torch.testing.assert_close(model.eval().flow(u)[0], torch.logit(0.05 + 0.9 * u))
+    z, _ = model.train().flow(u)
+    assert z.mean().abs() < 1e-3
+    assert z.std().item() == pytest.approx(1, abs=1e-2)
 
 
 def test_every_parameter_trains_and_images_are_of_256_levels() -> None:

@@ -97,3 +97,13 @@ def test_images_that_were_dequantised_already_are_refused() -> None:
 def test_the_log_density_is_the_standard_normal() -> None:
     expected = -0.5 * X.square().flatten(1).sum(1) - 16 * math.log(2 * math.pi)
     torch.testing.assert_close(flow.standard_normal_log_density(X).double(), expected, atol=1e-4, rtol=1e-6)
+
+
+def test_actnorm_takes_its_start_from_the_first_batch_alone() -> None:
+    torch.manual_seed(0)
+    layer = flow.ActNorm(3).train()
+    y, _ = layer(5 + 2 * torch.randn(64, 3, 4, 4))
+    torch.testing.assert_close(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(y.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-3, rtol=0)
+    again, _ = layer(torch.zeros(2, 3, 4, 4))
+    assert (again.mean() + 2.5).abs() < 0.2

@@ -27,7 +27,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, logsigmoid, pixel_shuffle, pixel_unshuffle
 from torch.optim import Adam, Optimizer
@@ -124,7 +123,9 @@ class Level(nn.Module):
         super().__init__()
         c = 4 * channels
         self.steps = flow.Chain(
-            layer for _ in range(cfg.steps) for layer in (ActNorm(c), Convolution1x1(c), AffineCoupling(c, cfg.width))
+            layer
+            for _ in range(cfg.steps)
+            for layer in (flow.ActNorm(c), Convolution1x1(c), AffineCoupling(c, cfg.width))
         )
         self.last = last
         self.prior = ZeroConv(1 if last else c // 2, 2 * c if last else c)  # mean and log scale of what is handed out
@@ -146,38 +147,6 @@ class Level(nn.Module):
         given = out.new_zeros(len(out), 1, *out.shape[2:]) if self.last else kept
         mean, log_scale = self.prior(given).float().chunk(2, 1)
         return mean, log_scale
-
-
-class ActNorm(flow.Bijection):
-    """y = exp(log_s) (x + b) of each channel; set from the first batch in training, to mean 0 and variance 1."""
-
-    ready: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.b, self.log_s = (nn.Parameter(torch.zeros(channels, 1, 1)) for _ in range(2))
-        self.register_buffer("ready", torch.tensor(False))
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = x.float()
-        if self.training and not self.ready:
-            self._start(x)
-        log_det = self.log_s.sum() * x.shape[2] * x.shape[3]
-        return (x + self.b) * self.log_s.exp(), log_det.expand(len(x))
-
-    def inverse(self, y: Tensor) -> Tensor:
-        return y * (-self.log_s).exp() - self.b
-
-    @torch.no_grad()
-    def _start(self, x: Tensor) -> None:
-        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
-        if dist.is_initialized():  # of the global batch, so that all processes start with the same
-            dist.all_reduce(moments, dist.ReduceOp.SUM)
-            moments /= dist.get_world_size()
-        mean, square = moments[:, :, None, None]
-        self.b.copy_(-mean)
-        self.log_s.copy_(-((square - mean.square()).clamp(min=0).sqrt() + 1e-6).log())
-        self.ready.fill_(True)
 
 
 class Convolution1x1(flow.Bijection):
@@ -246,7 +215,7 @@ class Normalised(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm = ActNorm(channels)
+        self.norm = flow.ActNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(x)[0]

@@ -15,8 +15,9 @@ The density is exact. Of the 256 levels it gives a lower bound: log P(x) >= E lo
 et al. 2016, section 3.1), so `log_likelihood_bound` is what bits per dimension come from.
 
 Deviations:
-- No batch normalisation, neither in the networks nor between couplings, so that a density never depends on the other
-  images of a batch; the networks' last layers start at zero (Kingma and Dhariwal 2018), so the flow as the identity.
+- Glow's activation normalisation after each coupling takes the place of the paper's batch normalisation (section 3.7),
+  so that a density never depends on the other images of a batch; the networks have none. Their last layers start at
+  zero (Kingma and Dhariwal 2018), so the flow starts as a normalisation of each channel.
 - The paper states no budget and no learning rate: 400,000 updates and Adam's default 0.001 are ours.
 """
 
@@ -114,12 +115,17 @@ def _scale(c: int, h: int, w: int, width: int, blocks: int) -> flow.Chain:
 
 def _checkerboards(n: int, c: int, h: int, w: int, width: int, blocks: int) -> list[flow.Bijection]:
     masks = [flow.checkerboard(h, w, odd=i % 2 == 1).expand(c, -1, -1) for i in range(n)]
-    return [flow.Coupling(mask, ResNet(c, width, blocks)) for mask in masks]
+    return _normalised(masks, c, width, blocks)
 
 
 def _halves(c: int, width: int, blocks: int) -> list[flow.Bijection]:
     masks = [flow.channel_mask(c, second=i % 2 == 1) for i in range(3)]
-    return [flow.Coupling(mask, ResNet(c, width, blocks)) for mask in masks]
+    return _normalised(masks, c, width, blocks)
+
+
+def _normalised(masks: list[Tensor], c: int, width: int, blocks: int) -> list[flow.Bijection]:
+    """A coupling for each mask, and after each an activation normalisation."""
+    return [layer for mask in masks for layer in (flow.Coupling(mask, ResNet(c, width, blocks)), flow.ActNorm(c))]
 
 
 class ResNet(nn.Module):

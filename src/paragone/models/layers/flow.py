@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, pixel_shuffle, pixel_unshuffle
 
@@ -79,6 +80,41 @@ class Coupling(Bijection):
     def inverse(self, y: Tensor) -> Tensor:
         s, t = self._parameters_of(y * self.mask)
         return (y - t) * (-s).exp()
+
+
+class ActNorm(Bijection):
+    """y = exp(log_s) (x + b) of each channel; set from the first batch in training, to mean 0 and variance 1.
+
+    Kingma, Dhariwal 2018 (Glow), https://arxiv.org/abs/1807.03039, section 3.1. x: (B,C,H,W).
+    """
+
+    ready: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.b, self.log_s = (nn.Parameter(torch.zeros(channels, 1, 1)) for _ in range(2))
+        self.register_buffer("ready", torch.tensor(False))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.float()
+        if self.training and not self.ready:
+            self._start(x)
+        log_det = self.log_s.sum() * x.shape[2] * x.shape[3]
+        return (x + self.b) * self.log_s.exp(), log_det.expand(len(x))
+
+    def inverse(self, y: Tensor) -> Tensor:
+        return y * (-self.log_s).exp() - self.b
+
+    @torch.no_grad()
+    def _start(self, x: Tensor) -> None:
+        moments = torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))])
+        if dist.is_initialized():  # of the global batch, so that all processes start with the same
+            dist.all_reduce(moments, dist.ReduceOp.SUM)
+            moments /= dist.get_world_size()
+        mean, square = moments[:, :, None, None]
+        self.b.copy_(-mean)
+        self.log_s.copy_(-((square - mean.square()).clamp(min=0).sqrt() + 1e-6).log())
+        self.ready.fill_(True)
 
 
 class MultiScale(Bijection):
