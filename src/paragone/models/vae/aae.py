@@ -65,7 +65,7 @@ class AAE(Model):
     paper = "Makhzani et al., 2015"
     plan = Plan(kimg=300_000, batch=100, decay="cosine")
     generator = "autoencoder"
-    capabilities = frozenset({"decode", "encode", "latents", "reconstruct"})
+    capabilities = frozenset({"cluster", "decode", "encode", "latents", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -115,8 +115,8 @@ class AAE(Model):
             self.decoder = mlp.decoder(codes + classes["decoder"], hidden, spec.shape, nn.ReLU).apply(_init)
         self.D = mlp.encoder([cfg.z_dim + classes["adversary"]], hidden, 1, nn.ReLU)
         self.D_categories = mlp.encoder([cfg.categories], hidden, 1, nn.ReLU) if cfg.categories else nn.Sequential()
-        if cfg.categories:
-            self.capabilities = self.capabilities | {"cluster"}
+        if not cfg.categories:
+            self.capabilities = self.capabilities - {"cluster"}
         if cfg.optimizer == "sgd":
             self.D.apply(_init)
             self.D_categories.apply(_init)

@@ -6,7 +6,7 @@ Burda, Grosse, Salakhutdinov 2016, https://arxiv.org/abs/1509.00519, with one st
     eq. 8          L_k(x) = E log 1/k sum_i w_i <= log p(x), which rises with k; L_1 is the VAE's bound
     eq. 13         its gradient, sum_i w_i / (sum_j w_j) grad log w_i, is that of log-sum-exp
     section 5      two hidden layers of 200 tanh units in each network, 50 latents, Bernoulli pixels; batches of 20,
-                   Adam (0.9, 0.999) with epsilon 1e-4, rate 1e-3 x 10^(-i/7) for 3^i epochs, i = 0 to 7
+                   Adam (0.9, 0.999) with epsilon 1e-4, rate 1e-3 x 10^{-i/7} for 3^i epochs, i = 0 to 7
 
 Deviations:
 - Images are binarised once, by the data set; the paper's main table draws them anew each time they are seen.
