@@ -71,6 +71,9 @@ def test_settings_of_other_papers():
     cfg = GAN.Config(**SMALL, layers=(6, 5), optimizer="adam", lr=1e-3, generator_lr=1e-4)
     model = GAN(cfg, Spec((1, 8, 8)))
     assert [type(m).__name__ for m in model.G] == ["Linear", "Tanh", "Linear", "Tanh", "Linear"]
+    assert [name for name in model.state_dict() if name.startswith("G.") and name.endswith("weight")] == [
+        "G.0.weight", "G.2.weight", "G.4.weight",
+    ]  # fmt: skip
     assert [m.out_features for m in model.G if isinstance(m, torch.nn.Linear)] == [6, 5, 64]
     rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in model.optimizers().items()}
     assert rates == {"start": 32, "discriminator": 1e-3, "generator": 1e-4}

@@ -76,7 +76,8 @@ class GAN(Model):
         super().__init__()
         self.cfg, self.shape, pixels = cfg, spec.shape, prod(spec.shape)
         activation = nn.Tanh if cfg.layers else nn.ReLU
-        self.G = mlp.encoder([cfg.z_dim], cfg.layers or [cfg.hidden] * 2, pixels, activation)[1:]
+        _, *layers = mlp.encoder([cfg.z_dim], cfg.layers or [cfg.hidden] * 2, pixels, activation)  # but for its Flatten
+        self.G = nn.Sequential(*layers)
         self.D = nn.Sequential(
             *(nn.Flatten(), nn.Dropout(cfg.dropout_input), Maxout(pixels, cfg.units, cfg.pieces)),
             *(nn.Dropout(cfg.dropout), Maxout(cfg.units, cfg.units, cfg.pieces)),
