@@ -53,8 +53,8 @@ def test_help_names_every_stage(project):
             "profiles/quick.yaml: datasets: does not name 'celeba-64'; known: mnist-5k",
         ),
         (
-            ["train", "quick", "shapes", "gan"],
-            "profiles/quick.yaml: datasets.shapes: does not name row 'gan'; add it, or choose one of those: dcgan, vae",
+            ["train", "quick", "few-shapes", "gan"],
+            "profiles/quick.yaml: datasets.few-shapes: does not name row 'gan'; add it, or choose one of those: dcgan, vae",
         ),
         (["sample", "quick", "mnist-5k", "dcgan"], "model.safetensors: no such file"),
     ],
