@@ -159,27 +159,31 @@ def _sample_size(datasets: tuple[str, ...], seeds: tuple[int, ...]) -> dict[str,
         ]
         for images, limit in limits.items()
     }
-    available = {"row": 3000, "real": 1000}
-    found = {
-        d: {"space": f"clf-{d}", "n_real": 4000, "available": available, "figures": figures, "limit": limits}
-        for d in datasets
+    others = {
+        row: [{**f, "fd": f["fd"] + apart} for f in figures["row"]] for row, apart in (("gan", 5.0), ("vae", -3.0))
     }
+    about = {"n_real": 4000, "available": {"row": 3000, "real": 1000}, "others": others}
+    found = {d: {"space": f"clf-{d}", **about, "figures": figures, "limit": limits} for d in datasets}
     return {"protocol": PROTOCOL, "row": "dcgan", "seeds": list(seeds), "datasets": found}
 
 
 def _blind_scores(datasets: tuple[str, ...]) -> dict[str, Any]:
     """As `paragone.evaluation.studies.blind_scores` leaves it."""
     scores = {
-        "real": {"is": 9.5, "fd": 1.2, "coverage": 0.8, "ssim": 0.85},
-        "repeated": {"is": 9.4, "fd": 30.0, "coverage": 0.1, "ssim": 0.851},
-        "blurred": {"is": 7.0, "fd": 25.0, "coverage": 0.5, "ssim": 0.99},
+        "real": {"is": 9.5, "fd": 1.2, "coverage": 0.8, "ssim": 0.85, "pairs": 0.3},
+        "repeated": {"is": 9.4, "fd": 30.0, "coverage": 0.1, "ssim": 0.851, "pairs": 0.5},
+        "blurred": {"is": 7.0, "fd": 25.0, "coverage": 0.5, "ssim": 0.99, "pairs": 0.4},
+        "dropped": {"is": 4.9, "fd": 40.0, "coverage": 0.4, "ssim": 0.85, "pairs": 0.3},
     }
     sets = {
-        name: [{"draw": draw, **{k: v * (1 + 0.002 * draw) for k, v in scores_of_row.items()}} for draw in range(3)]
+        name: [
+            {"draw": draw, **{k: v * (1 + 0.0005 * draw * len(name)) for k, v in scores_of_row.items()}}
+            for draw in range(3)
+        ]
         for name, scores_of_row in scores.items()
     }
-    found = {d: {"space": f"clf-{d}", "n_real": 4000, "sets": sets} for d in datasets}
-    return {"protocol": PROTOCOL, "n": 500, "kept": 3, "sigma": 1.5, "draws": 3, "datasets": found}
+    found = {d: {"space": f"clf-{d}", "n_real": 4000, "foreign": None, "sets": sets} for d in datasets}
+    return {"protocol": PROTOCOL, "n": 500, "kept": 3, "sigma": 1.5, "draws": 3, "pairs": 500, "datasets": found}
 
 
 def _run(root: Path, run: paths.Run) -> None:

@@ -37,6 +37,10 @@ class Evidence(NamedTuple):
             raise NotMeasuredError(f"profile {self.results.profile} has no data set on which {', '.join(rows)} all run")
         return found
 
+    def has(self, *rows: str) -> bool:
+        """Whether the profile has all of these rows."""
+        return set(rows) <= set(self.results.runs["model"])
+
     def title(self, dataset: str) -> str:
         return next(d.title for d in self.results.datasets if d.name == dataset)
 

@@ -93,7 +93,7 @@ def test_the_interval_of_the_excess_holds_0_for_images_of_the_same_source() -> N
 def test_distances_are_those_of_the_metric_and_of_a_plain_loop() -> None:
     draw = torch.Generator().manual_seed(0)
     queries, pool = (torch.randint(0, 256, (n, 8, 8, 1), generator=draw, dtype=torch.uint8) for n in (20, 50))
-    points = [memorisation._points(images, None) for images in (queries, pool)]
+    points = [memorisation.points(images, None) for images in (queries, pool)]
     distances, index = memorisation._smallest(*points, 2)
     assert distances[:, 0].numpy() == pytest.approx(nearest_distances(queries, pool).numpy(), abs=1e-6)
     plain = ((queries[:, None].double() - pool[None]) / 255).square().flatten(2).mean(2).sqrt()

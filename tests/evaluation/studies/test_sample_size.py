@@ -9,6 +9,7 @@ import torch
 from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.studies import sample_size
+from paragone.evaluation.studies.base import Work
 from paragone.project import files, paths
 from paragone.project.params import ParamsError
 from paragone.stages import study
@@ -67,3 +68,11 @@ def test_an_unknown_option_is_named(project: Path) -> None:
         ParamsError, match=r"profiles/small\.yaml: studies\.sample_size\.sises: no such key; did you mean"
     ):
         study.run(project, params(sises=[3]), "small", "sample_size")
+
+
+def test_further_rows_have_the_same_figures(project: Path) -> None:
+    study.run(project, params(rows=["vae"]), "small", "sample_size")
+    found = files.read_json(project / paths.study("small", "sample_size"))["datasets"]["squares"]
+    assert found["others"] == {}  # the row itself is no further one
+    work = Work(project, "small", {"squares": ["vae"]}, [0], sample_size.Options(row="vae", rows=("vae", "gan")))
+    assert sample_size._rows(work) == ["vae", "gan"]

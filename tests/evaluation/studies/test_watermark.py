@@ -39,7 +39,7 @@ def test_tiles_keep_their_place() -> None:
     assert watermark.sheets(np.zeros((16, 64, 64, 3), np.uint8))[0].shape == (256, 256, 3)
 
 
-@pytest.mark.parametrize("method", ["dwtDct", "dwtDctSvd"])
+@pytest.mark.parametrize("method", ["dwtDct", "dwtDctSvd", "corrected"])
 def test_a_mark_is_read_back_and_hardly_seen(photographs: list[watermark.Pixels], method: str) -> None:
     bits = watermark.payload(0, 32)
     marked = watermark.embed(photographs[0], bits, method, STRENGTH)

@@ -95,3 +95,12 @@ def test_what_cannot_be_is_refused() -> None:
         build(restart=0.5)
     with pytest.raises(ValueError, match="whose sides divide by 4, not 18 x 18"):
         build(None, (1, 18, 18))
+
+
+def test_without_quantisation_it_is_an_autoencoder_with_an_adversary() -> None:
+    model = build(quantize=False, start=0.5, ema=True)
+    assert model.capabilities == {"reconstruct"}
+    (update,) = model.losses({"image": X}, Progress(0, 0.4, 1.0))
+    assert update.loss.item() == pytest.approx((model.reconstruct(X) - X).abs().mean().item(), rel=1e-3)
+    assert len(list(model.losses({"image": X}, Progress(0, 0.6, 1.0)))) == 2
+    assert model.sample(2).shape == (2, 1, 16, 16)

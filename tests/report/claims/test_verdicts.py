@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
 
 from paragone.evaluation.intervals import Interval
+from paragone.evaluation.protocol_number import PROTOCOL as NUMBER
 from paragone.report.claims import verdicts
 from paragone.report.claims.verdicts import Assessment
 from paragone.results import runs, schema
@@ -62,7 +63,7 @@ def test_a_saved_table_gives_the_verdicts_of_the_files(project, saved, assessmen
     found, again = verdicts.assess_file(saved, project.root / "runs/quick/studies")
     assert again == assessments
     assert found.profile == "quick"
-    assert {j.finding.verdict for j in again} == {"supported", "not yet measured"}
+    assert {j.finding.verdict for j in again} == {"mixed", "too uncertain", "not yet measured"}
 
 
 def test_pandas_alone_makes_the_same_of_the_table(tmp_path):
@@ -92,9 +93,15 @@ def test_studies_are_read_beside_it(saved, tmp_path):
         name: [{"is": 9.0 + i * fd / 1000, "fd": fd + i / 100, "ssim": 0.5, "coverage": 0.5} for i in range(3)]
         for name, fd in (("real", 1), ("repeated", 9))
     }
-    (folder / "blind_scores.json").write_text(json.dumps({"datasets": {"mnist-5k": {"sets": sets}}}))
+    content = {"protocol": NUMBER, "datasets": {"mnist-5k": {"sets": sets}}}
+    (folder / "blind_scores.json").write_text(json.dumps(content))
     by_id = {j.id: j.finding for j in verdicts.assess_file(saved, folder)[1]}
     assert by_id["C32"].verdict == "supported"
+    (folder / "blind_scores.json").write_text(json.dumps({**content, "protocol": 1}))
+    with pytest.raises(
+        ValueError, match=r"blind_scores\.json: is of protocol 1, and figures .* 2 here; measure it again"
+    ):
+        verdicts.assess_file(saved, folder)
     with pytest.raises(ValueError, match=r"none: no such folder; studies are in runs/<profile>/studies"):
         verdicts.assess_file(saved, tmp_path / "none")
 
@@ -130,4 +137,4 @@ def test_machines_get_every_effect(assessments):
     assert [first["claimed_low"], first["equal_low"], first["equal_high"]] == pytest.approx([said.low, *said.equal])
     assert np.isnan(first["claimed_high"])
     assert [first["value"], first["low"], first["high"], first["n"]] == pytest.approx(list(size))
-    assert (first["verdict"], first["effect_verdict"], first["unit"]) == ("supported", "supported", "times")
+    assert (first["verdict"], first["effect_verdict"], first["unit"]) == ("too uncertain", "supported", "times")

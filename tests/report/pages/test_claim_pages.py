@@ -38,7 +38,7 @@ def test_a_title_within_another_is_not_named(report, tmp_path):
 
 
 def test_a_page_has_every_effect_and_what_it_rests_on(report_folder):
-    assert read(report_folder / "site/claims/c32.html").words.count("times [") == 4
+    assert read(report_folder / "site/claims/c32.html").words.count("times [") == 4  # two sets, two data sets
     page = read(report_folder / "site/claims/c03.html")
     assert {"../../site/models/gan.html", "../../site/models/dcgan.html"} <= {a for _, a in page.addresses}
 

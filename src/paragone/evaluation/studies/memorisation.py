@@ -116,10 +116,10 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
     train, test = (datasets.load(prepared, split).images for split in ("train", "test"))
     (extractor,) = protocol.load_extractors(work.root, dataset, [SPACE]).values()
     spaces = {"pixels": None, "features": extractor}
-    real = {name: _real(train, test, space) for name, space in spaces.items()}
+    real = {name: real_points(train, test, space) for name, space in spaces.items()}
 
     def placed(images: Tensor, origin: Tensor | None = None) -> dict[str, Near]:
-        return {name: near(_points(images, space), real[name], origin) for name, space in spaces.items()}
+        return {name: near(points(images, space), real[name], origin) for name, space in spaces.items()}
 
     def measured(found: dict[str, Near], origin: Tensor | None = None) -> dict[str, dict[str, float]]:
         return {name: figures(found[name], real[name], origin) for name in spaces}
@@ -150,7 +150,7 @@ def _of_dataset(work: Work, dataset: str, runs: dict[str, list[paths.Run]]) -> d
     }
 
 
-def _points(images: Tensor, extractor: Extractor | None) -> Tensor:
+def points(images: Tensor, extractor: Extractor | None = None) -> Tensor:
     """Pixels around 0 in [-0.5,0.5], or features: (N,D) float32, scaled so that squared distances are means over D."""
     if extractor is not None:
         values = extractor.extract(images, hardware.device()).values
@@ -159,9 +159,10 @@ def _points(images: Tensor, extractor: Extractor | None) -> Tensor:
     return values / values.shape[1] ** 0.5
 
 
-def _real(train: Tensor, test: Tensor, extractor: Extractor | None) -> Real:
-    points, held_out = _points(train, extractor), _points(test, extractor)
-    return Real(points, held_out, _smallest(held_out, points, 1)[0][:, 0])
+def real_points(train: Tensor, test: Tensor, extractor: Extractor | None = None) -> Real:
+    """The real images (N,H,W,C) as points; in pixels without an extractor."""
+    seen, held_out = points(train, extractor), points(test, extractor)
+    return Real(seen, held_out, _smallest(held_out, seen, 1)[0][:, 0])
 
 
 def _smallest(queries: Tensor, pool: Tensor, k: int, skip: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -184,10 +185,10 @@ def _smallest(queries: Tensor, pool: Tensor, k: int, skip: Tensor | None = None)
     return torch.cat(found), torch.cat(index)
 
 
-def near(points: Tensor, real: Real, origin: Tensor | None = None) -> Near:
+def near(queries: Tensor, real: Real, origin: Tensor | None = None) -> Near:
     """Nearest real images of queries (N,D); origin (N,): test images that they are, or are made from."""
-    to_train, train = _smallest(points, real.train, 2)
-    to_test, test = _smallest(points, real.test, 1, origin)
+    to_train, train = _smallest(queries, real.train, 2)
+    to_test, test = _smallest(queries, real.test, 1, origin)
     return Near(to_train[:, 0], to_train[:, 1], to_test[:, 0], train[:, 0], test[:, 0])
 
 
@@ -195,10 +196,15 @@ def figures(found: Near, real: Real, origin: Tensor | None = None) -> dict[str, 
     """ratio, near_copies, nearer and excess: see the module."""
     return {
         "ratio": float(found.first.median() / real.unseen.median()),
-        "near_copies": float((found.first < THIRD * found.second).double().mean()),
+        "near_copies": float(near_copies(found).double().mean()),
         "nearer": float((found.first < real.unseen.min()).double().mean()),
         "excess": excess([found], real, origin)["value"],
     }
+
+
+def near_copies(found: Near) -> Tensor:
+    """Which of the queries (N,) are nearer to one training image than a third of the distance to the second."""
+    return found.first < THIRD * found.second
 
 
 def excess(sets: Sequence[Near], real: Real, origin: Tensor | None = None) -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 As Wang et al. 2018 (https://arxiv.org/abs/1805.01677) transfer them, generator and discriminator both start from the
 weights that a row of the profile reached on `source`; the optimisers start fresh. Both arms see the same images of
-`target` in the same order, with the same noise, for an equal budget there: what the pre-trained arm saw of `source`
-comes on top, and `pretrained_kimg` says how much that was. Measured are:
+`target` in the same order, with the same noise, for an equal budget there. What the pre-trained arm saw of `source`
+comes on top (`pretrained_kimg`), so the arm from scratch goes on for as many images of `target`, and is measured again
+there: at its last point both have seen as many in all. Measured are:
 - `points`, at each: of n samples of the averaged weights, in the space of the data set's classifier, Frechet distance,
   precision, recall, density and coverage (against a part of the real images), and how many classes any sample is
   assigned to: of stacked MNIST's 1,000 the usual count of modes (Lin et al. 2018, https://arxiv.org/abs/1712.04086,
@@ -98,7 +99,7 @@ def measure(work: Work) -> dict[str, Any]:
         for arm in ARMS:
             trained = _train(work, run, arm, data, yardstick)
             arms[arm].append({"seed": run.seed, **trained})
-        seen.append(files.read_json(work.root / run.training)["kimg"])
+        seen.append(_seen(work, run))
     real = spaces.choose(datasets.load(target, "test").images, options.n)
     names = ("row", "source", "target", "kimg", "early_kimg", "points", "batch", "ema_kimg", "n")
     return {
@@ -112,6 +113,11 @@ def measure(work: Work) -> dict[str, Any]:
         "floor": _measure(real, yardstick),
         "arms": arms,
     }
+
+
+def _seen(work: Work, run: paths.Run) -> float:
+    """What the row saw of the source, in kimg."""
+    return float(files.read_json(work.root / run.training)["kimg"])
 
 
 def _yardstick(work: Work, train: ImageSet) -> Yardstick:
@@ -142,8 +148,9 @@ def _start(weights: Path, spec: Spec, seed: int, arm: str) -> Model:
 def _train(work: Work, run: paths.Run, arm: str, data: ImageSet, yardstick: Yardstick) -> dict[str, Any]:
     """Train from point to point, each time going on from the checkpoint, and measure the averaged weights there."""
     options, seed, weights = work.options, run.seed, work.root / run.weights
-    plan = Plan(kimg=options.kimg, batch=options.batch, ema_kimg=options.ema_kimg)
-    first, *later = sorted(options.points)
+    more = [options.kimg + _seen(work, run)] if arm == "scratch" else []
+    first, *later = [*sorted(options.points), *more]
+    plan = Plan(kimg=max(later), batch=options.batch, ema_kimg=options.ema_kimg)
     points = [{"kimg": first, **_figures(_start(weights, data.spec, seed, arm), yardstick, seed, options)}]
     with tempfile.TemporaryDirectory() as folder:
         for kimg in later:

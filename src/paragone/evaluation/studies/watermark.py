@@ -6,7 +6,8 @@ what is marked is a sheet of samples, tile by tile, as a service would hand it o
 drawn at random. Sheets of grey samples are saved in colour, since the mark is in the chroma channel U:
 - `dwtDct`: in the largest coefficient of each block after a wavelet transform;
 - `dwtDctSvd`: in the largest singular value of each such block's cosine transform; `strength` is the step of its
-  quantisation (36 by default).
+  quantisation (36 by default);
+- `corrected`: the same, put in by `paragone.evaluation.invisible_mark` and read by the library.
 
 A mark is detected where at least `threshold` of its bits are read. The threshold is set on unmarked sheets, changed in
 the same ways, and compared with random bits: the lowest at which at most `rate` of them pass. Whether it holds is
@@ -15,7 +16,7 @@ generators.
 
 Version 0.2.0 of the library rebuilds a picture with the horizontal and vertical details of U exchanged (`dwtDctSvd.py`,
 `maxDct.py`), which costs coloured pictures with sharp edges more than the mark itself does: their PSNR hardly depends
-on its strength.
+on its strength. So the corrected mark is what says how visible it is, and the library's stands beside it.
 """
 
 import io
@@ -32,16 +33,17 @@ from scipy import stats
 
 from paragone.data import base as datasets
 from paragone.engine.seeding import Stream, mix
+from paragone.evaluation import invisible_mark
+from paragone.evaluation.invisible_mark import Bits, Pixels
 from paragone.evaluation.metrics.psnr import psnr
 from paragone.evaluation.metrics.ssim import ssim
 from paragone.evaluation.studies.base import Work
 from paragone.project import paths
 
 SIDE = 256  # pixels of a sheet, at least: what the library asks for
-DEFAULT = ("dwtDctSvd", 36)
+CORRECTED = "corrected"
+DEFAULT = (CORRECTED, 36)  # the library's strength
 KEYS = 50  # random payloads that each unmarked sheet is compared with
-Pixels = NDArray[np.uint8]  # (H,W,3), RGB
-Bits = NDArray[np.bool_]  # (bits,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class Options:
     bits: int = 32  # of each sheet's mark
     rate: float = 0.01  # of unmarked sheets that may pass for marked
     sheets: int = 5  # of each run, and of real images, at most
-    strengths: tuple[int, ...] = (24, 36, 72)  # of dwtDctSvd
+    strengths: tuple[int, ...] = (24, 36, 72)  # of the corrected mark
 
 
 def depends(work: Work) -> list[Path]:
@@ -64,7 +66,10 @@ def measure(work: Work) -> dict[str, Any]:
     changes: {change: {accuracy, detected, whole, n}}}]}}}}: detected and whole count sheets."""
     _need_library()
     options: Options = work.options
-    marks = [*(("dwtDctSvd", s) for s in options.strengths), ("dwtDct", DEFAULT[1])]
+    marks = [
+        *((CORRECTED, s) for s in options.strengths),
+        *((method, DEFAULT[1]) for method in ("dwtDctSvd", "dwtDct")),
+    ]
     if DEFAULT not in marks:
         raise ValueError(
             f"profiles/{work.profile}.yaml: studies.watermark.strengths: {list(options.strengths)} lacks the "
@@ -146,6 +151,8 @@ def payload(i: int, bits: int) -> Bits:
 
 def embed(sheet: Pixels, bits: Bits, method: str, strength: int) -> Pixels:
     """The marked sheet."""
+    if method == CORRECTED:
+        return invisible_mark.embed(sheet, bits, strength)
     from imwatermark import WatermarkEncoder
 
     encoder = WatermarkEncoder()
@@ -161,7 +168,8 @@ def read(sheet: Pixels, bits: int, method: str, strength: int) -> Bits:
 
     decoder = WatermarkDecoder("bits", bits)
     bgr = np.ascontiguousarray(sheet[..., ::-1])
-    return np.array(decoder.decode(bgr, method, scales=[0, strength, 0])).astype(bool)
+    by = "dwtDctSvd" if method == CORRECTED else method
+    return np.array(decoder.decode(bgr, by, scales=[0, strength, 0])).astype(bool)
 
 
 def _jpeg(quality: int) -> Callable[[Pixels], Pixels]:

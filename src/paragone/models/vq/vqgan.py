@@ -19,6 +19,7 @@ The perceptual distance is the mean squared difference of channel-wise unit feat
 
 Sampling draws codes uniformly, so its samples are poor by design; `vq_prior` with this as its parent `vq_vae` is the
 paper's transformer prior (without the sliding window, which a grid of codes of this size does not need).
+With `quantize: false` features take the place of codes, as for VQ-VAE here: only the reconstructions mean something.
 
 Deviations:
 - The codebook follows running means and unused codes restart, as for VQ-VAE here, with `ema`; the paper learns it.
@@ -63,6 +64,7 @@ class VQGAN(Model):
         ema: bool = False  # the codebook by running means
         decay: float = 0.99
         restart: float = 0.0  # with ema: uses a batch below which a code is restarted; 0: never
+        quantize: bool = True  # false: the same autoencoder without codes, to tell what quantisation costs
         d_width: int = 64  # channels of the discriminator next to the image
         d_layers: int = 3  # halvings of the discriminator
         start: float = 0.25  # share of the budget after which the adversary joins
@@ -91,6 +93,8 @@ class VQGAN(Model):
             )
         self.cfg, self.codebook_size = cfg, cfg.codes
         self.grid = (h // factor, w // factor)  # of codes
+        if not cfg.quantize:
+            self.capabilities = self.capabilities - {"codes", "decode", "encode"}
         self.encoder, self.decoder = _encoder(c, cfg), _decoder(c, cfg)
         self.quantizer = Quantizer(cfg.codes, cfg.dim, learned=not cfg.ema)
         self.D = _discriminator(c, cfg.d_width, cfg.d_layers)
@@ -106,7 +110,7 @@ class VQGAN(Model):
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, cfg = batch["image"], self.cfg
         z = self.encoder(x).float()
-        straight, codes, indices = self.quantizer(z)
+        straight, codes, indices = self.quantizer(z) if cfg.quantize else (z, z, None)
         fake = self.decoder(straight).float()
         reconstruction = l1_loss(fake, x)
         if "features" in self.frozen:
@@ -114,9 +118,9 @@ class VQGAN(Model):
                 self.frozen["features"], x, fake
             )
         loss = reconstruction + cfg.beta * mse_loss(z, codes.detach())
-        if not cfg.ema:
+        if cfg.quantize and not cfg.ema:
             loss = loss + mse_loss(codes, z.detach())
-        logs = {"reconstruction": reconstruction, **usage(indices, cfg.codes)}
+        logs = {"reconstruction": reconstruction, **({} if indices is None else usage(indices, cfg.codes))}
         started = progress.share >= cfg.start
         if started:
             adversary = -self.D(fake).float().mean()
@@ -124,7 +128,7 @@ class VQGAN(Model):
             loss = loss + cfg.adversary_weight * weight * adversary
             logs |= {"adversary": adversary, "lambda": weight}
         yield Update("autoencoder", loss, logs, drawn=len(x))
-        if cfg.ema:
+        if cfg.ema and indices is not None:
             self.quantizer.update(z, indices, cfg.decay, cfg.restart)
         if started:
             yield Update("discriminator", functional.hinge_discriminator_loss(self.D(x), self.D(fake.detach())))
@@ -145,6 +149,8 @@ class VQGAN(Model):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x (B,C,H,W) in [-1,1] through its codes and back."""
+        if not self.cfg.quantize:
+            return self.decoder(self.encoder(x).float()).float().clamp(-1, 1)
         return self.decode(self.encode(x))
 
     def codes(self, x: Tensor) -> Tensor:
@@ -153,6 +159,9 @@ class VQGAN(Model):
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
+        if not self.cfg.quantize:
+            noise = torch.randn(n, self.cfg.dim, *self.grid, device=self.quantizer.codebook.device)
+            return self.decoder(noise).float().clamp(-1, 1)
         return self.decode(torch.randint(self.cfg.codes, (n, *self.grid), device=self.quantizer.codebook.device))
 
 

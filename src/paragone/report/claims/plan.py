@@ -15,7 +15,7 @@ class Need(NamedTuple):
     id: str
     reason: str
     missing: list[str]  # rows and studies
-    commands: list[str]  # what makes them; none where code or a row has to be written first
+    commands: list[str]  # what makes them; none where no profile has them
 
 
 def needs(assessments: list[Assessment], results: Results, params: Params) -> list[Need]:
@@ -25,8 +25,6 @@ def needs(assessments: list[Assessment], results: Results, params: Params) -> li
 
 def _need(assessment: Assessment, results: Results, params: Params) -> Need:
     claim, reason = assessment.claim, assessment.finding.reason
-    if claim.lacks:
-        return Need(assessment.id, reason, [], [])
     profile = results.profile
     settings = params.get_profile(profile)
     absent = [row for row in claim.rows if row not in settings.models]

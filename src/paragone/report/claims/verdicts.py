@@ -79,7 +79,8 @@ def studies(root: Path, params: Params, profile: str) -> dict[str, Json]:
 def assess_file(path: Path, folder: Path | None) -> tuple[Results, list[Assessment]]:
     """The results and verdicts of a saved table (runs.parquet) and of the studies' files (<name>.json) in a folder.
 
-    Raises ValueError: as `assess_table`; and for runs of one data set under several protocols, or that name none.
+    Raises ValueError: as `assess_table`; for runs of one data set under several protocols, or that name none; and for a
+    study of another protocol.
     """
     table = schema.read(path)
     finished = table[table["outcome"] == "finished"]
@@ -98,6 +99,9 @@ def assess_file(path: Path, folder: Path | None) -> tuple[Results, list[Assessme
     if folder is not None and not folder.is_dir():
         raise ValueError(f"{folder}: no such folder; studies are in runs/<profile>/studies")
     measured = {} if folder is None else {f.stem: files.read_json(f) for f in sorted(folder.glob("*.json"))}
+    for name, content in measured.items():
+        if wrong := problem(f"{folder}/{name}.json", content, "measure it again, or take it out of the folder"):
+            raise ValueError(wrong)
     return of_table(table), assess_table(table, measured)
 
 

@@ -1,4 +1,4 @@
-"""What scores say of real images, of a few repeated ones and of blurred ones."""
+"""What scores say of real images, and of sets of them that lack something."""
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,12 +9,19 @@ from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
 from paragone.results.runs import Json, Results
 
-SETS = {"real": PALETTE[2], "repeated": PALETTE[1], "blurred": PALETTE[0]}
+SETS = {
+    "real": PALETTE[2],
+    "repeated": PALETTE[1],
+    "blurred": PALETTE[0],
+    "dropped": PALETTE[3],
+    "foreign": PALETTE[4],
+}
 SCORES = {
     "is": "Inception Score\n(higher is better)",
     "fd": "Fréchet distance\n(lower is better)",
     "coverage": "coverage\n(higher is better)",
     "ssim": "SSIM to blurred copies",
+    "pairs": "MS-SSIM of pairs\nof one class",
 }
 
 
@@ -24,25 +31,32 @@ def plots(found: Json, results: Results) -> list[Plot]:
 
 
 def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
-    figure = Figure(figsize=(9.6, 2.6), layout="constrained")
+    figure = Figure(figsize=(11.4, 3.0), layout="constrained")
+    sets = [name for name in SETS if name in content["sets"]]
     axes = figure.subplots(1, len(SCORES))
     for ax, (score, label) in zip(axes, SCORES.items(), strict=True):
-        _panel(ax, content["sets"], score)
+        _panel(ax, {name: content["sets"][name] for name in sets}, score)
         ax.set_xlabel(label)
-    axes[0].set_yticks(range(len(SETS)), list(SETS))
+    axes[0].set_yticks(range(len(sets)), sets)
     scatter.settle(figure)
     caption = (
         f"{found['n']:,} test images; {found['kept']} of each class, repeated; the first without their detail "
-        f"(Gaussian blur, {found['sigma']:g} px). A point a draw of {found['draws']}; the bar is their mean; against "
+        f"(Gaussian blur, {found['sigma']:g} px); half of the classes; {_other(content, results)}. "
+        f"A point a draw of {found['draws']}; the bar is their mean; against "
         f"{content['n_real']:,} real images in {content['space']}. {title(results, dataset)}."
     )
     return Plot(f"blind_scores-{dataset}", "What scores cannot see", caption, figure)
 
 
+def _other(content: Json, results: Results) -> str:
+    other = content["foreign"]
+    return "no other data set of this size" if other is None else f"test images of {title(results, other)}"
+
+
 def _panel(ax: Axes, sets: Json, score: str) -> None:
-    for y, (name, colour) in enumerate(SETS.items()):
-        values = [draw[score] for draw in sets[name]]
+    for y, (name, drawn) in enumerate(sets.items()):
+        colour, values = SETS[name], [draw[score] for draw in drawn]
         ax.plot(values, [y] * len(values), "o", color=colour, alpha=0.5, markersize=5)
         ax.plot([sum(values) / len(values)] * 2, [y - 0.25, y + 0.25], color=INK, linewidth=1.4)
-    ax.set(ylim=(len(SETS) - 0.5, -0.5), yticks=[])
+    ax.set(ylim=(len(sets) - 0.5, -0.5), yticks=[])
     ax.margins(x=0.15)

@@ -27,6 +27,9 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
             _line(ax, figures, key, name, i)
             if key == "fd":
                 ax.axhline(content["limit"][images], color=PALETTE[i], linewidth=1, linestyle="--")
+        if key == "fd":
+            for i, (row, figures) in enumerate(content["others"].items(), len(content["figures"])):
+                _line(ax, figures, key, _name(row, results), i)
         ax.set(xscale="log", xlabel="images (log)", ylabel=label)
         scatter.plain_ticks(ax.xaxis)
     figure.axes[0].legend(fontsize=8)
@@ -43,7 +46,7 @@ def _line(ax: Axes, figures: list[Json], key: str, name: str, i: int) -> None:
     factor = 1000 if key == "kid" else 1
     sizes = sorted({f["n"] for f in figures})
     draws = [[factor * f[key] for f in figures if f["n"] == n] for n in sizes]
-    style: Any = {"color": PALETTE[i], "marker": MARKERS[i], "markersize": 3.5}
+    style: Any = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)], "markersize": 3.5}
     for n, values in zip(sizes, draws, strict=True):
         ax.plot([n] * len(values), values, linestyle="none", alpha=0.4, **style)
     ax.plot(sizes, [sum(values) / len(values) for values in draws], label=name, **style)

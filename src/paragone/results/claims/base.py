@@ -41,8 +41,8 @@ class Claim:
     measured: str  # which rows and figures, on which data
     rule: str  # what counts as supported and as contradicted
     rows: tuple[str, ...] = ()  # rows of a profile that must have run
+    joins: tuple[str, ...] = ()  # rows that are compared too in a profile that has them
     studies: tuple[str, ...] = ()  # measurements beyond those of single runs (paragone/evaluation/studies)
-    lacks: str = ""  # for a claim that no profile can measure yet: what it would take
 
 
 SURVEYS = {
@@ -131,8 +131,6 @@ def slower(slow: Json, fast: Json, images: Literal["first", "batch"]) -> Interva
 
 def find(claim: Claim, measure: Callable[[Evidence], list[Effect]], evidence: Evidence) -> Finding:
     """Put a claim to the test. What is missing gives *not yet measured* with the reason, never a verdict."""
-    if claim.lacks:
-        return Finding(Verdict.UNMEASURED, claim.lacks)
     try:
         for study in claim.studies:
             evidence.study(study)

@@ -1,9 +1,13 @@
 """C11: what depth does to a VAE's gradients and to the bound that it reaches on its training images."""
 
+from itertools import pairwise
+
 from paragone.evaluation import intervals
+from paragone.results import measures
 from paragone.results.claims.base import SEEDS, Claim, Effect, Evidence, Json, NotMeasuredError, at_least
 
 SMALLEST = 1.2e-38  # of float32's normal numbers: a norm below counts as that
+NVAE = ("nvae_2", "nvae_4", "nvae_8")  # by groups of latents
 SETTLED = 1.0  # nats that the bound may still gain over the last quarter
 NETWORKS = {
     "tanh": "tanh, weights from N(0, 0.01)",
@@ -18,9 +22,13 @@ CLAIM = Claim(
     "states. Vanishing: at the start, the gradient norm of the encoder's first layer over that of the decoder's last, "
     "of the shallowest over the deepest. Harder: the training images' bound of the shallowest less that of the "
     "deepest, which can represent as much; capacity: that of the second depth less that of the first. Both by the "
-    "training bound, where training has settled: over the last quarter it gains less than 1 nat at either depth.",
+    "training bound, where training has settled: over the last quarter it gains less than 1 nat at either depth. "
+    "Hierarchy, where the profile has it: NVAE's bound of test images in bits per dimension, with 2 groups of latents "
+    "less with 4, and with 4 less with 8, after equally many images.",
     rule="Vanishing: at least 10 times, within 1/2 to 2 no effect. Harder and capacity: at least 2 nats, within 2 no "
-    "effect.",
+    "effect. Hierarchy: at least 0.02 bits per dimension, within 0.02 no effect; contradicted where the deeper one is "
+    "worse.",
+    joins=NVAE,
     studies=("gradients",),
 )
 
@@ -42,6 +50,21 @@ def effects(evidence: Evidence) -> list[Effect]:
                 size = intervals.difference(*([run["train_bound"] for run in by_depth[k]] for k in (better, worse)))
                 what = f"{part.capitalize()}: training bound of {_layers(better)} less that of {worse} {of}"
                 result.append(Effect(what, "nats", size, at_least(2.0, neutral=0.0), part=part))
+    return [*result, *_hierarchy(evidence)]
+
+
+def _hierarchy(evidence: Evidence) -> list[Effect]:
+    """NVAE's bound by groups of latents, each number against the next, where the profile has them."""
+    if not evidence.has(*NVAE):
+        return []
+    result, said = [], at_least(0.02, neutral=0.0)
+    for d in evidence.datasets(*NVAE):
+        evidence.require_equal(d, NVAE, measures.IMAGES, "training images")
+        for shallow, deep in pairwise(NVAE):
+            size = intervals.difference(*evidence.figures(d, (shallow, deep), measures.BITS))
+            what = f"Bits per dimension of {evidence.name(shallow)} less those of {evidence.name(deep)}"
+            note = evidence.left_out(d, shallow, deep)
+            result.append(Effect(f"{what}, {evidence.title(d)}", "bits/dim", size, said, note=note, part="hierarchy"))
     return result
 
 

@@ -1,27 +1,60 @@
-"""C31: what the number of samples does to a Frechet distance."""
+"""C31: the bias of a Frechet distance of few samples, against the gaps between models, and what it does to order."""
+
+import statistics
+from itertools import combinations, pairwise
 
 from paragone.evaluation import intervals
-from paragone.results.claims.base import Claim, Effect, Evidence, at_least
+from paragone.results.claims.base import Claim, Effect, Evidence, Json, NotMeasuredError, at_least
+
+SAID = at_least(0.1, neutral=0.0, equal=0.05)  # of the pairs
+BIAS = at_least(1.0, neutral=0.0, equal=0.1)  # gaps between neighbours
 
 CLAIM = Claim(
     surveys=("zhao",),
     sentence="FID needs many samples to be reliable.",
-    measured="Frechet distance of the smallest subsets over that of the largest ones, of the same samples and of "
-    "real test images; subsets drawn afresh each time.",
-    rule="Supported where the distance of the smallest subsets is at least 1.5 times that of the largest and the "
-    "interval over draws lies above 1; contradicted where the interval lies below 1.5.",
+    measured="Several rows' Frechet distances of subsets of their samples, drawn afresh each time. Bias: the distance "
+    "of the smallest subsets less that of the largest, mean of the rows, over the median gap between rows that are "
+    "neighbours by the largest. Order, as many images each: share of pairs of rows, over draws, which the smallest "
+    "subsets order otherwise than the largest do. Order, fewer images for the better row: share of pairs of which the "
+    "better row looks worse by the smallest subsets than the other one by the largest.",
+    rule="Bias: at least one gap, within 0.1 of one no effect. Order: at least 10 % of pairs, Wilson's interval above "
+    "0; all of it below 5 % is no effect. Each has a verdict.",
     studies=("sample_size",),
 )
 
 
 def effects(evidence: Evidence) -> list[Effect]:
-    result = []
-    for dataset, found in evidence.study("sample_size")["datasets"].items():
-        for images, figures in found["figures"].items():
-            sizes = sorted({f["n"] for f in figures})
-            few, many = ([f["fd"] for f in figures if f["n"] == n] for n in (sizes[0], sizes[-1]))
-            size = intervals.ratio(few, many)
-            of = "real test images" if images == "real" else evidence.name(evidence.study("sample_size")["row"])
-            what = f"FD-clf of {of}, {sizes[0]} images over {sizes[-1]}, {evidence.title(dataset)}"
-            result.append(Effect(what, "times", size, at_least(1.5, equal=1.1), "draws"))
+    study, result = evidence.study("sample_size"), []
+    for dataset, found in study["datasets"].items():
+        rows = {study["row"]: found["figures"]["row"], **found["others"]}
+        if len(rows) < 3:
+            raise NotMeasuredError(
+                f"study 'sample_size' compares {len(rows)} of at least 3 rows on {dataset}; name more in its `rows`"
+            )
+        result += _of_dataset(rows, evidence.title(dataset))
     return result
+
+
+def _of_dataset(rows: dict[str, list[Json]], title: str) -> list[Effect]:
+    sizes = sorted(set.intersection(*({f["n"] for f in figures} for figures in rows.values())))
+    few, many = ({row: _at(figures, n) for row, figures in rows.items()} for n in (sizes[0], sizes[-1]))
+    true = {row: statistics.mean(draws) for row, draws in many.items()}
+    gap = statistics.median(b - a for a, b in pairwise(sorted(true.values())))
+    draws = len(next(iter(few.values())))
+    excess = [statistics.mean(few[row][i] - true[row] for row in rows) / gap for i in range(draws)]
+    pairs = list(combinations(sorted(rows, key=true.__getitem__), 2))  # the better row first
+    swapped = sum(few[a][i] >= few[b][i] for a, b in pairs for i in range(draws))
+    worse = sum(few[a][i] >= many[b][i] for a, b in pairs for i in range(draws))
+    n, of = len(pairs) * draws, f"{len(rows)} rows, {title}"
+    bias = f"Excess of FD-clf of {sizes[0]} images over that of {sizes[-1]:,}, in gaps between neighbours of {of}"
+    equal = f"Pairs ordered otherwise by FD-clf of {sizes[0]} images than of {sizes[-1]:,}, {of}"
+    unequal = f"Pairs whose better row looks worse with {sizes[0]} images beside {sizes[-1]:,}, {of}"
+    return [
+        Effect(bias, "times", intervals.mean(excess), BIAS, "draws", f"the median gap is {gap:.3g}", "bias"),
+        Effect(equal, "%", intervals.share(swapped, n), SAID, "pairs", part="order, as many images each"),
+        Effect(unequal, "%", intervals.share(worse, n), SAID, "pairs", part="order, fewer for the better row"),
+    ]
+
+
+def _at(figures: list[Json], n: int) -> list[float]:
+    return [f["fd"] for f in figures if f["n"] == n]

@@ -1,0 +1,125 @@
+"""C16, C25, C29, C30, and what NVAE and VQGAN add to C11, C18 and C19: verdicts either way, and what is no evidence."""
+
+from typing import Any
+
+import pytest
+
+from paragone.project import registry
+from paragone.results import runs as results
+from paragone.results.claims.base import Evidence, Finding, Verdict, find
+from support import sample_project
+
+SEEDS = range(5)
+SUPPORTED, CONTRADICTED, NO_EFFECT = Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.NO_EFFECT
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    root = tmp_path_factory.mktemp("project")
+    params = sample_project.make(root, seeds=tuple(SEEDS), datasets=("mnist-5k",))
+    return Evidence(results.read(root, params, "quick"), {})
+
+
+def renamed(evidence: Evidence, names: dict[str, str], **figures: dict[str, float]) -> Evidence:
+    """Rows under other names, with these figures (by column, with __ for a dot) a little different for each seed."""
+    runs = evidence.results.runs.copy()
+    runs["model"] = runs["model"].replace(names)
+    for column, by_row in figures.items():
+        for row, value in by_row.items():
+            of_row, step = runs["model"] == row, 1e-5 * len(row) * len(column)
+            runs.loc[of_row, column.replace("__", ".")] = [value * (1 + step * s) for s in runs.loc[of_row, "seed"]]
+    return evidence._replace(results=evidence.results._replace(runs=runs))
+
+
+def assess(evidence: Evidence, claim: str, **studies: dict[str, Any]) -> Finding:
+    module = registry.load("claims", claim)
+    return find(module.CLAIM, module.effects, evidence._replace(studies={**evidence.studies, **studies}))
+
+
+def on(**found: Any) -> dict[str, Any]:
+    return {"datasets": {"mnist-5k": found}}
+
+
+def test_c16(evidence: Evidence) -> None:
+    rows = renamed(
+        evidence, {"gan": "stylegan2", "vae": "stylespace"}, train__seconds={"stylegan2": 700.0, "dcgan": 70.0}
+    )
+    edits = [{"seed": s, "psnr": 35 + 0.1 * s, "success": 0.2 + 0.01 * s} for s in SEEDS]
+    finding = assess(rows, "c16_stylegan_edits", channels=on(rows={"stylespace": edits}))
+    assert finding.parts == {"fine": SUPPORTED, "works": CONTRADICTED, "cost": SUPPORTED}
+    edits[0]["psnr"] = None  # type: ignore[assignment]
+    finding = assess(rows, "c16_stylegan_edits", channels=on(rows={"stylespace": edits}))
+    assert finding.reason == "study 'channels' has 4 seeds with a psnr of 'stylespace'; it takes 5"
+
+
+@pytest.mark.parametrize(("iou", "verdict"), [(0.8, SUPPORTED), (0.2, NO_EFFECT), (0.05, CONTRADICTED)])
+def test_c25(evidence: Evidence, iou: float, verdict: Verdict) -> None:
+    rows = renamed(evidence, {"vae": "controlnet"})
+    scores = {"controlnet": iou, "ddpm": 0.2}
+    found = {
+        row: [{"seed": s, "iou": v + 0.001 * (s % 2 if row == "ddpm" else 1 - s % 2)} for s in SEEDS]
+        for row, v in scores.items()
+    }
+    finding = assess(rows, "c25_controlnet", layout=on(chance=0.21, rows=found))
+    assert finding.verdict is verdict
+    assert finding.effects[0].note == "another scene reaches 0.21"
+    few = assess(rows, "c25_controlnet", layout=on(chance=0.21, rows={"ddpm": found["ddpm"]}))
+    assert few.reason == "mnist-5k: study 'layout' has 0 seeds of 'controlnet' and 'ddpm'; it takes 5"
+
+
+def test_c29(evidence: Evidence) -> None:
+    coverage = {"dcgan_64": 0.3, "progan_64": 0.6}
+    spaces = {f"metrics__spaces__{space}__coverage": coverage for space in ("clf-mnist-5k", "lite0-64")}
+    peaks = {"stability__grad_p95__generator": {"dcgan_64": 2.0, "progan_64": 4.0},
+             "stability__grad_median__generator": {"dcgan_64": 1.0, "progan_64": 1.0}}  # fmt: skip
+    finding = assess(renamed(evidence, {"gan": "dcgan_64", "dcgan": "progan_64"}, **spaces, **peaks), "c29_progan")
+    assert finding.parts["varied"] is SUPPORTED
+    (peaked,) = (e for e in finding.effects if "peakedness" in e.what)
+    assert (peaked.part, peaked.verdict) == ("stable", CONTRADICTED)
+    assert "profile quick has no row 'dcgan_64'" in assess(evidence, "c29_progan").reason
+
+
+def test_c30(evidence: Evidence) -> None:
+    rows = renamed(evidence, {"gan": "progan", "dcgan": "stylegan"})
+
+    def told(z: float, w: float | None) -> list[dict[str, Any]]:
+        mapped = None if w is None else {"score": w}
+        return [{"seed": s, "z": {"score": z + 0.001 * s}, "w": mapped} for s in SEEDS]
+
+    of = {"progan": told(0.3, None), "stylegan": told(0.3, 0.6)}
+    finding = assess(rows, "c30_stylegan", separability=on(rows=of))
+    assert finding.parts == {"quality": SUPPORTED, "separates": SUPPORTED}
+    of["stylegan"] = told(0.58, 0.6)
+    finding = assess(rows, "c30_stylegan", separability=on(rows=of))
+    assert [e.verdict for e in finding.effects if e.part == "separates"] == [SUPPORTED, Verdict.SMALLER]
+
+
+VQ = {"gan": "autoencoder", "dcgan": "vq_vae_512_restarts", "vae": "autoencoder_2", "vq_vae": "vq_vae_2_512",
+      "vq_prior": "vqgan_plain", "ddpm": "vqgan_512"}  # fmt: skip
+
+
+def test_vqgan_joins_c18_where_the_profile_has_it(evidence: Evidence) -> None:
+    psnr = {row: 22.0 if row.startswith("autoencoder") else 20.0 for row in VQ.values()}
+    psnr |= {"vqgan_plain": 21.0, "vqgan_512": 20.9}
+    rows = renamed(evidence, VQ, metrics__reconstruction__psnr=psnr)
+    verdicts = [effect.verdict for effect in assess(rows, "c18_quantisation_costs").effects]
+    assert verdicts == [SUPPORTED, SUPPORTED, Verdict.SMALLER]
+    alone = renamed(evidence, {k: v for k, v in VQ.items() if "vqgan" not in v}, metrics__reconstruction__psnr=psnr)
+    assert len(assess(alone, "c18_quantisation_costs").effects) == 2
+
+
+def test_vqgan_joins_c19_where_the_profile_has_it(evidence: Evidence) -> None:
+    names = {"gan": "vq_vae_32", "dcgan": "vq_vae_512", "vae": "vq_vae_2_32", "vq_vae": "vq_vae_2_512",
+             "vq_prior": "vqgan_32", "ddpm": "vqgan_512"}  # fmt: skip
+    used = {row: 0.9 if row.endswith("32") else 0.5 for row in names.values()}
+    rows = renamed(evidence, names, metrics__codebook__used=used)
+    assert [effect.verdict for effect in assess(rows, "c19_codebook_size").effects] == [SUPPORTED] * 3
+
+
+def test_nvae_joins_c11_where_the_profile_has_it(evidence: Evidence) -> None:
+    bits = {"nvae_2": 1.5, "nvae_4": 1.4, "nvae_8": 1.45}
+    rows = renamed(evidence, {"gan": "nvae_2", "dcgan": "nvae_4", "vae": "nvae_8"}, metrics__bits_per_dimension=bits)
+    finding = assess(rows, "c11_deep_vae", gradients={"datasets": {}})
+    assert [effect.verdict for effect in finding.effects] == [SUPPORTED, CONTRADICTED]
+    assert finding.parts == {"hierarchy": Verdict.MIXED}
+    assert assess(evidence, "c11_deep_vae", gradients={"datasets": {}}).reason == "nothing that ran tests this claim"
