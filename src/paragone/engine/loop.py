@@ -6,8 +6,8 @@ import math
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float
-from paragone.engine import checkpoint, distributed, hardware
+from paragone.engine import checkpoint, distributed, graphs, hardware, recorders
+from paragone.engine.graphs import Graphs
+from paragone.engine.recorders import Recorder, Taken
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Batch, Model, Plan, Progress, Update
 
@@ -39,6 +41,9 @@ class Outcome(NamedTuple):
     curve: list[dict[str, float]]  # rows: kimg, loss/<optimiser>, grad/<optimiser>, the model's own logs
     updates: dict[str, int]  # steps of each optimiser
     drawn: int  # images that the model generated for its updates, over all processes
+    replayed: int = 0  # of the steps, those replayed as graphs
+    eager: str = ""  # why others, or all, were not; empty if nothing was in the way
+    exact: bool = True  # whether replays had the bits of eager steps, and not only were as near as two of these
 
 
 class Order:
@@ -48,14 +53,15 @@ class Order:
         if n < batch:
             raise ValueError(f"the training set has {n} images, fewer than one batch of {batch}; lower plan.batch")
         self.n, self.batch, self.seed, self.stream = n, batch, seed, stream
+        self.device = torch.device("cpu")  # where indices are wanted
         self.epoch, self.permutation = -1, torch.empty(0, dtype=torch.int64)
 
     def __call__(self, step: int) -> Tensor:
         """The indices of the (global) batch of a step."""
         epoch, i = divmod(step, self.n // self.batch)
         if epoch != self.epoch:
-            self.permutation = torch.randperm(self.n, generator=generator(self.seed, self.stream, epoch))
-            self.epoch = epoch
+            drawn = torch.randperm(self.n, generator=generator(self.seed, self.stream, epoch))
+            self.permutation, self.epoch = drawn.to(self.device), epoch
         return self.permutation[i * self.batch : (i + 1) * self.batch]
 
 
@@ -90,6 +96,7 @@ def fit(
     device: torch.device | None = None,
     progress: bool = True,
     stop: Callable[[int], bool] = lambda step: False,
+    recorder: Recorder | None = None,
 ) -> Outcome:
     """Train `model` on `data` for plan.kimg thousand images, or go on from the checkpoint in `folder`.
 
@@ -97,12 +104,17 @@ def fit(
     this (code, config, plan, data, seed) alone; it holds the checkpoint and `log.jsonl`, the curve so far.
     Loss that is not finite ends the training with the outcome "diverged".
     Under torchrun the batch is the global one. `stop(step)` ends the training early (after a checkpoint).
+    Steps are replayed as graphs by `recorder`: by default CUDA's on a GPU, none on a CPU.
+    Raises ValueError for a plan that insists on graphs where there can be none.
     """
-    loop = _Loop(model, data, plan, seed, folder, device or hardware.device())
+    device = device or hardware.device()
+    loop = _Loop(model, data, plan, seed, folder, device)
     if not loop.optimizers:
         return Outcome("finished", None, model.eval(), 0, 0.0, loop.precision, [], {}, 0)
     loop.resume()
-    with _bar(loop, progress and loop.world.rank == 0) as bar:
+    if recorder is None and device.type == "cuda":
+        recorder = recorders.Cuda(device)
+    with loop.recording(recorder), _bar(loop, progress and loop.world.rank == 0) as bar:
         due = time.monotonic() + CHECKPOINT_SECONDS
         while loop.step < plan.steps and loop.reason is None:
             row = loop.advance()
@@ -129,6 +141,9 @@ def fit(
         loop.curve,
         loop.updates,
         loop.drawn,
+        loop.replayed + (loop.graphs.replayed if loop.graphs else 0),
+        loop.graphs.reason if loop.graphs else loop.eager,
+        loop.graphs is None or loop.graphs.exact,
     )
 
 
@@ -152,6 +167,7 @@ class _Loop:
             self.source_order = Order(len(data.sources), plan.batch, seed, Stream.SOURCE)
         self.optimizers = model.optimizers()
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}
+        self.scale: float | None = None  # of the learning rates, as it was last set
         self.ema = _copy(model) if plan.ema_kimg else None
         if plan.compile:
             for name, child in model.named_children():
@@ -163,18 +179,56 @@ class _Loop:
         self.drawn = 0
         self.sums: dict[str, list[Tensor]] = defaultdict(list)
         self.every = max(1, plan.steps // ROWS)
+        self.graphs: Graphs | None = None
+        self.replayed, self.eager = 0, ""  # steps before the last checkpoint; why there are no graphs
+
+    @contextmanager
+    def recording(self, recorder: Recorder | None) -> Iterator[None]:
+        """Inside, steps are recorded and replayed, where that can be. To be called once the state is there."""
+        self.eager = self._no_graphs(recorder)
+        if self.plan.graphs == "always" and self.eager:
+            raise ValueError(graphs.always(self.model.title, self.eager))
+        if self.eager or recorder is None:
+            yield
+            return
+        self.index = torch.zeros(self.plan.batch, dtype=torch.int64, device=self.device)  # of the step's images
+        self.source_index = self.index.clone() if self.source_order else None
+        for order in (self.order, self.source_order):
+            if order is not None:
+                order.device = self.device
+        with recorder.session():
+            seed = lambda step: seed_all(self.seed, Stream.STEP, step)  # noqa: E731
+            insist = self.plan.graphs == "always"
+            self.graphs = Graphs(recorder, self.model, self.optimizers, self.device, self._recordable, seed, insist)
+            yield
+
+    def _no_graphs(self, recorder: Recorder | None) -> str:
+        """Why all steps are eager, if it is known before the first."""
+        if self.plan.graphs == "never":
+            return "the plan says so"
+        if recorder is None:
+            return "there is no GPU"
+        if self.world.size > 1:
+            return f"{self.world.size} processes share the training"
+        on_device = self.data.images.device.type == self.device.type
+        return "" if on_device else "the images take over half of the GPU's free memory"
 
     def advance(self) -> dict[str, float] | None:
         """One step; the curve's new row if one is due."""
         started = hardware.seconds(self.device)
         self._scale_learning_rates()
-        seed_all(self.seed, Stream.STEP, self.step)
-        sources = self.source_order(self.step)[self.share] if self.source_order else None
-        batch = draw(self.data, self.order(self.step)[self.share], self.model.needs, self.device, sources)
         progress = Progress(self.step, self.step * self.plan.batch / 1000, self.plan.kimg)
-        updates = self.model.train().losses(batch, progress)
-        while (update := self._next(updates)) is not None:
-            self._apply(update)
+        sources = self.source_order(self.step)[self.share] if self.source_order else None
+        index = self.order(self.step)[self.share]
+        if self.graphs is None:
+            seed_all(self.seed, Stream.STEP, self.step)
+            self._take(draw(self.data, index, self.model.needs, self.device, sources), progress)
+        else:
+            self.index.copy_(index)
+            if self.source_index is not None and sources is not None:
+                self.source_index.copy_(sources)
+            taken = self.graphs.step(progress)
+            self._note(zip(taken.keys, taken.values.unbind(), strict=True), taken.updates, taken.drawn)
         self.step += 1
         if self.ema is not None:
             self._average(self.ema)
@@ -182,13 +236,40 @@ class _Loop:
         self.seconds += hardware.seconds(self.device) - started
         return row
 
+    def _take(self, batch: Batch, progress: Progress) -> None:
+        """Take a step, and note what it did."""
+        updates = self.model.train().losses(batch, progress)
+        while (update := self._next(updates)) is not None:
+            self._note(self._apply(update).items(), [update.optimizer], update.drawn)
+
+    def _recordable(self, progress: Progress) -> Taken:
+        """The step of a progress on the images of `index`; what it did is returned, and noted nowhere."""
+        batch = draw(self.data, self.index, self.model.needs, self.device, self.source_index)
+        logs: list[tuple[str, Tensor]] = []
+        names, drawn = [], 0
+        updates = self.model.train().losses(batch, progress)
+        while (update := self._next(updates)) is not None:
+            logs += self._apply(update).items()
+            names.append(update.optimizer)
+            drawn += update.drawn
+        values = torch.stack([value.to(self.device) for _, value in logs]) if logs else self.index.new_zeros(0).float()
+        return Taken(tuple(key for key, _ in logs), values, tuple(names), drawn)
+
+    def _note(self, logs: Iterable[tuple[str, Tensor]], names: Iterable[str], drawn: int) -> None:
+        for name in names:
+            self.updates[name] += 1
+        self.drawn += drawn * self.world.size
+        for key, value in logs:
+            self.sums[key].append(value)
+
     def _next(self, updates: Iterator[Update]) -> Update | None:
         # one autocast region an update: a weight cast inside it is stale once that weight was stepped
         noise = distributed.GlobalNoise(self.world, self.plan.batch) if self.world.size > 1 else nullcontext()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"), noise:
             return next(updates, None)
 
-    def _apply(self, update: Update) -> None:
+    def _apply(self, update: Update) -> dict[str, Tensor]:
+        """Step its optimiser; what is logged of it, 0-d each."""
         optimizer = self.optimizers[update.optimizer]
         params = [p for group in optimizer.param_groups for p in group["params"]]
         optimizer.zero_grad()
@@ -199,17 +280,20 @@ class _Loop:
         if self.plan.clip_norm:
             torch.nn.utils.clip_grads_with_norm_(params, self.plan.clip_norm, norm)
         optimizer.step()
-        name = update.optimizer
-        self.updates[name] += 1
-        self.drawn += update.drawn * self.world.size
-        for key, value in {f"loss/{name}": update.loss, f"grad/{name}": norm, **update.logs}.items():
-            self.sums[key].append(value.detach().float())
+        logs = {f"loss/{update.optimizer}": update.loss, f"grad/{update.optimizer}": norm, **update.logs}
+        return {key: value.detach().float() for key, value in logs.items()}
 
     def _scale_learning_rates(self) -> None:
         scale = learning_rate_scale(self.plan, self.step * self.plan.batch / 1000)
+        if scale == self.scale:
+            return
+        self.scale = scale
         for name, optimizer in self.optimizers.items():
             for group, lr in zip(optimizer.param_groups, self.lr[name], strict=True):
-                group["lr"] = lr * scale
+                if isinstance(group["lr"], Tensor):  # where the graphs read it
+                    group["lr"].fill_(lr * scale)
+                else:
+                    group["lr"] = lr * scale
 
     @torch.no_grad()
     def _average(self, ema: Model) -> None:
@@ -249,6 +333,7 @@ class _Loop:
             tensors |= _optimizer_tensors(name, optimizer)
         meta: dict[str, Any] = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
         meta |= {"updates": self.updates, "drawn": self.drawn}
+        meta["replayed"] = self.replayed + (self.graphs.replayed if self.graphs else 0)
         checkpoint.save(self.folder / "state.safetensors", tensors, meta)
         return max(CHECKPOINT_SECONDS, (time.monotonic() - started) / CHECKPOINT_SHARE)
 
@@ -264,6 +349,7 @@ class _Loop:
                 _load_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
             self.step, self.seconds, self.curve = meta["step"], meta["seconds"], meta["curve"]
             self.reason, self.updates, self.drawn = meta["reason"], meta["updates"], meta["drawn"]
+            self.replayed = meta["replayed"]
         if self.world.rank == 0:  # rows after the checkpoint will be written again
             self.folder.mkdir(parents=True, exist_ok=True)
             rows = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.curve)
@@ -313,10 +399,12 @@ def _precision(plan: Plan, device: torch.device) -> str:
 
 def _resident(data: ImageSet, device: torch.device) -> ImageSet:
     """The set on the device where it fits in half of its free memory; on a CPU, as it is."""
-    size = data.images.nbytes + (0 if data.sources is None else data.sources.nbytes)
+    parts = (data.images, data.labels, data.sources)
+    size = sum(part.nbytes for part in parts if part is not None)
     if device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 2:
-        sources = None if data.sources is None else data.sources.to(device)
-        return data._replace(images=data.images.to(device), sources=sources)
+        images, labels, sources = (None if part is None else part.to(device) for part in parts)
+        assert images is not None
+        return data._replace(images=images, labels=labels, sources=sources)
     return data
 
 

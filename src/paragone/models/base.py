@@ -4,14 +4,16 @@ A model file holds one paper: a module docstring (paper, URL, equations, deviati
 with the paper's defaults, and one `Model` subclass. The loop in `paragone.engine.loop` knows no model by name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Literal, NamedTuple, Self
+from typing import ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+Choice = TypeVar("Choice", bound=Hashable)
 
 Batch = dict[str, Tensor]
 """`image` (B,C,H,W) float in [-1,1]; `label` (B,) int64 and `source` (B,C,H,W) where the data has them."""
@@ -26,7 +28,12 @@ class Spec(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a training has come before a step. Images are counted over all processes, whatever one's share is."""
+    """How far a training has come before a step. Images are counted over all processes, whatever one's share is.
+
+    On a GPU, steps that ask the same and get the same answers are replayed as one CUDA graph. Comparisons ask, as in
+    `progress.step % 5 == 0`; what else follows from the progress is asked for by `number` and `choice`. A step that
+    computes with `step`, `kimg` or `share` in another way is right too, and stays eager.
+    """
 
     step: int  # steps taken
     kimg: float = 0.0  # images drawn from the training set, in thousands
@@ -36,6 +43,16 @@ class Progress(NamedTuple):
     def share(self) -> float:
         """Of the budget that is spent, 0 to 1."""
         return min(1.0, self.kimg / self.total_kimg) if self.total_kimg else 0.0
+
+    def number(self, of: "Callable[[Progress], float]") -> "float | Tensor":
+        """of(self), a number that changes as training goes, such as the weight of a loss; a 0-d float32 tensor where
+        steps are replayed. `of` depends on the progress and on the configuration alone."""
+        return of(self)
+
+    def choice(self, of: "Callable[[Progress], Choice]") -> Choice:
+        """of(self), on which it depends what is computed, such as how many layers a network has by now. Few values:
+        each is a graph of its own. `of` depends on the progress and on the configuration alone."""
+        return of(self)
 
 
 class Update(NamedTuple):
@@ -62,6 +79,9 @@ class Plan:
     clip_norm: float = 0.0  # of the gradient of each update; 0: no clipping
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the hardware has it
     compile: bool = False  # torch.compile the model's children (pays on a GPU only)
+    graphs: Literal["auto", "always", "never"] = (
+        "auto"  # on a GPU, replay steps as CUDA graphs; always: or refuse to train
+    )
 
     def __post_init__(self) -> None:
         if self.batch < 1:

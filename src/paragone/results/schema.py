@@ -103,6 +103,11 @@ COLUMNS = {
     "train.threads": _count("threads per process"),
     "train.processes": _count("processes side by side"),
     "train.precision": _text("fp32 or bf16"),
+    "train.replayed_steps": _count("of the steps, those that were replayed as CUDA graphs"),
+    "train.replays": _text(
+        "equal: replays had the bits of eager steps; within rounding: they were as near as two of these"
+    ),
+    "train.eager_because": _text("why steps were not replayed, where something was in the way"),
     "train.torch": _text("version of torch"),
     "train.commit": _text("git commit of the code"),
     "train.dirty": Meaning("flag", "whether tracked files differed from that commit"),

@@ -151,6 +151,9 @@ def _about(result: Outcome, name: str, plan: dict[str, Any]) -> dict[str, Any]:
         "parameters": sum(p.numel() for k, p in result.model.named_parameters() if not k.startswith("frozen.")),
         "peak_memory_mb": round(hardware.peak_memory_mb(device), 1),
         "precision": result.precision,
+        "replayed_steps": result.replayed,
+        "replays": ("equal" if result.exact else "within rounding") if result.replayed else None,
+        "eager_because": result.eager or None,
     }
 
 

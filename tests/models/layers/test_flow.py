@@ -91,7 +91,7 @@ def test_dequantisation_keeps_the_level_and_fills_its_bin() -> None:
 
 def test_images_that_were_dequantised_already_are_refused() -> None:
     with pytest.raises(ValueError, match="pixels lie between the 256 levels"):
-        flow.dequantise(torch.tensor([0.3 / 127.5]))
+        flow.check_levels(torch.tensor([0.3 / 127.5]))
 
 
 def test_the_log_density_is_the_standard_normal() -> None:

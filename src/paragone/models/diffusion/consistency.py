@@ -97,8 +97,9 @@ class Consistency(Model):
         return {"net": Adam(self.net.parameters(), self.cfg.lr, fused=True)}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
-        y, count = batch["image"], self.count(progress.share)
-        levels = karras.noise_levels(count, self.cfg.sigma_min, self.cfg.sigma_max)[:-1].flip(0).to(y.device)
+        y, count = batch["image"], progress.choice(lambda now: self.count(now.share))
+        with y.device:
+            levels = karras.noise_levels(count, self.cfg.sigma_min, self.cfg.sigma_max)[:-1].flip(0)
         n = self._draw(levels, len(y))
         low, high = levels[n].float(), levels[n + 1].float()  # (B,)
         z = torch.randn_like(y)
@@ -109,7 +110,7 @@ class Consistency(Model):
             target = self.f(before, low, self.net if self.target is None else self.target)
         weight = 1 / (high - low) if self.cfg.weighting == "inverse" else torch.ones_like(high)
         loss = (weight * distance(pred, target, self.cfg.metric)).mean()
-        yield Update("net", loss, {"levels": torch.tensor(float(count))})
+        yield Update("net", loss, {"levels": y.new_full((), count)})
         if self.target is not None:
             mu = math.exp(self.cfg.s_0 * math.log(self.cfg.mu_0) / count)  # appendix C
             with torch.no_grad():

@@ -195,8 +195,11 @@ class Importance(nn.Module):
         same = t[:, None] == t
         earlier, all_of_it = same.tril(-1).sum(1), same.sum(1)  # images of the batch with the same t
         last = all_of_it - earlier <= self.KEPT  # no place is written twice, so the order of writing is no matter
-        place = (self.count[t] + earlier) % self.KEPT
-        self.history[t[last], place[last]] = losses[last].float()
+        place = t * self.KEPT + (self.count[t] + earlier) % self.KEPT
+        size = self.history.numel()
+        ring = torch.cat([self.history.flatten(), self.history.new_zeros(1)])  # and a place for what is not kept
+        ring.scatter_(0, torch.where(last, place, size), losses.float())
+        self.history.copy_(ring[:size].view_as(self.history))
         self.count.index_add_(0, t, torch.ones_like(t))
 
 

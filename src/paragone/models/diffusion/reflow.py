@@ -65,7 +65,7 @@ class Reflow(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         n, device = len(batch["image"]), batch["image"].device
-        drawn = self.cfg.pairs if self.made is None and progress.step == 0 else 0
+        drawn = self.cfg.pairs if progress.step == 0 and self.made is None else 0
         self.made = self.made or self._pairs(device)
         chosen = torch.randint(self.cfg.pairs, (n,), device=device)
         x_0, x_1 = self.made[0][chosen], self.made[1][chosen]

@@ -74,13 +74,18 @@ class Glow(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
-        yield Update("flow", -self.log_likelihood_bound(x).mean() / (x[0].numel() * math.log(2)))  # bits per dimension
+        yield Update("flow", -self._log_density(x).mean() / (x[0].numel() * math.log(2)))  # bits per dimension
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
         """A one-sample estimate, without bias, of a lower bound of log P(x) over 256 levels, in nats, (B,).
 
         Raises ValueError for images that are not of 256 levels.
         """
+        flow.check_levels(x)
+        return self._log_density(x)
+
+    def _log_density(self, x: Tensor) -> Tensor:
+        """The bound of images that are known to be of 256 levels: those of a training set."""
         z, log_det = self.forward(flow.dequantise(x) - 0.5)
         return flow.standard_normal_log_density(z) + log_det - x[0].numel() * math.log(256)  # dequantise divides by 256
 

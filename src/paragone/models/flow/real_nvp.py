@@ -84,7 +84,7 @@ class RealNVP(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
-        bits = -self.log_likelihood_bound(x).mean() / (x[0].numel() * math.log(2))
+        bits = -self._log_density(x).mean() / (x[0].numel() * math.log(2))
         yield Update("flow", bits)  # bits per dimension
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
@@ -92,6 +92,11 @@ class RealNVP(Model):
 
         Raises ValueError for images that are not of 256 levels.
         """
+        flow.check_levels(x)
+        return self._log_density(x)
+
+    def _log_density(self, x: Tensor) -> Tensor:
+        """The bound of images that are known to be of 256 levels: those of a training set."""
         z, log_det = self.flow(flow.dequantise(x))
         return flow.standard_normal_log_density(z) + log_det - x[0].numel() * math.log(256)  # dequantise divides by 256
 

@@ -78,6 +78,8 @@ class HoloGAN(Model):
             if self.generator_updates < 1:
                 raise ValueError(f"generator_updates is {self.generator_updates}; it must be at least 1")
 
+    ends: Tensor  # (2,2) radians: least and greatest azimuth, and elevation
+
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
         self.cfg = cfg
@@ -86,6 +88,8 @@ class HoloGAN(Model):
             raise ValueError(
                 f"volume is {cfg.volume}, wider than the images of {spec.shape[1]} px; set config.volume to less"
             )
+        ends = torch.tensor([cfg.azimuth, cfg.elevation]) * (math.pi / 180)
+        self.register_buffer("ends", ends, persistent=False)
         self.G = Generator(cfg.z_dim, spec.shape, cfg.width, cfg.volume)
         self.D = Discriminator(cfg.z_dim, spec.shape, cfg.width)
         self.apply(_init)
@@ -128,8 +132,7 @@ class HoloGAN(Model):
     def decode(self, z: Tensor) -> Tensor:
         """G(z,theta): (B,z_dim + 2) -> (B,C,H,W) in [-1,1]."""
         z, pose = z.split([self.cfg.z_dim, 2], 1)
-        ends = pose.new_tensor([self.cfg.azimuth, self.cfg.elevation]) * (math.pi / 180)  # (2,2) radians
-        azimuth, elevation = torch.lerp(ends[:, 0], ends[:, 1], (pose + 1) / 2).unbind(1)
+        azimuth, elevation = torch.lerp(self.ends[:, 0], self.ends[:, 1], (pose + 1) / 2).unbind(1)
         return torch.tanh(self.G(z, rotation(azimuth, elevation)).float())
 
     def traversals(self, z: Tensor, steps: int) -> Tensor:

@@ -33,7 +33,7 @@ from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional, progressive
-from paragone.models.layers.progressive import Discriminator, activate, double, fade, split
+from paragone.models.layers.progressive import Discriminator, Level, activate, double, fade, split
 from paragone.models.layers.stylegan import Conv2d, Linear, halvings, pixel_norm
 
 
@@ -79,8 +79,8 @@ class ProGAN(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, n = self.cfg, len(batch["image"])
-        level = progressive.level_at(progress.share, self.levels, cfg.growing)
-        self.level.fill_(level)
+        whole, level = progressive.reached(progress, self.levels, cfg.growing)
+        self.level.fill_(whole)
         x = progressive.real_at(batch["image"], level, self.levels)  # (B,C,h,w)
         with torch.no_grad():
             fake = self.G(self.latents(n), level).float()
@@ -118,15 +118,15 @@ class Generator(nn.Module):
         self.convs = nn.ModuleList(Conv2d(b, b, 3, gain=gain) for b in channels[1:])
         self.rgb = nn.ModuleList(Conv2d(c, colours, 1) for c in channels)
 
-    def forward(self, z: Tensor, level: float) -> Tensor:
-        top, weight = split(level)
+    def forward(self, z: Tensor, level: float | Level) -> Tensor:
+        top, weight, fading = split(level)
         h = self.dense(pixel_norm(z)).unflatten(1, (-1, 4, 4))
         h = _normalised(self.conv(_normalised(h)))
         old = h
         for up, conv in zip(self.ups[:top], self.convs[:top], strict=True):
             old, h = h, _normalised(conv(_normalised(up(h))))
         image = self.rgb[top](h)
-        return image if weight == 1 else fade(double(self.rgb[top - 1](old)), image, weight)
+        return image if not fading else fade(double(self.rgb[top - 1](old)), image, weight)
 
 
 def _normalised(x: Tensor) -> Tensor:

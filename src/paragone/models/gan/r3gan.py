@@ -78,7 +78,7 @@ class R3GAN(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, x = self.cfg, batch["image"]  # (B,C,H,W)
-        gamma = anneal(cfg.gamma, min(1.0, progress.share / cfg.anneal))
+        gamma = progress.number(lambda now: anneal(cfg.gamma, min(1.0, now.share / cfg.anneal)))
         with torch.no_grad():
             fake = self.G(self.latents(len(x))).float()
         loss = softplus(self.D(fake).float() - self.D(x).float()).mean()

@@ -35,7 +35,7 @@ from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.gan import stylegan2
 from paragone.models.layers import functional, progressive
 from paragone.models.layers.norm import adain
-from paragone.models.layers.progressive import Discriminator, activate, double, fade, split
+from paragone.models.layers.progressive import Discriminator, Level, activate, double, fade, split
 from paragone.models.layers.stylegan import Conv2d, Linear, Mapping, Noise, Resample, mix_styles, truncate
 
 FIRST = 1  # the level that training starts with: 8 x 8
@@ -94,8 +94,8 @@ class StyleGAN(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, n = self.cfg, len(batch["image"])
-        level = progressive.level_at(progress.share, self.levels, cfg.growing, FIRST)
-        self.level.fill_(level)
+        whole, level = progressive.reached(progress, self.levels, cfg.growing, FIRST)
+        self.level.fill_(whole)
         x = progressive.real_at(batch["image"], level, self.levels)  # (B,C,h,w)
         with torch.no_grad():
             fake = self._generate(n, level)
@@ -105,11 +105,11 @@ class StyleGAN(Model):
         fake = self._generate(n, level)
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake, level)), drawn=n)
 
-    def _generate(self, n: int, level: float) -> Tensor:
+    def _generate(self, n: int, level: float | Level) -> Tensor:
         """Images of a training batch, some of mixed styles; they move the running mean of w."""
         w1, w2 = self.mapping(torch.randn(2 * n, self.cfg.z_dim, device=self.w_mean.device)).chunk(2)
         self.w_mean.lerp_(w1.detach().float().mean(0), 1 - self.cfg.w_decay)
-        w = mix_styles(w1, w2, 2 * (split(level)[0] + 1), self.cfg.mixing)  # (B,layers,w_dim)
+        w = mix_styles(w1, w2, 2 * (split(level).top + 1), self.cfg.mixing)  # (B,layers,w_dim)
         return self.synthesis(w, self._noise(n), level).float()
 
     def _noise(self, n: int) -> Tensor:
@@ -144,14 +144,14 @@ class Synthesis(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.rgb = nn.ModuleList(Conv2d(c, colours, 1) for c in channels)
 
-    def forward(self, w: Tensor, noise: Tensor, level: float) -> Tensor:
-        top, weight = split(level)
+    def forward(self, w: Tensor, noise: Tensor, level: float | Level) -> Tensor:
+        top, weight, fading = split(level)
         h = old = self.const.expand(len(w), -1, -1, -1)
         for i, eps in enumerate(noise.split(self.sizes, 1)[: 2 * (top + 1)]):
             old = h if i == 2 * top else old  # what the last size starts from
             h = self.layers[i](h, w[:, i], eps)
         image = self.rgb[top](h)
-        return image if weight == 1 else fade(double(self.rgb[top - 1](old)), image, weight)
+        return image if not fading else fade(double(self.rgb[top - 1](old)), image, weight)
 
 
 class Layer(nn.Module):

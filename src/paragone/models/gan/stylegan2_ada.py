@@ -128,10 +128,10 @@ class StyleGAN2ADA(Model):
     def _adapt(self, real_score: Tensor, progress: Progress) -> None:
         """Count signs, and after every `adapt_every` steps move p (section 3)."""
         cfg = self.cfg
-        self.signs += torch.stack([real_score.float().sign().sum(), self.signs.new_tensor(len(real_score))])
+        self.signs += torch.stack([real_score.float().sign().sum(), self.signs.new_full((), len(real_score))])
         if progress.step == 0 or progress.step % cfg.adapt_every or not progress.total_kimg:
             return
-        images = cfg.adapt_every * progress.kimg / progress.step  # kimg, of all processes
+        images = progress.number(lambda now: cfg.adapt_every * now.kimg / now.step)  # kimg, of all processes
         above = (self.signs[0] / self.signs[1] - cfg.target).sign()
         self.p.add_(above * images / (cfg.ramp * progress.total_kimg)).clamp_(0, 1)
         self.signs.zero_()

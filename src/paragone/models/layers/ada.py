@@ -65,7 +65,8 @@ def affinities(n: int, p: Tensor) -> Tensor:
 def colours(n: int, p: Tensor, *, hue: bool) -> Tensor:
     """Brightness, contrast, luma flip and, if `hue`, hue and saturation: (n,4,4), on (r,g,b,1)."""
     one, eye = torch.ones_like(p).expand(n), torch.eye(4, device=p.device)
-    axis = torch.tensor([1.0, 1.0, 1.0, 0.0], device=p.device) / math.sqrt(3)
+    rgb = (torch.arange(4, device=p.device) < 3).float()  # (1,1,1,0)
+    axis = rgb / math.sqrt(3)
     grey = torch.outer(axis, axis)
     brightness = torch.where(_gate(n, p), torch.randn(n, device=p.device) * 0.2, 0.0)
     contrast = torch.where(_gate(n, p), _log_normal(n, p, 0.5), one)
@@ -78,14 +79,15 @@ def colours(n: int, p: Tensor, *, hue: bool) -> Tensor:
         turn = torch.where(_gate(n, p), _angle(n, p), 0 * one)
         saturation = torch.where(_gate(n, p), _log_normal(n, p, 1.0), one)
         matrix = about_grey(turn) @ matrix
-        chroma = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0], device=p.device)) - grey
+        chroma = torch.diag(rgb) - grey
         matrix = (eye + chroma * (saturation.view(n, 1, 1) - 1)) @ matrix
     return matrix
 
 
 def warp(x: Tensor, matrix: Tensor) -> Tensor:
     """The content of x (B,C,H,W) moved by matrices (B,3,3): bilinear, reflected at the borders."""
-    grid = affine_grid(torch.linalg.inv(matrix)[:, :2], list(x.shape), align_corners=False)
+    inverse, _ = torch.linalg.inv_ex(matrix)  # inv would have a program wait for a GPU, to see whether there is one
+    grid = affine_grid(inverse[:, :2], list(x.shape), align_corners=False)
     return grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
@@ -126,8 +128,9 @@ def rotation(angle: Tensor) -> Tensor:
 
 def about_grey(angle: Tensor) -> Tensor:
     """Rotations of colours about the axis of greys: (n,) radians -> (n,4,4), by Rodrigues' formula."""
-    a = 1 / math.sqrt(3)
-    cross = torch.tensor([[0, -a, a], [a, 0, -a], [-a, a, 0]], device=angle.device)
+    i = torch.arange(3, device=angle.device)
+    turn = (i[:, None] - i) % 3  # of the axes: 1 where a row's axis follows a column's, 2 where it comes before
+    cross = ((turn == 1).float() - (turn == 2).float()) * (1 / math.sqrt(3))
     c, s = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
     matrix = torch.eye(4, device=angle.device).repeat(len(angle), 1, 1)
     matrix[:, :3, :3] = c * torch.eye(3, device=angle.device) + s * cross + (1 - c) / 3

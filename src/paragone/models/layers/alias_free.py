@@ -97,7 +97,7 @@ class FourierInput(nn.Module):
         cutoff, rate, size = self.band.cutoff, self.band.rate, self.band.size
         above = (frequencies.norm(dim=2) - cutoff) / (rate / 2 - cutoff)
         amplitude = (1 - above).clamp(0, 1)  # what a transformation moves out of the band fades
-        theta = torch.tensor([[0.5 * size / rate, 0, 0], [0, 0.5 * size / rate, 0]], device=w.device)
+        theta = torch.eye(2, 3, device=w.device) * (0.5 * size / rate)
         grid = affine_grid(theta[None], [1, 1, size, size], align_corners=False)[0]  # (size,size,2)
         angle = torch.einsum("hwd,bcd->bhwc", grid, frequencies) + phases[:, None, None]
         features = torch.sin(2 * math.pi * angle) * amplitude[:, None, None]

@@ -134,8 +134,8 @@ class Diffusion(nn.Module):
         distance = (self.posterior_mean(x, x_t, t) - mean) * (-0.5 * logvar).exp()
         terms = gaussian_kl(distance, at(self.posterior_logvar, t) - logvar)
         first = t == 0
-        terms[first] = -discretized_gaussian_log_likelihood(x[first], mean[first], 0.5 * logvar[first])
-        return terms
+        decoded = [torch.where(first[:, None, None, None], v, 0.0) for v in (x, mean, 0.5 * logvar)]  # finite elsewhere
+        return torch.where(first, -discretized_gaussian_log_likelihood(*decoded), terms)
 
     def log_likelihood_bound(self, reverse: Reverse, x: Tensor, terms: int = 0) -> Tensor:
         """A lower bound on log P(x) of 8-bit images x (B,C,H,W) in [-1,1], in nats, (B,): minus eq. 5.

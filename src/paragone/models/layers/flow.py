@@ -94,11 +94,14 @@ class ActNorm(Bijection):
         super().__init__()
         self.b, self.log_s = (nn.Parameter(torch.zeros(channels, 1, 1)) for _ in range(2))
         self.register_buffer("ready", torch.tensor(False))
+        self.known = False  # whether it is: to ask the buffer at every step, a program would wait for a GPU
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = x.float()
-        if self.training and not self.ready:
-            self._start(x)
+        if self.training and not self.known:
+            if not self.ready:
+                self._start(x)
+            self.known = True
         log_det = self.log_s.sum() * x.shape[2] * x.shape[3]
         return (x + self.b) * self.log_s.exp(), log_det.expand(len(x))
 
@@ -172,17 +175,18 @@ def channel_mask(channels: int, *, second: bool = False) -> Tensor:
 
 
 def dequantise(x: Tensor) -> Tensor:
-    """Images in [-1,1] of 256 levels -> the levels plus noise uniform in [0,1), over 256: in [0,1), the same shape.
+    """Images in [-1,1] of 256 levels -> the levels plus noise uniform in [0,1), over 256: in [0,1), the same shape."""
+    whole = ((x.float() + 1) * 127.5).round()
+    return (whole + torch.rand_like(whole)) / 256
 
-    Raises ValueError for pixels that are not one of the 256 levels, as after noise was added once already.
-    """
+
+def check_levels(x: Tensor) -> None:
+    """Raises ValueError for pixels that are not one of the 256 levels, as after noise was added once already."""
     levels = (x.float() + 1) * 127.5
-    whole = levels.round()
-    if (levels - whole).abs().max() > 0.01:
+    if (levels - levels.round()).abs().max() > 0.01:
         raise ValueError(
             "pixels lie between the 256 levels of an 8-bit image: give images without noise, the flow adds its own"
         )
-    return (whole + torch.rand_like(whole)) / 256
 
 
 def quantise(u: Tensor) -> Tensor:

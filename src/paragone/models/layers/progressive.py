@@ -6,6 +6,7 @@ the doublings from 4 x 4; between l - 1 and l, size 4 2^l fades in over its pred
 
 import math
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,26 +31,47 @@ def check(growing: float) -> None:
         raise ValueError(f"growing is {growing}; the stages must fit the budget: choose a share in (0, 1]")
 
 
-def split(level: float) -> tuple[int, float]:
-    """The level being faded in, and its weight in (0,1]."""
+class Level(NamedTuple):
+    """A level in parts."""
+
+    top: int  # the size, or the one that is being faded in
+    weight: float | Tensor  # of that size, in (0,1]
+    fading: bool  # whether the weight is below 1
+
+
+def split(level: float | Level) -> Level:
+    """The parts of a level."""
+    if isinstance(level, Level):
+        return level
     top = math.ceil(level)
-    return top, 1 - (top - level)
+    weight = 1 - (top - level)
+    return Level(top, weight, weight != 1)
 
 
-def fade(old: Tensor, new: Tensor, weight: float) -> Tensor:
+def reached(progress: Any, levels: int, growing: float, first: int = 0) -> tuple[float | Tensor, Level]:
+    """The level of a training's `Progress` (see `level_at`), whole and in parts."""
+    whole = lambda now: level_at(now.share, levels, growing, first)  # noqa: E731
+    top, _, fading = progress.choice(lambda now: split(whole(now))._replace(weight=0.0))
+    weight = progress.number(lambda now: float(split(whole(now)).weight)) if fading else 1.0
+    return progress.number(whole), Level(top, weight, fading)
+
+
+def fade(old: Tensor, new: Tensor, weight: float | Tensor) -> Tensor:
     """The image or features of both sizes, blended; old (B,C,H,W) is that of the smaller size, brought to the same."""
-    return new if weight == 1 else torch.lerp(old, new, weight)
+    if isinstance(weight, Tensor):  # of float32, as both must be then
+        return torch.lerp(old.float(), new.float(), weight).to(new.dtype)
+    return torch.lerp(old, new, weight)
 
 
 def double(x: Tensor) -> Tensor:
     return interpolate(x, scale_factor=2.0)
 
 
-def real_at(x: Tensor, level: float, levels: int) -> Tensor:
+def real_at(x: Tensor, level: float | Level, levels: int) -> Tensor:
     """Training images (B,C,H,W) at a level, as a generator would show them: averaged, and blended as it is."""
-    top, weight = split(level)
+    top, weight, fading = split(level)
     x = avg_pool2d(x, 2 ** (levels - top)) if top < levels else x
-    return x if weight == 1 else fade(double(avg_pool2d(x, 2)), x, weight)
+    return x if not fading else fade(double(avg_pool2d(x, 2)), x, weight)
 
 
 def full_size(x: Tensor, size: int) -> Tensor:
@@ -73,12 +95,12 @@ class Discriminator(nn.Module):
         self.conv = Conv2d(low + 1, low, 3, gain=gain)
         self.dense, self.out = Linear(16 * low, low, gain=gain), Linear(low, 1)
 
-    def forward(self, x: Tensor, level: float) -> Tensor:
-        top, weight = split(level)
+    def forward(self, x: Tensor, level: float | Level) -> Tensor:
+        top, weight, fading = split(level)
         h = activate(self.rgb[top](x))
         for i in range(top, 0, -1):
             h = activate(self.downs[i - 1](activate(self.convs[i - 1](h))))
-            if i == top and weight < 1:
+            if i == top and fading:
                 h = fade(activate(self.rgb[top - 1](avg_pool2d(x, 2))), h, weight)
         h = activate(self.conv(minibatch_stddev(h, self.group)))
         return self.out(activate(self.dense(h.flatten(1))))

@@ -59,7 +59,7 @@ class Quantizer(nn.Module):
         A code whose running count falls below `restart` is put on a feature drawn at random from the batch.
         """
         flat = z.detach().float().movedim(1, -1).flatten(0, 2)  # (B h w,D)
-        count = torch.bincount(indices.flatten(), minlength=len(self.count)).float()
+        count = counts(indices, len(self.count))
         total = torch.zeros_like(self.total).index_add_(0, indices.flatten(), flat)
         fresh = flat[torch.randperm(len(flat), device=flat.device)[: len(count)]]
         if dist.is_initialized():
@@ -68,7 +68,15 @@ class Quantizer(nn.Module):
             dist.broadcast(fresh, 0)
         self.count.lerp_(count, 1 - decay)
         self.total.lerp_(total, 1 - decay)
-        dead = (self.count < restart).nonzero().squeeze(1)[: len(fresh)]
-        self.count[dead] = max(restart, 1.0)
-        self.total[dead] = fresh[: len(dead)] * max(restart, 1.0)
+        dead, mass = self.count < restart, max(restart, 1.0)
+        place = dead.cumsum(0) - 1  # of a dead code among the dead ones: its feature
+        moved = dead & (place < len(fresh))
+        self.count.masked_fill_(moved, mass)
+        self.total.copy_(torch.where(moved[:, None], fresh[place.clamp(0, len(fresh) - 1)] * mass, self.total))
         self.codebook.copy_(self.total / self.count.clamp(min=1e-5)[:, None])
+
+
+def counts(indices: Tensor, codes: int) -> Tensor:
+    """How often each of the codes 0..codes-1 is among the indices (...) int64: (codes,) float32."""
+    flat = indices.flatten()  # bincount would have a program wait for a GPU
+    return torch.zeros(codes, device=flat.device).index_add_(0, flat, torch.ones(len(flat), device=flat.device))

@@ -155,14 +155,17 @@ class Pool(nn.Module):
     def forward(self, fresh: Tensor) -> Tensor:
         """Fresh images (B,C,H,W) in, as many out. Until the pool is full it keeps and returns each; then it returns,
         with probability 1/2, one that it held and keeps the fresh one in its place."""
-        shown = fresh.clone()
-        swap, place = torch.rand(len(fresh)).tolist(), torch.randint(max(1, len(self.images)), (len(fresh),)).tolist()
-        for i, image in enumerate(fresh):
-            held = int(self.count)
-            if held < len(self.images):
-                self.images[held] = image
-                self.count += 1
-            elif held and swap[i] < 0.5:
-                shown[i] = self.images[place[i]]
-                self.images[place[i]] = image
-        return shown
+        n, size = len(fresh), len(self.images)
+        swap = torch.rand(n, device=fresh.device) < 0.5
+        place = torch.randint(max(1, size), (n,), device=fresh.device)
+        if not size:
+            return fresh.clone()
+        shown = []
+        for i in range(n):  # a later image may meet an earlier one of its batch
+            full = self.count >= size
+            at = torch.where(full, place[i], self.count)[None]
+            held = self.images.index_select(0, at)
+            shown.append(torch.where(full & swap[i], held, fresh[i]))
+            self.images.index_copy_(0, at, torch.where(full & ~swap[i], held, fresh[i]))
+            self.count += ~full
+        return torch.cat(shown)

@@ -204,9 +204,10 @@ class AAE(Model):
             return z
         assert y is not None
         angle = 2 * math.pi * y / self.classes
-        scale, shift = torch.ones_like(z[0]), torch.zeros_like(z[0])
-        scale[0], scale[1] = 0.5, 2 / 3 * math.sin(math.pi / self.classes)
-        shift[0] = 2 * self.cfg.prior_std
+        axis = torch.arange(z.shape[1], device=z.device)
+        across = 2 / 3 * math.sin(math.pi / self.classes)
+        scale = torch.where(axis == 0, 0.5, torch.where(axis == 1, across, 1.0))
+        shift = torch.where(axis == 0, 2 * self.cfg.prior_std, 0.0)
         return (_turned(z, -angle) - shift) / scale if back else _turned(shift + scale * z, angle)
 
 

@@ -134,7 +134,7 @@ def decompose(z: Tensor, mean: Tensor, logvar: Tensor, dataset_size: int) -> Dec
     or of more than `dataset_size`.
     """
     pairs = _log_normal(z[:, None], mean, logvar)  # (B,B,D): log q(z_i|n_j) of each latent
-    log_weights = stratified_weights(len(z), dataset_size).log().to(z.device)
+    log_weights = stratified_weights(len(z), dataset_size, z.device).log()
     log_q = torch.logsumexp(log_weights + pairs.sum(2), 1)  # log q(z)
     log_marginals = torch.logsumexp(log_weights[..., None] + pairs, 1).sum(1)  # log prod_j q(z_j)
     log_q_n = _log_normal(z, mean, logvar).sum(1)  # log q(z|n)
@@ -142,7 +142,7 @@ def decompose(z: Tensor, mean: Tensor, logvar: Tensor, dataset_size: int) -> Dec
     return Decomposition(log_q_n - log_q, log_q - log_marginals, log_marginals - log_p)
 
 
-def stratified_weights(batch: int, dataset_size: int) -> Tensor:
+def stratified_weights(batch: int, dataset_size: int, device: torch.device | None = None) -> Tensor:
     """(B,B): how much q(z_i|n_j) counts in the estimate of q(z_i); each row adds up to 1 (appendix C.2)."""
     m = batch - 1
     if not 1 <= m < dataset_size:
@@ -150,8 +150,8 @@ def stratified_weights(batch: int, dataset_size: int) -> Tensor:
             f"a batch of {batch} images out of dataset_size {dataset_size} cannot be stratified: set dataset_size to "
             "the number of training images, and plan.batch from 2 up to it"
         )
-    weights = torch.full((batch, batch), 1 / m)
-    row = torch.arange(batch)
+    weights = torch.full((batch, batch), 1 / m, device=device)
+    row = torch.arange(batch, device=device)
     weights[row, row] = 1 / dataset_size
     weights[row, (row + 1) % batch] = (dataset_size - m) / (dataset_size * m)
     return weights

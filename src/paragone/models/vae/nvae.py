@@ -69,6 +69,8 @@ class NVAE(Model):
                 if getattr(self, name) < 1:
                     raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
+    sizes: Tensor  # (groups,): positions of each group's latents
+
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
         colours, h, w = spec.shape
@@ -98,6 +100,7 @@ class NVAE(Model):
         for i in reversed(range(depth)):
             self.ups.append(Up(channels[i + 1], channels[i], cfg))
         self.head = Conv(channels[0], logistic_mixture.channels(colours, cfg.components), 3)
+        self.register_buffer("sizes", torch.tensor([float(h * w) for h, w in self.grids]), persistent=False)
 
     def optimizers(self) -> dict[str, Optimizer]:
         return {"vae": Adamax(self.parameters(), self.cfg.lr, weight_decay=self.cfg.weight_decay, foreach=True)}
@@ -106,7 +109,7 @@ class NVAE(Model):
         x = batch["image"]  # (B,C,H,W)
         params, kls = self._run(len(x), x=x)
         kl, reconstruction = kls.sum(1).mean(), logistic_mixture.log_likelihood(x, params).mean()
-        beta = self.beta(progress.share)
+        beta = progress.number(lambda now: self.beta(now.share))
         weighed = (self.balance(kls, progress.share) * kls.mean(0)).sum()
         spectral = torch.stack([m.largest_singular_value() for m in self.modules() if isinstance(m, Conv)]).sum()
         loss = beta * weighed - reconstruction + self.cfg.spectral * spectral
@@ -122,8 +125,7 @@ class NVAE(Model):
         """gamma (groups,) of divergences (B,groups), which carry no gradient; ones after the warm-up."""
         if share >= self.cfg.warm_up:
             return torch.ones_like(kls[0])
-        sizes = torch.tensor([h * w for h, w in self.grids], dtype=torch.float32, device=kls.device)
-        gamma = sizes / sizes.min() * (kls.detach().abs().mean(0) + 0.01)
+        gamma = self.sizes / self.sizes.min() * (kls.detach().abs().mean(0) + 0.01)
         return gamma / gamma.mean()
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers.quantizer import Quantizer
+from paragone.models.layers.quantizer import Quantizer, counts
 
 
 class VQVAE(Model):
@@ -156,5 +156,5 @@ def _decoder(c: int, cfg: VQVAE.Config) -> nn.Sequential:
 
 def usage(indices: Tensor, codes: int) -> dict[str, Tensor]:
     """Of a batch's codes: their perplexity (the number of equally frequent codes of that entropy), the share used."""
-    p = torch.bincount(indices.flatten(), minlength=codes) / indices.numel()
+    p = counts(indices, codes) / indices.numel()
     return {"perplexity": torch.special.entr(p).sum().exp(), "used": (p > 0).float().mean()}

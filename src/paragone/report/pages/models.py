@@ -24,6 +24,8 @@ LINEAGE = {
     "Data": "train.data", "Parents": "parents",
     "Device": "train.device", "CPU": "train.cpu", "Threads": "train.threads", "Processes": "train.processes",
     "Precision": "train.precision", "torch": "train.torch", "Images seen": "train.images", "Updates": "train.steps",
+    "Replayed as CUDA graphs": "train.replayed_steps", "Replays": "train.replays",
+    "Eager because": "train.eager_because",
     "Training, s": "train.seconds", "Clock": "train.clock", "Sampled on": "sampling.device",
 }  # fmt: skip
 """Label -> column of the wide table."""
