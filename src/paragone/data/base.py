@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.dlpack import from_dlpack
 
 from paragone.models.base import Spec
 from paragone.project import files
@@ -163,15 +164,14 @@ def load(folder: Path, split: str) -> ImageSet:
     images = read_images(folder / split / "images.npy", (facts["counts"][split], height, width, channels))
     file = folder / "manifest.parquet"
     try:
-        table = pq.read_table(file, columns=["index", "label"], filters=[("split", "=", split)])
-    except (OSError, pa.ArrowInvalid) as error:
+        index, labels = read_manifest(file, split, labelled=bool(facts["classes"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pyarrow's own are of these kinds
         raise DatasetError(f"{file}: cannot be read ({error}); run `paragone ingest {folder.name}` again") from None
-    if not np.array_equal(table["index"], np.arange(len(images))):
+    if not torch.equal(index, torch.arange(len(images))):
         raise DatasetError(
-            f"{file}: the {len(table)} rows of {split} are not those of its {len(images)} images in order; "
+            f"{file}: the {len(index)} rows of {split} are not those of its {len(images)} images in order; "
             f"run `paragone ingest {folder.name}` again"
         )
-    labels = torch.from_numpy(table["label"].to_numpy().copy()) if facts["classes"] else None
     spec = Spec((channels, height, width), facts["classes"], facts.get("levels", 256))  # older sets do not say
     if not facts["sources"]:
         return ImageSet(torch.from_numpy(images), labels, spec)
@@ -179,6 +179,19 @@ def load(folder: Path, split: str) -> ImageSet:
     sources = torch.from_numpy(read_images(folder / split / "sources.npy", shape))
     paired = facts["sources"] == "paired" or (facts["sources"] == "test-paired" and split == "test")
     return ImageSet(torch.from_numpy(images), labels, spec, sources, paired)
+
+
+def read_manifest(file: Path, split: str, labelled: bool) -> tuple[Tensor, Tensor | None]:
+    """The columns `index` and, of a labelled set, `label` of a split's rows: (n,) int64 each.
+
+    `pq.read_table` and `to_numpy` import pandas, which takes longer than everything else here."""
+    names = ["split", "index", *["label"] * labelled]
+    table = pq.ParquetFile(file, read_dictionary=["split"]).read(columns=names)
+    kinds, *values = (table[name].unify_dictionaries().combine_chunks() for name in names)
+    splits = kinds.dictionary.to_pylist()
+    chosen = from_dlpack(kinds.indices) == (splits.index(split) if split in splits else -1)
+    index, *label = (from_dlpack(column)[chosen] for column in values)
+    return index, next(iter(label), None)
 
 
 def read_images(file: Path, shape: tuple[int, ...]) -> Pixels:

@@ -85,7 +85,7 @@ def build(extractor: Extractor, images: Tensor, test: Tensor, n: int, device: to
     held_out = _statistics(extractor, test, chosen[:0], device)
     judges = {}
     for judge, (whole, features), (unseen, _) in zip(extractor.judges, seen, held_out, strict=True):
-        judges[judge] = Real(whole, features[order], unseen, _prepare(features[order], n))
+        judges[judge] = Real(whole.factored(), features[order], unseen.factored(), _prepare(features[order], n))
     return Space(extractor.hash, judges)
 
 
@@ -118,9 +118,9 @@ def save(path: Path, space: Space) -> None:
     """Write a space as safetensors: the tensors of each judge under its name."""
     tensors: dict[str, Tensor] = {}
     for judge, real in space.judges.items():
-        parts = {"mean": real.statistics.mean, "cov": real.statistics.cov, "subset": real.subset}
-        parts |= {"test_mean": real.test.mean, "test_cov": real.test.cov}
-        parts |= {f"{PREPARED}{key}": value for key, value in real.prepared.items()}
+        parts = {"subset": real.subset} | {f"{PREPARED}{key}": value for key, value in real.prepared.items()}
+        for prefix, known in (("", real.statistics), ("test_", real.test)):
+            parts |= {f"{prefix}{key}": value for key, value in known._asdict().items() if isinstance(value, Tensor)}
         tensors |= {f"{judge}.{key}": value.contiguous() for key, value in parts.items()}
     counts = {"n": space.first.statistics.n, "n_test": space.first.test.n}
     checkpoint.save(path, tensors, {"hash": space.hash, "judges": list(space.judges), **counts})
@@ -133,10 +133,10 @@ def load(path: Path) -> Space:
     for judge in metadata["judges"]:
         parts = {key.removeprefix(f"{judge}."): value for key, value in tensors.items() if key.startswith(f"{judge}.")}
         prepared = {key.removeprefix(PREPARED): value for key, value in parts.items() if key.startswith(PREPARED)}
-        judges[judge] = Real(
-            Statistics(metadata["n"], parts["mean"], parts["cov"]),
-            parts["subset"],
-            Statistics(metadata["n_test"], parts["test_mean"], parts["test_cov"]),
-            prepared,
-        )
+        train, test = _statistics_in(parts, "", metadata["n"]), _statistics_in(parts, "test_", metadata["n_test"])
+        judges[judge] = Real(train, parts["subset"], test, prepared)
     return Space(metadata["hash"], judges)
+
+
+def _statistics_in(parts: Mapping[str, Tensor], prefix: str, n: int) -> Statistics:
+    return Statistics(n, *(parts[f"{prefix}{key}"] for key in ("mean", "cov", "factor")))

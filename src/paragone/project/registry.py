@@ -6,6 +6,7 @@ Files of the package come first; `project.plugins` says what others add.
 import dataclasses
 import importlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -31,10 +32,16 @@ FOLDERS = {  # kind: where its files are in the package
 _SHARED = _PACKAGE / "models/layers"  # networks that models share, and no models themselves
 
 
+@cache
+def _own(kind: str) -> dict[str, Plugin]:
+    """By name, the package's files."""
+    files = (f for f in sorted((_PACKAGE / FOLDERS[kind]).rglob("*.py")) if _SHARED not in f.parents)
+    return {f.stem: Plugin(_dotted(f), f, "") for f in files if f.stem not in ("__init__", "base")}
+
+
 def _files(kind: str) -> dict[str, Plugin]:
     """By name, the package's files and what plugins add. Raises ValueError for a plugin whose name is taken."""
-    files = (f for f in sorted((_PACKAGE / FOLDERS[kind]).rglob("*.py")) if _SHARED not in f.parents)
-    found = {f.stem: Plugin(_dotted(f), f, "") for f in files if f.stem not in ("__init__", "base")}
+    found = dict(_own(kind))
     for name, plugin in plugins.of_kind(kind).items():
         if name in found:
             raise ValueError(

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from paragone.evaluation.metrics.base import Embedded, Statistics
-from paragone.evaluation.metrics.frechet import compute, frechet_distance, influence, standard_error
+from paragone.evaluation.metrics.frechet import (
+    compute,
+    distance_and_influence,
+    distance_to,
+    frechet_distance,
+    influence,
+    standard_error,
+)
 
 
 def features(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
@@ -42,6 +49,27 @@ def test_is_exact_with_fewer_images_than_dimensions() -> None:
     nuclear = torch.linalg.svdvals(a @ b.T).sum()
     expected = (x.mean(0) - y.mean(0)).square().sum() + a.square().sum() + b.square().sum() - 2 * nuclear
     assert distance(x, y) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize(("m", "n", "d"), [(500, 400, 40), (300, 30, 50), (30, 200, 50), (20, 30, 60)])
+def test_features_and_their_statistics_are_at_one_distance(m: int, n: int, d: int) -> None:
+    x, y = features(m, d, 1), features(n, d, 2, 1.3)
+    x[:, 3], y[:, 7] = 0, 0  # features that one of the two never shows
+    real = Statistics.of(x)
+    expected = frechet_distance(real, Statistics.of(y))
+    assert distance_to(real, y) == pytest.approx(expected, rel=1e-6)
+    assert distance_and_influence(real, y)[0] == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(Statistics.of(y), real) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d", "rank"), [(200, 30, 29), (20, 30, 19)])
+def test_a_factor_of_the_covariance(n: int, d: int, rank: int) -> None:
+    x = features(n, d, 1)
+    x[:, 5] = 1  # a feature that does not vary
+    known = Statistics.of(x).factored()
+    assert known.factor is not None
+    assert known.factor.shape == (rank, d)
+    assert torch.allclose(known.factor.T @ known.factor, known.cov, atol=1e-12)
 
 
 @pytest.mark.parametrize("n", [200, 30])

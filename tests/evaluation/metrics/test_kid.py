@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import kernel_poly, mmd2
 
-from paragone.evaluation.metrics.kid import kernel_distance, standard_error
+from paragone.evaluation.metrics.kid import distance_and_error, kernel_distance, standard_error
 
 
 def features(n: int, seed: int, d: int = 32) -> torch.Tensor:
@@ -61,6 +61,12 @@ def naive_variance(y: torch.Tensor, x: torch.Tensor) -> float:
     mean = sum(h[i, j] for i, j in pairs) / len(pairs)
     apart = [h[i, j] * h[k, m] for i, j in pairs for k, m in pairs if not {i, j} & {k, m}]
     return float(mean**2 - sum(apart) / len(apart))
+
+
+@pytest.mark.parametrize("block", [3, 100])
+def test_the_distance_beside_its_error_is_the_same(block: int) -> None:
+    x, y = features(40, 1), 1.2 * features(9, 2)
+    assert distance_and_error(x, y, block)[0] == pytest.approx(kernel_distance(x, y), abs=1e-6)
 
 
 @pytest.mark.parametrize("block", [3, 100])

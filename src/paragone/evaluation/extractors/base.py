@@ -23,9 +23,10 @@ from typing import Any, ClassVar, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from paragone.evaluation import fused
 from paragone.project import files
 
-CPU_BATCH, GPU_BATCH = 32, 256  # on a CPU 32 is fastest (what a layer reads stays in the cache)
+CPU_BATCH, GPU_BATCH = 64, 256  # on a CPU 64 is fastest (what a layer reads stays in the cache)
 
 
 class Features(NamedTuple):
@@ -85,7 +86,7 @@ class Extractor(nn.Module):
         self.to(device)
         values, logits = [], []
         # TF32, on by default in cuDNN, keeps 10 bits of 23
-        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        with fused.packed(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             for part in images.split(batch):
                 x = part.to(device).permute(0, 3, 1, 2).float()  # a view of NHWC: channels-last
                 f, z = self(x)

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint
 from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.evaluation import fused
 from paragone.evaluation.extractors.base import Ensemble, Extractor, FeatureNetwork
 from paragone.models.base import Spec
 from paragone.project import files, paths
@@ -63,7 +64,7 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B,128) and logits (B,K) of images (B,C,H,W) in [0,255]."""
-        features = self.embed(self.trunk(x / 127.5 - 1))
+        features = self.embed(fused.run(self.trunk, x / 127.5 - 1))
         return features, self.head(features)
 
 

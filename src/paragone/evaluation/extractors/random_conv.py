@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from paragone.data.counter_rng import mix
+from paragone.evaluation import fused
 from paragone.evaluation.extractors.base import Extractor, as_rgb
 
 SIZE = 32
@@ -58,7 +59,8 @@ class RandomConv(Extractor):
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
         if x.shape[2:] != (SIZE, SIZE):
             x = functional.interpolate(x, (SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True)
-        return self.layers((as_rgb(x) / 127.5 - 1).contiguous(memory_format=torch.channels_last)), None
+        x = (as_rgb(x) / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        return fused.run(self.layers, x), None
 
 
 def draw(layer: int, shape: tuple[int, ...]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":

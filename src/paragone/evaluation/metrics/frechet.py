@@ -19,66 +19,95 @@ from paragone.evaluation.metrics.base import Embedded, Statistics
 needs = Embedded
 
 
-def frechet_distance(a: Statistics, b: Statistics, *, factor: Tensor | None = None) -> float:
+def frechet_distance(a: Statistics, b: Statistics) -> float:
     """|mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), at least 0. Exact also where n < D.
 
-    factor: of S_a, if known.
-
-    With S = F^T F, the eigenvalues of S_a S_b are the squared singular values of F_a F_b^T, so the trace of the root
-    is their sum: no matrix square root of a product that is not symmetric, and nothing to go wrong if S is singular.
+    With S_a = F^T F, the eigenvalues of S_a S_b are those of F S_b F^T, which is symmetric: no matrix square root of a
+    product that is not, and nothing to go wrong if S is singular.
     """
-    root_trace = torch.linalg.svdvals((_factor(a.cov) if factor is None else factor) @ _factor(b.cov).T).sum()
-    delta = a.mean - b.mean
-    distance = delta @ delta + a.cov.trace() + b.cov.trace() - 2 * root_trace
-    return max(0.0, float(distance))
+    factor = a.factored().factor
+    assert factor is not None
+    roots = torch.linalg.eigvalsh(factor @ b.cov @ factor.T).clamp_min(0).sqrt()
+    return _distance(a.mean - b.mean, a.cov.trace() + b.cov.trace(), roots.sum())
 
 
-def _factor(cov: Tensor) -> Tensor:
-    """F (D,D) with F^T F = cov: Cholesky's, or where cov is singular one from its eigenvectors (twice as slow), of
-    which rounding leaves some values a little below 0."""
-    lower, failed = torch.linalg.cholesky_ex(cov)
-    if not failed:
-        return lower.T
-    values, vectors = torch.linalg.eigh(cov)
-    return (vectors * values.clamp_min(0).sqrt()).T
+def _distance(delta: Tensor, traces: Tensor, root_trace: Tensor) -> float:
+    return max(0.0, float(delta @ delta + traces - 2 * root_trace))
 
 
-def standard_error(real: Statistics, fake: Tensor, factor: Tensor | None = None) -> float:
-    """The standard error of the distance of features (N,D) from fixed real ones, over draws of the N. factor: of the
-    real covariance, if known."""
-    return float(influence(real, fake, factor).std() / len(fake) ** 0.5)
+def standard_error(real: Statistics, fake: Tensor) -> float:
+    """The standard error of the distance of features (N,D) from fixed real ones, over draws of the N."""
+    return _error(influence(real, fake))
 
 
-def influence(real: Statistics, fake: Tensor, factor: Tensor | None = None) -> Tensor:
-    """How the distance would move with the weight of each fake (N,), up to a constant: its derivative there, times N.
+def _error(influence: Tensor) -> float:
+    return float(influence.std() / len(influence) ** 0.5)
 
-    With z = x - mu_b it is 2 (mu_b - mu_a) . z + |z|^2 N / (N - 1) - q, where q comes from the trace of the root. By
-    the rows y = F z of the fakes and their Gram matrix K = Y Y^T / (N - 1), that trace is K^(1/2)'s and q = N diag
-    K^(1/2), which exists also where N <= D. (For N > D, q is z^T T z by the optimal transport map T between the two.)
+
+def influence(real: Statistics, fake: Tensor) -> Tensor:
+    """How the distance would move with the weight of each of features (N,D): (N,), up to a constant."""
+    return distance_and_influence(real, fake)[1]
+
+
+def distance_and_influence(real: Statistics, fake: Tensor) -> tuple[float, Tensor]:
+    """The distance of features (N,D), and how it would move with the weight of each (N,), up to a constant: its
+    derivative there, times N.
+
+    With z = x - mu_b the latter is 2 (mu_b - mu_a) . z + |z|^2 N / (N - 1) - q, where q comes from the trace of the
+    root. By the rows y = F z of the fakes and their Gram matrix K = Y Y^T / (N - 1), that trace is K^(1/2)'s and q = N
+    diag K^(1/2), which exists also where N <= D. (For N > D, q is z^T T z by the optimal transport map T between the
+    two.) So both follow from one eigendecomposition.
     """
+    z, delta = _centred(real, fake)
+    n, squares = len(z), z.square().sum(1)
+    diagonal = _root_diagonal(_seen_by(real, z))
+    distance = _distance(delta, real.cov.trace() + squares.sum() / (n - 1), diagonal.sum())
+    return distance, 2 * z @ delta + squares * (n / (n - 1)) - diagonal * n
+
+
+def distance_to(real: Statistics, fake: Tensor) -> float:
+    """The distance of features (N,D) from real ones, without their covariance: by the smaller of two Gram matrices."""
+    z, delta = _centred(real, fake)
+    y = _seen_by(real, z)
+    roots = torch.linalg.eigvalsh(_gram(y)).clamp_min(0).sqrt()
+    return _distance(delta, real.cov.trace() + z.square().sum() / (len(z) - 1), roots.sum())
+
+
+def _centred(real: Statistics, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Features less their mean, in float64 (N,D), and their mean less the real one (D,)."""
     x = fake.double()
-    n, z = len(x), x - x.mean(0)  # (N,D)
-    y = z @ (_factor(real.cov) if factor is None else factor).T / (n - 1) ** 0.5
-    return 2 * z @ (x.mean(0) - real.mean) + z.square().sum(1) * (n / (n - 1)) - _root_diagonal(y) * n
+    mean = x.mean(0)
+    return x - mean, mean - real.mean
+
+
+def _seen_by(real: Statistics, z: Tensor) -> Tensor:
+    """F z / (N - 1)^(1/2) of centred features z (N,D): (N,R)."""
+    factor = real.factored().factor
+    assert factor is not None
+    return z @ factor.T / (len(z) - 1) ** 0.5
+
+
+def _gram(y: Tensor) -> Tensor:
+    """The smaller of Y's two Gram matrices, which share what eigenvalues they have beside 0."""
+    return y @ y.T if len(y) <= y.shape[1] else y.T @ y
 
 
 def _root_diagonal(y: Tensor) -> Tensor:
-    """The diagonal of (Y Y^T)^(1/2), (N,), from the smaller of Y's two Gram matrices."""
-    n, d = y.shape
-    values, vectors = torch.linalg.eigh(y @ y.T if n <= d else y.T @ y)
+    """The diagonal of (Y Y^T)^(1/2), (N,)."""
+    values, vectors = torch.linalg.eigh(_gram(y))
     roots = values.clamp_min(0).sqrt()
-    if n <= d:
+    if len(y) <= y.shape[1]:
         return vectors.square() @ roots
-    kept = values > values[-1] * d * torch.finfo(values.dtype).eps
+    kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
     return (y @ vectors[:, kept]).square() @ (1 / roots[kept])
 
 
 def compute(view: Embedded) -> dict[str, float]:
     """fd: the Frechet distance, in squared units of the feature space; lower is better. fd_se: its standard error over
     samples. fd_test: the distance from the test split, which copying the training split does not lower."""
-    factor, fake = _factor(view.real.cov), Statistics.of(view.fake)
+    distance, moves = distance_and_influence(view.real, view.fake)
     return {
-        "fd": frechet_distance(view.real, fake, factor=factor),
-        "fd_se": standard_error(view.real, view.fake, factor),
-        **({} if view.test is None else {"fd_test": frechet_distance(view.test, fake)}),
+        "fd": distance,
+        "fd_se": _error(moves),
+        **({} if view.test is None else {"fd_test": distance_to(view.test, view.fake)}),
     }

@@ -9,6 +9,7 @@ Its standard error is over samples, the reference held fixed, from the unbiased 
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -31,35 +32,54 @@ def kernel_distance(x: Tensor, y: Tensor, block: int = BLOCK, within_x: float | 
     return within - 2 * _sum(x, y, block) / (m * n)
 
 
-def standard_error(x: Tensor, y: Tensor, block: int = BLOCK) -> float:
-    """The standard error of the distance of y (N,D), N >= 4, from fixed x (M,D), over draws of y.
+def distance_and_error(x: Tensor, y: Tensor, block: int = BLOCK, within_x: float | None = None) -> tuple[float, float]:
+    """The distance of features (N,D), N >= 4, from (M,D), and its standard error over draws of y, x held fixed.
 
-    With x fixed it is the mean, over pairs, of h(y,y') = k(y,y') - g(y) - g(y') and a constant, where g(y) is the mean
-    of k(x,y) over x. Its variance is E U^2 - (E h)^2, of which the second is estimated without bias by the mean of
-    h h' over pairs that share no image. No less than what pairs alone contribute: an estimate near 0 may be negative.
+    With x fixed the distance is the mean, over pairs, of h(y,y') = k(y,y') - g(y) - g(y') and a constant, where g(y)
+    is the mean of k(x,y) over x. Its variance is E U^2 - (E h)^2, of which the second is estimated without bias by the
+    mean of h h' over pairs that share no image. No less than what pairs alone contribute: an estimate near 0 may be
+    negative.
     """
-    n = len(y)
-    near = torch.cat([_sum_of_columns(x, part, block) for part in y.split(block)]) / len(x)  # (N,) g
+    m, n = len(x), len(y)
+    within_x = _sum_within(x, block) if within_x is None else within_x
+    near = torch.cat([_sum_of_columns(x, part, block) for part in y.split(block)]) / m  # (N,) g
     offset = near.mean() / 2  # any constant; this one keeps h small
-    rows, squares = torch.zeros(n, dtype=torch.float64), 0.0
-    for i, a in enumerate(y.split(block)):
-        for j, b in enumerate(y.split(block)):
-            first, second = near[i * block :][: len(a)] - offset, near[j * block :][: len(b)] - offset
-            h = _kernel(a, b).double() - first[:, None] - second
-            if i == j:
-                h.fill_diagonal_(0)
-            rows[i * block :][: len(a)] += h.sum(1)
-            squares += float(h.square().sum())
+    less = near - offset
+    rows, squares = torch.zeros_like(near), 0.0  # of h, over the other images
+    for i, j, k in _blocks(y, block):
+        first, second = (slice(b * block, (b + 1) * block) for b in (i, j))
+        h = k.double().sub_(less[first, None]).sub_(less[second])
+        if i == j:
+            h.fill_diagonal_(0)
+        else:
+            rows[second] += h.sum(0)
+        rows[first] += h.sum(1)
+        squares += float(torch.linalg.vector_norm(h)) ** 2 * (1 if i == j else 2)
     pairs, total = n * (n - 1), float(rows.sum())
+    mean = total / pairs
     apart = total**2 - 4 * float(rows.square().sum()) + 2 * squares  # over pairs that share no image
-    variance = (total / pairs) ** 2 - apart / (pairs * (n - 2) * (n - 3))
-    spread = squares / pairs - (total / pairs) ** 2
-    return math.sqrt(max(variance, 2 * spread / pairs, 0.0))  # of one image over and over, rounding leaves less than 0
+    variance = mean**2 - apart / (pairs * (n - 2) * (n - 3))
+    spread = squares / pairs - mean**2
+    error = math.sqrt(max(variance, 2 * spread / pairs, 0.0))  # of one image over and over, rounding leaves less than 0
+    return within_x / (m * (m - 1)) + mean - 2 * float(offset), error
+
+
+def standard_error(x: Tensor, y: Tensor, block: int = BLOCK) -> float:
+    """The standard error of the distance of y (N,D), N >= 4, from fixed x (M,D), over draws of y."""
+    return distance_and_error(x, y, block, within_x=0.0)[1]
 
 
 def _sum_of_columns(x: Tensor, y: Tensor, block: int) -> Tensor:
     parts = [_kernel(part, y).sum(0, dtype=torch.float64) for part in x.split(block)]
     return torch.stack(parts).sum(0)
+
+
+def _blocks(x: Tensor, block: int) -> Iterator[tuple[int, int, Tensor]]:
+    """The kernel between blocks i <= j of rows: it is symmetric, so half of the blocks will do."""
+    parts = x.split(block)
+    for i, a in enumerate(parts):
+        for j in range(i, len(parts)):
+            yield i, j, _kernel(a, parts[j])
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
@@ -72,12 +92,11 @@ def _sum(x: Tensor, y: Tensor, block: int) -> float:
 
 
 def _sum_within(x: Tensor, block: int) -> float:
-    """The sum of k over all ordered pairs of different rows; k is symmetric, so half of the blocks will do."""
-    blocks, total = x.split(block), 0.0
-    for i, a in enumerate(blocks):
-        k = _kernel(a, a)
-        total += float(k.sum(dtype=torch.float64) - k.diagonal().sum(dtype=torch.float64))
-        total += 2 * sum(float(_kernel(a, b).sum(dtype=torch.float64)) for b in blocks[i + 1 :])
+    """The sum of k over all ordered pairs of different rows."""
+    total = 0.0
+    for i, j, k in _blocks(x, block):
+        whole = float(k.sum(dtype=torch.float64))
+        total += whole - float(k.diagonal().sum(dtype=torch.float64)) if i == j else 2 * whole
     return total
 
 
@@ -89,7 +108,5 @@ def prepare(subset: Tensor, n: int) -> dict[str, Tensor]:
 def compute(view: Embedded) -> dict[str, float]:
     """kid: the kernel distance; lower is better. kid_se: its standard error over samples."""
     known = view.prepared.get("kid_within")
-    return {
-        "kid": kernel_distance(view.subset, view.fake, within_x=None if known is None else float(known)),
-        "kid_se": standard_error(view.subset, view.fake),
-    }
+    distance, error = distance_and_error(view.subset, view.fake, within_x=None if known is None else float(known))
+    return {"kid": distance, "kid_se": error}

@@ -11,9 +11,7 @@ classes any image is assigned to, and the KL divergence of the assigned labels f
 classifier's mistakes for images of other classes.
 """
 
-import numpy as np
 import torch
-from scipy.optimize import nnls
 from torch import Tensor
 
 from paragone.evaluation.metrics.base import Classified
@@ -28,8 +26,12 @@ def mode_shares(logits: Tensor, confusion: Tensor) -> Tensor:
     logits: (N,K); confusion: (K,K), row c the mean probabilities of held-out real images of class c.
     """
     mean = logits.double().softmax(1).mean(0)
-    q, _ = nnls(confusion.double().T.numpy(), mean.numpy())
-    return torch.from_numpy(q / np.maximum(q.sum(), np.finfo(float).tiny))
+    q, singular = torch.linalg.solve_ex(confusion.double().T, mean)
+    if singular or not (q >= 0).all():  # else it is exact, and nothing is nearer
+        from scipy.optimize import nnls  # slow to import
+
+        q = torch.from_numpy(nnls(confusion.double().T.numpy(), mean.numpy())[0])
+    return q / q.sum().clamp_min(torch.finfo(q.dtype).tiny)
 
 
 def compute(view: Classified) -> dict[str, dict[str, object]]:

@@ -6,7 +6,6 @@ positions where the window fits, K1 = 0.01 and K2 = 0.03; channels averaged.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from paragone.evaluation.metrics.base import Reconstructed
 
@@ -33,12 +32,18 @@ def terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _blur(x: Tensor) -> Tensor:
-    """Gaussian mean where the window fits: (N,C,H,W) to (N,C,H-10,W-10)."""
-    at = torch.arange(-RADIUS, RADIUS + 1, dtype=x.dtype)
-    window = torch.exp(-(at**2) / (2 * SIGMA**2))
-    window = (window / window.sum()).expand(x.shape[1], 1, -1)
-    x = functional.conv2d(x, window[:, :, :, None], groups=x.shape[1])
-    return functional.conv2d(x, window[:, :, None, :], groups=x.shape[1])
+    """Gaussian mean where the window fits: (N,C,H,W) to (N,C,H-10,W-10), by two matrix products; in float64 PyTorch's
+    convolution takes several times as long."""
+    rows, columns = (_window(size, x) for size in x.shape[2:])
+    return rows @ x @ columns.T
+
+
+def _window(size: int, like: Tensor) -> Tensor:
+    """(size-10,size): in each row the window's weights at one place."""
+    at = torch.arange(size, dtype=like.dtype, device=like.device)
+    away = at - at[RADIUS : size - RADIUS, None]
+    weights = torch.exp(-(away**2) / (2 * SIGMA**2)) * (away.abs() <= RADIUS)
+    return weights / weights.sum(1, keepdim=True)
 
 
 def compute(view: Reconstructed) -> dict[str, float]:
