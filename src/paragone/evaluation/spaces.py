@@ -33,6 +33,11 @@ class Real(NamedTuple):
     test: Statistics  # of the whole test split
     prepared: Mapping[str, Tensor] = MappingProxyType({})  # what metrics need of the real images alone
 
+    def to(self, device: torch.device) -> "Real":
+        """The same on a device."""
+        prepared = {key: value.to(device) for key, value in self.prepared.items()}
+        return Real(self.statistics.to(device), self.subset.to(device), self.test.to(device), prepared)
+
 
 class Space(NamedTuple):
     """The real data in one feature space."""

@@ -143,6 +143,7 @@ COLUMNS = {
     "sampling.precision": _text("fp32 or bf16"),
     "sampling.parameters": _count("weights of the sampler, its parents' included"),
     "metrics.protocol": _count("number of the protocol of the figures (paragone.evaluation.protocol_number)"),
+    "metrics.device": _text("device that evaluated: cpu or cuda"),
     "metrics.outcome": _text("finished or diverged"),
     "metrics.reason": _text("why it diverged"),
     "metrics.n": _count("generated images that were evaluated", "images"),

@@ -56,6 +56,7 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
     drawn = read_samples(root / where.samples, (params.drawn(where.profile, where.model), h, w, c))
     samples = drawn[: profile.samples]
     device = hardware.device()
+    hardware.be_deterministic(device)
     if profile.models[where.model].weightless:
         return protocol.evaluate(samples, reference, extractors, device, _labels(root / where.labels))
     network, _ = checkpoint.load_model(root / where.weights)

@@ -17,6 +17,7 @@ def run(root: Path, params: Params, profile: str, dataset: str) -> None:
     train, test = base.load(prepared, "train"), base.load(prepared, "test")
     extractors = protocol.load_extractors(root, dataset, chosen.spaces)
     device = hardware.device()
+    hardware.be_deterministic(device)
     reference = protocol.build(extractors, train, test, chosen.samples, device)
     identity = {
         "profile": profile,

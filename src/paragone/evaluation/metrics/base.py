@@ -37,6 +37,11 @@ class Statistics(NamedTuple):
         centred = x - mean
         return cls(len(x), mean, centred.T @ centred / (len(x) - 1))
 
+    def to(self, device: torch.device) -> "Statistics":
+        """These statistics on a device."""
+        factor = None if self.factor is None else self.factor.to(device)
+        return Statistics(self.n, self.mean.to(device), self.cov.to(device), factor)
+
     def merge(self, other: "Statistics") -> "Statistics":
         """Statistics of both sets together (Chan, Golub and LeVeque 1979, eq. 2.1), so that sets can be streamed."""
         n = self.n + other.n

@@ -19,23 +19,25 @@ CLOSE = 0.005  # the quantile of real distances below which two images are taken
 def nearest_distances(queries: Tensor, pool: Tensor | None = None, block: int = BLOCK) -> Tensor:
     """Root mean squared pixel difference, in 0..1, of each query (N,H,W,C) to the nearest of the pool (M,H,W,C); (N,).
 
-    Images are uint8. Without a pool: to the nearest other query. The search is in float32, the distance itself exact.
+    Images are uint8. Without a pool: to the nearest other query. The search is in float32, on the device of the queries
+    (the pool may be elsewhere); the distance itself is exact.
     """
-    others = queries if pool is None else pool
+    others, device = queries if pool is None else pool, queries.device
     nearest = []
     for i, images in enumerate(queries.split(block)):
         part = _flat(images)
-        best = torch.full((len(part),), torch.inf)
-        index = torch.zeros(len(part), dtype=torch.int64)
+        best = torch.full((len(part),), torch.inf, device=device)
+        index = torch.zeros(len(part), dtype=torch.int64, device=device)
         for j, images_j in enumerate(others.split(block)):
-            candidates = _flat(images_j)
+            candidates = _flat(images_j.to(device))
             d = torch.addmm(candidates.square().sum(1), part, candidates.T, alpha=-2)  # less |part|^2, the same for all
             if pool is None and i == j:
                 d.fill_diagonal_(torch.inf)
             value, at = d.min(1)
             index = torch.where(value < best, at + j * block, index)
             best = torch.minimum(value, best)
-        nearest.append((part - _flat(others[index])).double().square().mean(1).sqrt())
+        found = _flat(others[index.to(others.device)].to(device))
+        nearest.append((part - found).double().square().mean(1).sqrt())
     return torch.cat(nearest)
 
 
@@ -52,7 +54,7 @@ def quantile(distances: Tensor, q: float = CLOSE) -> float:
 def compute(view: Pixels) -> dict[str, dict[str, float | int]]:
     """nearest_train: mean and median distance; ratio of the median to real test images', 1 being as far as unseen
     data; copies, the share nearer to a training image than all but 0.5 % of real test images are."""
-    d = nearest_distances(view.fakes, view.train)
+    d = nearest_distances(view.fakes, view.train).cpu()
     close = quantile(view.test_nearest)
     return {
         "nearest_train": {

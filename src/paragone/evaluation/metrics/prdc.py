@@ -62,7 +62,7 @@ def _radii(x: Tensor, k: int, block: int) -> Tensor:
     radii = []
     for i, part in enumerate(x.split(block)):
         d = _squared_distances(part, x)
-        d[torch.arange(len(part)), torch.arange(len(part)) + i * block] = torch.inf
+        d[:, i * block :].fill_diagonal_(torch.inf)
         radii.append(d.topk(k, largest=False).values[:, -1])
     return torch.cat(radii)
 
