@@ -152,7 +152,7 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
         figure = Figure(figsize=(10.5, 1.5 + 0.28 * len(models)), layout="constrained")
         coverage, gradient, swing = figure.subplots(1, 3, sharey=True)
         _panel(coverage, runs, models, ["stability.coverage"])
-        coverage.set_xlabel("coverage, of real test images'")
+        coverage.set_xlabel("coverage, over that of real test images")
         for axes, key, roles, label in (
             (
                 gradient,

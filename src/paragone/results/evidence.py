@@ -176,4 +176,4 @@ def _too_few(runs: pd.DataFrame, dataset: str, rows: Sequence[str], column: str,
             return (
                 f"{dataset}: '{row}' finished {(runs['model'] == row).sum() - len(bad)} seeds of at least {seeds}{why}"
             )
-    return f"{dataset}: {found} seeds have {column} for {', '.join(rows)}; it takes at least {seeds}"
+    return f"{dataset}: seeds that have {column} for {', '.join(rows)}: {found}; it takes at least {seeds}"
