@@ -1,0 +1,357 @@
+"""Training steps as CUDA graphs, on one GPU: are the bits those of eager steps, and what does it gain?
+
+    python benchmarks/gpu.py --out gpu        # writes gpu.json and gpu.md; at most 12 minutes
+    python benchmarks/gpu.py --out dry --dry  # tries the script on a CPU, by the stand-in; its figures mean nothing
+
+Needs this repository (PYTHONPATH=src where it is not installed), PyTorch, and the wheels numpy, pyarrow, pydantic,
+pyyaml, safetensors and tqdm. First, for every row, where the time of an eager step goes. Then, row by row: 60 steps
+eager, 60 as graphs, and 60 as graphs cut after 30 and resumed, whose three digests must be equal; then the rates, what
+share of a step the GPU computes, and what share it waits for the host. The files are written again after every figure,
+so that a run that is cut off keeps what it has. Nothing is compiled, whatever a row's plan says.
+"""
+
+import argparse
+import gc
+import hashlib
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from paragone.data.base import ImageSet
+from paragone.engine import hardware
+from paragone.engine.loop import Outcome, fit
+from paragone.engine.recorders import Again, Cuda, Recorder, Step, Taken
+from paragone.engine.seeding import Stream, seed_all
+from paragone.models.base import Model, Plan, Spec
+from paragone.project import registry, settings
+from paragone.project.params import Params
+
+ROOT = Path(__file__).resolve().parents[1]
+FIRST = (
+    "gan",
+    "dcgan",
+    "wgan",
+    "wgan_gp",
+    "sngan",
+    "aae",
+    "vae",
+    "vq_vae",
+    "vq_prior",
+    "ddpm",
+)  # measured in this order
+CURVE = 200  # rows of a curve: a plan of 200 intervals ends each with one
+
+
+class Sizes(NamedTuple):
+    """How much is done."""
+
+    steps: int  # of each of the three trainings that must agree
+    interval: int  # steps in a timed interval
+    intervals: int  # of which a rate is the median
+    warm: int  # intervals before them, in which graphs are recorded: each kind of step must come three times
+
+
+GPU, DRY = Sizes(60, 40, 4, 6), Sizes(24, 4, 2, 4)
+PATIENCE = 15.0  # seconds for either of the two; slow rows make do with fewer
+
+
+class Setting(NamedTuple):
+    """What all rows share."""
+
+    params: Params
+    profile: str
+    data: ImageSet
+    device: torch.device
+    sizes: Sizes
+
+    def plan(self, row: str) -> Plan:
+        return replace(self.params.plan(self.profile, self._dataset, row), compile=False)
+
+    def build(self, row: str) -> Model:
+        """The row's model with fresh weights, and so its parents; the same at every call."""
+        entry = self.params.entry(self.profile, row)
+        parents: dict[str, nn.Module] = {role: self.build(parent) for role, parent in entry.parents.items()}
+        seed_all(0, Stream.INIT)
+        config = self.params.config(self.profile, self._dataset, row)
+        return registry.build_model(self.params.model(self.profile, row), self.data.spec, config, parents)
+
+    @property
+    def _dataset(self) -> str:
+        return next(iter(self.params.get_profile(self.profile).datasets))
+
+
+class Timed:
+    """A recorder that counts graphs and, once `on`, times each replay by the GPU's clock. record=False: it refuses to
+    record, so that steps stay eager with everything else as it is under graphs."""
+
+    def __init__(self, inner: Recorder, record: bool = True) -> None:
+        self._inner, self._record = inner, record
+        self.graphs, self.on = 0, False
+        self.marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+        self.session, self.prepare, self.strict = inner.session, inner.prepare, inner.strict
+
+    def capture(self, step: Step) -> tuple[Callable[[], None], Taken]:
+        if not self._record:
+            raise RuntimeError("left eager on purpose")
+        replay, taken = self._inner.capture(step)
+        self.graphs += 1
+
+        def timed() -> None:
+            if not self.on:
+                replay()
+                return
+            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            start.record()
+            replay()
+            end.record()
+            self.marks.append((start, end))
+
+        return timed, taken
+
+    def busy(self) -> float:
+        """Seconds of the GPU in the timed replays."""
+        return sum(start.elapsed_time(end) for start, end in self.marks) / 1000
+
+
+def recorder(device: torch.device, record: bool = True) -> Timed:
+    return Timed(Cuda(device) if device.type == "cuda" else Again(), record)
+
+
+def digest(outcome: Outcome) -> str:
+    """Of the weights' bits and the curve."""
+    found = hashlib.sha256(json.dumps(outcome.curve, sort_keys=True).encode())
+    for name, tensor in sorted(outcome.model.state_dict().items()):
+        whole = tensor.detach().cpu().contiguous().flatten()
+        found.update(name.encode() + whole.view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+def agree(of: Setting, row: str) -> dict[str, Any]:
+    """The digests of a training eager, as graphs, and as graphs cut half-way and resumed."""
+    plan = replace(of.plan(row), kimg=of.sizes.steps * of.plan(row).batch / 1000)
+    digests, last = {}, None
+    with tempfile.TemporaryDirectory() as root:
+        for kind in ("eager", "graphs", "cut and resumed"):
+            cuts = [of.sizes.steps // 2] if kind == "cut and resumed" else []
+            for end in (*cuts, 10**9):
+                stop = lambda step, end=end: step >= end  # noqa: E731
+                last = train(of, row, plan, recorder(of.device, kind != "eager"), stop, Path(root) / kind)
+            assert last is not None
+            digests[kind] = digest(last)
+            if kind == "graphs":
+                eager, exact, replayed = last.eager, last.exact, last.replayed
+    equal = len(set(digests.values())) == 1
+    return {"digests": digests, "equal": equal, "exact": exact, "replayed": replayed, "eager_because": eager or None}
+
+
+def train(
+    of: Setting, row: str, plan: Plan, by: Recorder, stop: Callable[[int], bool], folder: Path | None = None
+) -> Outcome:
+    """One training from the same weights on the same data."""
+    clean(of.device)
+    with tempfile.TemporaryDirectory() as made:
+        where = folder or Path(made)
+        model = of.build(row)
+        return fit(model, of.data, plan, seed=0, folder=where, device=of.device, progress=False, stop=stop, recorder=by)
+
+
+def rate(of: Setting, row: str, record: bool) -> dict[str, Any]:
+    """Milliseconds of a step, the median over intervals; then, over one more each, what the GPU did in it."""
+    clock = Clock(of.sizes, of.device, recorder(of.device, record))
+    plan = replace(of.plan(row), kimg=CURVE * of.sizes.interval * of.plan(row).batch / 1000)
+    outcome = train(of, row, plan, clock.recorder, clock)
+    if outcome.outcome != "finished":
+        return {"error": f"it diverged: {outcome.reason}"}
+    ms = 1000 * statistics.median(clock.took) / of.sizes.interval
+    kernel_ms = clock.found["kernel_ms"]
+    rates = {"ms": ms, "images_per_second": 1000 * plan.batch / ms, "graphs": clock.recorder.graphs, **clock.found}
+    share = None if kernel_ms is None else kernel_ms / ms
+    return {**rates, "kernel_share": share, "memory_mb": round(hardware.peak_memory_mb(of.device))}
+
+
+class Clock:
+    """Called at the end of every interval: lets some pass, times some, has the replays of one timed by the GPU, counts
+    the kernels of one, and then says stop. The last two cost time of their own."""
+
+    def __init__(self, sizes: Sizes, device: torch.device, recorder: Timed) -> None:
+        self._sizes, self._device, self.recorder = sizes, device, recorder
+        self.took: list[float] = []  # seconds of the timed intervals
+        self.found: dict[str, Any] = {}
+        self._phase, self._calls = self._warm, 0
+        self._last = self._since = time.perf_counter()  # the last call, and the phase's beginning
+        self._profiler = profiling(device)
+
+    def __call__(self, step: int) -> bool:
+        hardware.synchronize(self._device)
+        now = time.perf_counter()
+        over = self._phase(now - self._last)
+        self._last = time.perf_counter()
+        return over
+
+    def _next(self, phase: Callable[[float], bool]) -> None:
+        self._phase, self._since = phase, time.perf_counter()
+
+    def _impatient(self) -> bool:
+        return time.perf_counter() - self._since > PATIENCE
+
+    def _warm(self, seconds: float) -> bool:
+        self._calls += 1
+        if self._calls >= self._sizes.warm or self._impatient():
+            self._next(self._time)
+        return False
+
+    def _time(self, seconds: float) -> bool:
+        self.took.append(seconds)
+        if len(self.took) >= self._sizes.intervals or self._impatient():
+            self.recorder.on = self._device.type == "cuda"
+            self._next(self._mark)
+        return False
+
+    def _mark(self, seconds: float) -> bool:
+        self.recorder.on = False
+        self.found["wait"] = max(0.0, 1 - self.recorder.busy() / seconds) if self.recorder.marks else None
+        self._profiler.start()
+        self._next(self._count)
+        return False
+
+    def _count(self, seconds: float) -> bool:
+        self._profiler.stop()
+        self.found |= kernels(self._profiler, self._sizes.interval)
+        return True
+
+
+def profiling(device: torch.device) -> profile:
+    return profile(activities=[ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU])
+
+
+def kernels(profiler: profile, steps: int) -> dict[str, Any]:
+    """How many kernels a step has, and their milliseconds; copies and fills count too. None on a CPU."""
+    events = [e for e in profiler.events() or [] if str(e.device_type).endswith("CUDA")]
+    if not events:
+        return {"kernels": None, "kernel_ms": None}
+    spent = sum(e.time_range.elapsed_us() for e in events)
+    return {"kernels": round(len(events) / steps), "kernel_ms": spent / 1000 / steps}
+
+
+def clean(device: torch.device) -> None:
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+HEADERS = (
+    "row", "eager ms", "eager kernel ms", "graph ms", "times", "images/s, eager", "images/s, graph", "kernel share",
+    "host wait", "kernels", "graphs", "MB, eager", "MB, graph", "bits equal", "remark",
+)  # fmt: skip
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """The table, with what was not measured left open."""
+    about = ", ".join(f"{k}: {v}" for k, v in result["about"].items())
+    lines = [f"# Training steps as CUDA graphs\n\n{about}\n"]
+    if result["about"]["dry"]:
+        lines.append("**Dry mode: tried on a CPU, by a stand-in for the graphs. The figures mean nothing.**\n")
+    lines += ["| " + " | ".join(HEADERS) + " |", "|---" + "|---:" * (len(HEADERS) - 2) + "|---|"]
+    for row, found in result["rows"].items():
+        lines.append("| " + " | ".join(line(row, found)) + " |")
+    return "\n".join([*lines, "", result["end"], ""])
+
+
+def line(row: str, found: dict[str, Any]) -> list[str]:
+    eager, graph, bits = (found.get(part, {}) for part in ("eager", "graph", "bits"))
+    times = eager["ms"] / graph["ms"] if "ms" in eager and "ms" in graph else None
+    remark = found.get("error") or graph.get("error") or eager.get("error") or bits.get("eager_because") or ""
+    equal = "" if not bits else "yes" if bits["equal"] else "no"
+    return [
+        row, shown(eager.get("ms"), 2), shown(eager.get("kernel_ms"), 2), shown(graph.get("ms"), 2), shown(times, 1),
+        shown(eager.get("images_per_second")), shown(graph.get("images_per_second")),
+        shown(graph.get("kernel_share"), 2), shown(graph.get("wait"), 2), shown(graph.get("kernels")),
+        shown(graph.get("graphs")), shown(eager.get("memory_mb")), shown(graph.get("memory_mb")), equal,
+        remark.replace("|", "/"),
+    ]  # fmt: skip
+
+
+def shown(value: float | None, digits: int = 0) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def measure(of: Setting, rows: list[str], minutes: float, write: Callable[[dict[str, Any], str], None]) -> None:
+    """Every figure in turn, written as it comes; what begins after the time is up is left out."""
+    found: dict[str, Any] = {row: {} for row in rows}
+    began = time.monotonic()
+    jobs: list[tuple[str, str, Callable[[], dict[str, Any]]]] = [
+        (row, "eager", lambda row=row: rate(of, row, record=False)) for row in rows
+    ]
+    for row in rows:
+        jobs += [
+            (row, "bits", lambda row=row: agree(of, row)),
+            (row, "graph", lambda row=row: rate(of, row, record=True)),
+        ]
+    longest = 0.0
+    for done, (row, part, work) in enumerate(jobs):
+        started = time.monotonic()
+        if started - began + longest > 60 * minutes:
+            write(found, f"Cut off after {minutes:g} minutes: {done} of {len(jobs)} measurements.")
+            return
+        try:
+            found[row][part] = work()
+        except (RuntimeError, ValueError) as error:  # one row's failure is its own
+            found[row]["error"] = " ".join(str(error).split())[:300]
+        longest = max(longest, time.monotonic() - started)
+        print(row, part, json.dumps(found[row].get(part, found[row].get("error"))), flush=True)
+        write(found, f"So far: {done + 1} of {len(jobs)} measurements.")
+    write(found, f"All {len(jobs)} measurements, in {(time.monotonic() - began) / 60:.1f} minutes.")
+
+
+@contextmanager
+def results(out: Path, about: dict[str, Any]) -> Iterator[Callable[[dict[str, Any], str], None]]:
+    def write(rows: dict[str, Any], end: str) -> None:
+        result = {"about": about, "rows": rows, "end": end}
+        out.with_suffix(".json").write_text(json.dumps(result, indent=1))
+        out.with_suffix(".md").write_text(markdown(result))
+
+    yield write
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Training steps as CUDA graphs: equal bits, rates, kernel share.")
+    parser.add_argument("--out", type=Path, default=Path("gpu"), help="files to write, without their endings")
+    parser.add_argument("--profile", help="a profile of profiles/ (survey; dry: systems)")
+    parser.add_argument("--shape", help="channels x height x width (3x32x32; dry: 1x32x32)")
+    parser.add_argument("--rows", nargs="*", help="these rows alone, in this order")
+    parser.add_argument("--minutes", type=float, default=12, help="after which nothing more begins")
+    parser.add_argument("--dry", action="store_true", help="on a CPU, by the stand-in, small")
+    args = parser.parse_args(arguments)
+    device = torch.device("cpu") if args.dry else hardware.device()
+    if device.type != "cuda" and not args.dry:
+        raise SystemExit("there is no GPU here; give --dry to try the script on the CPU")
+    hardware.be_deterministic(device)
+    name = args.profile or ("systems" if args.dry else "survey")
+    c, h, w = (int(part) for part in (args.shape or ("1x32x32" if args.dry else "3x32x32")).split("x"))
+    noise = torch.randint(0, 256, (4_000, h, w, c), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data = ImageSet(noise, torch.arange(len(noise)) % 10, Spec((c, h, w), 10), 255 - noise)
+    of = Setting(settings.load(ROOT, name), name, data, device, DRY if args.dry else GPU)
+    known = list(of.params.get_profile(name).models)
+    rows = args.rows or [*(row for row in FIRST if row in known), *(row for row in known if row not in FIRST)]
+    rows = [row for row in rows if of.plan(row).kimg]  # others are not trained
+    about = {
+        "device": hardware.device_name(device), "torch": torch.__version__, "cuda": torch.version.cuda, "dry": args.dry,
+        "profile": name, "shape": f"{c} x {h} x {w}", "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }  # fmt: skip
+    with results(args.out, about) as write:
+        measure(of, rows, args.minutes, write)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The script that proves graphs on a GPU, in its dry mode: on the CPU, by the stand-in."""
+
+import json
+
+import pytest
+
+from benchmarks import gpu
+
+
+@pytest.mark.slow
+def test_the_dry_mode_fills_the_table_but_for_what_only_a_gpu_has(tmp_path):
+    gpu.main(["--dry", "--rows", "gan", "--out", str(tmp_path / "found")])
+    result = json.loads((tmp_path / "found.json").read_text())
+    assert result["end"].startswith("All 3 measurements")
+    found = result["rows"]["gan"]
+    assert found["bits"]["equal"]
+    assert found["bits"]["replayed"] > 0
+    assert len(set(found["bits"]["digests"].values())) == 1
+    assert found["eager"]["ms"] > 0
+    assert found["eager"]["graphs"] == 0
+    assert found["graph"]["graphs"] > 0
+    assert found["graph"]["kernel_ms"] is None
+    table = (tmp_path / "found.md").read_text()
+    assert "The figures mean nothing" in table
+    assert "| gan |" in table
+
+
+def test_a_run_that_is_cut_off_keeps_what_it_has(tmp_path):
+    gpu.main(["--dry", "--rows", "gan", "dcgan", "--minutes", "0", "--out", str(tmp_path / "found")])
+    assert json.loads((tmp_path / "found.json").read_text())["end"] == "Cut off after 0 minutes: 0 of 6 measurements."
+    assert "| dcgan |" in (tmp_path / "found.md").read_text()
+
+
+def test_without_a_gpu_it_says_so(tmp_path):
+    with pytest.raises(SystemExit, match="there is no GPU here; give --dry"):
+        gpu.main(["--out", str(tmp_path / "found")])
