@@ -32,7 +32,7 @@ MODELS = {
 
 
 def params(**options: object) -> Params:
-    studies = {"noise_watermark": {"n": 12, "radius": 4} | options}
+    studies = {"noise_watermark": {"n": 12, "inner": 2, "radius": 4} | options}
     return square_images.params(models=MODELS, studies=studies)
 
 
@@ -42,16 +42,16 @@ def noise(n: int) -> torch.Tensor:
 
 def test_the_rings_of_marked_noise_hold_the_key_and_the_rest_is_as_it_was() -> None:
     plain = noise(3)
-    ring, values = rings = noise_watermark.key(noise(1)[0], 5)
+    ring, values = rings = noise_watermark.key(noise(1)[0], 2, 5)
     marked = noise_watermark.mark(plain, rings)
     before, after = (torch.fft.fftshift(torch.fft.fft2(x), dim=(-2, -1)) for x in (plain, marked))
     inside = ring > 0
     assert torch.allclose(after[:, :, inside].real, values[:, inside].expand(3, -1, -1), atol=1e-3)
     assert after[:, :, inside].imag.abs().max() < 1e-3
     assert torch.allclose(after[:, :, ~inside], before[:, :, ~inside], atol=1e-3)
-    assert len({round(float(v), 4) for v in values[0][inside]}) == 5  # one value a ring
+    assert len({round(float(v), 4) for v in values[0][inside]}) == 4  # one value a ring
     assert inside.sum() == sum(
-        1 for y in range(-16, 16) for x in range(-16, 16) if 0 < round((x * x + y * y) ** 0.5) <= 5
+        1 for y in range(-16, 16) for x in range(-16, 16) if 2 <= round((x * x + y * y) ** 0.5) <= 5
     )
 
 
@@ -104,5 +104,5 @@ def test_marked_and_unmarked_images_are_counted(found: dict[str, Any]) -> None:
 
 
 def test_options_that_make_no_sense_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"n, radius and rate are 5, 4, 0\.01; give 10, 1 and a share"):
+    with pytest.raises(ValueError, match=r"n, inner, radius and rate are 5, 2, 4, 0\.01; give 10 or more, rings"):
         study.run(tmp_path, params(n=5), "small", "noise_watermark")

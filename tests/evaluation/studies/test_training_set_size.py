@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from paragone.evaluation.studies import training_set_size
+from paragone.evaluation.studies.base import Work
 from paragone.project import files, paths
 from paragone.project.params import Params
 from paragone.stages import study, train
@@ -84,3 +85,12 @@ def test_rows_that_start_from_others_are_named(project: Path, monkeypatch: pytes
     monkeypatch.setattr(training_set_size.checkpoint, "read_metadata", lambda path: {"recipe": recipe})
     with pytest.raises(ValueError, match="'vae' starts from ddpm; name rows without parents"):
         study.run(project, params(), "small", "training_set_size")
+
+
+def test_data_sets_without_some_row_are_left_out(project: Path) -> None:
+    options = training_set_size.Options(rows=("vae", "gan"))
+    work = Work(project, "small", {"squares": ["vae"], "others": ["gan"]}, [0], options)
+    with pytest.raises(
+        ValueError, match=r"small\.yaml: studies\.training_set_size\.rows: vae, gan all run on no data set"
+    ):
+        training_set_size.measure(work)

@@ -10,8 +10,10 @@ Each run has a key of its own, drawn as the transform of noise. An image counts 
 highest at which at most `rate` of one half of the unmarked images pass, changed in the same ways; the other half says
 what passes in truth. The changes are those of the study `watermark`.
 
-Deviations: real images have a symmetric transform, so the rings' values are made symmetric too (the authors keep the
-real part of the marked noise, which halves what is not symmetric); all channels are marked.
+Deviations: the rings begin at `inner` (the authors' at the origin, of larger latents): in images this small the lowest
+frequencies of the noise decide what is drawn, and with these marked all digits were ones. Real noise has a symmetric
+transform, so the rings' values are symmetric too (the authors keep the real part of the marked noise, which halves what
+is not); all channels are marked.
 """
 
 from dataclasses import dataclass
@@ -46,12 +48,14 @@ CHANGES = ("none", "jpeg 75", "resize 0.5", "crop 0.9", "noise 5")
 class Options:
     row: str = "ddim"  # a deterministic DDIM
     n: int = 100  # images of each run, marked and unmarked
-    radius: int = 6  # rings: frequencies of the noise nearer to the origin
+    inner: int = 5  # the first ring's distance from the origin, in cycles an image: lower ones decide what is drawn
+    radius: int = 8  # the last ring's
     rate: float = 0.01  # of unmarked images that may pass for marked
 
     def __post_init__(self) -> None:
-        if self.n < 10 or self.radius < 1 or not 0 < self.rate < 1:
-            raise ValueError(f"n, radius and rate are {self.n}, {self.radius}, {self.rate}; give 10, 1 and a share")
+        if self.n < 10 or not 1 <= self.inner <= self.radius or not 0 < self.rate < 1:
+            given = f"{self.n}, {self.inner}, {self.radius}, {self.rate}"
+            raise ValueError(f"n, inner, radius and rate are {given}; give 10 or more, rings from 1 up, and a share")
 
 
 def depends(work: Work) -> list[Path]:
@@ -80,7 +84,7 @@ def measure(work: Work) -> dict[str, Any]:
             raise ValueError(f"{run.dataset}: row '{run.model}' is no deterministic DDIM (eta 0); name one as `row`")
         else:
             measured["runs"].append({"seed": run.seed, **_of_run(work, run, model)})
-    names = ("row", "n", "radius", "rate")
+    names = ("row", "n", "inner", "radius", "rate")
     return {**{name: getattr(work.options, name) for name in names}, "changes": list(CHANGES), "datasets": found}
 
 
@@ -90,7 +94,7 @@ def _of_run(work: Work, run: paths.Run, model: ddim.DDIM) -> dict[str, Any]:
     model = hardware.place(model.eval(), device)
     seed_all(run.seed, Stream.EVALUATE, 0)
     noise = torch.randn(options.n, *model.shape)
-    rings = key(torch.randn(model.shape), options.radius)
+    rings = key(torch.randn(model.shape), options.inner, options.radius)
     images = {name: _drawn(model, x) for name, x in (("unmarked", noise), ("marked", mark(noise, rings)))}
     found: dict[str, Any] = {"fd": _distances(work, run, images), "changes": {}}
     apart = {
@@ -107,21 +111,21 @@ def _of_run(work: Work, run: paths.Run, model: ddim.DDIM) -> dict[str, Any]:
     return found
 
 
-def places(shape: tuple[int, int, int], radius: int) -> Tensor:
-    """(H,W): the ring of each frequency of a shifted transform, 0 outside of the rings; the mean itself is in none."""
+def places(shape: tuple[int, int, int], inner: int, radius: int) -> Tensor:
+    """(H,W): the ring of each frequency of a shifted transform, 0 outside of the rings."""
     _, h, w = shape
     y, x = torch.meshgrid(torch.arange(h) - h // 2, torch.arange(w) - w // 2, indexing="ij")
     ring = torch.hypot(y.double(), x.double()).round().long()
-    return torch.where(ring <= radius, ring, 0)
+    return torch.where((ring >= inner) & (ring <= radius), ring, 0)
 
 
-def key(noise: Tensor, radius: int) -> tuple[Tensor, Tensor]:
+def key(noise: Tensor, inner: int, radius: int) -> tuple[Tensor, Tensor]:
     """The rings (H,W) and their values (C,H,W), real, as a symmetric transform has on a ring of one value: each is the
     real part at a place on the ring of the noise's (C,H,W) transform, scaled to the power of the whole."""
-    ring = places(cast(tuple[int, int, int], tuple(noise.shape)), radius)
+    ring = places(cast(tuple[int, int, int], tuple(noise.shape)), inner, radius)
     spectrum = torch.fft.fftshift(torch.fft.fft2(noise), dim=(-2, -1))
     values = torch.zeros_like(noise)
-    for r in range(1, radius + 1):
+    for r in range(inner, radius + 1):
         y, x = (ring == r).nonzero()[0].tolist()
         values[:, ring == r] = 2**0.5 * spectrum[:, y, x].real[:, None]
     return ring, values

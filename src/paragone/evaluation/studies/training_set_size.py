@@ -62,18 +62,22 @@ def measure(work: Work) -> dict[str, Any]:
     """{data set: {n_test, sizes: [{n_train, unseen: {near_copies, n}, rows: {row: {seeds, n, near_copies, excess:
     {value, low, high, n}, diverged}}}]}}: near_copies count images.
 
-    Raises ValueError for more training images than there are, and for a row with parents.
+    Data sets on which some row does not run are left out. Raises ValueError where that leaves none, for more training
+    images than there are, and for a row with parents.
     """
     options: Options = work.options
     found = {dataset: _of_dataset(work, dataset) for dataset in work.datasets if _rows(work, dataset)}
+    if not found:
+        where = f"profiles/{work.profile}.yaml: studies.training_set_size.rows"
+        raise ValueError(f"{where}: {', '.join(options.rows)} all run on no data set; name rows that do")
     names = ("rows", "sizes", "seeds", "n")
     return {**{name: getattr(options, name) for name in names}, "datasets": found}
 
 
 def _rows(work: Work, dataset: str) -> dict[str, list[paths.Run]]:
-    """The runs of each row on a data set, for those that run there."""
+    """The runs of each row on a data set; none unless all rows run there."""
     by_row = {row: [run for run in work.runs(row) if run.dataset == dataset] for row in work.options.rows}
-    return {row: runs for row, runs in by_row.items() if runs}
+    return by_row if all(by_row.values()) else {}
 
 
 def _of_dataset(work: Work, dataset: str) -> dict[str, Any]:

@@ -31,9 +31,9 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
     scatter.settle(figure)
     caption = (
         f"{found['n']} images of each of {len(measured['runs'])} runs of '{found['row']}' from noise whose "
-        f"{found['radius']} inner Fourier rings hold a key, and as many from unmarked noise; bars: Wilson's 95 % "
-        f"intervals; dashed: the {100 * found['rate']:g} % that may pass. Right: Frechet distance, a point a run. "
-        f"{title(results, dataset)}."
+        f"Fourier rings {found['inner']} to {found['radius']} hold a key, and as many from unmarked noise; bars: "
+        f"Wilson's 95 % intervals; dashed: the {100 * found['rate']:g} % that may pass. Right: Frechet distance, a "
+        f"point a run. {title(results, dataset)}."
     )
     return Plot(f"noise_watermark-{dataset}", "A mark in the noise", caption, figure)
 
