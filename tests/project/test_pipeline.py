@@ -111,6 +111,13 @@ def test_a_row_of_another_name_depends_on_its_models_code_and_its_own_entry() ->
     assert Path("runs/all/clothes/wide/dvc.yaml") not in generate(Path(), Params.model_validate(values))
 
 
+def test_a_row_that_is_scored_while_it_trains_depends_on_what_scores_it() -> None:
+    values = copy.deepcopy(SMALL)
+    values["profiles"]["quick"]["models"]["ddpm"] = {"plan": {"eval_every": 1.0}}
+    train = stages("runs/quick/digits/ddpm/dvc.yaml", values)["train"]["do"]
+    assert keys(train) == {"stages.train", "models.ddpm", "held_out", "extractors"}
+
+
 def test_only_evaluations_in_the_classifiers_space_wait_for_the_classifier() -> None:
     folder = str(paths.classifier("digits"))
     assert folder in stages("runs/quick/digits/ddpm/dvc.yaml")["evaluate"]["do"]["deps"]

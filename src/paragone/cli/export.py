@@ -166,6 +166,9 @@ def _training(train: Json) -> Iterator[str]:
     yield f"{train['parameters']:,} parameters" + (
         f", weights averaged with a half-life of {train['ema_kimg']:g} thousand images" if train["ema_kimg"] else ""
     )
+    if chosen := train.get("selection"):
+        which = f"the {chosen['kept']} weights, of {chosen['kimg']:g} thousand images"
+        yield f"{which}; scored {chosen['scored']} times by {chosen['by']}, which the model did not see"
     changed = ", ".join(f"{key} = {value}" for key, value in train["config"].items())
     yield f"config: {changed}" if changed else "config: the paper's"
     for role, digest in train["parents"].items():

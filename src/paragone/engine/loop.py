@@ -22,6 +22,7 @@ from paragone.engine import checkpoint, distributed, graphs, hardware, recorders
 from paragone.engine.graphs import Graphs
 from paragone.engine.recorders import Recorder, Taken
 from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.engine.selection import HeldOut, Selection
 from paragone.models.base import Batch, Model, Plan, Progress, Update
 
 ROWS = 200  # rows of the training curve, whatever the budget
@@ -44,15 +45,17 @@ class Outcome(NamedTuple):
     replayed: int = 0  # of the steps, those replayed as graphs
     eager: str = ""  # why others, or all, were not; empty if nothing was in the way
     exact: bool = True  # whether replays had the bits of eager steps, and not only were as near as two of these
+    selection: Selection | None = None  # the scores by held-out images, where there are any
 
 
 class Order:
     """The order of the data: epoch e is the permutation seeded from (seed, e); an incomplete last batch is dropped."""
 
-    def __init__(self, n: int, batch: int, seed: int, stream: Stream = Stream.ORDER) -> None:
+    def __init__(self, n: int, batch: int, seed: int, stream: Stream = Stream.ORDER, of: Tensor | None = None) -> None:
         if n < batch:
             raise ValueError(f"the training set has {n} images, fewer than one batch of {batch}; lower plan.batch")
         self.n, self.batch, self.seed, self.stream = n, batch, seed, stream
+        self.of = torch.arange(n) if of is None else of  # the images that there are
         self.device = torch.device("cpu")  # where indices are wanted
         self.epoch, self.permutation = -1, torch.empty(0, dtype=torch.int64)
 
@@ -61,7 +64,7 @@ class Order:
         epoch, i = divmod(step, self.n // self.batch)
         if epoch != self.epoch:
             drawn = torch.randperm(self.n, generator=generator(self.seed, self.stream, epoch))
-            self.permutation, self.epoch = drawn.to(self.device), epoch
+            self.permutation, self.epoch = self.of[drawn].to(self.device), epoch
         return self.permutation[i * self.batch : (i + 1) * self.batch]
 
 
@@ -97,6 +100,7 @@ def fit(
     progress: bool = True,
     stop: Callable[[int], bool] = lambda step: False,
     recorder: Recorder | None = None,
+    held_out: HeldOut | None = None,
 ) -> Outcome:
     """Train `model` on `data` for plan.kimg thousand images, or go on from the checkpoint in `folder`.
 
@@ -105,10 +109,11 @@ def fit(
     Loss that is not finite ends the training with the outcome "diverged".
     Under torchrun the batch is the global one. `stop(step)` ends the training early (after a checkpoint).
     Steps are replayed as graphs by `recorder`: by default CUDA's on a GPU, none on a CPU.
+    With `held_out` the model sees the other images alone, and is scored by these every plan.eval_every thousand images.
     Raises ValueError for a plan that insists on graphs where there can be none.
     """
     device = device or hardware.device()
-    loop = _Loop(model, data, plan, seed, folder, device)
+    loop = _Loop(model, data, plan, seed, folder, device, held_out)
     if not loop.optimizers:
         return Outcome("finished", None, model.eval(), 0, 0.0, loop.precision, [], {}, 0)
     loop.resume()
@@ -129,12 +134,11 @@ def fit(
                 due = loop.save() + time.monotonic()
             if stopping:
                 break
-    finished = loop.ema if loop.ema is not None else model
     outcome: Literal["finished", "diverged"] = "finished" if loop.reason is None else "diverged"
     return Outcome(
         outcome,
         loop.reason,
-        finished.eval(),
+        loop.finished().eval(),
         loop.step,
         loop.seconds,
         loop.precision,
@@ -144,20 +148,31 @@ def fit(
         loop.replayed + (loop.graphs.replayed if loop.graphs else 0),
         loop.graphs.reason if loop.graphs else loop.eager,
         loop.graphs is None or loop.graphs.exact,
+        loop.selection,
     )
 
 
 class _Loop:
     """The state of one training: what a checkpoint holds, and how it takes one step."""
 
-    def __init__(self, model: Model, data: ImageSet, plan: Plan, seed: int, folder: Path, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Model,
+        data: ImageSet,
+        plan: Plan,
+        seed: int,
+        folder: Path,
+        device: torch.device,
+        held_out: HeldOut | None,
+    ) -> None:
         self.world = distributed.join()
         self.share = self.world.share(plan.batch)
         self.model, self.plan, self.seed, self.folder, self.device = model, plan, seed, folder, device
         self.precision = _precision(plan, device)
         hardware.place(model, device)
         self.data = _resident(data, device)
-        self.order = Order(len(data.images), plan.batch, seed)
+        rest = None if held_out is None else held_out.rest
+        self.order = Order(len(data.images) if rest is None else len(rest), plan.batch, seed, of=rest)
         if model.needs_pairs and not data.paired:
             raise ValueError(
                 f"{model.title} learns from pairs and the data set's sources belong to no image; choose a set of pairs"
@@ -169,6 +184,9 @@ class _Loop:
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}
         self.scale: float | None = None  # of the learning rates, as it was last set
         self.ema = _copy(model) if plan.ema_kimg else None
+        self.selection = None
+        if held_out is not None and self.world.rank == 0:
+            self.selection = Selection(self.ema or _copy(model), held_out.score, self.precision)
         if plan.compile:
             for name, child in model.named_children():
                 if name != "frozen":
@@ -234,6 +252,9 @@ class _Loop:
             self._average(self.ema)
         row = self._row() if self.step % self.every == 0 or self.step == self.plan.steps else None
         self.seconds += hardware.seconds(self.device) - started
+        if row is not None:
+            self._score(row)
+            self._log(row)
         return row
 
     def _take(self, batch: Batch, progress: Progress) -> None:
@@ -314,26 +335,54 @@ class _Loop:
         bad = next((k for k, v in row.items() if not math.isfinite(v)), None)
         if bad is not None:
             self.reason = f"{bad} became {row[bad]} by {row['kimg']:.4g} kimg (step {self.step} of {self.plan.steps})"
+        return row
+
+    def _score(self, row: dict[str, float]) -> None:
+        """Add the held-out scores to a row, where they are due there."""
+        before = self.curve[-1]["kimg"] if self.curve else 0.0
+        last = self.step == self.plan.steps
+        if self.selection is None or self.reason or not (last or _passed(before, row["kimg"], self.plan.eval_every)):
+            return
+        if self.ema is None:
+            _load_unfrozen(self.selection.model, self._unfrozen(self.model))
+        row |= self.selection.score_at(row["kimg"])
+        if self.plan.keep == "best" and self.selection.improved:
+            self.selection.keep(self._unfrozen(self.selection.model))
+
+    def _log(self, row: dict[str, float]) -> None:
         self.curve.append(row)
         if self.world.rank == 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / "log.jsonl").open("a") as file:
                 file.write(json.dumps(row, sort_keys=True) + "\n")
-        return row
+
+    def finished(self) -> Model:
+        """The model that the training ends with: the last weights (averaged, where the plan averages), or the best."""
+        if self.selection is not None and self.selection.best and self.reason is None:
+            _load_unfrozen(self.selection.model, self.selection.best)
+            return self.selection.model
+        return self.model if self.ema is None else self.ema
+
+    @staticmethod
+    def _unfrozen(model: Model) -> dict[str, Tensor]:
+        return {k: v for k, v in model.state_dict().items() if _not_frozen(k)}
 
     def save(self) -> float:
         """Write the checkpoint; the seconds until the next. Only ever at a row of the curve, so that none is lost."""
         if self.world.rank:
             return CHECKPOINT_SECONDS
         started = time.monotonic()
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items() if _not_frozen(k)}
+        tensors = {f"model.{k}": v for k, v in self._unfrozen(self.model).items()}
         if self.ema is not None:
-            tensors |= {f"ema.{k}": v for k, v in self.ema.state_dict().items() if _not_frozen(k)}
+            tensors |= {f"ema.{k}": v for k, v in self._unfrozen(self.ema).items()}
         for name, optimizer in self.optimizers.items():
             tensors |= _optimizer_tensors(name, optimizer)
         meta: dict[str, Any] = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
         meta |= {"updates": self.updates, "drawn": self.drawn}
         meta["replayed"] = self.replayed + (self.graphs.replayed if self.graphs else 0)
+        if self.selection is not None:
+            tensors |= {f"best.{k}": v for k, v in self.selection.best.items()}
+            meta["selection"] = self.selection.state()
         checkpoint.save(self.folder / "state.safetensors", tensors, meta)
         return max(CHECKPOINT_SECONDS, (time.monotonic() - started) / CHECKPOINT_SHARE)
 
@@ -350,6 +399,8 @@ class _Loop:
             self.step, self.seconds, self.curve = meta["step"], meta["seconds"], meta["curve"]
             self.reason, self.updates, self.drawn = meta["reason"], meta["updates"], meta["drawn"]
             self.replayed = meta["replayed"]
+            if self.selection is not None:
+                self.selection.restore(meta["selection"], _under("best.", tensors))
         if self.world.rank == 0:  # rows after the checkpoint will be written again
             self.folder.mkdir(parents=True, exist_ok=True)
             rows = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.curve)
@@ -375,6 +426,11 @@ def ema_decay(plan: Plan, kimg: float) -> float:
     ramp-up: at most 5 % of the images so far), so that early weights do not linger."""
     half_life = min(plan.ema_kimg, 0.05 * kimg)
     return 0.5 ** (plan.batch / 1000 / max(half_life, 1e-8))
+
+
+def _passed(before: float, now: float, every: float) -> bool:
+    """Whether a multiple of `every` lies in (before, now]; rounding must not shift one."""
+    return int(now / every + 1e-9) > int(before / every + 1e-9)
 
 
 def _not_frozen(key: str) -> bool:

@@ -23,6 +23,7 @@ class Stream(IntEnum):
     SOURCE = 7  # order of the source images of an unpaired set; counter: epoch
     FLOOR = 8  # real images measured as if they were samples; counter: 0 the test split's, 1 the training split's
     SEARCH = 9  # training images that a search holds out; counter: none
+    HELD_OUT = 10  # those that score a training; counter: 0 which they are, 1 the samples that are scored
 
 
 def mix(seed: int, stream: Stream, counter: int = 0) -> int:

@@ -1,6 +1,8 @@
 """What a process uses while it works, sampled from a thread of its own: a row every few seconds, for a curve."""
 
 import csv
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import psutil
 import torch
 
 EVERY = 5.0  # seconds between rows
+GPU = "gpu_utilization_percentage"  # column: share of the time that a kernel ran; absent on a CPU
 
 
 @contextmanager
@@ -38,7 +41,31 @@ def measure(process: psutil.Process) -> dict[str, float]:
     }
     if torch.cuda.is_available():
         row["gpu_memory_megabytes"] = torch.cuda.memory_reserved() / 1e6
+        if (busy := gpu_utilization(f"GPU-{torch.cuda.get_device_properties().uuid}")) is not None:
+            row[GPU] = busy
     return row
+
+
+def gpu_utilization(gpu: str) -> float | None:
+    """The percentage of the last moments in which a kernel ran on a GPU (its UUID), by nvidia-smi; None where that is
+    not there, or does not say, as of a part of a GPU."""
+    if (program := shutil.which("nvidia-smi")) is None:
+        return None
+    command = [program, f"--id={gpu}", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    try:
+        asked = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=5, check=False)
+        return float(asked.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return None
+
+
+def mean(file: Path, column: str) -> float | None:
+    """The mean of a column of a record; None where the file or the column is not there."""
+    if not file.exists():
+        return None
+    with file.open(newline="") as rows:
+        values = [float(row[column]) for row in csv.DictReader(rows) if row.get(column)]
+    return sum(values) / len(values) if values else None
 
 
 def _record(file: Path, every: float, over: threading.Event) -> None:
@@ -53,7 +80,7 @@ def _record(file: Path, every: float, over: threading.Event) -> None:
                 last = over.wait(every)
                 row = {"seconds": time.monotonic() - began} | measure(process)
                 if writer is None:
-                    writer = csv.DictWriter(output, list(row))
+                    writer = csv.DictWriter(output, list(row), extrasaction="ignore")
                     writer.writeheader()
                 writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
                 output.flush()

@@ -82,17 +82,23 @@ class Plan:
     graphs: Literal["auto", "always", "never"] = (
         "auto"  # on a GPU, replay steps as CUDA graphs; always: or refuse to train
     )
+    # between two scores by held-out images, which the model then never sees; 0: it sees all, and none is scored
+    eval_every: float = 0.0
+    eval_space: str = "random_conv"  # in which they are scored: a feature space without labels
+    keep: Literal["last", "best"] = "last"  # which weights are the finished model's; best: by these scores
 
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ValueError(f"batch is {self.batch}; it must be at least 1")
-        for name in ("kimg", "ema_kimg", "warmup_kimg", "clip_norm"):
+        for name in ("kimg", "ema_kimg", "warmup_kimg", "clip_norm", "eval_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
         if list(self.drops) != sorted(self.drops) or not all(0 < share < 1 for share in self.drops):
             raise ValueError(f"drops is {list(self.drops)}; give rising shares of the budget, above 0 and below 1")
         if not 0 < self.drop <= 1:
             raise ValueError(f"drop is {self.drop}; it must be above 0 and at most 1")
+        if self.keep == "best" and not self.eval_every:
+            raise ValueError("keep is 'best' and nothing is scored; give eval_every, in thousands of images")
 
     @property
     def steps(self) -> int:

@@ -57,9 +57,16 @@ def row(params: Params, profile: str, name: str) -> None:
         params.get_dataset(of)
     _check_parents(params, profile, name)
     for of in params.get_profile(profile).datasets:
-        params.plan(profile, of, name)
+        _check_eval_space(params.plan(profile, of, name).eval_space, f"{where}.plan.eval_space")
         params.config(profile, of, name)
     ranges.check(params, profile, name)
+
+
+def _check_eval_space(space: str, where: str) -> None:
+    if space not in (known := registry.names("extractors")):
+        raise ParamsError(f"{where}: no such space '{space}'; {suggest.hint(space, known)}")
+    if space == "classifier":
+        raise ParamsError(f"{where}: is 'classifier', which learned from the held-out images; choose another")
 
 
 def _check_guest(params: Params, profile: str, name: str) -> None:

@@ -308,6 +308,8 @@ def _path(profile: str, dataset: str, model: str, file: str, seed: int | str = S
 def _train(params: Params, profile: str, dataset: str, model: str, code: list[str]) -> Stage:
     parents = sorted(set(params.parent_rows(profile, model).values()))
     networks = params.features(profile, model).values()
+    scored = params.plan(profile, dataset, model).eval_every > 0
+    used = [*(["extractors"] if networks or scored else []), *(["held_out"] if scored else [])]
     values = [f"models.{model}"] + ["budget"] * (params.get_profile(profile).budget != 1)
     weights, training, curves = (_path(profile, dataset, model, f) for f in ("weights", "training", "curves"))
     return {
@@ -317,7 +319,7 @@ def _train(params: Params, profile: str, dataset: str, model: str, code: list[st
             *(_path(profile, dataset, parent, "weights") for parent in parents),
             *([str(paths.classifier(dataset))] if "classifier" in networks else []),
         ],
-        "params": _depends(["stages.train", *code, *(["extractors"] if networks else [])], profile, values),
+        "params": _depends(["stages.train", *code, *used], profile, values),
         "outs": [weights, *_kept(Path(training))],
         "plots": [{curves: {"cache": False, "x": "kimg", "title": f"{model} on {dataset}"}}],
     }

@@ -209,9 +209,9 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
     return Plot(f"curves-{dataset.name}", "Training curves", caption, figure)
 
 
-def curves(results: Results, runs: Sequence[Json]) -> Figure | None:
-    """The losses of runs, one panel per model; None if none of them trained anything."""
-    trained = [(run, curve) for run in runs if (curve := _curve(results, run)) is not None]
+def curves(results: Results, runs: Sequence[Json], section: str = "loss/") -> Figure | None:
+    """The losses of runs, or another section of their curves, one panel per model; None if there are none."""
+    trained = [(run, curve) for run in runs if (curve := _curve(results, run, section)) is not None]
     models = list(dict.fromkeys(run["model"] for run, _ in trained))
     if not models:
         return None
@@ -229,12 +229,13 @@ def curves(results: Results, runs: Sequence[Json]) -> Figure | None:
     return figure
 
 
-def _curve(results: Results, run: Json) -> pd.DataFrame | None:
+def _curve(results: Results, run: Json, section: str) -> pd.DataFrame | None:
     file = results.root / results.where(run).curves
     if not file.exists() or run["outcome"] == "failed":
         return None
     curve = pd.read_csv(file)
-    curve = curve[["kimg", *(c for c in curve if str(c).startswith("loss/"))]]
+    names = [str(c) for c in curve if str(c).startswith(section)]
+    curve = curve[["kimg", *names]].dropna(subset=names, how="all")  # held-out scores are there in few rows
     return curve.iloc[:: -(-len(curve) // POINTS)] if curve.shape[1] > 1 and len(curve) > 1 else None
 
 
@@ -243,7 +244,7 @@ def _curve_panel(ax: Axes, runs: list[tuple[Json, pd.DataFrame]]) -> None:
     for run, curve in runs:
         for i, loss in enumerate(losses):
             if loss in curve:
-                label = str(loss).removeprefix("loss/") if run is runs[0][0] else None
+                label = str(loss).rpartition("/")[2] if run is runs[0][0] else None
                 ax.plot(
                     curve["kimg"], curve[loss], color=PALETTE[i % len(PALETTE)], linewidth=1.2, alpha=0.8, label=label
                 )

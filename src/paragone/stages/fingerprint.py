@@ -32,6 +32,7 @@ def fingerprints() -> dict[str, Any]:
         "datasets": {name: closure(module) for name, module in modules["datasets"].items()},
         "metrics": closure(*modules["metrics"].values()),
         "extractors": closure(*modules["extractors"].values()),
+        "held_out": closure("paragone.evaluation.held_out"),
         "studies": {name: closure(module) for name, module in modules["studies"].items()},
         "claims": closure(*modules["claims"].values()),
         "report": _report(closure(*modules["report/studies"].values())),

@@ -1,7 +1,9 @@
 """Stage `train`: one model on one data set with one seed, to a finished, self-contained model file."""
 
 import hashlib
+import importlib
 import json
+import math
 import shutil
 import time
 from contextlib import nullcontext
@@ -17,9 +19,12 @@ from paragone.data import base as datasets
 from paragone.engine import checkpoint, distributed, hardware, usage
 from paragone.engine.loop import Outcome, fit
 from paragone.engine.seeding import Stream, seed_all
+from paragone.engine.selection import HeldOut
 from paragone.models.base import Model, Plan
 from paragone.project import files, fingerprint, git, paths, registry
 from paragone.project.params import Params
+
+HELD_OUT = "paragone.evaluation.held_out"
 
 
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
@@ -39,11 +44,13 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     hardware.be_deterministic(hardware.device())
     if diverged is None:
         with usage.recording(root / this.usage) if distributed.join().rank == 0 else nullcontext():
-            result = fit(net, data, plan, seed=seed, folder=folder)
+            held_out = _held_out(root, this, data, plan)
+            result = fit(net, data, plan, seed=seed, folder=folder, held_out=held_out)
     else:
+        held_out = None
         result = Outcome("diverged", diverged, net, 0, 0.0, "fp32", [], {}, 0)
     if distributed.join().rank == 0:
-        _write(root, this, result, recipe, facts, started)
+        _write(root, this, result, recipe, {**facts, **_selection(result, held_out, plan)}, started)
         shutil.rmtree(root / ".ckpt" / this.folder, ignore_errors=True)
     distributed.leave()
 
@@ -89,7 +96,9 @@ def _facts(
     """All that decides the weights: code, plan, config, data, seed, parents, and the number of processes, on which
     batch-norm statistics depend. Its digest names the checkpoint."""
     return {
-        "code": fingerprint.Tree(registry.modules()).closure("paragone.stages.train", *_modules(recipe)),
+        "code": fingerprint.Tree(registry.modules()).closure(
+            "paragone.stages.train", *_modules(recipe), *_scoring(plan)
+        ),
         "plan": asdict(plan),
         "config": config,
         "data": files.read_json(root / paths.prepared(this.dataset) / "dataset.json")["content_hash"],
@@ -109,6 +118,19 @@ def _modules(recipe: dict[str, Any]) -> list[str]:
     ]
 
 
+def _scoring(plan: Plan) -> list[str]:
+    """The modules that score the weights while they train."""
+    return [HELD_OUT, registry.module_name("extractors", plan.eval_space)] if plan.eval_every else []
+
+
+def _held_out(root: Path, this: paths.Run, data: datasets.ImageSet, plan: Plan) -> HeldOut | None:
+    """What scores the weights; found by name, so that a training without scores depends on no metric's code."""
+    if not plan.eval_every:
+        return None
+    found: HeldOut = importlib.import_module(HELD_OUT).part(root, this.dataset, data, plan.eval_space, this.seed)
+    return found
+
+
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -122,6 +144,7 @@ def _write(
     curve = curve[["kimg", *order]]
     files.write(root / this.curves, lambda path: curve.to_csv(path, index=False))
     about = {**facts, **_about(result, recipe["model"], facts["plan"]), **_machine(root), "started": started}
+    about["gpu_utilization"] = usage.mean(root / this.usage, usage.GPU)
     files.write_json(root / this.training, about)
     meta = {"outcome": result.outcome, "reason": result.reason, "precision": result.precision, "seed": this.seed}
     checkpoint.save_model(root / this.weights, result.model, recipe, **meta)
@@ -155,6 +178,18 @@ def _about(result: Outcome, name: str, plan: dict[str, Any]) -> dict[str, Any]:
         "replays": ("equal" if result.exact else "within rounding") if result.replayed else None,
         "eager_because": result.eager or None,
     }
+
+
+def _selection(result: Outcome, held_out: HeldOut | None, plan: Plan) -> dict[str, Any]:
+    """Which weights the model file holds, and what chose them; empty where nothing was scored."""
+    chosen = result.selection
+    if chosen is None or held_out is None or not chosen.scored:
+        return {}
+    best = bool(chosen.best) and result.outcome == "finished"
+    kept = {"kept": "best", "kimg": chosen.kimg} if best else {"kept": "last", "kimg": result.steps * plan.batch / 1000}
+    found = {"held_out": held_out.n, "by": held_out.by, "scored": chosen.scored, "seconds": round(chosen.seconds, 3)}
+    lowest = {"lowest": chosen.lowest, "lowest_kimg": chosen.kimg} if math.isfinite(chosen.lowest) else {}
+    return {"selection": {**kept, **found, **lowest}}
 
 
 def _generator_updates(cls: type[Model], updates: dict[str, int]) -> int | None:

@@ -18,14 +18,18 @@ from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.tables import Row, Table, by_model
 from paragone.results.runs import DataSet, Json, is_figure, is_missing
 
+GPU = "GPU in use"
 LINEAGE = {
     "Outcome": "outcome", "Why": "reason", "MLflow run": "name", "Started": "train.started", "Commit": "train.commit",
     "Uncommitted changes": "train.dirty", "Code": "train.code", "Plugin": "train.plugin",
     "Data": "train.data", "Parents": "parents",
-    "Device": "train.device", "CPU": "train.cpu", "Threads": "train.threads", "Processes": "train.processes",
+    "Device": "train.device", GPU: "train.gpu_utilization",
+    "CPU": "train.cpu", "Threads": "train.threads", "Processes": "train.processes",
     "Precision": "train.precision", "torch": "train.torch", "Images seen": "train.images", "Updates": "train.steps",
     "Replayed as CUDA graphs": "train.replayed_steps", "Replays": "train.replays",
     "Eager because": "train.eager_because",
+    "Weights kept": "train.selection.kept", "Kept at, kimg": "train.selection.kimg",
+    "Scored by": "train.selection.by", "Times scored": "train.selection.scored",
     "Training, s": "train.seconds", "Clock": "train.clock", "Sampled on": "sampling.device",
 }  # fmt: skip
 """Label -> column of the wide table."""
@@ -98,11 +102,24 @@ def _section(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Json
 
 
 def _curves(site: Site, dataset: DataSet, model: str, runs: list[Json]) -> Iterator[Plot]:
-    with mpl.rc_context(figures.STYLE):
-        figure = figures.curves(site.report.results, runs)
-    if figure is not None:
-        caption = f"Training losses by thousands of images seen, one line per loss and seed. {dataset.title}."
-        yield Plot(f"curves-{dataset.name}-{model}", "Training curves", caption, figure)
+    for section, name, title, what in (
+        (
+            "loss/",
+            "curves",
+            "Training curves",
+            "Training losses by thousands of images seen, one line per loss and seed",
+        ),
+        (
+            "held-out/KID",
+            "held-out",
+            "Held-out score",
+            "KID from held-out images along the training, one line per seed",
+        ),
+    ):
+        with mpl.rc_context(figures.STYLE):
+            figure = figures.curves(site.report.results, runs, section)
+        if figure is not None:
+            yield Plot(f"{name}-{dataset.name}-{model}", title, f"{what}. {dataset.title}.", figure)
 
 
 def figures_of(tables: list[Table], model: str, steady: Grid | None, title: str) -> Grid:
@@ -185,7 +202,7 @@ def lineage(runs: list[Json], profile: str, title: str) -> Grid:
     """Where the figures come from: one column per seed."""
     lines = []
     for label, source in LINEAGE.items():
-        values = [_short(label, run.get(source)) for run in runs]
+        values = [_gpu(run) if label == GPU else _short(label, run.get(source)) for run in runs]
         if any(value != MISSING for value in values):
             lines.append(Line("model", [Text(label), *map(Text, values)]))
     headers = ["Fact", *(f"Seed {run['seed']}" for run in runs)]
@@ -194,6 +211,15 @@ def lineage(runs: list[Json], profile: str, title: str) -> Grid:
         "Hashes are cut to 12 characters; tables/runs.parquet has them whole.",
     ]
     return Grid(f"Lineage: {title}", headers, [""] * len(headers), [False] * len(headers), lines, caption)
+
+
+def _gpu(run: Json) -> str:
+    """How busy its GPU was in training."""
+    if is_figure(busy := run.get("train.gpu_utilization")):
+        return f"{busy:.0f} %"
+    if is_missing(run.get("train.device")):
+        return MISSING
+    return "no GPU" if run["train.device"] == run.get("train.cpu") else "not measured"
 
 
 def _short(label: str, value: object) -> str:

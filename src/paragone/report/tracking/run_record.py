@@ -115,8 +115,9 @@ def curves(results: Results, row: Json, start: int, end: int) -> Iterator[Point]
 
 
 def _section(name: str) -> str:
-    """A curve's name: what stands before the slash is its section of the charts, which opens with the losses."""
-    return name if name.startswith("loss/") else f"more/{name.replace('/', '_')}"
+    """A curve's name: what stands before the slash is its section of the charts, and the losses and held-out scores
+    have one each."""
+    return name if name.startswith(("loss/", "held-out/")) else f"more/{name.replace('/', '_')}"
 
 
 def _read(file: Path) -> list[Json]:

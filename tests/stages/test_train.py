@@ -1,0 +1,45 @@
+"""A training that is scored by held-out images says in its facts which weights it kept, and by what."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from paragone.engine import checkpoint
+from paragone.project import files
+from paragone.project.params import Params
+from paragone.results import runs, schema
+from paragone.stages import train
+from support.bars import PARAMS, RUN, prepare
+
+
+def scored(keep: str) -> Params:
+    chosen = PARAMS.get_profile("small")
+    plan = {"kimg": 2.0, "batch": 20, "eval_every": 0.5, "keep": keep}
+    entry = chosen.models["cgan"].model_copy(update={"plan": plan})
+    profile = chosen.model_copy(update={"models": {"cgan": entry}})
+    return PARAMS.model_copy(update={"profiles": {"small": profile}})
+
+
+def test_the_kept_weights_are_named(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    found = {}
+    for keep in ("last", "best"):
+        train.run(tmp_path, scored(keep), "small", "bars", "cgan", 0)
+        facts = files.read_json(tmp_path / RUN.training)["selection"]
+        curve = pd.read_csv(tmp_path / RUN.curves)[["kimg", "held-out/KID"]].dropna()
+        assert curve["kimg"].tolist() == [0.5, 1.0, 1.5, 2.0]
+        lowest = curve.loc[curve["held-out/KID"].idxmin()]
+        assert (facts["kept"], facts["held_out"], facts["scored"]) == (keep, 20, 4)
+        assert (facts["lowest_kimg"], facts["lowest"]) == (lowest["kimg"], lowest["held-out/KID"])
+        assert facts["kimg"] == (2.0 if keep == "last" else lowest["kimg"])
+        assert facts["by"] == "KID in random-conv of 20 samples from 20 held-out training images"
+        found[keep] = checkpoint.load(tmp_path / RUN.weights)[0]
+    assert found["last"].keys() == found["best"].keys()
+    schema.as_table(runs.read(tmp_path, scored("best"), "small").runs).pipe(schema.check)
+
+
+def test_without_scores_nothing_is_said_of_them(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    train.run(tmp_path, PARAMS, "small", "bars", "cgan", 0)
+    assert "selection" not in files.read_json(tmp_path / RUN.training)
+    assert not [c for c in pd.read_csv(tmp_path / RUN.curves) if "held-out" in c]
