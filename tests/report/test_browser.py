@@ -31,6 +31,7 @@ KINDS = [
     "site/claims/c32.html",
     "site/claims/c06.html",
     "site/studies.html",
+    "site/history.html",
 ]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1360, "height": 900}
 MODELS = ["GAN", "DCGAN", "WGAN-GP", "VAE", "VQ-VAE (uniform prior)", "VQ-VAE + prior", "DDPM", "DDIM"]

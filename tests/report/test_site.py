@@ -30,7 +30,10 @@ def test_there_is_a_page_for_everything(pages, report):
     compared = {f"site/compare/{name}.html" for name in sample_project.DATASETS}
     claims = {f"site/claims/{j.id.lower()}.html" for j in report.assessments}
     surveys = {f"site/surveys/{page.survey}.html" for page in report.surveys}
-    assert set(pages) == {"index.html", "site/studies.html"} | models | data | compared | claims | surveys
+    assert (
+        set(pages)
+        == {"index.html", "site/studies.html", "site/history.html"} | models | data | compared | claims | surveys
+    )
     assert len(claims) == 35
 
 
@@ -151,7 +154,7 @@ def test_a_project_without_runs_has_a_site(project, tmp_path):
     built = {d.name: tables.build(found, d) for d in found.datasets}
     none = {d.name: None for d in found.datasets}
     site.write(
-        Report(found, built, {d.name: [] for d in found.datasets}, [], {}, {}, [], none, none),
+        Report(found, built, {d.name: [] for d in found.datasets}, [], {}, {}, [], none, none, []),
         tmp_path,
     )
     start = read(tmp_path / "index.html")
@@ -160,6 +163,7 @@ def test_a_project_without_runs_has_a_site(project, tmp_path):
     assert "Not validated yet" in read(tmp_path / "site/data/mnist-5k.html").words
     assert "its training has not run yet" in read(tmp_path / "site/models/gan.html").words
     assert not (tmp_path / "site/studies.html").exists()
+    assert not (tmp_path / "site/history.html").exists()
 
 
 def put(folder: Path, text: str) -> None:

@@ -65,6 +65,11 @@ def report(profile: str, default: str) -> Path:
     return Path("reports") if profile == default else Path("reports") / profile
 
 
+def history(profile: str) -> Path:
+    """Figures of a profile's earlier reports: a record, no output of a stage."""
+    return Path("runs") / profile / "history.csv"
+
+
 def study(profile: str, name: str) -> Path:
     """What a study of a profile measured."""
     return Path("runs") / profile / "studies" / f"{name}.json"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from paragone.report.pages import claims, compare, data, models, start, studies, surveys
+from paragone.report.pages import claims, compare, data, history, models, start, studies, surveys
 from paragone.report.pages.base import Report, Site
 
 PARTS = ("tables", "figures", "site")
@@ -15,7 +15,7 @@ PARTS = ("tables", "figures", "site")
 def write(report: Report, folder: Path) -> None:
     """Write index.html and the folder `site`; what is in `tables` and `figures` by then is linked and shown."""
     site = Site(folder, report)
-    for kind in (models, data, compare, surveys, claims, studies, start):
+    for kind in (models, data, compare, surveys, claims, studies, history, start):
         kind.write(site)
     for name in ("report.css", "report.js"):
         site.static(name)

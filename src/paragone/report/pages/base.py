@@ -20,6 +20,7 @@ from paragone.report.render import Grid
 from paragone.report.scatter import GRID, INK
 from paragone.report.surveys.pages import SurveyPage
 from paragone.report.tables import Table
+from paragone.results.history import Point
 from paragone.results.runs import Json, Results
 
 PICTURE_BYTES = 120_000  # of one picture at most
@@ -43,6 +44,7 @@ class Report(NamedTuple):
     surveys: list[SurveyPage]
     stability: Mapping[str, Grid | None]  # by data set
     judges: Mapping[str, Grid | None]  # by data set: the order by each judge
+    history: list[Point]  # what earlier reports said, and this one
     study_tables: Mapping[str, list[Grid]] = MappingProxyType({})  # by study, of those that have run and have any
 
 
@@ -79,6 +81,7 @@ class Site:
             results=self.report.results,
             links=self.links(),
             has_studies=bool(self.report.studies),
+            has_history=len(self.report.history) > 1,
             **content,
         )
         files.write_text(self.folder / path, text)
@@ -135,6 +138,7 @@ def survey_page(survey: str) -> str:
 
 
 STUDIES = "site/studies.html"
+HISTORY = "site/history.html"
 
 
 def encode(image: Image.Image, limit: int) -> bytes:
