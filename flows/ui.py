@@ -1,10 +1,13 @@
 """`make ui`: mirror the runs into MLflow and serve its pages, until Ctrl-C."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.parse
+import urllib.request
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +17,8 @@ from flows.prefect_server import server
 from flows.run.plan import enter
 from flows.run.processes import Guard, tail
 from flows.run.progress import console
-from paragone.project import addresses, environment
+from paragone.project import addresses, environment, settings
+from paragone.report.tracking import view
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -61,8 +65,21 @@ def show(root: Path, profile: str, port: int) -> None:
             time.sleep(0.2)
         if process.poll() is None:
             console.print(f"MLflow is at {url}; Ctrl-C stops it.")
+            if page := runs_page(url, profile or settings.read(root).profile):
+                console.print(f"The runs by distance and time: {page}", soft_wrap=True)
         process.wait()
     raise RuntimeError(f"MLflow's server ended; the end of {log}:\n{tail(log)}")
+
+
+def runs_page(server_url: str, profile: str) -> str | None:
+    """Where a server shows a profile's runs with their distances and times; None where it has none."""
+    name = urllib.parse.urlencode({"experiment_name": f"paragone/{profile}"})
+    try:
+        asked = f"{server_url}/api/2.0/mlflow/experiments/get-by-name?{name}"
+        with urllib.request.urlopen(asked, timeout=server.SLOW) as reply:
+            return view.address(server_url, json.load(reply)["experiment"]["experiment_id"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 if __name__ == "__main__":

@@ -374,6 +374,7 @@ SPEED = [
         setting=True,
     ),
 ]
+TIMES = [c for c in (*TRAINING, *SPEED) if c.key in ("train_seconds_total", "images_per_second")]
 COST_WITHOUT_PARENTS = [
     Column("train_seconds", "Own training", "train.seconds", unit="s", digits=1, about="seconds, parents left out"),
     Column(
@@ -469,12 +470,11 @@ def compact(spaces: list[str]) -> list[Column]:
     """What fits a terminal: of the spaces without labels, the random one only where it stands alone."""
     first = spaces[:1]
     neighbour = [c for s in first for c in neighbours(s) if c.key in ("density", "coverage")]
-    speed = [c for c in (*TRAINING, *SPEED) if c.key in ("train_seconds_total", "images_per_second")]
     return [
         *(distance(s) for s in spaces if space_short(s) != "random" or len(spaces) < 3),
         *judged(spaces),
         *(kernel(s) for s in first),
         *neighbour,
         MODES[0],
-        *speed,
+        *TIMES,
     ]

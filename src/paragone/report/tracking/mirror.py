@@ -42,7 +42,7 @@ from paragone.engine import checkpoint
 from paragone.project import addresses, filesystems, paths
 from paragone.project.params import Params
 from paragone.report import render, tables
-from paragone.report.tracking import history, run_record
+from paragone.report.tracking import history, report_file, run_record, view
 from paragone.results.runs import Json, Results, is_figure, read
 
 KEY = "paragone.key"  # tag, written last: a run without it was cut short or still trains, and is replaced when it ends
@@ -98,7 +98,8 @@ def sync(root: Path, params: Params, profile: str, queue: float = 120.0) -> tupl
             _settle(store, root.resolve())
             mlflow.set_tracking_uri(store)  # the registry looks for logged models there
             client = MlflowClient(tracking_uri=store)
-            return _sync(client, _experiment(client, root, profile, store), results)
+            report = root / paths.report(profile, params.profile)
+            return _sync(client, _experiment(client, root, profile, store), results, report)
     except Timeout:
         raise TrackingError(
             f"{lock}: another process is writing to the store; run `paragone track` when it is done"
@@ -187,7 +188,7 @@ def _experiment(client: MlflowClient, root: Path, profile: str, store: str) -> s
     return str(found.experiment_id)
 
 
-def _sync(client: MlflowClient, experiment: str, results: Results) -> tuple[int, int]:
+def _sync(client: MlflowClient, experiment: str, results: Results, report: Path) -> tuple[int, int]:
     present = _present(client, experiment)
     parent = _parent(client, experiment, results, present)
     written = kept = 0
@@ -212,6 +213,9 @@ def _sync(client: MlflowClient, experiment: str, results: Results) -> tuple[int,
     if written:
         _choose_best(client, results)
     _describe(client, parent, results, written)
+    if client.get_experiment(experiment).tags.get(view.TAG) != (shown := view.state(results)):
+        client.set_experiment_tag(experiment, view.TAG, shown)
+    report_file.keep(client, parent, report)
     return written, kept
 
 
