@@ -26,6 +26,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert np.array_equal(theirs["sigma"][:], KNOWN.cov.numpy())
 
 
+def test_statistics_of_another_network_are_refused(tmp_path: Path) -> None:
+    statistics_files.write(tmp_path / "x.npz", KNOWN, "clf-mnist/a", "abc")
+    assert statistics_files.read(tmp_path / "x.npz", 4, "abc").n == 50
+    with pytest.raises(StatisticsError, match="was made by network abc of space clf-mnist/a, and the one named is def"):
+        statistics_files.read(tmp_path / "x.npz", 4, "def")
+
+
 def test_a_published_file_says_no_more_than_mu_and_sigma(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", **FINE)
     assert statistics_files.read(tmp_path / "x.npz", 4).n == 0

@@ -189,14 +189,21 @@ def test_a_published_reference_is_used_as_it_is_and_named(
     monkeypatch.chdir(project)
     shutil.copy(project / RUN.samples, project / "mine.npy")
     metrics = files.read_json(project / RUN.metrics)["spaces"]["clf-squares"]
-    if judges := list(metrics.get("judges", {})):
-        with pytest.raises(ValueError, match=f"choose one of clf-squares/{judges[0]}"):
-            statistics.export(project, params(), "small", "squares", "clf-squares", project / "x.npz")
-        statistics.export(project, params(), "small", "squares", f"clf-squares/{judges[0]}", project / "x.npz")
-        return
-    statistics.export(project, params(), "small", "squares", "clf-squares", project / "x.npz")
+    judge, other, *_ = metrics["judges"]
+    for space in ("clf-squares", "clf-squares/nobody"):
+        with pytest.raises(ValueError, match=f"'{space}': .*; choose one of clf-squares/{judge}"):
+            statistics.export(project, params(), "small", "squares", space, project / "x.npz")
+    statistics.export(project, params(), "small", "squares", f"clf-squares/{judge}", project / "x.npz")
     capsys.readouterr()
-    options = {"against": "", "title": "", "seed": 0, "labels": False, "json": True, "statistics": "clf-squares=x.npz"}
-    score.run(project, params(), "mine.npy", "squares", "small", options)
+    options = {"against": "", "title": "", "seed": 0, "labels": False, "json": True}
+    given = {"statistics": f"clf-squares/{judge}=x.npz"}
+    score.run(project, params(), "mine.npy", "squares", "small", options | given)
     found = json.loads(capsys.readouterr().out)["published"]
-    assert (found["fd"], found["file"]) == (pytest.approx(metrics["fd"]), "x.npz")
+    assert (found["fd"], found["file"]) == (pytest.approx(metrics["judges"][judge]["fd"]), "x.npz")
+    for space, message in (
+        ("clf-squares", f"has several networks.*choose one of clf-squares/{judge}"),
+        (f"clf-squares/{other}", f"x.npz: was made by network .* of space clf-squares/{judge}"),
+        ("lite0-64", "'lite0-64': is no space of the profile; there are clf-squares"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            score.run(project, params(), "mine.npy", "squares", "small", options | {"statistics": f"{space}=x.npz"})

@@ -1,7 +1,8 @@
 """Export a reference's statistics, and measure images against published ones."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from paragone.data import base
 from paragone.engine import hardware
 from paragone.evaluation import protocol, statistics_files
+from paragone.evaluation.extractors.base import Ensemble, Extractor
 from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.statistics_files import StatisticsError
@@ -21,35 +23,50 @@ def export(root: Path, params: Params, profile: str, dataset: str, space: str, o
     train = base.load(root / paths.prepared(dataset), "train")
     extractors = protocol.load_extractors(root, dataset, params.get_profile(profile).spaces)
     reference = protocol.load(root / paths.reference(profile, dataset), extractors, train)
+    extractor, judge = _network(space, extractors)
+    statistics = reference.spaces[extractor.name].judges[judge].statistics
+    statistics_files.write(out, statistics, space, _hash(extractor, judge))
+    print(f"{out}: {statistics.n:,} training images of {dataset} in {space}")
+
+
+def _network(space: str, extractors: Mapping[str, Extractor]) -> tuple[Extractor, str]:
+    """The extractor, and which of its networks, that a space names: SPACE, or SPACE/NETWORK where several judge, each
+    of which has statistics of its own. Raises StatisticsError."""
     name, _, judge = space.partition("/")
-    if name not in reference.spaces:
-        raise StatisticsError(f"'{space}': is no space of profile '{profile}'; there are {', '.join(reference.spaces)}")
-    judges = reference.spaces[name].judges
+    if name not in extractors:
+        raise StatisticsError(f"'{space}': is no space of the profile; there are {', '.join(extractors)}")
+    judges = extractors[name].judges
     if not judge and len(judges) == 1:
-        judge = next(iter(judges))
+        return extractors[name], judges[0]
     if judge not in judges:
-        named = ", ".join(f"{name}/{j}" for j in judges)
-        raise StatisticsError(
-            f"'{space}': has several networks, each with statistics of its own; choose one of {named}"
-        )
-    statistics_files.write(out, judges[judge].statistics, space, reference.spaces[name].hash)
-    print(f"{out}: {judges[judge].statistics.n:,} training images of {dataset} in {space}")
+        named = ", ".join(f"{name}/{of}" for of in judges) if len(judges) > 1 else name
+        why = "has several networks, each with statistics of its own" if not judge else "is no network of that space"
+        raise StatisticsError(f"'{space}': {why}; choose one of {named}")
+    return extractors[name], judge
+
+
+def _hash(extractor: Extractor, judge: str) -> str:
+    """Of the one network, as reference.json has it where a space has one."""
+    return cast(Extractor, extractor.networks[judge]).hash if isinstance(extractor, Ensemble) else extractor.hash
 
 
 def against(
     root: Path, dataset: str, images: Tensor, spaces: list[str], given: str, device: torch.device | None = None
 ) -> dict[str, Any]:
-    """The Frechet distance of images (n,H,W,C) uint8 from published statistics, given as SPACE=FILE; named by both.
+    """The Frechet distance of images (n,H,W,C) uint8 from published statistics, given as SPACE=FILE, or as
+    SPACE/NETWORK=FILE where several networks judge; named by both.
 
     Raises StatisticsError.
     """
-    name, equals, file = given.partition("=")
+    space, equals, file = given.partition("=")
     extractors = protocol.load_extractors(root, dataset, spaces)
-    if not equals or name not in extractors:
+    if not equals:
         raise StatisticsError(f"--statistics {given}: write SPACE=FILE, with one of the spaces {', '.join(extractors)}")
-    extractor, path = extractors[name], Path(file)
-    features = extractor.extract(images, device or hardware.device()).values
-    published = statistics_files.read(path, features.shape[1])
+    extractor, judge = _network(space, extractors)
+    path, place = Path(file), extractor.judges.index(judge)
+    every = extractor.extract(images, device or hardware.device()).values  # (n,JD)
+    features = every.split(extractor.dim, 1)[place]
+    published = statistics_files.read(path, features.shape[1], _hash(extractor, judge))
     distance = frechet_distance(published, Statistics.of(features))
-    about = {"space": name, "hash": extractor.hash, "distance": extractor.distance, "fd": distance, "n": len(images)}
-    return {**about, "file": path.name, "sha256": files.sha256(path), "n_real": published.n or None}
+    about = {"space": space, "hash": _hash(extractor, judge), "distance": extractor.distance, "fd": distance}
+    return {**about, "n": len(images), "file": path.name, "sha256": files.sha256(path), "n_real": published.n or None}

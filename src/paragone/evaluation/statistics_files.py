@@ -27,8 +27,12 @@ def write(path: Path, statistics: Statistics, space: str, extractor: str) -> Non
     files.write(path, lambda temporary: np.savez(temporary, mu=mean, sigma=cov, n=n, space=space, hash=extractor))
 
 
-def read(path: Path, dim: int) -> Statistics:
-    """The statistics of D-dimensional features in a file; n is 0 if the file does not say. Raises StatisticsError."""
+def read(path: Path, dim: int, extractor: str = "") -> Statistics:
+    """The statistics of D-dimensional features in a file; n is 0 if the file does not say.
+
+    extractor: the hash of the network that they are compared in; a file that names another one is refused. Raises
+    StatisticsError.
+    """
     if not path.is_file():
         raise StatisticsError(f"{path}: is not there; name an .npz with the arrays {MEAN} and {COVARIANCE}")
     try:
@@ -40,10 +44,16 @@ def read(path: Path, dim: int) -> Statistics:
                 )
             mean, cov = (np.asarray(archive[name], np.float64) for name in (MEAN, COVARIANCE))
             n = int(archive["n"]) if "n" in archive.files else 0
+            made, space = (str(archive[name]) if name in archive.files else "" for name in ("hash", "space"))
     except StatisticsError:
         raise
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise StatisticsError(f"{path}: is no whole .npz of plain numbers ({error}); get it again") from None
+    if extractor and made and made != extractor:
+        raise StatisticsError(
+            f"{path}: was made by network {made} of space {space}, and the one named is {extractor}; name that space, "
+            "or export the statistics again"
+        )
     if mean.shape != (dim,) or cov.shape != (dim, dim):
         found = f"{'x'.join(map(str, mean.shape))} and {'x'.join(map(str, cov.shape))}"
         raise StatisticsError(
