@@ -5,12 +5,12 @@ from pathlib import Path
 
 from paragone.project import extras, files, paths
 from paragone.project.params import Params
-from paragone.report import figures, judge_order, latex, render, site, stability, tables, terminal
+from paragone.report import best_models, figures, judge_order, latex, render, site, stability, tables, terminal
 from paragone.report.claims import verdicts
 from paragone.report.pages.base import Report
 from paragone.report.studies import base as studies
 from paragone.report.surveys import pages
-from paragone.results import published, schema
+from paragone.results import history, published, schema
 from paragone.results import runs as results
 
 
@@ -21,7 +21,9 @@ def run(root: Path, params: Params, profile: str) -> None:
     """
     folder = root / paths.report(profile, params.profile)
     report = gather(root, params, profile)
+    report = report._replace(history=history.record(root, report.results))
     write(report, folder)
+    best_models.write(report.results, folder)
     terminal.print_table(report.results)
     print(f"report: {folder / 'index.html'}")
     _mirror(root, params, profile)
@@ -56,6 +58,7 @@ def gather(root: Path, params: Params, profile: str) -> Report:
         stability={d.name: stability.grid(found, d) for d in found.datasets},
         judges={d.name: judge_order.grid(found, d) for d in found.datasets},
         study_tables=studies.tables(measured, found),
+        history=history.read(root, profile),
     )
 
 
