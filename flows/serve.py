@@ -13,7 +13,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from flows.dvc import locks
-from flows.prefect_server import server
+from flows.prefect_server import notify, server
 from flows.run.plan import enter
 from flows.run.processes import Guard, tail
 from flows.run.progress import console
@@ -50,7 +50,7 @@ def serve(root: Path, port: int) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
     try:
         with FileLock(lock, timeout=0), Guard() as guard:
-            pools = check_plans(root)
+            pools, wanted = check_plans(root), notify.read(root)
             server.check_free(port)
             url = server.start(guard, root, logs / "server.log", port, interface=True)
             os.environ["PREFECT_API_URL"] = url
@@ -58,6 +58,7 @@ def serve(root: Path, port: int) -> None:
             for pool in pools:
                 server.check_pool(pool, "prefect.yaml")
             _run([sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"], guard, root, logs / "deploy.log")
+            notify.establish(wanted)
             server.write_note(root, url)
             command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--name", "here"]
             worker = guard.start(command, root, logs / "worker.log")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.dvc import locks, status_cache
-from flows.prefect_server import server
+from flows.prefect_server import notify, server
 from flows.run.plan import Plan, enter, make_plan, unfinished
 from flows.run.processes import Guard, tail
 from flows.run.progress import Screen, console
@@ -118,6 +118,7 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
     from flows.run.forecast import usual_seconds
     from flows.run.watch import Watch  # only now: a flow with nothing to do draws no page
 
+    earlier = notify.recorded(root, request.profile)
     seen = root / ".logs" / request.profile / "seconds.json"
     seconds: dict[str, float] = json.loads(seen.read_text()) if seen.exists() else {}
     watch = Watch(root, request, plan, screen := Screen(len(plan.visits), console), seconds)
@@ -135,6 +136,7 @@ def visit(root: Path, request: Request, plan: Plan) -> bool:
         _report(root, request.profile, bool(failures))
     report = root / paths.report(request.profile, settings.read(root).profile)
     artifacts.publish(root, request.profile, report, {label(s): message for s, message in failures.items()})
+    notify.tell_worse(root, request.profile, earlier)
     return bool(failures)
 
 

@@ -45,6 +45,7 @@ def unit(branch: str, packed: dict[str, Any]) -> State:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))  # of this commit, whatever is installed
     from flows.remote import payload
+    from flows.run import artifacts
     from flows.run.processes import Guard, end_with_parent
 
     end_with_parent()
@@ -56,7 +57,8 @@ def unit(branch: str, packed: dict[str, Any]) -> State:
         payload.check_generated(root, [Path(branch) / "dvc.yaml"])
         unpack(root, content, guard)
         found = payload.answer(root, Path(branch))
-        for done, failures in work(root, content["stages"], guard):
+        for done, failures, log in work(root, content["stages"], guard):
+            artifacts.publish_log(root, log)
             found = payload.answer(root, Path(branch), done=done, failures=failures)
             client.create_artifact(ArtifactCreate(type=KIND, data=json.dumps(found), flow_run_id=this))
         found["final"] = True
@@ -105,8 +107,11 @@ def unpack(root: Path, packed: Any, guard: Any) -> None:
         _transfer(root, guard, "pull", *packed["pull"])
 
 
-def work(root: Path, stages: list[tuple[str, list[str]]], guard: Any) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Run and push the stages; after each, the stages that are done, and those that failed with the end of their log.
+def work(
+    root: Path, stages: list[tuple[str, list[str]]], guard: Any
+) -> Iterator[tuple[list[str], dict[str, str], Path]]:
+    """Run and push the stages; after each, the stages that are done, those that failed with the end of their log, and
+    the log of this one.
 
     What needs a failed stage is left out. Raises RuntimeError if the remote does not take what was made.
     """
@@ -123,7 +128,7 @@ def work(root: Path, stages: list[tuple[str, list[str]]], guard: Any) -> Iterato
         else:
             _transfer(root, guard, "push", stage)
             done.append(stage)
-        yield done, failures
+        yield done, failures, log
 
 
 def _transfer(root: Path, guard: Any, verb: str, *targets: str) -> None:

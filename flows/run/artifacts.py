@@ -1,4 +1,4 @@
-"""What a flow publishes in Prefect: the main table, the failures, links to the report and to each stage's log."""
+"""What a flow publishes in Prefect: the main table, failures, a link to the report, each stage's log, and assets."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,13 +6,39 @@ from typing import Any
 
 import httpx
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.assets import Asset, AssetProperties
+
+from flows.run.processes import tail
+from paragone.project import paths, settings
 
 LOST = (httpx.HTTPError, OSError)
+LINES = 400  # of a log that are published, the last ones
 
 
 def link_log(root: Path, log: Path) -> None:
     """Link a stage's log in its task."""
     _publish(create_link_artifact, link=log.resolve().as_uri(), link_text=str(log.relative_to(root)))
+
+
+def publish_log(root: Path, log: Path) -> None:
+    """Publish the end of a stage's log in its task: where Prefect's pages are open on another machine, the link leads
+    nowhere."""
+    text = f"`{log.relative_to(root)}`\n\n````\n{tail(log, LINES)}\n````"
+    _publish(create_markdown_artifact, markdown=text, description="Log")
+
+
+def asset(root: Path, profile: str, stage: str) -> Asset | None:
+    """What a stage makes that is an asset: a data set, or a profile's report."""
+    name = stage.rpartition(":")[2]
+    if name.startswith("ingest-"):
+        dataset = name.removeprefix("ingest-")
+        made, title, key = root / paths.prepared(dataset), f"Data set {dataset}", f"data/{dataset}"
+    elif name == "report":
+        folder = paths.report(profile, settings.read(root).profile)
+        made, title, key = root / folder / "index.html", f"Report of profile {profile}", f"report/{profile}"
+    else:
+        return None
+    return Asset(key=f"paragone://{key}", properties=AssetProperties(name=title, url=made.resolve().as_uri()))
 
 
 def publish(root: Path, profile: str, report: Path, failures: Mapping[str, str]) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect import get_client, task
+from prefect.assets import materialize
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
@@ -159,15 +160,15 @@ class _Visiting:
         self.seats = Seats(request.slots, request.gpus)
         self.waiting = {stage: set(inputs) for stage, inputs in visits.items()}
         self.ended: SimpleQueue[tuple[str, Seat, PrefectFuture[State]]] = SimpleQueue()
-        self._task = task(
-            name="stage",
-            task_run_name="{name}",
-            cache_policy=NO_CACHE,
-            persist_result=False,
-            retries=RETRIES,
-            retry_delay_seconds=PAUSE,
-            retry_condition_fn=_is_interrupted,
-        )(self.visit)
+        self._options: dict[str, Any] = {
+            "name": "stage",
+            "task_run_name": "{name}",
+            "cache_policy": NO_CACHE,
+            "persist_result": False,
+            "retries": RETRIES,
+            "retry_delay_seconds": PAUSE,
+            "retry_condition_fn": _is_interrupted,
+        }
 
     def visit(self, stage: str, name: str, environment: dict[str, str]) -> State:
         """The body of a task. Prefect tries again after a fault of infrastructure, and after no other."""
@@ -184,6 +185,7 @@ class _Visiting:
             hours=self.request.hours,
             force=stage in self.forced,
         )
+        artifacts.publish_log(self.root, log)
         tries = get_run_context().task_run.run_count  # type: ignore[union-attr]
         if result.interrupted is not None and tries <= RETRIES:
             self.screen.note(name, f"{result.interrupted}; trying again in {PAUSE:g} s")
@@ -215,7 +217,9 @@ class _Visiting:
 
     def _submit(self, stage: str, seat: Seat) -> None:
         del self.waiting[stage]
-        future = self._task.submit(stage, label(stage), seat.environment)
+        made = artifacts.asset(self.root, self.request.profile, stage)
+        of_stage = task(**self._options) if made is None else materialize(made, **self._options)
+        future = of_stage(self.visit).submit(stage, label(stage), seat.environment)
         future.add_done_callback(lambda future: self.ended.put((stage, seat, future)))
 
     def _finish(self, stage: str, future: PrefectFuture[State], below: Mapping[str, set[str]], order: Order) -> None:

@@ -1,0 +1,143 @@
+"""Who is told when a scheduled run fails, or a distance of a report rose: Prefect's automations, as prefect.yaml asks.
+
+notifications:
+  webhook: ${PARAGONE_WEBHOOK}    # an address that takes a POST of {"text": ...}; variables keep it out of git
+  block: sendgrid-email/alerts    # or in its place a notification block made in Prefect: mail, Slack, Teams, ...
+  worse: 0.05                     # a Frechet distance that rose by more than this share
+"""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from flows.prefect_server.server import ServerError
+from flows.run.progress import console
+from paragone.project import paths
+
+FILE = "prefect.yaml"
+KEY = "notifications"
+WORSE = "paragone.distance.worse"  # event
+PREFIX = "paragone: "  # of the automations' names
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class Notifications(BaseModel):
+    """What prefect.yaml says of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    webhook: str = ""
+    block: Annotated[str, Field(pattern=r"^([a-z0-9-]+/[\w-]+)?$")] = ""  # type/name
+    worse: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
+
+
+def read(root: Path) -> Notifications | None:
+    """What is asked for, variables of webhooks put in; None if nothing is. Raises ServerError."""
+    content = yaml.safe_load((root / FILE).read_text()) if (root / FILE).exists() else None
+    given = content.get(KEY) if isinstance(content, dict) else None
+    if given is None:
+        return None
+    try:
+        found = Notifications.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([KEY, *map(str, first["loc"])])
+        raise ServerError(f"{FILE}: {place}: {first['msg']}; it is {first['input']!r:.60}") from None
+    if bool(found.webhook) == bool(found.block):
+        raise ServerError(f"{FILE}: {KEY}: has {'both' if found.block else 'neither'} webhook and block; give one")
+    if missing := [name for name in VARIABLE.findall(found.webhook) if not os.environ.get(name)]:
+        raise ServerError(f"{FILE}: {KEY}.webhook: the variable {missing[0]} is not set; set it, or remove the key")
+    address = VARIABLE.sub(lambda match: os.environ[match[1]], found.webhook)
+    if address and not re.match(r"https?://\S+$", address):
+        raise ServerError(f"{FILE}: {KEY}.webhook: is no http(s) address; give one that takes a POST")
+    return found.model_copy(update={"webhook": address})
+
+
+def establish(wanted: Notifications | None) -> None:
+    """Make the automations at the server of PREFECT_API_URL anew, or remove them. Raises ServerError for a block that
+    it does not have."""
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        for automation in client.read_automations():
+            if automation.name.startswith(PREFIX) and automation.id is not None:
+                client.delete_automation(automation.id)
+        if wanted is None:
+            return
+        block = _webhook(wanted.webhook) if wanted.webhook else _named(client, wanted.block)
+        for automation in _automations(block):
+            client.create_automation(automation)
+
+
+def _webhook(address: str) -> UUID:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    content = {"name": "paragone", "url": address, "json_data": {"text": "{{subject}}\n{{body}}"}}
+    block = CustomWebhookNotificationBlock.model_validate(content)
+    return UUID(str(block.save("paragone", overwrite=True)))
+
+
+def _named(client: Any, block: str) -> UUID:
+    from prefect.exceptions import ObjectNotFound
+
+    kind, _, name = block.partition("/")
+    try:
+        return UUID(str(client.read_block_document_by_name(name, kind).id))
+    except ObjectNotFound:
+        raise ServerError(
+            f"{FILE}: {KEY}.block: Prefect has no block '{block}'; make it in Prefect's pages, under Blocks"
+        ) from None
+
+
+def _automations(block: UUID) -> list[Any]:
+    from prefect.automations import AutomationCore, EventTrigger, SendNotification
+
+    failed = EventTrigger(
+        expect={f"prefect.flow-run.{state}" for state in ("Failed", "Crashed", "TimedOut")},
+        match_related={"prefect.resource.role": "deployment"},
+    )
+    rose = EventTrigger(expect={WORSE})
+    run = "{{ deployment.name }}, run {{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.message }}"
+    return [
+        AutomationCore(
+            name=f"{PREFIX}{name}",
+            trigger=trigger,
+            actions=[SendNotification(block_document_id=block, subject=subject, body=body)],
+        )
+        for name, trigger, subject, body in (
+            ("a run failed", failed, "Paragone: a scheduled run failed", run),
+            ("a distance rose", rose, "Paragone: a distance rose", "{{ event.payload.text }}"),
+        )
+    ]
+
+
+def recorded(root: Path, profile: str) -> bytes:
+    """The record of a profile's reports as it is."""
+    file = root / paths.history(profile)
+    return file.read_bytes() if file.exists() else b""
+
+
+def tell_worse(root: Path, profile: str, before: bytes) -> None:
+    """Say which distances rose by what was added to the record since it was `before`: here, and to Prefect."""
+    if recorded(root, profile) == before:
+        return
+    from prefect.events import emit_event
+
+    from flows.run.artifacts import LOST
+    from paragone.results import history  # only now: it is slow to import
+
+    asked = read(root)
+    tolerance = asked.worse if asked else float(Notifications.model_fields["worse"].default)
+    found = history.worse(history.read(root, profile), tolerance)
+    if not found:
+        return
+    text = "\n".join(f"{' '.join(of.key)}: {of.before:.4g} before, {of.now:.4g} now" for of in found)
+    console.print(f"Distances that rose by more than {tolerance:.0%} since the last report:\n{text}", style="yellow")
+    with suppress(*LOST):
+        emit_event(WORSE, {"prefect.resource.id": f"paragone.profile.{profile}"}, payload={"text": text})
