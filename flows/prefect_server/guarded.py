@@ -17,8 +17,8 @@ def main(port: int) -> None:
     """Serve until the process ends. What else there is to say is in Prefect's own variables."""
     from prefect.server.api.server import create_app
 
-    app = create_app(final=True)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES, www_redirect=False)
+    # Around the application and not within: its automations call it in the same process, by a name of their own.
+    app = TrustedHostMiddleware(create_app(final=True), allowed_hosts=NAMES, www_redirect=False)
     uvicorn.run(app, host=HOST, port=port, log_level="warning", access_log=False)
 
 
