@@ -39,16 +39,8 @@ class Notifications(BaseModel):
 
 def read(root: Path) -> Notifications | None:
     """What is asked for, variables of webhooks put in; None if nothing is. Raises ServerError."""
-    content = yaml.safe_load((root / FILE).read_text()) if (root / FILE).exists() else None
-    given = content.get(KEY) if isinstance(content, dict) else None
-    if given is None:
+    if (found := _parsed(root)) is None:
         return None
-    try:
-        found = Notifications.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join([KEY, *map(str, first["loc"])])
-        raise ServerError(f"{FILE}: {place}: {first['msg']}; it is {first['input']!r:.60}") from None
     if bool(found.webhook) == bool(found.block):
         raise ServerError(f"{FILE}: {KEY}: has {'both' if found.block else 'neither'} webhook and block; give one")
     if missing := [name for name in VARIABLE.findall(found.webhook) if not os.environ.get(name)]:
@@ -57,6 +49,19 @@ def read(root: Path) -> Notifications | None:
     if address and not re.match(r"https?://\S+$", address):
         raise ServerError(f"{FILE}: {KEY}.webhook: is no http(s) address; give one that takes a POST")
     return found.model_copy(update={"webhook": address})
+
+
+def _parsed(root: Path) -> Notifications | None:
+    content = yaml.safe_load((root / FILE).read_text()) if (root / FILE).exists() else None
+    given = content.get(KEY) if isinstance(content, dict) else None
+    if given is None:
+        return None
+    try:
+        return Notifications.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join([KEY, *map(str, first["loc"])])
+        raise ServerError(f"{FILE}: {place}: {first['msg']}; it is {first['input']!r:.60}") from None
 
 
 def establish(wanted: Notifications | None) -> None:
@@ -117,6 +122,13 @@ def _automations(block: UUID) -> list[Any]:
     ]
 
 
+def _tolerance(root: Path) -> float:
+    """The share that is asked for; the default where prefect.yaml cannot be used, which `make serve` says."""
+    with suppress(ServerError, yaml.YAMLError):
+        return (_parsed(root) or Notifications()).worse
+    return Notifications().worse
+
+
 def recorded(root: Path, profile: str) -> bytes:
     """The record of a profile's reports as it is."""
     file = root / paths.history(profile)
@@ -132,8 +144,7 @@ def tell_worse(root: Path, profile: str, before: bytes) -> None:
     from flows.run.artifacts import LOST
     from paragone.results import history  # only now: it is slow to import
 
-    asked = read(root)
-    tolerance = asked.worse if asked else float(Notifications.model_fields["worse"].default)
+    tolerance = _tolerance(root)
     found = history.worse(history.read(root, profile), tolerance)
     if not found:
         return

@@ -142,6 +142,18 @@ BAD = {
         r"dcgan\.plan\.kimg: .*number.*'long'",
     ),
     "negative budget": (lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": -1}), "kimg is -1"),
+    "the best of no scores": (
+        lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": 1.0, "keep": "best"}),
+        r"dcgan\.plan: keep is 'best' and nothing is scored; give eval_every",
+    ),
+    "scores in a space that there is not": (
+        lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": 1.0, "eval_every": 0.5, "eval_space": "lite"}),
+        r"dcgan\.plan\.eval_space: no such space 'lite'; did you mean 'lite0'",
+    ),
+    "scores by who learned from the held-out images": (
+        lambda p: profile(p)["models"]["dcgan"].update(plan={"kimg": 1.0, "eval_space": "classifier"}),
+        r"dcgan\.plan\.eval_space: is 'classifier', which learned from the held-out images; choose another",
+    ),
     "some rows that are not there": (
         lambda p: profile(p).update(datasets={"d": ["dcgam"]}),
         r"profiles/p\.yaml: datasets\.d: no such row 'dcgam'; did you mean 'dcgan'",
