@@ -69,3 +69,11 @@ def test_every_row_and_study_is_there_for_a_claim(name: str, settings: Params) -
 @pytest.mark.parametrize("name", PROFILES)
 def test_there_are_seeds_enough_for_a_verdict(name: str, settings: Params) -> None:
     assert len(settings.get_profile(name).seeds) >= SEEDS
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_no_row_warms_up_for_longer_than_a_fifth_of_its_training(name: str, settings: Params) -> None:
+    """As it would with a paper's warm-up that nobody shortened: it would never reach its learning rate."""
+    profile = settings.get_profile(name)
+    plans = {row: settings.plan(name, d, row) for d in profile.datasets for row in profile.rows(d)}
+    assert {row for row, plan in plans.items() if plan.warmup_kimg > plan.kimg / 5} == set()
