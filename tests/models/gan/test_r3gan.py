@@ -70,6 +70,15 @@ def test_a_block_starts_as_the_identity_and_its_variance_shrinks_with_their_numb
     assert block.conv1.weight.std().item() == pytest.approx(expected, rel=0.05)  # type: ignore[operator, union-attr]
 
 
+def test_channels_halve_beyond_the_flat_sizes() -> None:
+    def channels(flat: int) -> list[int]:
+        model = R3GAN(R3GAN.Config(width=32, group=8, flat=flat), Spec((1, 64, 64)))
+        return [stage[0].conv1.in_channels for stage in model.G.stages]  # type: ignore[index, union-attr]
+
+    assert channels(32) == [32, 32, 32, 32, 16]  # at 4, 8, 16, 32 and 64 px
+    assert channels(8) == [32, 32, 16, 8, 4]
+
+
 def test_there_is_no_normalisation() -> None:
     norms = (nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
     assert not any(isinstance(m, norms) for m in build().modules())
@@ -78,5 +87,7 @@ def test_there_is_no_normalisation() -> None:
 def test_groups_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ValueError, match="group is 6; it must divide 2 x width, which is 16"):
         build(group=6)
+    with pytest.raises(ValueError, match="flat is 12; it must be a power of two"):
+        build(flat=12)
     with pytest.raises(ValueError, match="anneal is 0"):
         build(anneal=0)

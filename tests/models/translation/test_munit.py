@@ -121,3 +121,9 @@ def test_the_networks_are_the_papers() -> None:
 def test_settings_that_cannot_be(shape: tuple[int, int, int], config: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MUNIT(MUNIT.Config(**{**SMALL, **config}), Spec(shape))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [4, 64])
+def test_the_scores_of_discriminators_of_any_width_depend_on_the_image(width: int) -> None:
+    scores = build(width=width).D_B(batch(8)["image"])
+    assert all(score.std() > 0.1 for score in scores), [score.std().item() for score in scores]

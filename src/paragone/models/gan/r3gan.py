@@ -49,7 +49,8 @@ class R3GAN(Model):
     @dataclass(frozen=True, kw_only=True)
     class Config:
         z_dim: int = 64
-        width: int = 768  # channels up to 32 px, halved with each doubling beyond
+        width: int = 768  # channels up to `flat`, halved with each doubling beyond
+        flat: int = 32  # px, a power of two from 4 up
         blocks: int = 2  # of each size
         group: int = 16  # channels of a group in the 3 x 3 convolutions
         gamma: tuple[float, float] = (0.05, 0.005)  # first and last
@@ -61,6 +62,8 @@ class R3GAN(Model):
         def __post_init__(self) -> None:
             if self.width < 1 or 2 * self.width % self.group:
                 raise ValueError(f"group is {self.group}; it must divide 2 x width, which is {2 * self.width}")
+            if self.flat < 4 or self.flat & (self.flat - 1):
+                raise ValueError(f"flat is {self.flat}; it must be a power of two from 4 up")
             if not 0 < self.anneal <= 1:
                 raise ValueError(f"anneal is {self.anneal}; it must lie in (0, 1]")
 
@@ -68,7 +71,8 @@ class R3GAN(Model):
         super().__init__()
         self.cfg = cfg
         count = halvings(spec.shape, self.title, 8) + 1
-        channels = [max(cfg.group // 2, cfg.width // 2 ** max(0, i - 3)) for i in range(count)]
+        sides = [4 * 2**i for i in range(count)]
+        channels = [max(cfg.group // 2, cfg.width // max(1, side // cfg.flat)) for side in sides]
         self.G = Generator(cfg, spec.shape[0], channels)
         self.D = Discriminator(cfg, spec.shape[0], channels[::-1])
 

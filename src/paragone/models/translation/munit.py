@@ -23,6 +23,8 @@ the others; Adam (0.5, 0.999) at 0.0001 with weight decay 0.0001, batches of 1, 
 
 Deviations:
 - The learning rate is not halved every 100,000 updates (a plan can let it fall linearly).
+- The discriminators start from He et al.'s weights, as the rest does. The authors' N(0, 0.02) suits 64 channels; narrow
+  discriminators hardly see an image through it, and the weight decay then keeps them silent.
 - Images are not resized and cropped at random. No perceptual loss, which the authors use at 512 px alone.
 """
 
@@ -36,7 +38,6 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers.dcgan import init_weights
 from paragone.models.layers.norm import adain
 
 
@@ -86,8 +87,8 @@ class MUNIT(Model):
                 "config.scales or config.strided to less"
             )
         self.A, self.B = (AutoEncoder(c, cfg) for _ in range(2))  # of the sources and of the images
+        self.D_A, self.D_B = (Discriminators(c, cfg.width, cfg.strided, cfg.scales) for _ in range(2))
         self.apply(_kaiming)
-        self.D_A, self.D_B = (Discriminators(c, cfg.width, cfg.strided, cfg.scales).apply(init_weights) for _ in "AB")
 
     def optimizers(self) -> dict[str, Optimizer]:
         cfg, pairs = self.cfg, {"discriminators": (self.D_A, self.D_B), "generators": (self.A, self.B)}
