@@ -6,8 +6,9 @@
 Needs this repository (PYTHONPATH=src where it is not installed), PyTorch, and the wheels numpy, pyarrow, pydantic,
 pyyaml, safetensors and tqdm. First, for every row, where the time of an eager step goes. Then, row by row: 60 steps
 eager, 60 as graphs, and 60 as graphs cut after 30 and resumed, whose three digests must be equal; then the rates, what
-share of a step the GPU computes, and what share it waits for the host. The files are written again after every figure,
-so that a run that is cut off keeps what it has. Nothing is compiled, whatever a row's plan says.
+share of a step the GPU computes, what share it waits for the host, and the time to one image of an iterative sampler.
+The files are written again after every figure, so that a run that is cut off keeps what it has. Nothing is compiled,
+whatever a row's plan says.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +29,10 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from paragone.data.base import ImageSet
-from paragone.engine import hardware
+from paragone.engine import hardware, sampling
 from paragone.engine.loop import Outcome, fit
-from paragone.engine.recorders import Again, Cuda, Recorder, Step, Taken
+from paragone.engine.recorders import Again, Cuda, Recorder, Result
+from paragone.engine.replays import drawing
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Model, Plan, Spec
 from paragone.project import registry, settings
@@ -100,7 +102,7 @@ class Timed:
         self.marks: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
         self.session, self.prepare, self.strict = inner.session, inner.prepare, inner.strict
 
-    def capture(self, step: Step) -> tuple[Callable[[], None], Taken]:
+    def capture(self, step: Callable[[], Result]) -> tuple[Callable[[], None], Result]:
         if not self._record:
             raise RuntimeError("left eager on purpose")
         replay, taken = self._inner.capture(step)
@@ -230,6 +232,30 @@ class Clock:
         return True
 
 
+def images(of: Setting, row: str) -> dict[str, Any]:
+    """Milliseconds to draw one image with an iterative sampler, eagerly and with its evaluations replayed, and whether
+    the two are equal; nothing for other samplers, and for models that translate."""
+    model = hardware.place(of.build(row).eval().requires_grad_(False), of.device)
+    if "source" in model.needs:
+        return {}
+    drawn: dict[str, torch.Tensor] = {}
+    found: dict[str, Any] = {}
+    for kind in ("graph", "eager"):
+        by = None if of.device.type == "cuda" else Again()
+        for _ in range(2):  # the first warms up
+            seed_all(0, Stream.SAMPLE)
+            hardware.synchronize(of.device)
+            began = time.perf_counter()
+            with torch.inference_mode(), drawing(of.device, by) if kind == "graph" else nullcontext([]) as made:
+                drawn[kind] = sampling.draw(model, 1, sampling.labels(model, of.data, 1, 0))
+            hardware.synchronize(of.device)
+            found[f"{kind}_ms"] = 1000 * (time.perf_counter() - began)
+        if kind == "graph" and not made:
+            return {}
+        found |= {"replayed": made[0].replayed, "eager_because": made[0].reason or None} if made else {}
+    return {**found, "equal": torch.equal(drawn["eager"], drawn["graph"])}
+
+
 def profiling(device: torch.device) -> profile:
     return profile(activities=[ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU])
 
@@ -252,7 +278,8 @@ def clean(device: torch.device) -> None:
 
 HEADERS = (
     "row", "eager ms", "eager kernel ms", "graph ms", "times", "images/s, eager", "images/s, graph", "kernel share",
-    "host wait", "kernels", "graphs", "MB, eager", "MB, graph", "bits equal", "remark",
+    "host wait", "kernels", "graphs", "MB, eager", "MB, graph", "bits equal", "one image ms, eager",
+    "one image ms, graph", "same image", "remark",
 )  # fmt: skip
 
 
@@ -272,14 +299,18 @@ def line(row: str, found: dict[str, Any]) -> list[str]:
     eager, graph, bits = (found.get(part, {}) for part in ("eager", "graph", "bits"))
     times = eager["ms"] / graph["ms"] if "ms" in eager and "ms" in graph else None
     remark = found.get("error") or graph.get("error") or eager.get("error") or bits.get("eager_because") or ""
-    equal = "" if not bits else "yes" if bits["equal"] else "no"
+    one = found.get("image", {})
     return [
         row, shown(eager.get("ms"), 2), shown(eager.get("kernel_ms"), 2), shown(graph.get("ms"), 2), shown(times, 1),
         shown(eager.get("images_per_second")), shown(graph.get("images_per_second")),
         shown(graph.get("kernel_share"), 2), shown(graph.get("wait"), 2), shown(graph.get("kernels")),
-        shown(graph.get("graphs")), shown(eager.get("memory_mb")), shown(graph.get("memory_mb")), equal,
-        remark.replace("|", "/"),
+        shown(graph.get("graphs")), shown(eager.get("memory_mb")), shown(graph.get("memory_mb")),
+        yes(bits), shown(one.get("eager_ms"), 1), shown(one.get("graph_ms"), 1), yes(one), remark.replace("|", "/"),
     ]  # fmt: skip
+
+
+def yes(found: dict[str, Any]) -> str:
+    return "" if "equal" not in found else "yes" if found["equal"] else "no"
 
 
 def shown(value: float | None, digits: int = 0) -> str:
@@ -297,6 +328,7 @@ def measure(of: Setting, rows: list[str], minutes: float, write: Callable[[dict[
         jobs += [
             (row, "bits", lambda row=row: agree(of, row)),
             (row, "graph", lambda row=row: rate(of, row, record=True)),
+            (row, "image", lambda row=row: images(of, row)),
         ]
     longest = 0.0
     for done, (row, part, work) in enumerate(jobs):
@@ -324,6 +356,15 @@ def results(out: Path, about: dict[str, Any]) -> Iterator[Callable[[dict[str, An
     yield write
 
 
+def setting(dry: bool, device: torch.device, profile: str | None = None, shape: str | None = None) -> Setting:
+    """Noise of a shape as the training set, and the rows of a profile."""
+    name = profile or ("systems" if dry else "survey")
+    c, h, w = (int(part) for part in (shape or ("1x32x32" if dry else "3x32x32")).split("x"))
+    noise = torch.randint(0, 256, (4_000, h, w, c), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    data = ImageSet(noise, torch.arange(len(noise)) % 10, Spec((c, h, w), 10), 255 - noise)
+    return Setting(settings.load(ROOT, name), name, data, device, DRY if dry else GPU)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Training steps as CUDA graphs: equal bits, rates, kernel share.")
     parser.add_argument("--out", type=Path, default=Path("gpu"), help="files to write, without their endings")
@@ -337,17 +378,14 @@ def main(arguments: list[str] | None = None) -> None:
     if device.type != "cuda" and not args.dry:
         raise SystemExit("there is no GPU here; give --dry to try the script on the CPU")
     hardware.be_deterministic(device)
-    name = args.profile or ("systems" if args.dry else "survey")
-    c, h, w = (int(part) for part in (args.shape or ("1x32x32" if args.dry else "3x32x32")).split("x"))
-    noise = torch.randint(0, 256, (4_000, h, w, c), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    data = ImageSet(noise, torch.arange(len(noise)) % 10, Spec((c, h, w), 10), 255 - noise)
-    of = Setting(settings.load(ROOT, name), name, data, device, DRY if args.dry else GPU)
-    known = list(of.params.get_profile(name).models)
+    of = setting(args.dry, device, args.profile, args.shape)
+    known = list(of.params.get_profile(of.profile).models)
     rows = args.rows or [*(row for row in FIRST if row in known), *(row for row in known if row not in FIRST)]
     rows = [row for row in rows if of.plan(row).kimg]  # others are not trained
     about = {
         "device": hardware.device_name(device), "torch": torch.__version__, "cuda": torch.version.cuda, "dry": args.dry,
-        "profile": name, "shape": f"{c} x {h} x {w}", "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "profile": of.profile, "shape": " x ".join(map(str, of.data.spec.shape)),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }  # fmt: skip
     with results(args.out, about) as write:
         measure(of, rows, args.minutes, write)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from benchmarks import gpu
 
@@ -11,7 +12,7 @@ from benchmarks import gpu
 def test_the_dry_mode_fills_the_table_but_for_what_only_a_gpu_has(tmp_path):
     gpu.main(["--dry", "--rows", "gan", "--out", str(tmp_path / "found")])
     result = json.loads((tmp_path / "found.json").read_text())
-    assert result["end"].startswith("All 3 measurements")
+    assert result["end"].startswith("All 4 measurements")
     found = result["rows"]["gan"]
     assert found["bits"]["equal"]
     assert found["bits"]["replayed"] > 0
@@ -25,9 +26,18 @@ def test_the_dry_mode_fills_the_table_but_for_what_only_a_gpu_has(tmp_path):
     assert "| gan |" in table
 
 
+def test_an_iterative_sampler_is_timed_eagerly_and_replayed_and_its_images_compared():
+    of = gpu.setting(dry=True, device=torch.device("cpu"))
+    found = gpu.images(of, "ddpm")
+    assert found["equal"]
+    assert found["replayed"] > 0
+    assert found["eager_ms"] > 0
+    assert gpu.images(of, "gan") == {}
+
+
 def test_a_run_that_is_cut_off_keeps_what_it_has(tmp_path):
     gpu.main(["--dry", "--rows", "gan", "dcgan", "--minutes", "0", "--out", str(tmp_path / "found")])
-    assert json.loads((tmp_path / "found.json").read_text())["end"] == "Cut off after 0 minutes: 0 of 6 measurements."
+    assert json.loads((tmp_path / "found.json").read_text())["end"] == "Cut off after 0 minutes: 0 of 8 measurements."
     assert "| dcgan |" in (tmp_path / "found.md").read_text()
 
 

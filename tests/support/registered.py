@@ -1,5 +1,7 @@
 """Every registered model, small: as its row of the profile `systems` builds it, for grey images with two classes."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -12,10 +14,11 @@ SPEC = Spec((1, 32, 32), 2)
 SMOKE = settings.read(ROOT, "systems").profiles["systems"].models
 
 
-def build(name: str, spec: Spec = SPEC) -> Model:
+def build(name: str, spec: Spec = SPEC, **config: Any) -> Model:
+    """With what is to differ from its row's configuration."""
     entry = SMOKE[name]
     parents = {role: parent_of(name, role, spec) for role in entry.parents}
-    return registry.build_model(name, spec, entry.config, parents)
+    return registry.build_model(name, spec, {**entry.config, **config}, parents)
 
 
 def parent_of(name: str, role: str, spec: Spec) -> nn.Module:

@@ -1,10 +1,10 @@
-"""What records a training step once and repeats it: CUDA's graphs, and a stand-in that calls the step again."""
+"""What records a computation once and repeats it: CUDA's graphs, and a stand-in that calls it again."""
 
 import gc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,14 +26,14 @@ class Taken(NamedTuple):
         return self._replace(values=self.values.clone())
 
 
-Step = Callable[[], Taken]
+Result = TypeVar("Result")  # of a computation: a tensor, or a tuple with tensors
 
 
 class Recorder(Protocol):
-    """What `Graphs` needs of a device."""
+    """What `Graphs` and `Replays` need of a device."""
 
     def session(self) -> AbstractContextManager[None]:
-        """Around a whole training."""
+        """Around a whole training, or the drawing of a batch."""
 
     def prepare(self, optimizer: Optimizer) -> str:
         """Let its steps be recorded, learning rates as tensors included; empty, or why it cannot be."""
@@ -41,9 +41,9 @@ class Recorder(Protocol):
     def strict(self) -> AbstractContextManager[None]:
         """Inside, what waits for the device raises RuntimeError."""
 
-    def capture(self, step: Step) -> tuple[Callable[[], None], Taken]:
-        """Record a step: what repeats it, and what it did, whose values a repetition overwrites. The training's state
-        is undefined until whoever captures restores it. Raises RuntimeError."""
+    def capture(self, step: Callable[[], Result]) -> tuple[Callable[[], None], Result]:
+        """Record a step: what repeats it, and its result, whose tensors a repetition overwrites. What a step changes is
+        undefined until whoever captures restores it. Raises RuntimeError."""
 
 
 class Cuda:
@@ -51,18 +51,18 @@ class Cuda:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._pool = torch.cuda.graph_pool_handle()
+        self._pool, self._stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
         self._kept: list[torch.cuda.CUDAGraph] = []  # to destroy one frees workspaces that the others use
 
     @contextmanager
     def session(self) -> Iterator[None]:
         """A stream of its own: autograd remembers on which one a weight was first used, and the default one cannot be
         captured."""
-        before, stream = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)
-        stream.wait_stream(before)
-        with torch.cuda.stream(stream):
+        before = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(before)
+        with torch.cuda.stream(self._stream):
             yield
-        before.wait_stream(stream)
+        before.wait_stream(self._stream)
 
     def prepare(self, optimizer: Optimizer) -> str:
         groups = optimizer.param_groups
@@ -89,19 +89,18 @@ class Cuda:
         finally:
             torch.cuda.set_sync_debug_mode(before)
 
-    def capture(self, step: Step) -> tuple[Callable[[], None], Taken]:
-        graph = torch.cuda.CUDAGraph()
+    def capture(self, step: Callable[[], Result]) -> tuple[Callable[[], None], Result]:
+        graph, collects = torch.cuda.CUDAGraph(), gc.isenabled()
         self._kept.append(graph)
-        stream, collects = torch.cuda.current_stream(self._device), gc.isenabled()
         gc.disable()  # a tensor freed by it, in the midst of a capture, would end that
         try:
             # thread_local: another thread measures what the process uses
-            with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
-                taken = step()
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+                result = step()
         finally:
             if collects:
                 gc.enable()
-        return graph.replay, taken
+        return graph.replay, result
 
 
 class Again:
@@ -119,9 +118,9 @@ class Again:
     def strict(self) -> AbstractContextManager[None]:
         return NoWaiting().outside_of_optimizers()
 
-    def capture(self, step: Step) -> tuple[Callable[[], None], Taken]:
-        taken = step()
-        return lambda: _overwrite(taken.values, step().values), taken
+    def capture(self, step: Callable[[], Result]) -> tuple[Callable[[], None], Result]:
+        result = step()
+        return lambda: _overwrite(result, step()), result
 
 
 class NoWaiting(TorchDispatchMode):
@@ -130,7 +129,9 @@ class NoWaiting(TorchDispatchMode):
 
     WAIT = frozenset(
         ("_local_scalar_dense", "nonzero", "masked_select", "bincount", "_unique2", "unique_dim", "unique_consecutive")
-    ) | frozenset(("repeat_interleave.Tensor", "equal", "is_nonzero"))
+    ) | frozenset(
+        ("repeat_interleave.Tensor", "equal", "is_nonzero", "item")
+    )  # under inference_mode, item is seen whole
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,8 +168,13 @@ def _crosses(args: tuple[Any, ...], found: Tensor) -> bool:
     return len({t.device.type for t in (*args, found) if isinstance(t, Tensor)}) > 1
 
 
-def _overwrite(place: Tensor, values: Tensor) -> None:
-    place.copy_(values)
+def _overwrite(place: Any, values: Any) -> None:
+    """Copy the tensors of one result into those of another."""
+    if isinstance(place, Tensor):
+        place.copy_(values)
+    elif isinstance(place, tuple):
+        for one, other in zip(place, values, strict=True):
+            _overwrite(one, other)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float, to_uint8
-from paragone.engine import hardware
+from paragone.engine import hardware, replays
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
 
@@ -118,7 +118,8 @@ def _draw(
     seed_all(seed, Stream.SAMPLE, counter)
     hardware.synchronize(device)
     started = hardware.seconds(device)
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    with torch.inference_mode(), autocast, replays.drawing(device):
         x = draw(model, n, cond, source)
     pixels = quantise(x)  # on the device, so that what is timed ends with the images in memory
     return pixels, hardware.seconds(device) - started

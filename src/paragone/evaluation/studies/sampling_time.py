@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from paragone.data import base as datasets
-from paragone.engine import checkpoint, hardware, sampling
+from paragone.engine import checkpoint, hardware, replays, sampling
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation import intervals
 from paragone.evaluation.studies.base import Work
@@ -85,6 +85,7 @@ class Sampler:
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"),
+            replays.drawing(self.device),
         ):
             x = sampling.draw(self.net, n, *inputs)
         sampling.quantise(x)

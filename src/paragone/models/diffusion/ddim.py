@@ -18,7 +18,7 @@ clipped x_hat_0 (what diffusers does unless told otherwise), and `clip: none` is
 end at the parent's last step (the authors' code stops short of it), since only there x_t is pure noise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,8 +27,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
+from paragone.models.layers.repeated import repeated
 
 Clip = Literal["both", "image", "none"]
+Predict = Callable[[Tensor, Tensor], Tensor]  # x_t (B,C,H,W), t (B,) -> x_0 (B,C,H,W)
 
 
 class DDIM(Model):
@@ -78,8 +80,9 @@ class DDIM(Model):
     def decode(self, x: Tensor) -> Tensor:
         """The images that x_T (B,C,H,W) leads to, the same in [-1,1]."""
         steps = self.times.tolist()
+        guess = repeated(self.ddpm.unclipped_x0, len(steps))
         for now, then in zip(steps[::-1], [*steps[-2::-1], -1], strict=True):
-            x, sigma = self.step(x, now, then)
+            x, sigma = step(self.ddpm, x, now, then, self.cfg.eta, self.cfg.clip, guess)
             x = x + sigma * torch.randn_like(x) if self.cfg.eta and then >= 0 else x
         return x.clamp(-1, 1)
 
@@ -88,11 +91,17 @@ class DDIM(Model):
         return step(self.ddpm, x, now, then, self.cfg.eta, self.cfg.clip)
 
 
-def step(ddpm: Any, x: Tensor, now: int, then: int, eta: float = 0.0, clip: Clip = "both") -> tuple[Tensor, Tensor]:
-    """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` of a DDPM (-1: the image) given x at `now`."""
+def step(
+    ddpm: Any, x: Tensor, now: int, then: int, eta: float = 0.0, clip: Clip = "both", predict: Predict | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean (B,C,H,W) and standard deviation (0-d) of x at step `then` of a DDPM (-1: the image) given x at `now`.
+
+    predict: the DDPM's `unclipped_x0`, as a loop over many steps may have it replayed.
+    """
+    predict = predict or ddpm.unclipped_x0
     a = ddpm.alpha_bar[now]
     b = ddpm.alpha_bar[then] if then >= 0 else torch.ones_like(a)
-    guess = ddpm.unclipped_x0(x, torch.full((len(x),), now, device=x.device))
+    guess = predict(x, torch.full((len(x),), now, device=x.device))
     x0 = guess if clip == "none" else guess.clamp(-1, 1)
     eps = (x - a.sqrt() * (x0 if clip == "both" else guess)) / (1 - a).sqrt()
     sigma = eta * ((1 - b) / (1 - a) * (1 - a / b)).sqrt()  # eq. 16

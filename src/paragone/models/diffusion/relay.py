@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.diffusion.ddim import step, times
+from paragone.models.layers.repeated import repeated
 
 
 class Relay(Model):
@@ -77,6 +78,7 @@ class Relay(Model):
         steps = self.times.tolist()
         t = torch.full((len(x),), steps[-1], device=x.device)
         x = ddpm.process.diffuse(x, t, torch.randn_like(x))
+        guess = repeated(ddpm.unclipped_x0, len(steps))
         for now, then in zip(steps[::-1], [*steps[-2::-1], -1], strict=True):
-            x, _ = step(ddpm, x, now, then)
+            x, _ = step(ddpm, x, now, then, predict=guess)
         return x

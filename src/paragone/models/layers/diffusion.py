@@ -17,6 +17,7 @@ from paragone.models.layers.functional import (
     gaussian_kl,
     linear_betas,
 )
+from paragone.models.layers.repeated import repeated
 
 Reverse = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """x_t (B,C,H,W), t (B,) -> the mean (B,C,H,W) and the log variance (B,C,H,W) or (B,1,1,1) of p(x_{t-1} | x_t)."""
@@ -121,6 +122,7 @@ class Diffusion(nn.Module):
 
     def sample(self, reverse: Reverse, x: Tensor) -> Tensor:
         """Algorithm 2: from noise x (n,C,H,W) to images."""
+        reverse = repeated(reverse, len(self))
         for step in reversed(range(len(self))):
             x, logvar = reverse(x, torch.full((len(x),), step, device=x.device))
             if step:

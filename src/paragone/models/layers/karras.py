@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from paragone.models.layers.repeated import repeated
+
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 """x (B,C,H,W) = x_0 + sigma eps, sigma (B,) -> D(x; sigma), the expectation of x_0 given x: (B,C,H,W)."""
 
@@ -50,7 +52,7 @@ def noise_levels(steps: int, low: float, high: float, rho: float = 7.0) -> Tenso
 
 def heun(denoise: Denoiser, x: Tensor, levels: Tensor, churn: Churn = Churn()) -> Tensor:  # noqa: B008 (immutable)
     """Algorithm 2 from x (B,C,H,W) at levels[0] to levels[-1] = 0: 2 len(levels) - 3 evaluations of `denoise`."""
-    sigmas = levels.tolist()
+    sigmas, denoise = levels.tolist(), repeated(denoise, 2 * len(levels) - 3)
     for now, then in pairwise(sigmas):
         gamma = churn.gamma(now, len(sigmas) - 1)
         raised = now * (1 + gamma)
@@ -70,7 +72,7 @@ def multistep(denoise: Denoiser, x: Tensor, levels: Tensor, order: int = 2) -> T
     https://arxiv.org/abs/2211.01095, algorithm 2, with x over the scale of the process and lambda = -log sigma).
 
     Of order 1 it is DDIM (Song et al. 2021, https://arxiv.org/abs/2010.02502, eq. 12 with sigma_t = 0)."""
-    sigmas = levels.tolist()
+    sigmas, denoise = levels.tolist(), repeated(denoise, len(levels) - 1)
     before, h_before = None, 0.0  # the last predicted image, and the step in lambda that led from it
     for now, then in pairwise(sigmas):
         x_0 = denoise(x, _each(x, now))

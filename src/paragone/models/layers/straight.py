@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from paragone.models.layers.repeated import repeated
+
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """x (B,C,H,W), t (B,) in [0,1] -> dx/dt (B,C,H,W)."""
 
@@ -22,6 +24,7 @@ def between(x_0: Tensor, x_1: Tensor, t: Tensor) -> Tensor:
 
 def integrate(velocity: Velocity, x: Tensor, steps: int, solver: str) -> Tensor:
     """x (B,C,H,W) at t = 0 to t = 1 in equal steps of Euler's or Heun's method."""
+    velocity = repeated(velocity, steps * (1 + (solver == "heun")))
     for i in range(steps):
         slope = velocity(x, _each(x, i / steps))
         if solver == "heun":
