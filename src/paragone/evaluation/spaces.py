@@ -90,7 +90,7 @@ def build(extractor: Extractor, images: Tensor, test: Tensor, n: int, device: to
     held_out = _statistics(extractor, test, chosen[:0], device)
     judges = {}
     for judge, (whole, features), (unseen, _) in zip(extractor.judges, seen, held_out, strict=True):
-        judges[judge] = Real(whole.factored(), features[order], unseen.factored(), _prepare(features[order], n))
+        judges[judge] = Real(whole.factored(), features[order], unseen.factored(), prepare(features[order], n))
     return Space(extractor.hash, judges)
 
 
@@ -110,12 +110,12 @@ def _statistics(
     return found
 
 
-def _prepare(subset: Tensor, n: int) -> dict[str, Tensor]:
-    """What the metrics compute from the real images alone for n fakes, by name."""
+def prepare(subset: Tensor, n: int) -> dict[str, Tensor]:
+    """What the metrics compute from the features (M,D) of real images alone for n fakes, by name."""
     prepared: dict[str, Tensor] = {}
     for name in registry.names("metrics"):
-        prepare = getattr(registry.load("metrics", name), "prepare", None)
-        prepared |= prepare(subset, n) if prepare is not None else {}
+        of_metric = getattr(registry.load("metrics", name), "prepare", None)
+        prepared |= of_metric(subset, n) if of_metric is not None else {}
     return prepared
 
 

@@ -86,9 +86,12 @@ def _put(content: bytes, path: Path) -> None:
 def encode(plot: Plot, suffix: str) -> bytes:
     """The bytes of a figure; transparent as SVG, on white as PNG."""
     buffer = io.BytesIO()
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[suffix]
+    options: dict[str, Json] = {
+        "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},  # 6 takes twice as long for 4 %
+        "svg": {"metadata": {"Date": None, "Creator": None}, "transparent": True},
+    }
     with mpl.rc_context(STYLE):
-        plot.figure.savefig(buffer, format=suffix, dpi=160, metadata=metadata, transparent=suffix == "svg")
+        plot.figure.savefig(buffer, format=suffix, dpi=160, **options[suffix])
     return buffer.getvalue()
 
 

@@ -121,7 +121,7 @@ def settle(figure: Figure) -> None:
         engine = figure.get_layout_engine()
         if engine is not None:
             engine.execute(figure)  # all that `draw_without_rendering` does for the layout
-    figure.set_layout_engine("none")
+    figure._layout_engine = None  # type: ignore[attr-defined]  # "none" leaves one that has figures drawn twice
 
 
 def _name(figure: Figure, ax: Axes, points: list[Point]) -> None:

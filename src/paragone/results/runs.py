@@ -7,8 +7,9 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard, cast
+from typing import Any, NamedTuple, TypeGuard
 
+import numpy as np
 import pandas as pd
 
 from paragone.evaluation import stability
@@ -50,7 +51,11 @@ class Results(NamedTuple):
     def rows(self, dataset: str | None = None) -> list[Json]:
         """The runs (of one data set) one by one; NaN where a run lacks a column."""
         runs = self.runs if dataset is None else self.of(dataset)
-        return cast(list[Json], runs.to_dict("records"))
+        names = [str(name) for name in runs]
+        return [  # what `to_dict("records")` gives, in a hundredth of the time where there are hundreds of columns
+            {name: v.item() if isinstance(v, np.generic) else v for name, v in zip(names, values, strict=True)}
+            for values in runs.to_numpy(dtype=object).tolist()
+        ]
 
     def where(self, row: Json) -> paths.Run:
         """Where the files of a row are."""

@@ -60,8 +60,8 @@ def distance_and_influence(real: Statistics, fake: Tensor) -> tuple[float, Tenso
     """
     z, delta = _centred(real, fake)
     n, squares = len(z), z.square().sum(1)
-    diagonal = _root_diagonal(_seen_by(real, z))
-    distance = _distance(delta, real.cov.trace() + squares.sum() / (n - 1), diagonal.sum())
+    root_trace, diagonal = _root(_seen_by(real, z))
+    distance = _distance(delta, real.cov.trace() + squares.sum() / (n - 1), root_trace)
     return distance, 2 * z @ delta + squares * (n / (n - 1)) - diagonal * n
 
 
@@ -92,14 +92,14 @@ def _gram(y: Tensor) -> Tensor:
     return y @ y.T if len(y) <= y.shape[1] else y.T @ y
 
 
-def _root_diagonal(y: Tensor) -> Tensor:
-    """The diagonal of (Y Y^T)^(1/2), (N,)."""
+def _root(y: Tensor) -> tuple[Tensor, Tensor]:
+    """The trace of (Y Y^T)^(1/2), and its diagonal (N,)."""
     values, vectors = torch.linalg.eigh(_gram(y))
     roots = values.clamp_min(0).sqrt()
     if len(y) <= y.shape[1]:
-        return vectors.square() @ roots
-    kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
-    return (y @ vectors[:, kept]).square() @ (1 / roots[kept])
+        return roots.sum(), vectors.square() @ roots
+    kept = values > values[-1] * len(values) * torch.finfo(values.dtype).eps  # of the others the direction is noise
+    return roots.sum(), (y @ vectors[:, kept]).square() @ (1 / roots[kept])
 
 
 def compute(view: Embedded) -> dict[str, float]:

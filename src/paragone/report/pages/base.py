@@ -143,7 +143,10 @@ HISTORY = "site/history.html"
 
 def encode(image: Image.Image, limit: int) -> bytes:
     """The image as WebP: exact if that takes no more than `limit` bytes, else the best that does."""
-    attempts: list[Json] = [{"lossless": True}, *({"quality": quality} for quality in (90, 75, 60, 45, 30))]
+    attempts: list[Json] = [
+        {"lossless": True, "method": 2},
+        *({"quality": quality} for quality in (90, 75, 60, 45, 30)),
+    ]
     content = b""
     for options in attempts:
         buffer = io.BytesIO()

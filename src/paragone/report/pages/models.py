@@ -31,6 +31,7 @@ LINEAGE = {
     "Weights kept": "train.selection.kept", "Kept at, kimg": "train.selection.kimg",
     "Scored by": "train.selection.by", "Times scored": "train.selection.scored",
     "Training, s": "train.seconds", "Clock": "train.clock", "Sampled on": "sampling.device",
+    "Evaluated on": "metrics.device",
 }  # fmt: skip
 """Label -> column of the wide table."""
 
