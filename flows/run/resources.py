@@ -29,20 +29,30 @@ def gpus() -> list[str]:
     listed = _listed()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return [index for index, _ in listed]
-    known = {name for both in listed for name in both}
+        return [gpu.number for gpu in listed]
+    known = {name for gpu in listed for name in gpu[:2]}
     return [name for name in visible.split(",") if name in known or (listed and name.startswith("MIG-"))]
 
 
-def _listed() -> list[tuple[str, str]]:
-    """(index, uuid) of every GPU; none where the driver's tool is missing or fails."""
+class Gpu(NamedTuple):
+    """One, as nvidia-smi lists it."""
+
+    number: str
+    uuid: str
+    mode: str  # of computing: Default, Exclusive_Process or Prohibited
+
+
+def _listed() -> list[Gpu]:
+    """Every GPU; none where the driver's tool is missing or fails."""
     if shutil.which("nvidia-smi") is None:
         return []
     asked = subprocess.run(
-        ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"], capture_output=True, text=True, check=False
-    )
+        ["nvidia-smi", "--query-gpu=index,uuid,compute_mode", "--format=csv,noheader"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     lines = asked.stdout.splitlines() if asked.returncode == 0 else []
-    return [(index.strip(), uuid.strip()) for index, _, uuid in (line.partition(",") for line in lines)]
+    found = [[part.strip() for part in line.split(",")] for line in lines]
+    return [Gpu(parts[0], parts[1], parts[2] if len(parts) > 2 else "") for parts in found if len(parts) > 1]
 
 
 def choose(wish: str) -> list[str]:
@@ -59,6 +69,17 @@ def choose(wish: str) -> list[str]:
     for name in ids:
         if name not in there:
             raise MachineError(f"gpus: there is no GPU '{name}' here, there is: {found}; or ask for auto, all or none")
+    modes = {name: gpu.mode for gpu in _listed() for name in gpu[:2]}
+    for name in ids:
+        if modes.get(name) == "Prohibited":
+            raise MachineError(
+                f"gpus: GPU '{name}' lets nothing compute; name another, or set its mode: nvidia-smi -c 0"
+            )
+        if modes.get(name) == "Exclusive_Process" and ids.count(name) > 1:
+            raise MachineError(
+                f"gpus: GPU '{name}' is named {ids.count(name)} times and lets one process compute at a time; name it "
+                "once, or set its mode: nvidia-smi -c 0"
+            )
     return ids
 
 

@@ -25,3 +25,15 @@ def test_more_threads_are_timed_by_the_clock_on_the_wall(monkeypatch: pytest.Mon
     time.sleep(0.1)
     assert hardware.clock_name(CPU) == "wall"
     assert hardware.seconds(CPU) - started >= 0.1
+
+
+def test_bfloat16_on_a_gpu_without_it_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
+    gpu = torch.device("cuda", 0)
+    hardware.check_precision("fp32", gpu, "VAE")
+    hardware.check_precision("bf16", CPU, "VAE")  # slow there, and right
+    with pytest.raises(
+        ValueError, match=r"VAE is to run in bfloat16 and Tesla T4 does not compute in it; set plan\.prec"
+    ):
+        hardware.check_precision("bf16", gpu, "VAE")

@@ -80,7 +80,9 @@ class Graphs:
 
     def _explore(self, progress: Progress) -> Taken:
         """The first step of a kind."""
-        before, asked = Snapshot(self._model, self._optimizers), Recording(progress, self._device)
+        before, asked = self._snapshot(), Recording(progress, self._device)
+        if before is None:
+            return self._eager(progress)
         try:
             taken = self._eager(progress, asked)
         except (TypeError, ValueError, AttributeError) as error:  # what a function makes of a number that is none
@@ -104,7 +106,9 @@ class Graphs:
 
     def _verify(self, kind: Kind, progress: Progress) -> Taken:
         """The second or third step of a kind: eagerly, then as a graph, from the same state."""
-        before, kept = Snapshot(self._model, self._optimizers), python_state(self._model)
+        before, kept = self._snapshot(), python_state(self._model)
+        if before is None:
+            return self._eager(progress)
         try:
             with self._recorder.strict():
                 taken = self._eager(progress)
@@ -118,7 +122,9 @@ class Graphs:
         if name := changed(kept, python_state(self._model)):
             self._refuse(kind, f"the model keeps state in `{name}`, which is no buffer")
             return taken
-        after = Snapshot(self._model, self._optimizers)
+        after = self._snapshot()
+        if after is None:
+            return taken
         before.restore()
         if kind.replay is None and not self._captured(kind, progress, before):
             after.restore()
@@ -131,6 +137,14 @@ class Graphs:
             return taken
         kind.verified += 1
         return replayed
+
+    def _snapshot(self) -> Snapshot | None:
+        """The state as it is; None where there is no memory to keep it, and so none to verify a graph."""
+        try:
+            return Snapshot(self._model, self._optimizers)
+        except torch.OutOfMemoryError:
+            self._break("weights and optimisers' state do not fit into the GPU's memory three times, to verify a graph")
+            return None
 
     def _captured(self, kind: Kind, progress: Progress, before: Snapshot) -> bool:
         """Record the graph of a kind; the state stays as it is."""

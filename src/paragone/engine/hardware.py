@@ -53,11 +53,21 @@ def has_bf16(where: torch.device) -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
 
 
+def check_precision(precision: str, where: torch.device, title: str) -> None:
+    """Raise ValueError for bfloat16 on a GPU that does not compute in it."""
+    if precision == "bf16" and where.type == "cuda" and not has_bf16(where):
+        raise ValueError(
+            f"{title} is to run in bfloat16 and {device_name(where)} does not compute in it; set plan.precision to "
+            "auto or fp32, or take a card of the Ampere generation or later"
+        )
+
+
 def be_deterministic(where: torch.device) -> None:
     """Ask a GPU's libraries for algorithms that repeat themselves bit for bit; a CPU's with one thread do anyway."""
     if where.type == "cuda":
         torch.backends.cudnn.deterministic = True
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch._C._set_deterministic_fill_uninitialized_memory(False)  # or each new tensor costs a kernel
 
 
 def device_name(where: torch.device) -> str:

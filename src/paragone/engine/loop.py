@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float
-from paragone.engine import checkpoint, distributed, graphs, hardware, recorders
+from paragone.engine import checkpoint, distributed, graphs, hardware, memory, recorders
 from paragone.engine.graphs import Graphs
 from paragone.engine.recorders import Recorder, Taken
 from paragone.engine.seeding import Stream, generator, seed_all
@@ -110,9 +111,35 @@ def fit(
     Under torchrun the batch is the global one. `stop(step)` ends the training early (after a checkpoint).
     Steps are replayed as graphs by `recorder`: by default CUDA's on a GPU, none on a CPU.
     With `held_out` the model sees the other images alone, and is scored by these every plan.eval_every thousand images.
-    Raises ValueError for a plan that insists on graphs where there can be none.
+    Raises ValueError for a plan that insists on graphs where there can be none, or on bfloat16 on a GPU without it, and
+    for one that does not fit into the GPU's memory.
     """
     device = device or hardware.device()
+    try:
+        return _fit(model, data, plan, seed, folder, device, progress, stop, recorder, held_out)
+    except torch.OutOfMemoryError:
+        message = memory.too_little(model, plan, device, lambda smaller: _try(model, data, smaller, seed, device))
+    raise ValueError(message)  # outside of the clause, whose error holds on to the tensors that did not fit
+
+
+def _try(model: Model, data: ImageSet, plan: Plan, seed: int, device: torch.device) -> None:
+    """Take one step of a plan, eagerly and for nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        _Loop(model, data, plan, seed, Path(folder), device, None).advance()
+
+
+def _fit(
+    model: Model,
+    data: ImageSet,
+    plan: Plan,
+    seed: int,
+    folder: Path,
+    device: torch.device,
+    progress: bool,
+    stop: Callable[[int], bool],
+    recorder: Recorder | None,
+    held_out: HeldOut | None,
+) -> Outcome:
     loop = _Loop(model, data, plan, seed, folder, device, held_out)
     if not loop.optimizers:
         return Outcome("finished", None, model.eval(), 0, 0.0, loop.precision, [], {}, 0)
@@ -169,6 +196,7 @@ class _Loop:
         self.share = self.world.share(plan.batch)
         self.model, self.plan, self.seed, self.folder, self.device = model, plan, seed, folder, device
         self.precision = _precision(plan, device)
+        hardware.check_precision(self.precision, device, model.title)
         hardware.place(model, device)
         self.data = _resident(data, device)
         rest = None if held_out is None else held_out.rest

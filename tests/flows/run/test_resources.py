@@ -37,6 +37,20 @@ def test_a_gpu_that_is_not_there_is_named() -> None:
         choose("0,2")
 
 
+def test_a_gpu_that_one_process_has_to_itself_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    listed = "0, GPU-aa, Exclusive_Process\n1, GPU-bb, Prohibited\n2, GPU-cc, Default"
+    tool.write_text(f"#!/bin/sh\necho '{listed}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert choose("0,2,2") == ["0", "2", "2"]
+    with pytest.raises(MachineError, match="GPU '0' is named 3 times and lets one process compute at a time"):
+        choose("0,0,0")
+    with pytest.raises(MachineError, match="GPU '1' lets nothing compute; name another"):
+        choose("1")
+
+
 def test_a_machine_without_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose("auto") == []
