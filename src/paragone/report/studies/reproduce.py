@@ -27,7 +27,7 @@ def grids(found: Json, results: Results) -> list[Grid]:
     caption = [
         came_out,
         rule,
-        "± of ours: that range, or for one seed the 95 % interval over test images.",
+        "± of ours: that range (of times, over timed batches), or for one seed the 95 % interval over test images.",
         f"Minutes: of training, mean over the seeds, on {found['cpu'] or found['device']}.",
         "A shortened schedule is a protocol of its own.",
     ]
@@ -55,7 +55,7 @@ def _line(r: Reproduction) -> Line:
         Text(str(r.published["dataset"])),
         Text(least + published.value(r.published), value=float(r.published["value"])),
         Text(_ours(r)),
-        Text(str(len(r.values))),
+        Text(MISSING if r.minutes is None else str(len(r.values))),
         Text(r.outcome, note=r.reason),
         Text(MISSING if r.length is None else f"{100 * r.length:.3g} %"),
         Text(minutes),
