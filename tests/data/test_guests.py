@@ -85,8 +85,8 @@ def test_what_was_lost_before_is_said(tmp_path: Path) -> None:
     ("array", "facts", "message"),
     [
         (drawn(1, side=16), GREY, r"images are 16x16x1, those of digits 8x8x1; draw them at that size, or resize"),
-        (drawn(3), GREY, r"images are 8x8x3, those of digits 8x8x1"),
-        (drawn(1), RGB, r"images are 8x8x1, those of shapes 8x8x3"),
+        (drawn(3), GREY, r"images are 8x8x3, those of digits 8x8x1; draw grey images, or convert"),
+        (drawn(1), RGB, r"images are 8x8x1, those of shapes 8x8x3; draw them in colour"),
         (drawn(1) / 127.5 - 1, GREY, r"holds float64 from -1 to 1; .*\(of floats from -1 to 1: x / 2 \+ 0.5\)"),
         (np.full((20, 8, 8), np.nan), GREY, "holds NaN or infinity"),
         (drawn(1).astype(int) * 2, GREY, "holds int64 from 0 to 510"),

@@ -29,6 +29,7 @@ HONEST = (
     "draw them at that size, or resize each by an antialiased filter before they are saved (as "
     "paragone.data.image_io.resize does to data) and say so"
 )
+COLOUR = {1: "draw grey images, or convert each to grey before they are saved and say so", 3: "draw them in colour"}
 
 
 class GuestError(ValueError):
@@ -230,7 +231,8 @@ def _fitting(where: object, pixels: Pixels, facts: Mapping[str, Any]) -> tuple[P
         notes.append(f"{facts['padding']}, as the data were")
     if pixels.shape[1:] != (height, width, channels):
         theirs, ours = _size(pixels.shape[1:]), _size((height, width, channels))
-        raise GuestError(f"{where}: images are {theirs}, those of {facts['name']} {ours}; {HONEST}")
+        remedy = COLOUR[channels] if pixels.shape[1:3] == (height, width) else HONEST
+        raise GuestError(f"{where}: images are {theirs}, those of {facts['name']} {ours}; {remedy}")
     return np.ascontiguousarray(pixels), notes
 
 
