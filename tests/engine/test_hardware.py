@@ -31,9 +31,9 @@ def test_bfloat16_on_a_gpu_without_it_is_refused_in_one_sentence(monkeypatch: py
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
     gpu = torch.device("cuda", 0)
-    hardware.check_precision("fp32", gpu, "VAE")
-    hardware.check_precision("bf16", CPU, "VAE")  # slow there, and right
+    hardware.check_precision("fp32", gpu)
+    hardware.check_precision("bf16", CPU)  # slow there, and right
     with pytest.raises(
-        ValueError, match=r"VAE is to run in bfloat16 and Tesla T4 does not compute in it; set plan\.prec"
+        ValueError, match=r"a model is to run in bfloat16 and Tesla T4 does not compute in it; set plan\.prec"
     ):
-        hardware.check_precision("bf16", gpu, "VAE")
+        hardware.check_precision("bf16", gpu)

@@ -8,7 +8,9 @@ import torch
 from torch.optim import Optimizer
 
 from paragone.data.base import ImageSet
-from paragone.engine.loop import Order, Outcome, draw, ema_decay, fit, learning_rate_scale
+from paragone.engine.batches import Order, draw
+from paragone.engine.loop import Outcome, fit
+from paragone.engine.schedules import ema_decay, learning_rate_scale
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Plan
 from support.toy import PLAN, Toy, bits

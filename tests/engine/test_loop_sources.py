@@ -10,7 +10,8 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from paragone.data.base import ImageSet
-from paragone.engine.loop import draw, fit
+from paragone.engine.batches import draw
+from paragone.engine.loop import fit
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 
 CPU = torch.device("cpu")

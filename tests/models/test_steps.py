@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
+from paragone.engine.batches import draw
 from paragone.engine.kinds import Recording, Tree
-from paragone.engine.loop import draw
 from paragone.engine.recorders import NoWaiting
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Batch, Model, Progress

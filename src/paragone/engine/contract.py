@@ -19,7 +19,8 @@ from torch.optim import Optimizer
 
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, sampling
-from paragone.engine.loop import Outcome, draw, fit
+from paragone.engine.batches import draw
+from paragone.engine.loop import Outcome, fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import CAPABILITIES, Model, Progress, Spec, Update
 from paragone.project import registry

@@ -53,11 +53,11 @@ def has_bf16(where: torch.device) -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & cpu_flags())
 
 
-def check_precision(precision: str, where: torch.device, title: str) -> None:
+def check_precision(precision: str, where: torch.device) -> None:
     """Raise ValueError for bfloat16 on a GPU that does not compute in it."""
     if precision == "bf16" and where.type == "cuda" and not has_bf16(where):
         raise ValueError(
-            f"{title} is to run in bfloat16 and {device_name(where)} does not compute in it; set plan.precision to "
+            f"a model is to run in bfloat16 and {device_name(where)} does not compute in it; set plan.precision to "
             "auto or fp32, or take a card of the Ampere generation or later"
         )
 

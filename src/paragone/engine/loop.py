@@ -1,6 +1,5 @@
 """fit(): the only training loop. It knows no model; the generator contract of `models.base` tells it what to do."""
 
-import copy
 import json
 import math
 import sys
@@ -14,15 +13,23 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 from tqdm import tqdm
 
 from paragone.data.base import ImageSet
-from paragone.data.pixels import to_float
 from paragone.engine import checkpoint, distributed, graphs, hardware, memory, recorders
+from paragone.engine.batches import Order, draw, resident
 from paragone.engine.graphs import Graphs
 from paragone.engine.recorders import Recorder, Taken
-from paragone.engine.seeding import Stream, generator, seed_all
+from paragone.engine.resumption import (
+    averaged_copy,
+    load_optimizer,
+    load_unfrozen,
+    not_frozen,
+    optimizer_tensors,
+    under,
+)
+from paragone.engine.schedules import ema_decay, learning_rate_scale, passed
+from paragone.engine.seeding import Stream, seed_all
 from paragone.engine.selection import HeldOut, Selection
 from paragone.models.base import Batch, Model, Plan, Progress, Update
 
@@ -47,47 +54,6 @@ class Outcome(NamedTuple):
     eager: str = ""  # why others, or all, were not; empty if nothing was in the way
     exact: bool = True  # whether replays had the bits of eager steps, and not only were as near as two of these
     selection: Selection | None = None  # the scores by held-out images, where there are any
-
-
-class Order:
-    """The order of the data: epoch e is the permutation seeded from (seed, e); an incomplete last batch is dropped."""
-
-    def __init__(self, n: int, batch: int, seed: int, stream: Stream = Stream.ORDER, of: Tensor | None = None) -> None:
-        if n < batch:
-            raise ValueError(f"the training set has {n} images, fewer than one batch of {batch}; lower plan.batch")
-        self.n, self.batch, self.seed, self.stream = n, batch, seed, stream
-        self.of = torch.arange(n) if of is None else of  # the images that there are
-        self.device = torch.device("cpu")  # where indices are wanted
-        self.epoch, self.permutation = -1, torch.empty(0, dtype=torch.int64)
-
-    def __call__(self, step: int) -> Tensor:
-        """The indices of the (global) batch of a step."""
-        epoch, i = divmod(step, self.n // self.batch)
-        if epoch != self.epoch:
-            drawn = torch.randperm(self.n, generator=generator(self.seed, self.stream, epoch))
-            self.permutation, self.epoch = self.of[drawn].to(self.device), epoch
-        return self.permutation[i * self.batch : (i + 1) * self.batch]
-
-
-def draw(
-    data: ImageSet, index: Tensor, needs: frozenset[str], device: torch.device, source_index: Tensor | None = None
-) -> Batch:
-    """The batch of these images: `image` (B,C,H,W) in [-1,1] as a channels-last view; if needed `label` (B,), and
-    `source`, like `image`: those of the same index, or of source_index in an unpaired set."""
-    batch = {"image": _chosen(data.images, index, device)}
-    if "label" in needs:
-        if data.labels is None:
-            raise ValueError("the model needs labels and the data set has none; choose a data set with labels")
-        batch["label"] = data.labels[index.to(data.labels.device)].to(device)
-    if "source" in needs:
-        if data.sources is None:
-            raise ValueError("the model needs source images and the data set has none; choose a set of pairs")
-        batch["source"] = _chosen(data.sources, index if source_index is None else source_index, device)
-    return batch
-
-
-def _chosen(images: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    return to_float(images[index.to(images.device)].to(device))
 
 
 def fit(
@@ -196,9 +162,9 @@ class _Loop:
         self.share = self.world.share(plan.batch)
         self.model, self.plan, self.seed, self.folder, self.device = model, plan, seed, folder, device
         self.precision = _precision(plan, device)
-        hardware.check_precision(self.precision, device, model.title)
+        hardware.check_precision(self.precision, device)
         hardware.place(model, device)
-        self.data = _resident(data, device)
+        self.data = resident(data, device)
         rest = None if held_out is None else held_out.rest
         self.order = Order(len(data.images) if rest is None else len(rest), plan.batch, seed, of=rest)
         if model.needs_pairs and not data.paired:
@@ -211,10 +177,10 @@ class _Loop:
         self.optimizers = model.optimizers()
         self.lr = {k: [g["lr"] for g in o.param_groups] for k, o in self.optimizers.items()}
         self.scale: float | None = None  # of the learning rates, as it was last set
-        self.ema = _copy(model) if plan.ema_kimg else None
+        self.ema = averaged_copy(model) if plan.ema_kimg else None
         self.selection = None
         if held_out is not None and self.world.rank == 0:
-            self.selection = Selection(self.ema or _copy(model), held_out.score, self.precision)
+            self.selection = Selection(self.ema or averaged_copy(model), held_out.score, self.precision)
         if plan.compile:
             for name, child in model.named_children():
                 if name != "frozen":
@@ -348,11 +314,11 @@ class _Loop:
     def _average(self, ema: Model) -> None:
         decay = ema_decay(self.plan, self.step * self.plan.batch / 1000)
         pairs = [
-            (a, b) for (k, a), b in zip(ema.named_parameters(), self.model.parameters(), strict=True) if _not_frozen(k)
+            (a, b) for (k, a), b in zip(ema.named_parameters(), self.model.parameters(), strict=True) if not_frozen(k)
         ]
         torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - decay)
         for (key, a), b in zip(ema.named_buffers(), self.model.buffers(), strict=True):
-            if _not_frozen(key):
+            if not_frozen(key):
                 a.copy_(b)
 
     def _row(self) -> dict[str, float]:
@@ -369,10 +335,10 @@ class _Loop:
         """Add the held-out scores to a row, where they are due there."""
         before = self.curve[-1]["kimg"] if self.curve else 0.0
         last = self.step == self.plan.steps
-        if self.selection is None or self.reason or not (last or _passed(before, row["kimg"], self.plan.eval_every)):
+        if self.selection is None or self.reason or not (last or passed(before, row["kimg"], self.plan.eval_every)):
             return
         if self.ema is None:
-            _load_unfrozen(self.selection.model, self._unfrozen(self.model))
+            load_unfrozen(self.selection.model, self._unfrozen(self.model))
         row |= self.selection.score_at(row["kimg"])
         if self.plan.keep == "best" and self.selection.improved:
             self.selection.keep(self._unfrozen(self.selection.model))
@@ -387,13 +353,13 @@ class _Loop:
     def finished(self) -> Model:
         """The model that the training ends with: the last weights (averaged, where the plan averages), or the best."""
         if self.selection is not None and self.selection.best and self.reason is None:
-            _load_unfrozen(self.selection.model, self.selection.best)
+            load_unfrozen(self.selection.model, self.selection.best)
             return self.selection.model
         return self.model if self.ema is None else self.ema
 
     @staticmethod
     def _unfrozen(model: Model) -> dict[str, Tensor]:
-        return {k: v for k, v in model.state_dict().items() if _not_frozen(k)}
+        return {k: v for k, v in model.state_dict().items() if not_frozen(k)}
 
     def save(self) -> float:
         """Write the checkpoint; the seconds until the next. Only ever at a row of the curve, so that none is lost."""
@@ -404,7 +370,7 @@ class _Loop:
         if self.ema is not None:
             tensors |= {f"ema.{k}": v for k, v in self._unfrozen(self.ema).items()}
         for name, optimizer in self.optimizers.items():
-            tensors |= _optimizer_tensors(name, optimizer)
+            tensors |= optimizer_tensors(name, optimizer)
         meta: dict[str, Any] = {"step": self.step, "seconds": self.seconds, "reason": self.reason, "curve": self.curve}
         meta |= {"updates": self.updates, "drawn": self.drawn}
         meta["replayed"] = self.replayed + (self.graphs.replayed if self.graphs else 0)
@@ -419,77 +385,24 @@ class _Loop:
         path = self.folder / "state.safetensors"
         if path.exists():
             tensors, meta = checkpoint.load(path)
-            _load_unfrozen(self.model, _under("model.", tensors))
+            load_unfrozen(self.model, under("model.", tensors))
             if self.ema is not None:
-                _load_unfrozen(self.ema, _under("ema.", tensors))
+                load_unfrozen(self.ema, under("ema.", tensors))
             for name, optimizer in self.optimizers.items():
-                _load_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
+                load_optimizer(optimizer, under(f"optimizer.{name}.", tensors))
             self.step, self.seconds, self.curve = meta["step"], meta["seconds"], meta["curve"]
             self.reason, self.updates, self.drawn = meta["reason"], meta["updates"], meta["drawn"]
             self.replayed = meta["replayed"]
             if self.selection is not None:
-                self.selection.restore(meta["selection"], _under("best.", tensors))
+                self.selection.restore(meta["selection"], under("best.", tensors))
         if self.world.rank == 0:  # rows after the checkpoint will be written again
             self.folder.mkdir(parents=True, exist_ok=True)
             rows = "".join(json.dumps(row, sort_keys=True) + "\n" for row in self.curve)
             (self.folder / "log.jsonl").write_text(rows)
 
 
-def learning_rate_scale(plan: Plan, kimg: float) -> float:
-    """The factor on every learning rate after `kimg` thousand images: linear warm-up, then the plan's decay to 0 and
-    its drops."""
-    warm = min(1.0, (kimg + plan.batch / 1000) / plan.warmup_kimg) if plan.warmup_kimg else 1.0
-    done = min(1.0, kimg / plan.kimg) if plan.kimg else 0.0
-    decayed = {
-        "none": 1.0,
-        "linear": 1 - done,
-        "constant-linear": min(1.0, 2 - 2 * done),
-        "cosine": (1 + math.cos(math.pi * done)) / 2,
-    }
-    return warm * decayed[plan.decay] * plan.drop ** sum(share <= done for share in plan.drops)
-
-
-def ema_decay(plan: Plan, kimg: float) -> float:
-    """The EMA's decay for one step: half-life plan.ema_kimg, shorter while few images were seen (StyleGAN2-ADA's
-    ramp-up: at most 5 % of the images so far), so that early weights do not linger."""
-    half_life = min(plan.ema_kimg, 0.05 * kimg)
-    return 0.5 ** (plan.batch / 1000 / max(half_life, 1e-8))
-
-
-def _passed(before: float, now: float, every: float) -> bool:
-    """Whether a multiple of `every` lies in (before, now]; rounding must not shift one."""
-    return int(now / every + 1e-9) > int(before / every + 1e-9)
-
-
-def _not_frozen(key: str) -> bool:
-    return not key.startswith("frozen.")
-
-
-def _copy(model: Model) -> Model:
-    """A copy in eval mode for the averaged weights; parents never change, so the two share theirs."""
-    copied = copy.deepcopy(model, {id(model.frozen): model.frozen})
-    return copied.eval().requires_grad_(False)
-
-
-def _load_unfrozen(model: Model, tensors: dict[str, Tensor]) -> None:
-    """Load what a checkpoint holds: all but the parents, which come from their own files."""
-    parents = {k: v for k, v in model.state_dict().items() if not _not_frozen(k)}
-    model.load_state_dict(parents | tensors)
-
-
 def _precision(plan: Plan, device: torch.device) -> str:
     return plan.precision if plan.precision != "auto" else "bf16" if hardware.has_bf16(device) else "fp32"
-
-
-def _resident(data: ImageSet, device: torch.device) -> ImageSet:
-    """The set on the device where it fits in half of its free memory; on a CPU, as it is."""
-    parts = (data.images, data.labels, data.sources)
-    size = sum(part.nbytes for part in parts if part is not None)
-    if device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 2:
-        images, labels, sources = (None if part is None else part.to(device) for part in parts)
-        assert images is not None
-        return data._replace(images=images, labels=labels, sources=sources)
-    return data
 
 
 def _bar(loop: _Loop, shown: bool) -> "tqdm[Any]":
@@ -504,25 +417,3 @@ def _bar(loop: _Loop, shown: bool) -> "tqdm[Any]":
         mininterval=0.2 if live else 10,
         dynamic_ncols=live,
     )
-
-
-def _optimizer_tensors(name: str, optimizer: Optimizer) -> dict[str, Tensor]:
-    """The optimiser's state as named tensors; hyper-parameters are not state (they follow from the plan)."""
-    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
-    return {f"optimizer.{name}.{i}.{k}": torch.as_tensor(v) for i, s in state.items() for k, v in s.items()}
-
-
-def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    params = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = defaultdict(dict)
-    for key, value in tensors.items():
-        index, _, field = key.partition(".")
-        like = params[int(index)]
-        if value.shape == like.shape:  # fused optimisers walk memory: state must be laid out as its parameter is
-            value = torch.empty_like(like, dtype=value.dtype, device="cpu").copy_(value)
-        state[int(index)][field] = value
-    optimizer.load_state_dict({"state": dict(state), "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

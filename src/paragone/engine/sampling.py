@@ -49,7 +49,7 @@ def sample(
     for others, and for a model that translates and is given no sources.
     """
     _check_inputs(model, n, cond, source)
-    hardware.check_precision(precision, device, model.title)
+    hardware.check_precision(precision, device)
     model = hardware.place(model.eval(), device)
     images, seconds = [], []
     starts = range(0, n, batch)

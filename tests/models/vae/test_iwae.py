@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal
 
-from paragone.engine.loop import learning_rate_scale
+from paragone.engine.schedules import learning_rate_scale
 from paragone.models.base import Progress, Spec
 from paragone.models.vae.iwae import IWAE
 

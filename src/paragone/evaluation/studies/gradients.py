@@ -36,7 +36,8 @@ from torch.optim import Adam
 from paragone.data import base as datasets
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, hardware
-from paragone.engine.loop import Order, draw, fit
+from paragone.engine.batches import Order, draw
+from paragone.engine.loop import fit
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Plan, Progress
