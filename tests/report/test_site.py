@@ -109,7 +109,7 @@ def test_the_start_page_has_tables_first_then_the_board_then_everything_else(pag
 
 def test_the_boards_counts_are_those_of_its_claims(pages, report):
     counts = Counter(str(j.finding.verdict) for j in report.assessments)
-    assert counts["supported"] >= 2
+    assert len(counts) >= 3  # what can be measured from the project's few runs has verdicts of several kinds
     for verdict, n in counts.items():
         assert f"{n} {verdict}" in pages["index.html"].words
     assert pages["index.html"].count["details"] >= 35
