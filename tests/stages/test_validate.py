@@ -266,7 +266,7 @@ def test_report_shows_offending_images_and_carries_warnings(tmp_path: Path) -> N
     failed = runs.read(tmp_path, params, "quick")
     assert "failed its validation" in tables.build(failed, failed.datasets[0])[0].caption[0]
     built = {NAME: tables.build(failed, failed.datasets[0])}
-    site.write(Report(failed, built, {NAME: []}, [], {}, {}, [], {NAME: None}, {NAME: None}), tmp_path)
+    site.write(Report(failed, built, {NAME: []}, [], {}, {}, [], {NAME: None}, {NAME: None}, []), tmp_path)
     text = (tmp_path / f"site/data/{NAME}.html").read_text()
     assert 'title="train image 61, label 1, train.gz row 61: 11"' in text
     assert text.count('alt="train image 61') == 4, "the image and its twin, in the warning and in the critical check"
