@@ -67,7 +67,7 @@ def results(folder: Path) -> dict[str, Any]:
         if file.name in ("train.json", "sampling.json"):
             content = json.loads(file.read_text())
             found[str(file.relative_to(folder))] = {k: v for k, v in content.items() if k not in TIMED}
-        elif file.is_file() and file.name not in ("dvc.lock", "failure.json", "usage.csv"):
+        elif file.is_file() and file.name not in ("dvc.lock", "failure.json", "usage.csv", "history.csv"):
             found[str(file.relative_to(folder))] = file.read_bytes()
     timed = [name for column in columns.cost() for name in (column.key, f"{column.key}_ci95")]
     for name in ("main", "quality", "reconstruction"):
