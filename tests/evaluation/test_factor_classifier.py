@@ -1,6 +1,7 @@
 """The factor classifier: it learns to read what was drawn, and agrees within its tolerance."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from paragone.evaluation import factor_classifier
 from paragone.evaluation.factor_classifier import Names
+from paragone.project import paths
+from paragone.project.params import Dataset, Params
+from paragone.stages import ingest
 
 FACTORS = Names(["grey", "row"], np.array([3, 17]), np.array([True, False]))
 
@@ -68,3 +72,16 @@ def test_losses_are_cross_entropy_and_error_over_variance() -> None:
 def test_sides_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ValueError, match="images of 20 x 20 cannot be read: the network takes sides divisible by 8"):
         factor_classifier.train(bars, FACTORS, 20, 1.0, 0.1)
+
+
+def test_factors_that_it_reads_well_are_trusted(classifier: factor_classifier.FactorClassifier) -> None:
+    assert classifier.trusted(bars, 24, 0.8).all()
+    assert not classifier.trusted(lambda values, side: bars(values, side)[::-1].copy(), 24, 0.8).any()
+
+
+def test_a_set_that_holds_a_factor_fixed_is_refused(tmp_path: Path) -> None:
+    options = {"n_train": 60, "n_test": 12, "rotation": [6]}
+    entry = Dataset(loader="shapes", source="generated", options=options)
+    ingest.run(tmp_path, Params.model_construct(profile="none", profiles={}, datasets={"few": entry}), "few")
+    with pytest.raises(ValueError, match="factor 'rotation' has one value in it; take a set whose factors all vary"):
+        factor_classifier.drawn(tmp_path / paths.prepared("few"), ("shape",))

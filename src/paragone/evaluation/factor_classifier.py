@@ -71,16 +71,25 @@ class FactorClassifier(NamedTuple):
         same: Flags = np.abs(a - b) <= np.where(self.factors.categorical, 0.0, self.tolerance)
         return same
 
+    def trusted(self, draw: Draw, side: int, least: float) -> Flags:
+        """Which factors it predicts correctly in a share of at least `least` of 1,000 images drawn afresh, (K,)."""
+        values = np.random.default_rng(0).integers(self.factors.counts, size=(1000, len(self.factors.names)))
+        pred = self.predict(torch.from_numpy(draw(self.factors.of(values), side)))
+        good: Flags = self.agree(pred, self.factors.shares(values)).mean(0) >= least
+        return good
+
 
 def drawn(prepared: Path, categorical: tuple[str, ...]) -> tuple[Draw, Names]:
     """How a prepared set draws its images, and from which factors; those named have no order.
 
-    Raises ValueError for a set that is not drawn.
+    Raises ValueError for a set that is not drawn, and for one that holds a factor fixed.
     """
     known = read(prepared, categorical, levels=2)
     name = str(files.read_json(prepared / "dataset.json")["loader"])
     if name not in registry.names("datasets") or not hasattr(module := registry.load("datasets", name), "draw"):
         raise ValueError(f"{prepared}: loader '{name}' does not draw images from factors; take a set of shapes")
+    if fixed := [factor for factor in module.LOADER.attributes if factor not in known.names]:
+        raise ValueError(f"{prepared}: factor '{fixed[0]}' has one value in it; take a set whose factors all vary")
     counts = np.array([len(module.LOADER.attributes[factor]) for factor in known.names])
     return module.draw, Names(known.names, counts, known.categorical)
 

@@ -1,5 +1,6 @@
 """Images whose factors are known, the latents that a model gives them, and the runs of studies that compare the two."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from paragone.data.base import ATTRIBUTE
 from paragone.data.pixels import to_float
+from paragone.engine import checkpoint
 from paragone.evaluation.metrics.rate import ACTIVE
 from paragone.models.base import Model
 from paragone.project import paths
@@ -53,6 +55,16 @@ def runs_by_dataset(work: Work) -> dict[str, list[paths.Run]]:
         for run in work.runs(row):
             found.setdefault(run.dataset, []).append(run)
     return found
+
+
+def finished(work: Work, runs: list[paths.Run], diverged: list[dict[str, Any]]) -> Iterator[tuple[paths.Run, Model]]:
+    """The runs that finished, with their models; those that did not are noted in `diverged`, with the reason."""
+    for run in runs:
+        model, meta = checkpoint.load_model(work.root / run.weights)
+        if meta["outcome"] == "finished":
+            yield run, model
+        else:
+            diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
 
 
 def read(prepared: Path, categorical: tuple[str, ...], levels: int) -> Factors:

@@ -41,7 +41,7 @@ class Drawer(nn.Module):
 
 
 def test_factors_are_told_from_w_and_not_from_z(shapes_classifier: FactorClassifier) -> None:
-    found = separability.told(Drawer(), shapes_classifier, TRUSTED, 400, 0)  # type: ignore[arg-type]
+    found = separability.assess(Drawer(), shapes_classifier, TRUSTED, 400, 0)  # type: ignore[arg-type]
     assert found["z"]["score"] < 0.25
     assert found["w"]["by_factor"]["x"] > 0.8
     assert found["w"]["score"] > found["z"]["score"] + 0.3
@@ -49,7 +49,7 @@ def test_factors_are_told_from_w_and_not_from_z(shapes_classifier: FactorClassif
 
 def test_a_factor_that_is_held_has_no_score(shapes_classifier: FactorClassifier) -> None:
     held = Drawer(("x", "background", "colour"))
-    found = separability.told(held, shapes_classifier, TRUSTED, 100, 0)  # type: ignore[arg-type]
+    found = separability.assess(held, shapes_classifier, TRUSTED, 100, 0)  # type: ignore[arg-type]
     assert found["w"] == {"score": 0.0, "by_factor": dict.fromkeys(("colour", "x", "background"))}
 
 

@@ -108,14 +108,12 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     options, prepared = work.options, work.root / paths.prepared(dataset)
     draw, names = factor_classifier.drawn(prepared, options.categorical)
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
-    diverged, bench = [], None
-    for run in runs:
-        model, meta = checkpoint.load_model(work.root / run.weights)
-        if meta["outcome"] != "finished":
-            diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
-            continue
+    diverged: list[dict[str, Any]] = []
+    bench = None
+    for run, model in factors.finished(work, runs, diverged):
         _check(model, f"{dataset}: row '{run.model}'")
-        bench = bench or _bench(draw, names, int(meta["recipe"]["shape"][1]), options)
+        side = checkpoint.read_metadata(work.root / run.weights)["recipe"]["shape"][1]
+        bench = bench or _bench(draw, names, side, options)
         rows[run.model].append({"seed": run.seed, **edit(model, bench, run.seed)})
     known = {} if bench is None else _trust(bench)
     return {**known, "rows": rows, "diverged": diverged}
@@ -139,9 +137,7 @@ def _parts(latents: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 def _bench(draw: factor_classifier.Draw, names: factor_classifier.Names, side: int, options: Options) -> Bench:
     classifier = factor_classifier.train(draw, names, side, options.kimg, options.tolerance)
-    values = np.random.default_rng(0).integers(names.counts, size=(1000, len(names.names)))
-    read = classifier.predict(torch.from_numpy(draw(names.of(values), side)))
-    return Bench(classifier, draw, classifier.agree(read, names.shares(values)).mean(0) >= options.least, options)
+    return Bench(classifier, draw, classifier.trusted(draw, side, options.least), options)
 
 
 def edit(model: Model, bench: Bench, seed: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from paragone.data import base as datasets
-from paragone.engine import checkpoint, hardware
+from paragone.engine import hardware
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, mix
 from paragone.evaluation import factor_classifier, factors
@@ -110,12 +110,8 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     edited = _chosen(images, known, classifier, right >= options.least, options.n)
     perfect = _assess(edited, classifier, edited.predicted, _perfect(edited, draw, names))
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
-    diverged = []
-    for run in runs:
-        model, meta = checkpoint.load_model(work.root / run.weights)
-        if meta["outcome"] != "finished":
-            diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
-            continue
+    diverged: list[dict[str, Any]] = []
+    for run, model in factors.finished(work, runs, diverged):
         ssim = files.read_json(work.root / run.metrics)["reconstruction"]["ssim"]
         found = _edit(model, f"{dataset}: row '{run.model}'", images, known, edited, classifier)
         rows[run.model].append({"seed": run.seed, "ssim": ssim, **found})

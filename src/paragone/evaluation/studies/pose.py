@@ -74,16 +74,10 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
         raise ValueError(f"{dataset}: no factor '{unknown[0]}' (codes) varies in it; those that do: {names.names}")
     side = checkpoint.read_metadata(work.root / runs[0].weights)["recipe"]["shape"][1]
     classifier = factor_classifier.train(draw, names, side, options.kimg, options.tolerance)
-    values = np.random.default_rng(0).integers(names.counts, size=(1000, len(names.names)))
-    read = classifier.predict(torch.from_numpy(draw(names.of(values), side)))
-    trusted = classifier.agree(read, names.shares(values)).mean(0) >= options.least
+    trusted = classifier.trusted(draw, side, options.least)
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
-    diverged = []
-    for run in runs:
-        model, meta = checkpoint.load_model(work.root / run.weights)
-        if meta["outcome"] != "finished":
-            diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
-            continue
+    diverged: list[dict[str, Any]] = []
+    for run, model in factors.finished(work, runs, diverged):
         if "traversals" not in model.capabilities or "label" in model.needs:
             raise ValueError(f"{dataset}: row '{run.model}' has no codes to turn; name rows such as HoloGAN")
         rows[run.model].append({"seed": run.seed, **turned(model, classifier, trusted, options, run.seed)})

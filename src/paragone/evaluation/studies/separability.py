@@ -67,24 +67,18 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     draw, names = factor_classifier.drawn(work.root / paths.prepared(dataset), options.categorical)
     side = checkpoint.read_metadata(work.root / runs[0].weights)["recipe"]["shape"][1]
     classifier = factor_classifier.train(draw, names, side, options.kimg, options.tolerance)
-    values = np.random.default_rng(0).integers(names.counts, size=(1000, len(names.names)))
-    read = classifier.predict(torch.from_numpy(draw(names.of(values), side)))
-    trusted = classifier.agree(read, names.shares(values)).mean(0) >= options.least
+    trusted = classifier.trusted(draw, side, options.least)
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
-    diverged = []
-    for run in runs:
-        model, meta = checkpoint.load_model(work.root / run.weights)
-        if meta["outcome"] != "finished":
-            diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
-            continue
+    diverged: list[dict[str, Any]] = []
+    for run, model in factors.finished(work, runs, diverged):
         if not model.capabilities >= {"latents", "decode"} or "label" in model.needs:
             raise ValueError(f"{dataset}: row '{run.model}' has no latents that it decodes without labels; name a GAN")
-        rows[run.model].append({"seed": run.seed, **told(model, classifier, trusted, options.n, run.seed)})
+        rows[run.model].append({"seed": run.seed, **assess(model, classifier, trusted, options.n, run.seed)})
     left_out = [name for name, good in zip(names.names, trusted, strict=True) if not good]
     return {"left_out": left_out, "rows": rows, "diverged": diverged}
 
 
-def told(model: Model, classifier: FactorClassifier, trusted: Flags, n: int, seed: int) -> dict[str, Any]:
+def assess(model: Model, classifier: FactorClassifier, trusted: Flags, n: int, seed: int) -> dict[str, Any]:
     """The scores of one model's latents."""
     able = cast(Any, hardware.place(model.eval(), hardware.device()))
     seed_all(seed, Stream.EVALUATE, 0)

@@ -27,7 +27,7 @@ from torch import Tensor
 from paragone.data import base as datasets
 from paragone.data.base import ATTRIBUTE
 from paragone.data.pixels import to_float
-from paragone.engine import checkpoint, hardware
+from paragone.engine import hardware
 from paragone.engine.sampling import quantise
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation import factor_classifier, factors
@@ -88,12 +88,8 @@ def measure(work: Work) -> dict[str, Any]:
     for dataset, runs in factors.runs_by_dataset(work).items():
         bench = prepare(work.root / paths.prepared(dataset), work.options)
         rows: dict[str, list[dict[str, Any]]] = {row: [] for row in work.options.rows}
-        diverged = []
-        for run in runs:
-            model, meta = checkpoint.load_model(work.root / run.weights)
-            if meta["outcome"] != "finished":
-                diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
-                continue
+        diverged: list[dict[str, Any]] = []
+        for run, model in factors.finished(work, runs, diverged):
             if "stylise" not in model.capabilities:
                 raise ValueError(f"{dataset}: row '{run.model}' takes no reference image; name rows such as MUNIT")
             rows[run.model].append({"seed": run.seed, **assess(model, bench, work.options.styles, run.seed)})

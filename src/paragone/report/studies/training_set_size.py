@@ -11,7 +11,7 @@ from paragone.results.runs import Json, Results
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """One figure per data set: a line a row."""
+    """One figure per data set: one line per row."""
     return [_plot(found, dataset, measured, results) for dataset, measured in found["datasets"].items()]
 
 
