@@ -46,8 +46,8 @@ def test_with_two_slots_the_long_chain_starts_in_time_and_rows_come_early():
 
 
 def test_nothing_needs_to_be_known_of_the_stages():
-    rows, _ = simulate(2, {})
-    assert len(rows) == 5
+    rows, end = simulate(2, {})
+    assert rows[0] < end / 2
 
 
 def test_what_is_dropped_is_not_waited_for():
