@@ -10,6 +10,7 @@ from flows.dvc import graph as graphs
 
 BAR = re.compile(r"\[(?:\d+:)*\d+<((?:\d+:)*\d+)")  # what tqdm says of the time that a loop has left
 TAIL = 2_000  # bytes of a log that are read
+ENOUGH = 30.0  # seconds that stages take elsewhere, from which on they tell how fast this machine is
 USUAL = Path(__file__).parent / "usual_seconds"
 
 
@@ -55,8 +56,8 @@ def expect(
     take on another machine; this one is as much slower as it was over those that it knows.
     """
     both = known.keys() & (usual or {})
-    if both and usual:
-        slower = sum(known[stage] for stage in both) / sum(usual[stage] for stage in both)
+    if usual and (elsewhere := sum(usual[stage] for stage in both)) >= ENOUGH:
+        slower = sum(known[stage] for stage in both) / elsewhere
         known = {stage: slower * seconds for stage, seconds in usual.items()} | dict(known)
     kinds: dict[str, list[float]] = {}
     for stage, seconds in known.items():

@@ -51,9 +51,10 @@ def test_nothing_is_expected_before_a_training_is_known():
 
 
 def test_what_stages_take_elsewhere_is_scaled_by_those_that_are_done_here():
-    usual = {"ingest": 2.0, "x/vae train@0": 30.0, "x/gan train@0": 10.0}
-    assert forecast.expect({"x/vae train@0": set(), "x/gan train@0": set()}, {}, {"ingest": 4.0}, 1, usual) == 80
-    assert forecast.expect({"x/vae train@0": set()}, {}, {"other": 4.0, "x/gan train@0": 7.0}, 1, usual) == 21
+    usual = {"ingest": 2.0, "judge": 40.0, "x/vae train@0": 30.0, "x/gan train@0": 60.0}
+    assert forecast.expect({"x/vae train@0": set(), "x/gan train@0": set()}, {}, {"judge": 80.0}, 1, usual) == 180
+    assert forecast.expect({"x/vae train@0": set()}, {}, {"other": 4.0, "x/gan train@0": 42.0}, 1, usual) == 21
+    assert forecast.expect({"x/vae train@0": set()}, {}, {"ingest": 9.0}, 1, usual) is None  # too short to tell
     assert forecast.expect({"x/vae train@0": set()}, {}, {"other": 4.0}, 1, usual) is None  # nothing in common
 
 
