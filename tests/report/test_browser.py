@@ -82,6 +82,31 @@ def test_no_page_complains_or_overflows_on_a_phone(browser, report_folder, schem
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [390, 1000, 1200, 1400])
+def test_the_scores_of_a_row_stay_in_the_row(page, report_folder, width):
+    """They neither run under the plot beside them nor leave their line, and the page does not scroll sideways."""
+    page.set_viewport_size({"width": width, "height": 900})
+    visit(page, report_folder / "index.html")
+    plots = [box.bounding_box() for box in page.locator(".front .plot").all()]
+    scores = page.locator(".strips .scores > span").all()
+    assert plots
+    assert scores
+    for score in scores:
+        box, row = score.bounding_box(), score.locator("xpath=ancestor::li").bounding_box()
+        assert row["x"] <= box["x"]
+        assert box["x"] + box["width"] <= row["x"] + row["width"]
+        assert not any(overlap(box, plot) for plot in plots), score.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
+    """Whether two boxes of elements have a pixel in common."""
+    return all(
+        one[at] < other[at] + other[size] and other[at] < one[at] + one[size]
+        for at, size in (("x", "width"), ("y", "height"))
+    )
+
+
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", DESK), ("dark", PHONE)], ids=["light", "dark"])
 @pytest.mark.parametrize("name", KINDS)
 def test_axe_finds_nothing(browser, report_folder, name, scheme, viewport):
