@@ -278,3 +278,25 @@ def test_print_is_dark_on_white_without_navigation(browser, report_folder):
     assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     expect(page.get_by_role("navigation", name="Report")).to_be_hidden()
     page.close()
+
+
+def test_nothing_is_wider_than_the_paper(browser, report_folder):
+    """A4 with margins of 11 mm: a table that is cut at the edge of the paper is lost."""
+    wide = """[...document.querySelectorAll("main :is(table, img, svg, p, li, pre)")]
+        .filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 200))"""
+    page = browser.new_page(viewport={"width": 710, "height": 1040})
+    page.emulate_media(media="print")
+    for file in [report_folder / "index.html", *sorted((report_folder / "site").rglob("*.html"))]:
+        visit(page, file)
+        assert page.evaluate(wide) == [], file
+    page.close()
+
+
+def test_what_a_printed_table_means_is_printed_with_it(browser, report_folder):
+    page = browser.new_page(viewport={"width": 710, "height": 1040})
+    visit(page, report_folder / "index.html")
+    notes = page.locator(".protocol .note").first
+    expect(notes).not_to_be_visible()
+    page.emulate_media(media="print")
+    expect(notes).to_be_visible()
+    page.close()
