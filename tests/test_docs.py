@@ -32,6 +32,7 @@ OTHERS = {
     "docker",
     "git",
     "dvc",
+    "gto",
     "mlflow",
     "prefect",
     "aws",

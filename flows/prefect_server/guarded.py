@@ -9,6 +9,8 @@ import sys
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+import flows.prefect_server.mail  # noqa: F401  a block that this server must know
+
 HOST = "127.0.0.1"
 NAMES = [HOST, "localhost"]
 

@@ -2,7 +2,8 @@
 
 notifications:
   webhook: ${PARAGONE_WEBHOOK}    # an address that takes a POST of {"text": ...}; variables keep it out of git
-  block: sendgrid-email/alerts    # or in its place a notification block made in Prefect: mail, Slack, Teams, ...
+  mail: ${PARAGONE_MAIL}          # or mail: mailtos://NAME:PASSWORD@SERVER?from=ADDRESS&to=ADDRESS
+  block: slack-webhook/alerts     # or a notification block made in Prefect's pages: Slack, Teams, SendGrid, ...
   worse: 0.05                     # a Frechet distance that rose by more than this share
 """
 
@@ -25,6 +26,11 @@ KEY = "notifications"
 WORSE = "paragone.distance.worse"  # event
 PREFIX = "paragone: "  # of the automations' names
 VARIABLE = re.compile(r"\$\{(\w+)\}")
+WAYS = ("webhook", "mail", "block")
+SCHEMES = {
+    "webhook": ("http:// or https://", "https?", "give one that takes a POST"),
+    "mail": ("mailto:// or mailtos://", "mailtos?", "write mailtos://NAME:PASSWORD@SERVER?from=ADDRESS&to=ADDRESS"),
+}
 
 
 class Notifications(BaseModel):
@@ -33,6 +39,7 @@ class Notifications(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     webhook: str = ""
+    mail: str = ""
     block: Annotated[str, Field(pattern=r"^([a-z0-9-]+/[\w-]+)?$")] = ""  # type/name
     worse: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
 
@@ -41,14 +48,21 @@ def read(root: Path) -> Notifications | None:
     """What is asked for, variables of webhooks put in; None if nothing is. Raises ServerError."""
     if (found := _parsed(root)) is None:
         return None
-    if bool(found.webhook) == bool(found.block):
-        raise ServerError(f"{FILE}: {KEY}: has {'both' if found.block else 'neither'} webhook and block; give one")
-    if missing := [name for name in VARIABLE.findall(found.webhook) if not os.environ.get(name)]:
-        raise ServerError(f"{FILE}: {KEY}.webhook: the variable {missing[0]} is not set; set it, or remove the key")
-    address = VARIABLE.sub(lambda match: os.environ[match[1]], found.webhook)
-    if address and not re.match(r"https?://\S+$", address):
-        raise ServerError(f"{FILE}: {KEY}.webhook: is no http(s) address; give one that takes a POST")
-    return found.model_copy(update={"webhook": address})
+    given = [key for key in WAYS if getattr(found, key)]
+    if len(given) != 1:
+        raise ServerError(f"{FILE}: {KEY}: has {' and '.join(given) or 'none'} of {', '.join(WAYS)}; give one")
+    return found.model_copy(update={key: _address(key, getattr(found, key)) for key in given if key in SCHEMES})
+
+
+def _address(key: str, written: str) -> str:
+    """The address with its variables put in. Raises ServerError for what is none."""
+    if missing := [name for name in VARIABLE.findall(written) if not os.environ.get(name)]:
+        raise ServerError(f"{FILE}: {KEY}.{key}: the variable {missing[0]} is not set; set it, or remove the key")
+    address = VARIABLE.sub(lambda match: os.environ[match[1]], written)
+    begin, form, remedy = SCHEMES[key]
+    if not re.match(rf"{form}://\S+$", address):  # which may be a secret, and is not printed
+        raise ServerError(f"{FILE}: {KEY}.{key}: is no address that begins with {begin}; {remedy}")
+    return address
 
 
 def _parsed(root: Path) -> Notifications | None:
@@ -75,15 +89,20 @@ def establish(wanted: Notifications | None) -> None:
                 client.delete_automation(automation.id)
         if wanted is None:
             return
-        block = _webhook(wanted.webhook) if wanted.webhook else _named(client, wanted.block)
+        block = _named(client, wanted.block) if wanted.block else _made(wanted)
         for automation in _automations(block):
             client.create_automation(automation)
 
 
-def _webhook(address: str) -> UUID:
+def _made(wanted: Notifications) -> UUID:
+    """A block of ours, under one name whatever its kind is."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-    content = {"name": "paragone", "url": address, "json_data": {"text": "{{subject}}\n{{body}}"}}
+    from flows.prefect_server.mail import Mail
+
+    if wanted.mail:
+        return UUID(str(Mail.model_validate({"url": wanted.mail}).save("paragone", overwrite=True)))
+    content = {"name": "paragone", "url": wanted.webhook, "json_data": {"text": "{{subject}}\n{{body}}"}}
     block = CustomWebhookNotificationBlock.model_validate(content)
     return UUID(str(block.save("paragone", overwrite=True)))
 

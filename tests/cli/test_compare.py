@@ -58,6 +58,12 @@ def test_a_table_with_itself_has_no_difference_and_a_figure(
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_figure_has_a_form_that_can_be_drawn(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(ComparisonError, match=r"--figure x.foo: is no name of a figure; end it in .png, .svg, .pdf"):
+        compare.run(project, "runs.parquet", "quick", [], False, "x.foo")
+
+
 def test_worse_is_exit_code_1(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

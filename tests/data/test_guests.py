@@ -117,7 +117,8 @@ def test_files_that_are_no_images_are_refused(tmp_path: Path) -> None:
         ("cut.npz", "is not a whole .npy or .npz file"),
         ("notes", r"holds no image files \(it has: .txt 1\)"),
         ("broken", "00003.png is no image"),
-        ("mixed", "00000.png is 8x8 and 00007.png 8x9; samples are of one size"),
+        ("mixed", "00000.png is 8x8 and 00007.png 8x9; draw all at one size"),
+        ("broken/00001.png", "is no zip, .npz or .npy; name one of these, or the folder that its images are in"),
         ("nowhere", "is not there"),
     ):
         with pytest.raises(GuestError, match=message):
@@ -128,8 +129,12 @@ def test_files_that_are_no_images_are_refused(tmp_path: Path) -> None:
     ("labels", "facts", "message"),
     [
         (np.arange(20), GREY, "labels go to 19, those of digits from 0 to 2: they are of another set"),
-        (np.zeros(19, int), GREY, "labels are int64 19 for 20 images"),
-        (np.zeros(20), GREY, "labels are float64 20"),
+        (
+            np.zeros(19, int),
+            GREY,
+            "labels are an array of 19 of type int64 for 20 images; give each image one whole number",
+        ),
+        (np.zeros(20), GREY, "labels are an array of 20 of type float64"),
         (np.zeros(20, int), {**GREY, "classes": 0}, "has labels, and digits has none"),
     ],
 )

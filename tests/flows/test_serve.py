@@ -15,7 +15,10 @@ import pytest
 import yaml
 
 from flows.prefect_server import server
-from support import ROOT, settings_files, stand_in
+from flows.run.processes import Guard
+from paragone.project import paths
+from paragone.results import history
+from support import ROOT, listeners, settings_files, stand_in
 
 
 @pytest.fixture
@@ -103,6 +106,42 @@ def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
     assert "Stopped" in serving.communicate(timeout=60)[0]
     until(lambda: not left_behind(project), 30)
     assert not (project / server.NOTE).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_that_fails_and_a_distance_that_rises_reach_a_mailbox(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, record = "paragone train quick digits ddpm --seed 0", project / paths.history("quick")
+    line = "2026-01-0{0}T03:00:00Z,abc,False,2,digits,ddpm,fd_clf,{0},1,terms\n"
+    record.write_text(",".join(history.FIELDS) + "\n" + line.format(5))
+    plans = yaml.safe_load((project / "prefect.yaml").read_text())
+    plans["notifications"] = {"mail": "mailto://${MAIL_SERVER}?from=paragone@example.org&to=me@example.org"}
+    plans["deployments"][0]["schedules"] = []  # Prefect tells of a short run that a schedule made minutes later
+    (project / "prefect.yaml").write_text(yaml.safe_dump(plans))
+    stand_in.behave(project, {train: "fail"})
+    with listeners.mail_server() as (address, mails), Guard() as guard:
+        monkeypatch.setenv("MAIL_SERVER", address)
+        monkeypatch.setenv(server.SECRET, "paragone:of-this-test")
+        port = server.free_port()
+        command = [sys.executable, "-m", "flows.serve", "--port", str(port)]
+        guard.start(command, project, project / "build/serve.log")
+        until((project / server.NOTE).exists)
+        monkeypatch.setenv("PREFECT_API_URL", f"http://{server.LOOPBACK}:{port}/api")
+        ask = [sys.executable, "-m", "prefect", "deployment", "run", "benchmark/quick-nightly"]
+        subprocess.run(ask, cwd=project, check=True, capture_output=True)
+        until(lambda: mails)
+        assert mails[0].startswith("Paragone: a scheduled run failed\n")
+        assert "quick-nightly, run " in mails[0]
+        assert "Failed. some stages failed" in mails[0]
+
+        stand_in.behave(project, {train: 20})
+        subprocess.run(ask, cwd=project, check=True, capture_output=True)
+        until((project / "build/started").exists)  # its flow knows the record by then, and no report is there yet
+        record.write_text(record.read_text() + line.format(6))
+        until(lambda: [mail for mail in mails if "a distance rose" in mail])
+        assert "digits ddpm fd_clf: 5 before, 6 now" in mails[-1]
 
 
 @pytest.mark.slow

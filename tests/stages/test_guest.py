@@ -24,6 +24,8 @@ def draw(n, labels, seed, device):
     return np.load({file!r})[:n]
 def fails(n, labels, seed, device):
     raise RuntimeError("out of luck")
+def leaves(n, labels, seed, device):
+    raise SystemExit(3)
 def few(n, labels, seed, device):
     return np.zeros((n - 1, 32, 32))
 def lists(n, labels, seed, device):
@@ -138,6 +140,7 @@ def test_labels_are_asked_of_a_sampler_that_takes_them(project: Path) -> None:
     ("entry", "message"),
     [
         ({"sampler": "elsewhere:fails"}, r"sampler elsewhere:fails: raised RuntimeError: out of luck; correct it"),
+        ({"sampler": "elsewhere:leaves"}, r"sampler elsewhere:leaves: raised SystemExit: 3; correct it"),
         ({"sampler": "elsewhere:nans"}, r"sampler elsewhere:nans: holds NaN or infinity"),
         ({"sampler": "elsewhere:few"}, r"sampler elsewhere:few: returned 47 images for n = 48"),
         ({"sampler": "elsewhere:lists"}, r"sampler elsewhere:lists: returned list for n = 48"),
@@ -193,6 +196,8 @@ def test_a_published_reference_is_used_as_it_is_and_named(
     for space in ("clf-squares", "clf-squares/nobody"):
         with pytest.raises(ValueError, match=f"'{space}': .*; choose one of clf-squares/{judge}"):
             statistics.export(project, params(), "small", "squares", space, project / "x.npz")
+    with pytest.raises(ValueError, match=r"x.txt: is no name of an .npz; write .*x.npz"):
+        statistics.export(project, params(), "small", "squares", f"clf-squares/{judge}", project / "x.txt")
     statistics.export(project, params(), "small", "squares", f"clf-squares/{judge}", project / "x.npz")
     capsys.readouterr()
     options = {"against": "", "title": "", "seed": 0, "labels": False, "json": True}

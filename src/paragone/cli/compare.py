@@ -21,10 +21,13 @@ FORMS = (
     "give a profile, PROFILE#ROW, a run's folder (runs/PROFILE/DATASET/MODEL), a saved table (runs.parquet, "
     "runs.parquet#ROW) or COMMIT:PATH of a committed one"
 )
+DRAWN = (".png", ".svg", ".pdf")
 
 
 def run(root: Path, a: str, b: str, limits: list[tuple[str, str]], as_json: bool, figure: str) -> bool:
     """Print the comparison; whether nothing is worse than the limits allow. Raises ComparisonError or ValueError."""
+    if figure and Path(figure).suffix not in DRAWN:
+        raise ComparisonError(f"--figure {figure}: is no name of a figure; end it in {', '.join(DRAWN)}")
     found = comparison.compare(side(root, a), side(root, b))
     worse = comparison.failures(found, limits)
     if figure:

@@ -20,6 +20,8 @@ from paragone.project.params import Params
 
 def export(root: Path, params: Params, profile: str, dataset: str, space: str, out: Path) -> None:
     """Write the mean and covariance of a data set's training split in one space. Raises StatisticsError."""
+    if out.suffix != ".npz":
+        raise StatisticsError(f"{out}: is no name of an .npz; write {out.with_suffix('.npz')}")
     train = base.load(root / paths.prepared(dataset), "train")
     extractors = protocol.load_extractors(root, dataset, params.get_profile(profile).spaces)
     reference = protocol.load(root / paths.reference(profile, dataset), extractors, train)

@@ -48,6 +48,8 @@ def read(path: Path, facts: Mapping[str, Any]) -> Guest:
     """The images at `path`, for the prepared data set whose dataset.json is `facts`. Raises GuestError."""
     if not path.exists():
         raise GuestError(f"{path}: is not there; name a folder, a zip, an .npz or an .npy of images")
+    if path.is_file() and path.suffix not in (".npy", ".npz") and not zipfile.is_zipfile(path):
+        raise GuestError(f"{path}: is no zip, .npz or .npy; name one of these, or the folder that its images are in")
     try:
         if path.suffix == ".npy":
             return take(path, _array(path), None, facts)
@@ -135,7 +137,7 @@ def _pictures(path: Path, facts: Mapping[str, Any]) -> Guest:
         images.append(_decoded(path, name, data, modes))
         if images[-1].shape != images[0].shape:
             first, other = (f"{i.shape[0]}x{i.shape[1]}" for i in (images[0], images[-1]))
-            raise GuestError(f"{path}: {chosen[0]} is {first} and {name} {other}; samples are of one size")
+            raise GuestError(f"{path}: {chosen[0]} is {first} and {name} {other}; draw all at one size")
     labels = _listed(path, chosen) if LABELS in others else None
     notes += [f"{count:,} files {_MODES[mode]}" for mode, count in sorted(modes.items()) if mode in _MODES]
     pixels = np.stack(images)
@@ -247,7 +249,10 @@ def _labels(where: object, labels: Any, n: int, facts: Mapping[str, Any]) -> NDA
     if not classes:
         raise GuestError(f"{where}: has labels, and {facts['name']} has none; leave them out")
     if found.shape != (n,) or not np.issubdtype(found.dtype, np.integer):
-        raise GuestError(f"{where}: labels are {found.dtype} {_size(found.shape)} for {n} images; give one number each")
+        raise GuestError(
+            f"{where}: labels are an array of {_size(found.shape)} of type {found.dtype} for {n} images; give each "
+            "image one whole number"
+        )
     if n and (found.min() < 0 or found.max() >= classes):
         wrong = int(found.min() if found.min() < 0 else found.max())
         raise GuestError(

@@ -30,7 +30,7 @@ class Sampler(NamedTuple):
         """What the function returns: an array of n images. Raises GuestError."""
         try:
             found = self.function(n=n, labels=labels, seed=seed, device=device)
-        except Exception as error:  # whatever a stranger's function does
+        except (Exception, SystemExit) as error:  # whatever a stranger's function does
             raise GuestError(f"{self.title}: raised {_message(error)}; correct it") from error
         array = found.detach().cpu().numpy() if isinstance(found, Tensor) else found
         length = len(array) if hasattr(array, "shape") and array.shape else None
@@ -48,7 +48,7 @@ def load(root: Path, name: str, labels: bool = False) -> Sampler:
         sys.path.insert(0, str(root))
     try:
         found = getattr(importlib.import_module(module), function, None)
-    except Exception as error:  # whatever a stranger's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
         raise GuestError(f"{title}: cannot be imported ({_message(error)}); correct it") from None
     if not callable(found):
         raise GuestError(f"{title}: {module} has no function '{function}'; correct the name")

@@ -1,6 +1,7 @@
 """The best models of a profile as DVC's artifacts: dvc.yaml in the report's folder, which holds no stage.
 
-    dvc.repo.Repo().artifacts.read()      lists them; `dvc artifacts get` takes only versions that a tag registered
+    gto register reports:best-mnist-5k         tags a version of what is committed and pushed, and from anywhere
+    dvc artifacts get URL reports:best-mnist-5k    fetches it
 
 Best is the row of the lowest mean of the first distance among those whose every seed finished, and of its seeds the
 lowest; so too in each family. Guests that brought samples alone have no model.

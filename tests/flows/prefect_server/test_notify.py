@@ -1,11 +1,6 @@
 """Notifications: what prefect.yaml may ask for, and that a real Prefect server tells a webhook."""
 
-import http.server
-import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +10,8 @@ from flows.prefect_server.server import ServerError
 from flows.run.processes import Guard
 from paragone.project import paths
 from paragone.results import history
+from support import listeners
+from support.listeners import wait_for
 
 
 def ask(root: Path, text: str) -> notify.Notifications | None:
@@ -36,46 +33,19 @@ def test_a_variable_keeps_an_address_out_of_git(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "notifications: has neither webhook and block; give one"),
-        ("{webhook: 'http://x', block: slack-webhook/a}", "notifications: has both webhook and block; give one"),
+        ("{}", "notifications: has none of webhook, mail, block; give one"),
+        ("{webhook: 'http://x', block: slack-webhook/a}", "notifications: has webhook and block of webhook, mail, "),
         ("{webhook: '${NOT_SET}'}", "notifications.webhook: the variable NOT_SET is not set; set it"),
-        ("{webhook: somewhere}", "notifications.webhook: is no http"),
+        ("{webhook: somewhere}", "notifications.webhook: is no address that begins with http:// or https://; give"),
+        ("{mail: me@example.org}", "notifications.mail: is no address that begins with mailto:// or mailtos://; "),
         ("{block: alerts}", "notifications.block: String should match pattern .* it is 'alerts'"),
         ("{webhook: 'http://x', worse: 0}", "notifications.worse: Input should be greater than 0; it is 0"),
-        ("{mail: me}", "notifications.mail: Extra inputs are not permitted; it is 'me'"),
+        ("{sms: me}", "notifications.sms: Extra inputs are not permitted; it is 'me'"),
     ],
 )
 def test_what_cannot_be_asked_for_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ServerError, match=f"^prefect.yaml: {message}"):
         ask(tmp_path, f"notifications: {text}")
-
-
-@contextmanager
-def listening() -> Iterator[tuple[str, list[str]]]:
-    """An address, and the texts that were posted to it."""
-    texts: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            texts.append(json.loads(content)["text"])
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer((server.LOOPBACK, 0), Handler) as listener:
-        threading.Thread(target=listener.serve_forever, daemon=True).start()
-        yield f"http://{server.LOOPBACK}:{listener.server_port}/hook", texts
-        listener.shutdown()
-
-
-def wait_for(texts: list[str], number: int) -> None:
-    deadline = time.monotonic() + 120
-    while len(texts) < number:
-        assert time.monotonic() < deadline, texts
-        time.sleep(0.2)
 
 
 def figures(mean: float) -> str:
@@ -87,7 +57,7 @@ def figures(mean: float) -> str:
 def test_a_failed_run_and_a_distance_that_rose_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.setenv(server.SECRET, "paragone:of-this-test")
-    with Guard() as guard, listening() as (address, texts):
+    with Guard() as guard, listeners.webhook() as (address, texts):
         url = server.start(guard, tmp_path, tmp_path / "server.log", server.free_port(), interface=True)
         monkeypatch.setenv("PREFECT_API_URL", url)
         from prefect import get_client
