@@ -2,7 +2,7 @@
 
 import torch
 
-from paragone.data.pixels import to_float, to_uint8
+from paragone.data.pixels import binarised, to_float, to_uint8
 
 LEVELS = torch.arange(256, dtype=torch.uint8).view(2, 4, 16, 2)  # (B,H,W,C)
 
@@ -25,3 +25,14 @@ def test_every_level_and_back() -> None:
 def test_values_out_of_range_are_clipped_and_others_rounded() -> None:
     x = torch.tensor([-7.0, -1.0, 0.0, 1.0, 7.0]).view(5, 1, 1, 1)
     assert to_uint8(x).ravel().tolist() == [0, 0, 128, 255, 255]
+
+
+def test_a_level_is_on_as_often_as_it_says() -> None:
+    torch.manual_seed(0)
+    grey = torch.arange(256, dtype=torch.uint8).repeat(4000, 1)[..., None, None]  # (B,H,1,1)
+    drawn = binarised(grey)
+    assert drawn.dtype == torch.uint8
+    assert set(drawn.unique().tolist()) == {0, 255}
+    on = (drawn == 255).double().mean(0).flatten()
+    assert (float(on[0]), float(on[255])) == (0, 1)
+    torch.testing.assert_close(on, torch.arange(256).double() / 255, atol=4 * 0.5 / 4000**0.5, rtol=0)

@@ -109,6 +109,7 @@ class Upstream(NamedTuple):
     class_names: tuple[str, ...] | None = None  # where the files or the options tell them; None: the loader's
     # whether there are source parts, and how they go with the others; test-paired: in the test split alone
     sources: Literal["", "paired", "unpaired", "test-paired"] = ""
+    dynamic: bool = False  # training images are probabilities of 255, drawn anew for every batch
 
 
 class Request(NamedTuple):
@@ -150,6 +151,7 @@ class ImageSet(NamedTuple):
     spec: Spec
     sources: Tensor | None = None  # (M,H,W,C) uint8: what image-to-image models start from
     paired: bool = True  # source i belongs to image i
+    dynamic: bool = False  # the images are probabilities of the level 255, from which a training draws every batch
 
 
 def load(folder: Path, split: str) -> ImageSet:
@@ -174,7 +176,7 @@ def load(folder: Path, split: str) -> ImageSet:
         )
     spec = Spec((channels, height, width), facts["classes"], facts.get("levels", 256))  # older sets do not say
     if not facts["sources"]:
-        return ImageSet(torch.from_numpy(images), labels, spec)
+        return ImageSet(torch.from_numpy(images), labels, spec, dynamic=split == "train" and "dynamic" in facts)
     shape = (facts["source_counts"][split], height, width, channels)
     sources = torch.from_numpy(read_images(folder / split / "sources.npy", shape))
     paired = facts["sources"] == "paired" or (facts["sources"] == "test-paired" and split == "test")

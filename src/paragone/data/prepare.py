@@ -32,7 +32,7 @@ def write(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     dataset.json holds `facts` (name, title, loader, source) and resolution, shape [C,H,W], upstream_size [H,W],
     classes, class_names, channel_classes, levels, counts by split, padding, lossy, altered, exact, warnings, skipped
     (files that were left out), sources (as Upstream's) and source_counts by split, licence, citation, hashes
-    by split, content_hash.
+    by split, content_hash; and dynamic, where the training images are drawn anew for every batch.
     Raises DatasetError if the parts do not agree with each other or the loader, or the disk is full; nothing is left
     then. A kill leaves the images that were decoded, and the same call goes on from there.
     """
@@ -116,6 +116,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "class_names": list(names),
         "channel_classes": loader.channel_classes,
         "levels": loader.levels,
+        **({"dynamic": True} if upstream.dynamic else {}),  # other sets' files stay as they were
         "counts": counts[False],
         "sources": upstream.sources,
         "source_counts": counts[True],

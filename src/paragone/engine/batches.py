@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from paragone.data.base import ImageSet
-from paragone.data.pixels import to_float
+from paragone.data.pixels import binarised, to_float
 from paragone.engine.seeding import Stream, generator
 from paragone.models.base import Batch
 
@@ -33,8 +33,10 @@ def draw(
     data: ImageSet, index: Tensor, needs: frozenset[str], device: torch.device, source_index: Tensor | None = None
 ) -> Batch:
     """The batch of these images: `image` (B,C,H,W) in [-1,1] as a channels-last view; if needed `label` (B,), and
-    `source`, like `image`: those of the same index, or of source_index in an unpaired set."""
-    batch = {"image": _chosen(data.images, index, device)}
+    `source`, like `image`: those of the same index, or of source_index in an unpaired set. The images of a set that is
+    binarised dynamically are drawn here, from torch's default generator."""
+    levels = _chosen(data.images, index, device)
+    batch = {"image": to_float(binarised(levels) if data.dynamic else levels)}
     if "label" in needs:
         if data.labels is None:
             raise ValueError("the model needs labels and the data set has none; choose a data set with labels")
@@ -42,12 +44,12 @@ def draw(
     if "source" in needs:
         if data.sources is None:
             raise ValueError("the model needs source images and the data set has none; choose a set of pairs")
-        batch["source"] = _chosen(data.sources, index if source_index is None else source_index, device)
+        batch["source"] = to_float(_chosen(data.sources, index if source_index is None else source_index, device))
     return batch
 
 
 def _chosen(images: Tensor, index: Tensor, device: torch.device) -> Tensor:
-    return to_float(images[index.to(images.device)].to(device))
+    return images[index.to(images.device)].to(device)
 
 
 def resident(data: ImageSet, device: torch.device) -> ImageSet:

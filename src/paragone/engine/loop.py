@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -234,7 +234,9 @@ class _Loop:
         index = self.order(self.step)[self.share]
         if self.graphs is None:
             seed_all(self.seed, Stream.STEP, self.step)
-            self._take(draw(self.data, index, self.model.needs, self.device, sources), progress)
+            with self._noise():  # a set that is binarised dynamically draws its images
+                batch = draw(self.data, index, self.model.needs, self.device, sources)
+            self._take(batch, progress)
         else:
             self.index.copy_(index)
             if self.source_index is not None and sources is not None:
@@ -279,9 +281,12 @@ class _Loop:
 
     def _next(self, updates: Iterator[Update]) -> Update | None:
         # one autocast region an update: a weight cast inside it is stale once that weight was stepped
-        noise = distributed.GlobalNoise(self.world, self.plan.batch) if self.world.size > 1 else nullcontext()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"), noise:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"), self._noise():
             return next(updates, None)
+
+    def _noise(self) -> AbstractContextManager[object]:
+        """Inside, random draws are this process's share of the global batch's."""
+        return distributed.GlobalNoise(self.world, self.plan.batch) if self.world.size > 1 else nullcontext()
 
     def _apply(self, update: Update) -> dict[str, Tensor]:
         """Step its optimiser; what is logged of it, 0-d each."""

@@ -7,7 +7,7 @@ import pytest
 
 from paragone.data.base import DatasetError, load
 from paragone.project import files, paths
-from paragone.project.params import Dataset, Params
+from paragone.project.params import Dataset, Params, ParamsError
 from paragone.stages import ingest
 
 
@@ -44,6 +44,33 @@ def test_bits_follow_from_the_seed(tmp_path: Path) -> None:
     hashes = {files.read_json(_ingest(tmp_path, **o) / "dataset.json")["content_hash"] for o in ({}, {"seed": 0})}
     assert hashes == {"4384b5bae9cdc89026b0a5a782d70f161648c7131a47ba66d1a34afd6cf85c04"}
     assert files.read_json(_ingest(tmp_path, seed=1) / "dataset.json")["content_hash"] not in hashes
+
+
+def test_dynamic_binarisation_keeps_the_grey_levels_of_training_images_alone(tmp_path: Path) -> None:
+    folder = _ingest(tmp_path, dynamic=True)
+    train, test = load(folder, "train"), load(folder, "test")
+    assert (train.dynamic, test.dynamic, train.spec.levels) == (True, False, 2)
+    assert np.array_equal(train.images, load(tmp_path / paths.prepared("grey"), "train").images)
+    facts = files.read_json(folder / "dataset.json")
+    assert "drawn anew for every batch" in facts["altered"]
+    static = _ingest(tmp_path)
+    assert np.array_equal(test.images, load(static, "test").images)
+    assert not load(static, "train").dynamic
+    assert "dynamic" not in files.read_json(static / "dataset.json")
+
+
+def test_dynamic_that_is_neither_true_nor_false_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"options.dynamic: 1 is neither true nor false; correct it"):
+        _ingest(tmp_path, dynamic=1)
+
+
+@pytest.mark.parametrize("loader", ["stacked_mnist", "cifar10"])
+def test_binarisation_asked_of_a_set_with_colours_is_one_sentence(tmp_path: Path, loader: str) -> None:
+    source = "packaged" if loader == "stacked_mnist" else "download"
+    entry = Dataset(loader=loader, source=source, resolution=32, options={"dynamic": True})
+    params = Params.model_construct(profile="none", profiles={}, datasets={"coloured": entry})
+    with pytest.raises(ParamsError, match=rf"options.dynamic: loader '{loader}' takes no such option; known: "):
+        ingest.run(tmp_path, params, "coloured")
 
 
 def test_an_option_that_is_no_whole_number_is_one_sentence(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ ROWS = pd.DataFrame({"model": ["vae", "pixel_cnn"], "title": ["VAE", "PixelCNN"]
 RESULTS = Results(Path(), "p", "", [0], SETS, ROWS)
 
 
-def study(levels):
+def study(levels, dynamic=False):
     estimate = {"nats": 90.0, "se": 0.1, "elbo": 95.0, "bits_per_dimension": 0.2, "k": 50}
     rows = {
         "vae": [
@@ -22,7 +22,7 @@ def study(levels):
         ],
         "pixel_cnn": [{"seed": 0, "outcome": "finished", "exact": 81.0, "bound": None, "importance": None}],
     }
-    return {"k": 50, "datasets": {"here": {"n": 100, "dims": 784, "levels": levels, "rows": rows}}}
+    return {"k": 50, "datasets": {"here": {"n": 100, "dims": 784, "levels": levels, "dynamic": dynamic, "rows": rows}}}
 
 
 @pytest.mark.parametrize("levels", [2, 256])
@@ -36,3 +36,12 @@ def test_kinds_are_kept_apart(levels):
     assert bool(beside) == (levels == 2)
     assert ("H. Larochelle" in plot.caption) == (levels == 2)
     assert "50 draws per image" in plot.caption
+
+
+@pytest.mark.parametrize(("dynamic", "kept", "shown"), [(False, "once", 4), (True, "dynamically", 2)])
+def test_static_and_dynamic_binarisation_stand_apart(dynamic, kept, shown):
+    (plot,) = base.draw({"likelihood": study(2, dynamic)}, RESULTS)["likelihood"]
+    assert plot.title == f"Likelihoods of test images, binarised {kept}"
+    assert len(plot.figure.axes[0].get_lines()) == 3 + shown  # the published figures of the same protocol alone
+    assert ("H. Larochelle" in plot.caption) == (not dynamic)
+    assert ("Burda et al. 2016" in plot.caption) == dynamic

@@ -32,7 +32,7 @@ def test_published_and_reproduced():
     assert vae[2:8] == ["89.78 ± 0.01", "91.00 ± 0.98", "1", "outside", "0.256 %", "10"]
     notes = [line.cells[5].note for line in grid.lines if line.cells[5].text == "not run"]
     assert "seed 0 diverged: nan" in notes
-    assert grid.caption[0].startswith("1 of 9 inside, 1 outside, 0 with fewer than 3 seeds")
+    assert grid.caption[0].startswith(f"1 of {len(grid.lines)} inside, 1 outside, 0 with fewer than 3 seeds")
     (plot,) = base.draw({"reproduce": found}, RESULTS)["reproduce"]
     assert len(plot.figure.axes[0].get_yticklabels()) == 2
 

@@ -2,8 +2,8 @@
 
 Every row that knows one is measured, whatever its family: flows and autoregressive models, diffusion models, and
 autoencoders. A bound and an estimate are no likelihoods: the first is too low by an amount that is not known, the
-second comes near from below as k grows (`metrics.importance_weighted`). Figures compare on one data set alone, and a
-binarised one has figures in nats that no 8-bit set has.
+second comes near from below as k grows (`metrics.importance_weighted`). Figures compare on one data set alone: a
+binarised one has figures in nats that no 8-bit set has, and one that is binarised dynamically lower ones than a static.
 
 Importance samples are drawn in chunks of one per image, so their number costs time and no memory.
 """
@@ -24,7 +24,7 @@ from paragone.evaluation import protocol, spaces
 from paragone.evaluation.metrics.base import Bounded, Likely, Weighted
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Model
-from paragone.project import paths
+from paragone.project import files, paths
 
 BATCH = 100
 
@@ -53,7 +53,8 @@ def _runs(work: Work) -> list[paths.Run]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{k, datasets: {data set: {n, dims, levels, rows: {row: [{seed, outcome, reason, exact, bound, importance}]}}}}.
+    """{k, datasets: {data set: {n, dims, levels, dynamic, rows: {row: [run]}}}}, a run {seed, outcome, reason, exact,
+    bound, importance}.
 
     exact and bound: nats per image, lower is better. importance: as `metrics.importance_weighted`. None where the
     row has no such figure; rows without any are left out.
@@ -67,7 +68,8 @@ def measure(work: Work) -> dict[str, Any]:
         test = datasets.load(work.root / paths.prepared(run.dataset), "test")
         images = spaces.choose(test.images, work.options.n)
         if run.dataset not in found:
-            about = {"n": len(images), "dims": images[0].numel(), "levels": test.spec.levels}
+            dynamic = bool(files.read_json(work.root / paths.prepared(run.dataset) / "dataset.json").get("dynamic"))
+            about = {"n": len(images), "dims": images[0].numel(), "levels": test.spec.levels, "dynamic": dynamic}
             found[run.dataset] = {**about, "rows": {}}
         entry = {"seed": run.seed, "outcome": meta["outcome"], "reason": meta["reason"]}
         if meta["outcome"] == "finished":

@@ -9,7 +9,8 @@ Burda, Grosse, Salakhutdinov 2016, https://arxiv.org/abs/1509.00519, with one st
                    Adam (0.9, 0.999) with epsilon 1e-4, rate 1e-3 x 10^{-i/7} for 3^i epochs, i = 0 to 7
 
 Deviations:
-- Images are binarised once, by the data set; the paper's main table draws them anew each time they are seen.
+- Whether images are binarised once or anew each time they are seen, as for the paper's main table, is the data set's
+  (`mnist-binarised`, `mnist-dynamic`).
 - Weights start as PyTorch's linear layers do.
 """
 

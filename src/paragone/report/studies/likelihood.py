@@ -10,10 +10,13 @@ from paragone.report.figures import Plot
 from paragone.report.scatter import PALETTE
 from paragone.report.studies.base import title
 from paragone.results import published
-from paragone.results.runs import Json, Results
+from paragone.results.runs import Json, Results, is_missing
 
 KINDS = {"exact": ("exact", "o"), "bound": ("bound", ">"), "importance": ("importance-weighted estimate", "D")}
-STATIC = "MNIST (static binarised)"  # the published figures that a binarised set is shown beside
+BESIDE = {  # the published figures that a binarised set is shown beside: drawn once, or for every batch
+    False: ("binarised_mnist", "MNIST (static binarised)", "the static draw of H. Larochelle"),
+    True: ("mnist", "MNIST (dyn. binarised)", "dynamic binarisation, by Burda et al. 2016"),
+}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
@@ -32,7 +35,8 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     rows: Mapping[str, Sequence[Json]] = content["rows"]
     binary = content["levels"] == 2
     scale = 1.0 if binary else 1 / (content["dims"] * log(2))
-    beside = _published() if binary else []
+    dynamic = bool(content.get("dynamic"))
+    beside = _published(dynamic) if binary else []
     figure = Figure(figsize=(8, 0.34 * (len(rows) + len(beside)) + 1.5), layout="constrained")
     ax = figure.subplots()
     for i, (kind, (label, marker)) in enumerate(KINDS.items()):
@@ -52,14 +56,18 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     )
     if beside:
         caption += (
-            " Published figures are for 28 x 28 pixels and the static draw of H. Larochelle, after the papers' own "
-            "schedules."
+            f" Binarised {'anew for every training batch' if dynamic else 'once'}. Published figures are for 28 x 28 "
+            f"pixels and {BESIDE[dynamic][2]}, after the papers' own schedules."
         )
-    return Plot(f"likelihood-{dataset}", "Likelihoods of test images", caption, figure)
+    kind = f", binarised {'dynamically' if dynamic else 'once'}" * binary
+    return Plot(f"likelihood-{dataset}", f"Likelihoods of test images{kind}", caption, figure)
 
 
-def _published() -> list[Json]:
-    return [row for row in published.load("binarised_mnist").rows() if row["dataset"] == STATIC]
+def _published(dynamic: bool) -> list[Json]:
+    """Figures of the same protocol; of the many under dynamic binarisation, those that a row of ours stands beside."""
+    loader, dataset, _ = BESIDE[dynamic]
+    rows = [row for row in published.load(loader).rows() if row["dataset"] == dataset]
+    return [row for row in rows if not is_missing(row["key"])] if dynamic else rows
 
 
 def _title(results: Results, row: str) -> str:
