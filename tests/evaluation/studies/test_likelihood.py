@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from paragone.data.base import ImageSet
+from paragone.engine.seeding import Stream, mix
+from paragone.evaluation.metrics import importance_weighted
+from paragone.evaluation.metrics.base import Weighted
 from paragone.evaluation.studies import likelihood
 from paragone.evaluation.studies.likelihood import Options
 from paragone.models.autoregressive.pixel_cnn import PixelCNN
@@ -41,6 +44,17 @@ def test_a_vae_has_a_bound_and_an_estimate_that_gets_no_worse_with_more_draws(va
     assert many["importance"]["nats"] <= many["importance"]["elbo"]
     assert many["bound"] == pytest.approx(64 * math.log(2), rel=0.05)  # weights that start near 0: coin tosses
     assert figures(vae, test_split) == figures(vae, test_split)
+
+
+def test_draws_are_summed_as_they_come_to_what_they_are_together(vae, test_split):
+    found = figures(vae, test_split, 7)["importance"]
+    chosen = test_split._replace(images=test_split.images[likelihood.spaces.choose(torch.arange(120), 110)])
+    draws = [
+        likelihood._over(vae.log_weight, [chosen.images], mix(0, Stream.EVALUATE, i), CPU) for i in range(7)
+    ]  # (7,110)
+    assert found == pytest.approx(
+        importance_weighted.compute(Weighted(torch.stack(draws, 1), 64))["importance_weighted"]
+    )
 
 
 def test_a_flow_prior_and_avb_are_estimated_too(vae, test_split):

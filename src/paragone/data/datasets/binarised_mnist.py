@@ -58,6 +58,7 @@ LOADER = Loader(
     homepage=mnist.LOADER.homepage,
     known_problems=(
         "Drawn here, once: other draws, the published files of H. Larochelle among them, give slightly other figures.",
+        "With `dynamic: true` training images are drawn anew for every batch: its figures are another protocol's.",
         *mnist.LOADER.known_problems,
     ),
     counts=mnist.LOADER.counts,
