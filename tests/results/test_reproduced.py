@@ -63,7 +63,11 @@ def test_a_study_is_compared_figure_by_figure():
             "row,figure,key,rule,kimg,differs\na,b.c,pythae-vae,near,1,\n",
             "rule 'near' is not known; it is within or at_least",
         ),
-        ("row,figure,key,rule,kimg,differs\na,b.c,mine,within,1,\n", "there is no figure with the key 'mine'"),
+        (
+            "row,figure,key,rule,kimg,differs\na,magic.nats,pythae-vae,within,1,\n",
+            "a: figure 'magic.nats' is of no known protocol; they are importance, parzen",
+        ),
+        ("row,figure,key,rule,kimg,differs\na,parzen.nats,mine,within,1,\n", "there is no figure with the key 'mine'"),
     ],
 )
 def test_a_wrong_file_is_one_sentence(tmp_path, monkeypatch, text, message):

@@ -18,6 +18,7 @@ from paragone.results import published
 from paragone.results.runs import Json
 
 FEWEST = 3  # seeds whose spread may stand for that of a paper that states none
+PROTOCOLS = ("importance", "parzen", "clustering", "modes", "sampling")  # of the study
 FIELDS = ("row", "figure", "key", "rule", "kimg", "differs")
 Outcome = Literal["inside", "outside", "too few seeds", "not run"]
 _FILE = Path(__file__).parent / "published" / "reproduced.csv"
@@ -80,6 +81,9 @@ def _listed() -> list[Json]:
         )
     if len(wrong := table[~table["rule"].isin(("within", "at_least"))]):
         raise ValueError(f"{_FILE.name}: rule '{wrong.iloc[0]['rule']}' is not known; it is within or at_least")
+    if len(wrong := table[~table["figure"].str.partition(".")[0].isin(PROTOCOLS)]):
+        named = f"{wrong.iloc[0]['row']}: figure '{wrong.iloc[0]['figure']}'"
+        raise ValueError(f"{_FILE.name}: {named} is of no known protocol; they are {', '.join(PROTOCOLS)}")
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 

@@ -11,6 +11,9 @@ from paragone.evaluation.studies.reproduce import Options
 from paragone.models.base import Spec
 from paragone.models.gan.infogan import InfoGAN
 from paragone.models.vae.vae import VAE
+from paragone.project import files, paths
+from paragone.stages import study
+from support import square_images
 
 CPU = torch.device("cpu")
 
@@ -72,7 +75,18 @@ def test_clustering_error_and_accuracy():
         reproduce.clustering(VAE(VAE.Config(hidden=4), Spec((1, 8, 8))), split(), CPU)
 
 
-@pytest.mark.parametrize("given", [{"n": 0}, {"parzen": {"gan": 0}}, {"importance": {"vae": 0}}])
+def test_modes_are_counted_by_the_classifier_of_the_set(tmp_path):
+    square_images.make(tmp_path)
+    params = square_images.params(studies={"reproduce": {"modes": {"vae": 40}}})
+    study.run(tmp_path, params, "small", "reproduce")
+    (run,) = files.read_json(tmp_path / paths.study("small", "reproduce"))["rows"]["vae"]
+    assert set(run["modes"]) == {"counted", "kl", "n"}
+    assert run["modes"]["n"] == 40
+    assert 1 <= run["modes"]["counted"] <= 2
+    assert 0 <= run["modes"]["kl"] <= math.log(2) + 1e-6
+
+
+@pytest.mark.parametrize("given", [{"n": 0}, {"parzen": {"gan": 0}}, {"importance": {"vae": 0}}, {"modes": {"gan": 0}}])
 def test_a_count_below_one_is_one_sentence(given):
     with pytest.raises(ValueError, match="is 0; it must be at least 1"):
         Options(**given)

@@ -17,7 +17,7 @@ def test_every_system_is_named_once_by_surveys_that_exist_and_stands_for_a_model
 def test_every_model_is_one_that_a_survey_names() -> None:
     assert set(registry.names("models")) - set(systems.systems()["row"]) <= {
         *("vq_vae", "vq_vae_2", "strided", "glow", "flow_prior", "kl_autoencoder", "biggan", "r3gan", "munit", "iwae"),
-        *("edm", "rectified_flow", "reflow", "dpm_solver", "heun"),
+        *("edm", "rectified_flow", "reflow", "dpm_solver", "heun", "pacgan"),
     }
 
 

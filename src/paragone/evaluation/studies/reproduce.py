@@ -1,6 +1,6 @@
 """What rows that follow a paper's settings measure in that paper's own protocol, with their seeds and minutes.
 
-Four protocols, none of which needs a feature space:
+Five protocols, none of which needs a network from elsewhere:
 
 - **importance**: `metrics.importance_weighted` of test images, in nats, with as many draws as the paper took (Burda
   et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8). Of an 8-bit set the figure is a density's, for intensities in
@@ -9,6 +9,9 @@ Four protocols, none of which needs a feature space:
   Wu et al. 2017, https://arxiv.org/abs/1611.04273): intensities (level + u) / 256, u uniform in [0,1); the bandwidth
   is the best for images of the test split's first half, the figure of images of its second.
 - **clustering**: share of test images, in %, that are not of the most frequent class of their category, and the rest.
+- **modes**: how many of a set's classes the samples of a row show, as the set's own classifier assigns them, and the
+  KL divergence of the assigned shares from the training split's (`studies.mode_coverage`; of stacked MNIST 1,000
+  modes, by 26,000 samples in Srivastava et al. 2017, 25,600 in Metz et al. 2017 and Lin et al. 2018).
 - **sampling**: hours to draw 50,000 images of 32 x 32 x 3, and their ratio to a baseline's, of models with their
   papers' networks and fresh weights. A few batches are timed, and of a diffusion model a few of its steps; the rest
   is extrapolated, since every batch and every step is the same work.
@@ -32,7 +35,7 @@ from paragone.engine import checkpoint, hardware, sampling
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation import protocol
 from paragone.evaluation.metrics.base import Clustered
-from paragone.evaluation.studies import likelihood
+from paragone.evaluation.studies import likelihood, mode_coverage
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Model, Spec
 from paragone.project import files, paths, registry
@@ -47,6 +50,7 @@ class Options:
     importance: dict[str, int] = field(default_factory=dict)  # row: draws per test image
     parzen: dict[str, int] = field(default_factory=dict)  # row: samples
     clustering: tuple[str, ...] = ()  # rows
+    modes: dict[str, int] = field(default_factory=dict)  # row: samples
     sampling: dict[str, str] = field(default_factory=dict)  # model: its baseline, both by file name
     n: int = 10_000  # test images of `importance`, at most
     parzen_n: int = 1000  # test images of `parzen`, and images that the bandwidth is chosen by
@@ -54,24 +58,26 @@ class Options:
 
     def __post_init__(self) -> None:
         counts = {"n": self.n, "parzen_n": self.parzen_n, "sampling_batch": self.sampling_batch}
-        for name, value in {**counts, **self.importance, **self.parzen}.items():
+        for name, value in {**counts, **self.importance, **self.parzen, **self.modes}.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}; it must be at least 1")
 
 
 def depends(work: Work) -> list[Path]:
-    """The weights, what their training took, and the data sets."""
+    """The weights, what their training took, the data sets, and the classifiers of those whose modes are counted."""
     runs = [run for row in _rows(work) for run in work.runs(row)]
     prepared = dict.fromkeys(paths.prepared(run.dataset) for run in runs)
-    return [*prepared, *(run.weights for run in runs), *(run.training for run in runs)]
+    judges = dict.fromkeys(paths.classifier(run.dataset) for run in runs if run.model in work.options.modes)
+    return [*prepared, *judges, *(run.weights for run in runs), *(run.training for run in runs)]
 
 
 def measure(work: Work) -> dict[str, Any]:
     """{rows: {row: [{seed, dataset, outcome, reason, kimg, seconds, <protocol>: {...}}]}, sampling: {model: {...}}}.
 
     importance: nats, lower is better, or of an 8-bit set density, higher is better; se over images; k; n. parzen: nats,
-    higher is better; se; bandwidth; samples; n. clustering: error and accuracy in %; n. sampling: ratio and hours, one
-    figure per timed batch; baseline, baseline_hours; batch, steps, timed_steps.
+    higher is better; se; bandwidth; samples; n. clustering: error and accuracy in %; n. modes:
+    counted; kl in nats; n. sampling: ratio and hours, one figure per timed batch; baseline,
+    baseline_hours; batch, steps, timed_steps.
     """
     device = hardware.device()
     rows = {row: [_run(work, run, device) for run in work.runs(row)] for row in _rows(work)}
@@ -82,7 +88,7 @@ def measure(work: Work) -> dict[str, Any]:
 
 def _rows(work: Work) -> list[str]:
     options = work.options
-    return list(dict.fromkeys([*options.importance, *options.parzen, *options.clustering]))
+    return list(dict.fromkeys([*options.importance, *options.parzen, *options.clustering, *options.modes]))
 
 
 def _run(work: Work, run: paths.Run, device: torch.device) -> dict[str, Any]:
@@ -100,7 +106,23 @@ def _run(work: Work, run: paths.Run, device: torch.device) -> dict[str, Any]:
         entry["parzen"] = parzen(_samples(net, samples, run.seed, device), test, options.parzen_n, run.seed)
     if run.model in options.clustering:
         entry["clustering"] = clustering(net, test, device)
+    if (samples := options.modes.get(run.model)) is not None:
+        entry["modes"] = _modes(work.root, run, net, samples, meta["precision"], device)
     return entry
+
+
+def _modes(root: Path, run: paths.Run, net: Model, n: int, precision: str, device: torch.device) -> dict[str, Any]:
+    """counted, kl and n of n samples. Raises ValueError for a data set without labels."""
+    train = datasets.load(root / paths.prepared(run.dataset), "train")
+    if train.labels is None:
+        raise ValueError(f"{run.dataset} has no labels, so no modes to count; take {run.model} out of `modes`")
+    (judge,) = protocol.load_extractors(root, run.dataset, [mode_coverage.SPACE]).values()
+    labels, batch = sampling.labels(net, train, n, run.seed), mode_coverage.BATCH
+    images, _ = sampling.sample(
+        net, n, seed=run.seed, batch=batch, device=device, precision=precision, cond=labels, progress=False
+    )
+    found = mode_coverage.figures(torch.from_numpy(images), train, judge, device)
+    return {key: found[key] for key in ("counted", "kl", "n")}
 
 
 def importance(net: Model, test: ImageSet, draws: int, n: int, seed: int, device: torch.device) -> dict[str, float]:
