@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from filelock import FileLock, Timeout
 from flows.dvc import locks
 from flows.prefect_server import notify, server
 from flows.run.plan import enter
-from flows.run.processes import Guard, tail
+from flows.run.processes import Guard, Process, tail
 from flows.run.progress import console
 from flows.run.request import check
 from paragone.project import environment
@@ -121,7 +120,7 @@ def _run(command: list[str], guard: Guard, root: Path, log: Path) -> None:
         raise RuntimeError(f"`{' '.join(command[2:])}` failed; the end of {log}:\n{tail(log)}")
 
 
-def _watch(worker: "subprocess.Popen[bytes]", url: str, logs: Path) -> None:
+def _watch(worker: Process, url: str, logs: Path) -> None:
     """Return never; raise RuntimeError once the worker or the server is gone."""
     missed = 0
     while worker.poll() is None:

@@ -52,7 +52,7 @@ def unit(branch: str, packed: dict[str, Any]) -> State:
     _settle(root)
     this = get_run_context().flow_run.id  # type: ignore[union-attr]
     content = payload.Payload(**packed)  # type: ignore[typeddict-item]
-    with _alive(this), Guard() as guard, get_client(sync_client=True) as client:
+    with _alive(this), Guard(forking=True) as guard, get_client(sync_client=True) as client:
         _generate(root, Path(branch), guard)
         payload.check_generated(root, [Path(branch) / "dvc.yaml"])
         unpack(root, content, guard)

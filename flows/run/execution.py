@@ -134,7 +134,7 @@ def execute(
     forced: stages to run though nothing changed. A failed stage costs its descendants only. Whatever ends this
     function ends the stages' processes too.
     """
-    with Guard() as guard:
+    with Guard(forking=True) as guard:
         visiting = _Visiting(guard, root, graph, visits, screen, request, forced)
         visiting.dispatch(Order(visits, seconds, request.slots))
     _await_records(sum(result.state != "Skipped" for result in visiting.results.values()))

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from flows.run import reaper
+from flows.run import forks, reaper
+
+Process = subprocess.Popen[bytes] | forks.Fork
 
 
 class Guard:
@@ -21,10 +23,12 @@ class Guard:
     A signal to `dvc` alone would leave the training command running, and the next run would start a second writer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, forking: bool = False) -> None:
+        """forking: `dvc` is started by a fork of a process that has it imported, where that can be."""
         self._lock = threading.Lock()
         self._closed = False
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[Process] = []
+        self._server = forks.Server() if forking and forks.possible() else None
         self._reaper = subprocess.Popen(
             [sys.executable, "-S", "-E", reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -35,9 +39,7 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def start(
-        self, command: list[str], cwd: Path, log: Path, environment: Mapping[str, str] | None = None
-    ) -> "subprocess.Popen[bytes]":
+    def start(self, command: list[str], cwd: Path, log: Path, environment: Mapping[str, str] | None = None) -> Process:
         """Start a command in its own group, its output going to the file `log`. Raises RuntimeError once closed.
 
         environment: variables on top of this process's own.
@@ -46,10 +48,11 @@ class Guard:
         with self._lock, log.open("wb") as output:
             if self._closed:
                 raise RuntimeError(f"stopping; `{' '.join(command)}` was not started")
-            process = subprocess.Popen(
+            variables = {**os.environ, **(environment or {})}
+            process = self._fork(command, cwd, log, variables) or subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**os.environ, **(environment or {})},
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -58,6 +61,19 @@ class Guard:
             self._started.append(process)
             self._report(f"+{process.pid}")
         return process
+
+    def _fork(self, command: list[str], cwd: Path, log: Path, variables: Mapping[str, str]) -> forks.Fork | None:
+        """Start `dvc` by a fork; None if it is to be started like everything else. A server that is gone is started
+        anew, once for each command: what killed it may go on."""
+        if self._server is None or command[0] != "dvc":
+            return None
+        for _ in range(2):
+            try:
+                return self._server.start(command, cwd, log, variables)
+            except forks.GoneError:
+                self._server.close()
+                self._server = forks.Server()
+        return None
 
     def run(
         self,
@@ -79,7 +95,7 @@ class Guard:
         finally:
             self._end(process)
 
-    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+    def _end(self, process: Process) -> None:
         """End a command's group: a killed `dvc` leaves the command it ran, which would write on."""
         if process.poll() is None:
             reaper.signal_all({process.pid}, signal.SIGTERM)
@@ -108,6 +124,8 @@ class Guard:
                 for process in self._started:
                     process.poll()  # takes leave of the dead, which would count as running otherwise
             time.sleep(0.02)
+        if self._server is not None:
+            self._server.close()
 
     @property
     def _pipe(self) -> IO[str]:

@@ -21,7 +21,7 @@ from support.fault_injection import PATIENCE, Disk, Mlflow, Project, missing, va
 
 VICTIMS = {  # a part of the command line of what is killed
     "flow": "flows.benchmark",
-    "dvc": "repro --single-item",
+    "dvc": "flows/run/dvc_server.py",  # the process that forks, or one of its forks
     "training": "paragone train",
     "Prefect server": "prefect_server/guarded.py",
 }
@@ -98,10 +98,10 @@ def strike(process: "subprocess.Popen[str]", victim: str, number: signal.Signals
     while process.poll() is None:
         with suppress(psutil.Error):
             owner = psutil.Process(process.pid)
-            for found in (owner, *owner.children(recursive=True)):
-                if VICTIMS[victim] in " ".join(found.cmdline()):
-                    found.send_signal(number)
-                    return True
+            family = (owner, *owner.children(recursive=True))
+            if named := [found for found in family if VICTIMS[victim] in " ".join(found.cmdline())]:
+                random.choice(named).send_signal(number)
+                return True
         time.sleep(0.02)
     return False
 
