@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import softplus
 
 from paragone.models.base import Progress, Spec
 from paragone.models.gan.vitgan import SelfModulatedNorm, ViTGAN, l2_attention
 from paragone.models.layers import diffaug
+from paragone.models.layers.stylegan import Linear
 
 X = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -29,9 +29,18 @@ def test_attention_is_by_distance() -> None:
             torch.testing.assert_close(y[0, head, i], (weight / weight.sum()) @ v[0, head])
 
 
+@pytest.mark.parametrize("width", [32, 512])
+def test_tokens_look_beyond_themselves_at_any_width(width: int) -> None:
+    """Between unlike tokens the exponent starts near -2, where the spectral norm of the queries keeps it."""
+    qk = build(width=width).D.blocks[0].qk  # type: ignore[union-attr]
+    q = qk(torch.randn(64, width)).unflatten(1, (2, -1))  # type: ignore[operator]
+    distance = (q[:32] - q[32:]).square().sum(2).mean() / math.sqrt(width / 2)
+    assert 1 < distance < 4
+
+
 def test_every_linear_layer_of_the_discriminator_keeps_its_spectral_norm() -> None:
     model = build()
-    layers = [m for m in model.D.modules() if isinstance(m, nn.Linear)]
+    layers = [m for m in model.D.modules() if isinstance(m, Linear)]
     norms = [m.parametrizations.weight[0].scale.item() for m in layers]  # type: ignore[union-attr, index]
     for m in layers:
         m.parametrizations.weight.original.data.mul_(5)  # type: ignore[union-attr, operator]
@@ -47,8 +56,8 @@ def test_every_linear_layer_of_the_discriminator_keeps_its_spectral_norm() -> No
 def test_patches_overlap() -> None:
     """A pixel next to a patch's border reaches both patches' embeddings, but for those further than the overlap."""
     model = build(depth=0, overlap=2)
-    assert model.D.embed.in_features == 3 * 8 * 8
-    assert build(overlap=0).D.embed.in_features == 3 * 4 * 4
+    assert model.D.embed.weight.shape[1] == 3 * 8 * 8
+    assert build(overlap=0).D.embed.weight.shape[1] == 3 * 4 * 4
 
 
 def test_the_self_modulated_norm_against_its_definition() -> None:

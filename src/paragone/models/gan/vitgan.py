@@ -13,9 +13,12 @@ https://arxiv.org/abs/2107.04589.
                    D(T G(z)))^2]), L_G = E[softplus(-D(T G(z)))]; T as of DiffAug, lambda that of balanced consistency
 
 Settings are the paper's for CIFAR-10: 4 blocks of 384 dimensions and 6 heads, patches of 4 px that overlap by 2, Adam
-(0, 0.99) at 0.002, batches of 128, averaged weights; no gradient penalty.
+(0, 0.99) at 0.002, batches of 128, averaged weights; no gradient penalty. Learning rates of linear layers are
+equalised, as in the authors' code, https://github.com/mlpc-ucsd/ViTGAN.
 
 Deviations:
+- D's queries start at d_h^(-1/4) of an equalised layer's size. Distances grow as d_h and are divided by its root, and
+  spectral norms are kept: at full size each token would look at itself alone.
 - G's positions are learned, from a start at N(0, 0.02); the paper leaves their kind open.
 - T is `paragone.models.layers.diffaug`; images are taken to be square, with a side that P divides.
 - The plan is 400 epochs of CIFAR-10, which the paper does not state.
@@ -35,6 +38,7 @@ from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import diffaug, functional
 from paragone.models.layers.attention import attend
 from paragone.models.layers.spectral import SpectralNorm
+from paragone.models.layers.stylegan import Linear
 
 
 class ViTGAN(Model):
@@ -126,15 +130,15 @@ class Generator(nn.Module):
         super().__init__()
         self.colours, self.patch, self.side = spec.shape[0], cfg.patch, spec.shape[1] // cfg.patch
         d = cfg.width
-        self.mapping = nn.Sequential(nn.Linear(cfg.z_dim, d), nn.GELU(), nn.Linear(d, d))
+        self.mapping = nn.Sequential(Linear(cfg.z_dim, d), nn.GELU(), Linear(d, d))
         self.positions = nn.Parameter(0.02 * torch.randn(self.side**2, d))
         self.blocks = nn.ModuleList(GeneratorBlock(d, cfg.heads, cfg.mlp) for _ in range(cfg.depth))
         self.norm = SelfModulatedNorm(d, d)
         ticks = (torch.arange(cfg.patch) + 0.5) / cfg.patch * 2 - 1
         self.register_buffer("coordinates", torch.cartesian_prod(ticks, ticks), persistent=False)  # (P P,2)
         self.frequencies = nn.Linear(2, cfg.fourier)
-        self.place, self.token = nn.Linear(cfg.fourier, d), nn.Linear(d, d, bias=False)
-        self.out = nn.Linear(d, spec.shape[0])
+        self.place, self.token = Linear(cfg.fourier, d), Linear(d, d)
+        self.out = Linear(d, spec.shape[0])
 
     def forward(self, z: Tensor) -> Tensor:
         w = self.mapping(z)
@@ -156,8 +160,8 @@ class GeneratorBlock(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = SelfModulatedNorm(width, width), SelfModulatedNorm(width, width)
-        self.qkv, self.out = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, mlp * width), nn.Linear(mlp * width, width)
+        self.qkv, self.out = Linear(width, 3 * width), Linear(width, width)
+        self.up, self.down = Linear(width, mlp * width), Linear(mlp * width, width)
 
     def forward(self, h: Tensor, w: Tensor) -> Tensor:
         q, k, v = self.qkv(self.norm1(h, w)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -170,9 +174,7 @@ class SelfModulatedNorm(nn.Module):
 
     def __init__(self, width: int, w_dim: int) -> None:
         super().__init__()
-        self.gamma, self.beta = nn.Linear(w_dim, width), nn.Linear(w_dim, width)
-        nn.init.ones_(self.gamma.bias)
-        nn.init.zeros_(self.beta.bias)
+        self.gamma, self.beta = Linear(w_dim, width, bias=1.0), Linear(w_dim, width)
 
     def forward(self, h: Tensor, w: Tensor) -> Tensor:
         return self.gamma(w)[:, None] * layer_norm(h.float(), h.shape[-1:]) + self.beta(w)[:, None]
@@ -185,12 +187,12 @@ class Discriminator(nn.Module):
         super().__init__()
         self.patch, self.overlap, d = cfg.patch, cfg.overlap, cfg.width
         pixels = spec.shape[0] * (cfg.patch + 2 * cfg.overlap) ** 2
-        self.embed = nn.Linear(pixels, d)
+        self.embed = Linear(pixels, d)
         self.score = nn.Parameter(0.02 * torch.randn(1, 1, d))
         self.positions = nn.Parameter(0.02 * torch.randn((spec.shape[1] // cfg.patch) ** 2 + 1, d))
         self.blocks = nn.Sequential(*(DiscriminatorBlock(d, cfg.heads, cfg.mlp) for _ in range(cfg.depth)))
         self.norm = nn.LayerNorm(d)
-        self.hidden, self.out = nn.Linear(d, d), nn.Linear(d, 1)
+        self.hidden, self.out = Linear(d, d), Linear(d, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         patches = unfold(x, self.patch + 2 * self.overlap, padding=self.overlap, stride=self.patch)
@@ -206,8 +208,9 @@ class DiscriminatorBlock(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qk, self.v, self.out = (nn.Linear(width, width, bias=False) for _ in range(3))
-        self.up, self.down = nn.Linear(width, mlp * width), nn.Linear(mlp * width, width)
+        self.qk = Linear(width, width, gain=(width // heads) ** -0.25)
+        self.v, self.out = Linear(width, width), Linear(width, width)
+        self.up, self.down = Linear(width, mlp * width), Linear(mlp * width, width)
 
     def forward(self, h: Tensor) -> Tensor:
         x = self.norm1(h)
@@ -240,5 +243,5 @@ class KeptSpectralNorm(nn.Module):
 
 def keep_spectral_norm(module: nn.Module) -> None:
     """For `apply`: linear layers keep the spectral norm that they have now."""
-    if isinstance(module, nn.Linear):
+    if isinstance(module, Linear):
         parametrize.register_parametrization(module, "weight", KeptSpectralNorm(module.weight))
