@@ -43,3 +43,8 @@ def _plots(name: str, content: Json, results: Results) -> list[Plot]:
 def title(results: Results, dataset: str) -> str:
     """The title of a data set."""
     return next(d.title for d in results.datasets if d.name == dataset)
+
+
+def row_titles(results: Results) -> dict[str, str]:
+    """The title of each row."""
+    return {str(row): str(name) for row, name in zip(results.runs["model"], results.runs["title"], strict=True)}
