@@ -26,6 +26,7 @@ mpl.rcdefaults()  # whatever a matplotlibrc says, of the user or of the folder t
 
 POINTS = 200  # of a curve; more cannot be seen
 LABEL = 36  # characters on a line above a picture
+LEFT, RIGHT, TOP, BOTTOM = 0.72, 0.1, 0.3, 0.48  # inches around the axes of a panel of curves
 PICTURES = {
     "classes": ("Samples by class", "First samples of each class that was requested, one row per class, not selected."),
     "translations": (
@@ -91,6 +92,7 @@ def encode(plot: Plot, suffix: str) -> bytes:
         "svg": {"metadata": {"Date": None, "Creator": None}, "transparent": True},
     }
     with mpl.rc_context(STYLE):
+        scatter.settle(plot.figure)
         plot.figure.savefig(buffer, format=suffix, dpi=160, **options[suffix])
     return buffer.getvalue()
 
@@ -208,7 +210,6 @@ def _curves(results: Results, dataset: DataSet) -> Plot | None:
     )
     if figure is None:
         return None
-    scatter.settle(figure)
     return Plot(f"curves-{dataset.name}", "Training curves", caption, figure)
 
 
@@ -220,12 +221,13 @@ def curves(results: Results, runs: Sequence[Json], section: str = "loss/") -> Fi
         return None
     across = min(3, len(models))
     down = -(-len(models) // across)
-    size = (6.4, 3.4) if len(models) == 1 else (3.5 * across, 2.6 * down)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = list(figure.subplots(down, across, squeeze=False).ravel())
-    for ax in axes[len(models) :]:
-        ax.remove()
-    for model, ax in zip(models, axes, strict=False):
+    wide, tall = (6.4, 3.4) if len(models) == 1 else (3.5, 2.6)
+    figure = Figure(figsize=(wide * across, tall * down))
+    for i, model in enumerate(models):
+        y, x = divmod(i, across)
+        corner = ((x * wide + LEFT) / (wide * across), ((down - 1 - y) * tall + BOTTOM) / (tall * down))
+        size = ((wide - LEFT - RIGHT) / (wide * across), (tall - TOP - BOTTOM) / (tall * down))
+        ax = figure.add_axes((*corner, *size))  # set by hand: to lay out 25 panels takes longer than to draw them
         of_model = [(run, curve) for run, curve in trained if run["model"] == model]
         _curve_panel(ax, of_model)
         ax.set_title(of_model[0][0]["title"], fontsize=11, loc="left")

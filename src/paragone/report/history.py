@@ -54,7 +54,6 @@ def _figure(points: list[Point], results: Results, dataset: DataSet, column: Col
         ax.set_xticks(list(named), [_label(points[i]) for i in named], fontsize=8)
         ax.set_ylabel(column.header)
         figure.legend(loc="outside lower center", ncols=4, fontsize=8)
-        scatter.settle(figure)
     return figure
 
 

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from paragone.report.tables import FLOOR, Cell, Row, Table
@@ -104,7 +105,7 @@ def plain_ticks(axis: Axis) -> None:
     subs = (1, 1.1, 1.2, 1.5, 2) if high < 2 * low else (1, 1.5, 2, 3, 4, 6, 8) if high < 10 * low else (1, 2, 5)
     axis.set_major_locator(LogLocator(subs=subs if high < 500 * low else (1,), numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())  # without labels they say little, and each tick costs time to draw
 
 
 def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
@@ -117,10 +118,12 @@ def _family(ax: Axes, points: list[Point], family: str, i: int) -> None:
 
 def settle(figure: Figure) -> None:
     """Lay the figure out for good: left to itself, the layout shifts a little with every drawing."""
-    for _ in range(2):
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.execute(figure)  # all that `draw_without_rendering` does for the layout
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    FigureCanvasAgg(figure)  # keeps its renderer; a bare canvas makes a new one whenever a text is measured
+    for _ in range(2):  # the second time to the ticks and texts that the first has moved
+        engine.execute(figure)  # all that `draw_without_rendering` does for the layout
     figure._layout_engine = None  # type: ignore[attr-defined]  # "none" leaves one that has figures drawn twice
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from paragone.evaluation import intervals
 from paragone.report import figures, scatter
@@ -171,7 +171,6 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
         for state, (color, marker) in STATES.items():
             coverage.plot([], [], marker, color=color, label=state)
         figure.legend(*coverage.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
-        scatter.settle(figure)
     caption = f"Every seed of every model; diverged runs have no coverage and are shown at 0. {dataset.title}."
     return Plot(f"stability-{dataset.name}", "Stability over seeds", caption, figure)
 
@@ -196,4 +195,4 @@ def _logarithmic(axes: Axes) -> None:
     axes.set(xscale="log", xlim=(min(values) / 2, max(values) * 2))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(values) < 30 * min(values) else (1,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())

@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from paragone.project import registry
 from paragone.project.params import GUEST
-from paragone.report import scatter
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.results.runs import DataSet, Results, is_figure
 
@@ -58,5 +57,4 @@ def draw(results: Results, dataset: DataSet) -> Figure | None:
     ax.margins(0.15)
     if len(found) > 1:
         ax.legend()
-    scatter.settle(figure)
     return figure

@@ -12,6 +12,7 @@ from scipy import stats
 
 from paragone.evaluation.intervals import Interval
 from paragone.evaluation.protocol_number import PROTOCOL as NUMBER
+from paragone.report import scatter
 from paragone.report.claims import verdicts
 from paragone.report.claims.verdicts import Assessment
 from paragone.results import runs, schema
@@ -40,6 +41,7 @@ def test_what_stands_above_an_interval_is_whole_and_on_the_sheet():
         Effect("; ".join([words] * times), unit, size, at_least(1.1)) for unit in ("times", "%") for times in (1, 2, 3)
     )
     figure = verdicts.forest(effects)
+    scatter.settle(figure)
     renderer = FigureCanvasAgg(figure).get_renderer()
     found = [(ax, text) for ax in figure.axes for text in ax.texts]
     shown = [" ".join(text.get_text().replace("\N{NO-BREAK SPACE}", " ").split()) for _, text in found]

@@ -188,7 +188,6 @@ def forest(effects: tuple[Effect, ...]) -> Figure:
     axes = figure.subplots(len(groups), 1, squeeze=False, height_ratios=heights).ravel()
     for ax, unit, group, names in zip(axes, units, groups, labels, strict=True):
         _panel(ax, unit, group, names)
-    scatter.settle(figure)
     return figure
 
 

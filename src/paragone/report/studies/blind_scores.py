@@ -3,7 +3,6 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
@@ -38,7 +37,6 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         _panel(ax, {name: content["sets"][name] for name in sets}, score)
         ax.set_xlabel(label)
     axes[0].set_yticks(range(len(sets)), sets)
-    scatter.settle(figure)
     caption = (
         f"{found['n']:,} test images; {found['kept']} of each class, repeated; the first without their detail "
         f"(Gaussian blur, {found['sigma']:g} px); half of the classes; {_other(content, results)}. "

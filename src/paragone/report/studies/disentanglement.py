@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import title
@@ -71,7 +70,6 @@ def _figure(swept: list[Point]) -> Figure:
         if len(keys) > 1:
             ax.set_ylim(0, 1)
             ax.legend(fontsize=8)
-    scatter.settle(figure)
     return figure
 
 

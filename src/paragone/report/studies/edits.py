@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import title
@@ -49,7 +48,6 @@ def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Fi
         ax.set(xlim=(-0.02, 1.02), xlabel="share of edits that succeed", ylim=(-0.6, len(factors) - 0.4))
     axes[0].set_yticks(range(len(factors)), factors)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
-    scatter.settle(figure)
     return figure
 
 

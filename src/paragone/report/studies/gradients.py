@@ -42,7 +42,6 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     bound.set_ylabel("bound on test images (nats)")
     bound.legend(fontsize=8)
     figure.legend(*upper[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LOSSES), fontsize=8)
-    scatter.settle(figure)
     caption = (
         "Above: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
         "before and after its training. Below left: how much of the gradient reaches a VAE's first layer before "

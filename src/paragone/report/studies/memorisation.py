@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
@@ -46,7 +45,6 @@ def _measures(found: Json, dataset: str, measured: Json, results: Results, title
     for space, (color, marker) in SPACES.items():
         axes[0].plot([], [], marker, color=color, label=space)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"Above the line, images of known origin ({measured['controls']['copied']['n']} each; noise of "
         f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below, samples, one "
@@ -77,7 +75,6 @@ def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str
             ax.imshow(np.asarray(image.convert("RGB")), interpolation="none")
         ax.set_title(str(titles.get(row, row)), fontsize=11, loc="left")
         ax.set_axis_off()
-    scatter.settle(figure)
     caption = (
         "Of each row's first seed, the samples that come nearest to one training image by the criterion of "
         f"near-copies, each above that image. {title(results, dataset)}."

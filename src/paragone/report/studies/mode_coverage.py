@@ -3,7 +3,6 @@
 from matplotlib.figure import Figure
 
 from paragone.evaluation import stability
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import title
@@ -30,7 +29,6 @@ def plots(found: Json, results: Results) -> list[Plot]:
     handles, labels = ax.get_legend_handles_labels()
     shown = dict(zip(labels, handles, strict=True))  # each once
     ax.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.05), fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"{found['n']:,} samples per run; one point per seed; dashed: collapse from here on. As many real test images "
         f"miss {found['real']['missing']:,}. {title(results, found['dataset'])}."

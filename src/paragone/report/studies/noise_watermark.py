@@ -4,7 +4,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paragone.evaluation import intervals
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
@@ -28,7 +27,6 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
         distance.plot(values, [y] * len(values), marker, color=color, alpha=0.7, markersize=5)
     distance.set_yticks(range(len(KINDS)), list(KINDS))
     distance.set(xlabel="FD-clf", ylim=(len(KINDS) - 0.5, -0.5))
-    scatter.settle(figure)
     caption = (
         f"{found['n']} images of each of {len(measured['runs'])} runs of '{found['row']}' from noise whose "
         f"Fourier rings {found['inner']} to {found['radius']} hold a key, and as many from unmarked noise; bars: "

@@ -3,7 +3,6 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
@@ -36,7 +35,6 @@ def plots(found: Json, results: Results) -> list[Plot]:
     for ax in (distance, gradient):
         ax.set_yscale("log")
     figure.legend(*distance.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    scatter.settle(figure)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
         f"'{found['row']}' from scratch and from what it had learned in {found['pretrained_kimg']:g} kimg of "

@@ -23,7 +23,6 @@ def plots(found: Json, results: Results) -> list[Plot]:
         ax.set(xlabel="eps, of the pixels' range")
     axes[0].set(ylabel="share classified as labelled", ylim=(-0.02, 1.02))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
-    scatter.settle(figure)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
         f"Share of {found['n']} test images still classified after PGD of {found['steps']} steps, by how far a pixel "

@@ -33,7 +33,6 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         ax.set(xscale="log", xlabel="images (log)", ylabel=label)
         scatter.plain_ticks(ax.xaxis)
     figure.axes[0].legend(fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"Subsets of growing size against the same {content['n_real']:,} real images, in {content['space']}. Points: "
         "draws; lines: their means; dashed: a + b / n at endless n (Chong and Forsyth 2020). "

@@ -3,7 +3,6 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import title
@@ -23,7 +22,6 @@ def plots(found: Json, results: Results) -> list[Plot]:
             _panel(ax, found, results, space, cost)
             ax.set(xscale="log", yscale="log", xlabel=label, ylabel=f"{columns.fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples; along a line the number of "
         f"steps of the same weights. {found['device']}. {title(results, found['dataset'])}."

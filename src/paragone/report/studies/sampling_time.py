@@ -34,7 +34,6 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     _panel(ax, timed)
     ax.set_xlabel(f"{CLOCKS[found['clock']]} over that of {baseline} (log)")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"Time to draw the first image, and a batch of {found['batch']}, over that of {baseline} (dashed); in brackets "
         "how often an image passes through the network. Rows in turn in one process, 95 % intervals over rounds: "

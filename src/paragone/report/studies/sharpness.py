@@ -2,7 +2,6 @@
 
 from matplotlib.figure import Figure
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import title
@@ -29,7 +28,6 @@ def _plot(dataset: str, content: Json, results: Results) -> Plot:
     ax.set_xlim(left=0)
     ax.set_yticks(range(len(rows)), [str(titles.get(row, row)) for row in rows])
     figure.legend(loc="outside lower center", fontsize=8)
-    scatter.settle(figure)
     n = max(f["n"] for figures in rows.values() for f in figures)
     caption = (
         f"One point per seed (its first {n:,} samples), the bar their mean; beside {content['real']['n']:,} real test "

@@ -39,7 +39,6 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
         ax.set(xscale="log", xlabel="training images (log)", ylabel=label)
         scatter.plain_ticks(ax.xaxis)
     excess.legend(fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"In pixels, {found['n']} samples of each training: {found['seeds']} seeds on few images, all seeds on all of "
         f"them, pooled; bars: 95 % intervals. Dashed: by chance; of {measured['n_test']:,} test images, which no model "

@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paragone.evaluation import intervals
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import title
@@ -37,7 +36,6 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
     psnr.set(xlabel="PSNR, dB", yticks=[])
     ssim.set(xlabel="SSIM", yticks=[])
     figure.legend(*detection.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
-    scatter.settle(figure)
     caption = _caption(found, measured, rows, title(results, dataset))
     return Plot(f"watermark-{dataset}", "Watermarks: what they survive and cost", caption, figure)
 

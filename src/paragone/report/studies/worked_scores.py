@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import PALETTE
 from paragone.report.studies.base import title
@@ -30,7 +29,6 @@ def _plot(dataset: str, content: Json, name: str, results: Results) -> Plot:
     ax.set(xlabel="first principal component", ylabel="second principal component", aspect="equal")
     ax.autoscale_view()
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-    scatter.settle(figure)
     caption = (
         f"Features of {content['space']} in the plane of the real ones' first two principal components: means, and the "
         f"Gaussians' ellipses at one and two deviations. Fréchet distance in this plane {plane['metric']:.3g}, "
