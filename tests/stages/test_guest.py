@@ -1,6 +1,7 @@
 """Guest rows: a finished run's own samples, sampler and weights come back with its figures, to the last digit."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,12 @@ def test_scoring_them_without_a_pipeline_gives_the_same(
     shown = capsys.readouterr().out
     assert "Guests" in shown
     assert "mine: FD-clf: place 1 of 3" in shown
+    (project / "other").mkdir(exist_ok=True)
+    shutil.copy(project / "mine.npy", project / "other/theirs.npy")
+    score.run(
+        project, params(), "mine.npy", "squares", "small", {**options, "json": False, "against": "other/theirs.npy"}
+    )
+    assert re.search(r"^ *theirs.npy ", capsys.readouterr().out, re.M)
 
 
 def test_the_row_is_a_guest_in_the_table(project: Path) -> None:

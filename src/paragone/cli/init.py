@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from paragone.cli import pipeline, schema
-from paragone.project import environment, files
+from paragone.project import environment, extras, files
 
 HIDDEN = {  # files of the template that are named without their dot there, so that no tool passes over them
     "gitignore": ".gitignore",
@@ -35,6 +35,10 @@ def run(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)  # it was empty, so all of it is ours
         raise
     print(f"\n{folder} is a project now. Next:\n\n  cd {folder}\n  paragone run\n")
+    try:
+        extras.require("pipeline")
+    except extras.MissingExtraError as error:
+        print(f"`paragone run`: {error}. Without it, `paragone --help` lists the stages, to be run by hand.")
 
 
 def check(folder: Path) -> None:

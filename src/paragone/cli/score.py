@@ -44,7 +44,7 @@ def run(root: Path, params: Params, source: str, dataset: str, profile: str, opt
     row = _row(options["title"] or ROW, profile, dataset, options["seed"], scored)
     others = [row]
     if options["against"]:
-        others.append(_against(root, params, dataset, profile, options))
+        others.append(_against(root, params, dataset, profile, options, row["title"]))
     table = _beside(results.read(root, params, profile), dataset, others)
     place = places(table, dataset, row)
     if options["json"]:
@@ -144,8 +144,9 @@ def _row(title: str, profile: str, dataset: str, seed: int, scored: Scored) -> J
     }
 
 
-def _against(root: Path, params: Params, dataset: str, profile: str, options: dict[str, Any]) -> Json:
-    """The row to compare with: of a run's folder its metrics.json, of anything else a second guest."""
+def _against(root: Path, params: Params, dataset: str, profile: str, options: dict[str, Any], other: str) -> Json:
+    """The row to compare with: of a run's folder its metrics.json, of anything else a second guest, which is called by
+    its last name unless the first is."""
     against: str = options["against"]
     metrics = Path(against) / "metrics.json"
     if metrics.exists():
@@ -154,6 +155,7 @@ def _against(root: Path, params: Params, dataset: str, profile: str, options: di
         scored = Scored(files.read_json(metrics), [])
     else:
         scored = measure(root, params, parse(against, options["labels"]), dataset, profile, options["seed"])
+        against = name if (name := Path(against).name) not in ("", other) else against
     return _row(against, profile, dataset, options["seed"], scored)
 
 
