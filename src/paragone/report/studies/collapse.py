@@ -99,7 +99,7 @@ def _along(found: Json, geometry: str, content: Json) -> Plot:
     rates = ", ".join(f"{lr:g}" for lr in found["lrs"])
     caption = (
         f"Modes covered along the training, each loss at its best learning rate of {rates}. Left: at equal updates of "
-        "the generator. Right: at equal updates of the discriminator, of which the Wasserstein losses make "
+        "the generator. Right: at equal updates of the discriminator, of which the Wasserstein losses make"
         f" {found['critics']} for each of the generator's."
     )
     return Plot(f"collapse-{geometry}-along", f"The {geometry} along the training", caption, figure)
