@@ -103,12 +103,20 @@ def _read(root: Path, name: str, choose: Callable[[Graph], Collection[str]]) -> 
         stages = [stage for stage in nodes if address[stage] in asked]
         inputs = _inputs(stages)
         before = status_cache.states(root, inputs) if inputs else {}
-        graph.changed.update(address[stage] for stage in stages if stage.status(check_updates=True))
+        graph.changed.update(
+            address[stage] for stage in stages if _never_ran(stage) or stage.status(check_updates=True)
+        )
     if inputs:
         answer = {"upstream": {s: sorted(up) for s, up in upstream.items()}, "changed": sorted(graph.changed)}
         answer |= {"files": files, "processes": processes, "asked": sorted(asked)}
         status_cache.keep(root, name, answer, inputs, before)
     return graph
+
+
+def _never_ran(stage: Any) -> bool:
+    """Whether a stage's lock lacks an output, so that it is not current: then DVC, which looks at all that it needs,
+    is not asked."""
+    return any(not out.hash_info for out in stage.outs)
 
 
 def _processes(command: str | list[str] | None) -> int:

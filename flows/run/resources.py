@@ -3,13 +3,15 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import psutil
 
 from paragone.project import environment
 
+ROOM = 8_000  # MB of a GPU for each row that shares it: what was measured of the survey's rows took up to 1,800
+SHARES = 3  # rows that are advised to share a GPU, at most
 COMPUTING = frozenset({"train", "sample", "evaluate", "classifier", "reference"})  # stages that use a GPU
 
 
@@ -40,6 +42,7 @@ class Gpu(NamedTuple):
     number: str
     uuid: str
     mode: str  # of computing: Default, Exclusive_Process or Prohibited
+    memory: int  # MB; 0 where the driver does not tell
 
 
 def _listed() -> list[Gpu]:
@@ -47,12 +50,13 @@ def _listed() -> list[Gpu]:
     if shutil.which("nvidia-smi") is None:
         return []
     asked = subprocess.run(
-        ["nvidia-smi", "--query-gpu=index,uuid,compute_mode", "--format=csv,noheader"],
+        ["nvidia-smi", "--query-gpu=index,uuid,compute_mode,memory.total", "--format=csv,noheader,nounits"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = asked.stdout.splitlines() if asked.returncode == 0 else []
     found = [[part.strip() for part in line.split(",")] for line in lines]
-    return [Gpu(parts[0], parts[1], parts[2] if len(parts) > 2 else "") for parts in found if len(parts) > 1]
+    whole = [[*parts, "", ""][:4] for parts in found if len(parts) > 1]
+    return [Gpu(*parts[:3], memory=int(parts[3]) if parts[3].isdecimal() else 0) for parts in whole]
 
 
 def choose(wish: str) -> list[str]:
@@ -83,6 +87,29 @@ def choose(wish: str) -> list[str]:
     return ids
 
 
+def explain(ids: Sequence[str], slots: int) -> str:
+    """A sentence on how rows share the GPUs that were chosen, and on what else there is; "" without GPUs.
+
+    Each has one row at a time unless it is named more often: a table's times and rates are then those of a row alone.
+    """
+    if not ids:
+        return ""
+    different = list(dict.fromkeys(ids))
+    if len(different) < len(ids):
+        return "Rows that share a GPU: the table's times and images/s are not those of a row alone."
+    chosen = [gpu for gpu in _listed() if {gpu.number, gpu.uuid} & {*ids}]
+    rooms = [0 if gpu.mode == "Exclusive_Process" else gpu.memory for gpu in chosen]
+    shares = min(SHARES, min(rooms, default=0) // ROOM, slots // len(different))
+    if shares < 2:
+        return ""
+    again = ",".join(different * shares)
+    return (
+        f"A row at a time on each GPU, so that times and images/s are its own. Small networks leave much of it idle: "
+        f"`--gpus {again}` with `--slots {len(different) * shares}` or more lets {shares} rows share one (what that "
+        "gains has not been measured)."
+    )
+
+
 def computes(stage: str) -> bool:
     """Whether a stage, by its address, is one that uses a GPU."""
     name = stage.rpartition(":")[2].partition("@")[0]
@@ -105,6 +132,7 @@ class Seats:
 
     def __init__(self, slots: int, gpus: Iterable[str]) -> None:
         self.free, self.gpus = slots, list(gpus)
+        self._given = tuple(self.gpus)
         self._slots, self._ids = slots, len(set(self.gpus))
 
     def check(self, stage: str, processes: int) -> None:
@@ -123,13 +151,19 @@ class Seats:
             return None
         wanted: tuple[str, ...] = ()
         if self._ids and computes(stage):
-            wanted = tuple(dict.fromkeys(self.gpus))[:processes]
+            wanted = self._least_used(processes)
             if len(wanted) < processes:
                 return None
         for gpu in wanted:
             self.gpus.remove(gpu)
         self.free -= processes
         return Seat(processes, wanted)
+
+    def _least_used(self, number: int) -> tuple[str, ...]:
+        """So many different GPUs that have a seat left, those with the fewest stages on them, in the order given."""
+        used = {gpu: self._given.count(gpu) - self.gpus.count(gpu) for gpu in self._given if gpu in self.gpus}
+        chosen = sorted(used, key=lambda gpu: used[gpu])[:number]
+        return tuple(gpu for gpu in used if gpu in chosen)
 
     def give_back(self, seat: Seat) -> None:
         self.free += seat.cores

@@ -1,6 +1,7 @@
 """Watches a flow: rows as they are evaluated, on the screen and in a page, and how long the rest will take."""
 
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from paragone.report import live
 from paragone.report.live import Entry
 
 EVERY = 3.0  # seconds between two looks
+SHARE = 0.05  # of the time at most goes into looking: thousands of rows take seconds
 DONE = ("Ran", "RunCache", "UpToDate")
 
 
@@ -50,15 +52,21 @@ class Watch:
             live.lead_on(self.page)
 
     def _follow(self) -> None:
-        while not self._stop.wait(EVERY):
-            self._note_finished()
-            running = self.screen.running()
-            left = self._left(running)
-            if left is not None and not self.screen.left:
-                self.screen.say(f"About {forecast.in_words(left)} on this machine, judging by its first stages.")
-            self.screen.left = "" if left is None else f"about {forecast.in_words(left)} left"
-            with suppress(OSError):  # a stage will tell of a full disk
-                self._write(running, left)
+        pause = EVERY
+        while not self._stop.wait(pause):
+            began = time.monotonic()
+            self._look()
+            pause = max(EVERY, (time.monotonic() - began) / SHARE)
+
+    def _look(self) -> None:
+        self._note_finished()
+        running = self.screen.running()
+        left = self._left(running)
+        if left is not None and not self.screen.left:
+            self.screen.say(f"About {forecast.in_words(left)} on this machine, judging by its first stages.")
+        self.screen.left = "" if left is None else f"about {forecast.in_words(left)} left"
+        with suppress(OSError):  # a stage will tell of a full disk
+            self._write(running, left)
 
     def _note_finished(self) -> None:
         """See what is over since the last look, and print the rows that are known by it."""

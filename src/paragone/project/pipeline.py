@@ -21,6 +21,7 @@ from paragone.project import installed, paths, plugins, profiles, registry
 from paragone.project.params import Params, ParamsError
 
 HEADER = "# Generated from params.yaml and profiles/ by `paragone pipeline`; edit those and run it again.\n"
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, in a fraction of the time
 SEED = "${item}"  # DVC puts each seed in its place
 # folders beside those that a profile's name makes
 TAKEN = ("classifier", "data", "figures", "site", "tables", "validation")
@@ -96,7 +97,7 @@ def _branches(root: Path, params: Params, profile: str) -> dict[Path, dict[str, 
 
 
 def _text(file: Path, stages: dict[str, Stage]) -> str:
-    return HEADER + yaml.safe_dump({"stages": _at_root(file, stages)}, sort_keys=False, width=1000)
+    return HEADER + yaml.dump({"stages": _at_root(file, stages)}, Dumper=DUMPER, sort_keys=False, width=1000)
 
 
 def _at_root(file: Path, stages: dict[str, Stage]) -> dict[str, Stage]:

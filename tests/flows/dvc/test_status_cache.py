@@ -175,6 +175,13 @@ def test_the_same_answer_as_dvc_status_where_parameters_differ_between_stages(pr
     assert read(project).changed == set(yaml.safe_load(printed)) != set()
 
 
+def test_the_same_answer_as_dvc_status_where_stages_never_ran(project: Path) -> None:
+    (project / TRAIN.partition(":")[0]).with_name("dvc.lock").unlink()
+    command = [sys.executable, "-m", "dvc", "status", "--with-deps", "--json", "report"]
+    printed = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
+    assert read(project).changed == set(yaml.safe_load(printed)) >= {TRAIN}
+
+
 def refresh(project: Path, *visited: str) -> Graph:
     return graph.refresh(project, "quick", lambda _: ["report"], visited)
 

@@ -51,6 +51,28 @@ def test_a_gpu_that_one_process_has_to_itself_is_not_shared(tmp_path: Path, monk
         choose("1")
 
 
+def test_how_rows_share_gpus_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    lines = "0, GPU-aa, Default, 81559\n1, GPU-bb, Exclusive_Process, 81559\n2, GPU-cc, Default, 8192"
+    tool.write_text(f"#!/bin/sh\necho '{lines}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert "`--gpus 0,0,0` with `--slots 3` or more lets 3 rows share one" in resources.explain(["0"], 16)
+    assert "`--gpus 0,0`" in resources.explain(["0"], 2)
+    assert "not those of a row alone" in resources.explain(["0", "0"], 4)
+    assert [resources.explain(gpus, 16) for gpus in ([], ["1"], ["2"])] == ["", "", ""]  # none, exclusive, small
+
+
+def test_shared_gpus_are_filled_evenly() -> None:
+    seats = Seats(4, ["0", "0", "1", "1"])
+    taken = [seat for _ in range(4) if (seat := seats.take(TRAIN))]
+    assert [seat.gpus for seat in taken] == [("0",), ("1",), ("0",), ("1",)]
+    seats.give_back(taken[1])
+    seats.give_back(taken[3])
+    assert seats.take(TRAIN) == taken[1]
+
+
 def test_a_machine_without_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose("auto") == []
