@@ -56,7 +56,7 @@ def test_help_names_every_stage(project):
             ["train", "quick", "few-shapes", "gan"],
             (
                 "profiles/quick.yaml: datasets.few-shapes: does not name row 'gan'; add it, or choose one of those: "
-                "dcgan, vae"
+                "wgan_gp, vae"
             ),
         ),
         (["sample", "quick", "mnist-5k", "dcgan"], "model.safetensors: no such file"),
