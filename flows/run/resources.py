@@ -55,8 +55,8 @@ def _listed() -> list[Gpu]:
     )  # fmt: skip
     lines = asked.stdout.splitlines() if asked.returncode == 0 else []
     found = [[part.strip() for part in line.split(",")] for line in lines]
-    whole = [[*parts, "", ""][:4] for parts in found if len(parts) > 1]
-    return [Gpu(*parts[:3], memory=int(parts[3]) if parts[3].isdecimal() else 0) for parts in whole]
+    whole = [[*parts, "", ""] for parts in found if len(parts) > 1]
+    return [Gpu(p[0], p[1], p[2], int(p[3]) if p[3].isdecimal() else 0) for p in whole]
 
 
 def choose(wish: str) -> list[str]:
