@@ -1,5 +1,7 @@
 """The command line: one sentence and exit code 1 for bad input, a note beside a run that failed."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
@@ -23,11 +26,36 @@ def paragone(*args, cwd):
     )
 
 
+def inside(*args, cwd):
+    """The same in this process, which has imported torch already."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    kept = mock.patch.dict(os.environ), mock.patch.object(app.environment, "start_in_utf8")  # which may start it anew
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), kept[0], kept[1]:
+        try:
+            app.main(lambda: app.app(list(args), prog_name="paragone"))
+        except SystemExit as end:
+            code = end.code or 0
+    return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
+
+
+def settings_of(root, folder):
+    shutil.copy(root / "params.yaml", folder)
+    shutil.copytree(root / "profiles", folder / "profiles")
+    return folder
+
+
 @pytest.fixture
 def project(root, tmp_path):
-    shutil.copy(root / "params.yaml", tmp_path)
-    shutil.copytree(root / "profiles", tmp_path / "profiles")
-    return tmp_path
+    return settings_of(root, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def prepared(root, tmp_path_factory):
+    """The folder data/ of a project that has its digits."""
+    folder = settings_of(root, tmp_path_factory.mktemp("prepared"))
+    assert inside("ingest", "mnist-5k", cwd=folder).returncode == 0
+    return folder / "data"
 
 
 def test_help_names_every_stage(project):
@@ -77,21 +105,21 @@ def edit(project, row, **values):
 def test_a_number_out_of_range_stops_what_uses_its_row(project):
     edit(project, "wgan", config={"z_dim": True})
     for args in (["pipeline", "smoke"], ["check"], ["profile", "smoke"], ["train", "smoke", "mnist-5k", "wgan"]):
-        done = paragone(*args, cwd=project)
+        done = inside(*args, cwd=project)
         assert done.returncode == 1
         assert "profiles/smoke.yaml: models.wgan.config.z_dim: is True; give a number" in done.stderr
         assert done.stderr.count("\n") == 1
-    assert paragone("pipeline", cwd=project).returncode == 0  # of the default profile alone
+    assert inside("pipeline", cwd=project).returncode == 0  # of the default profile alone
 
 
-def test_a_row_can_ask_for_two_processes(project):
+def test_a_row_can_ask_for_two_processes(project, prepared):
+    shutil.copytree(prepared, project / "data")
     edit(project, "vae", processes=2)
-    assert paragone("pipeline", "smoke", cwd=project).returncode == 0
+    assert inside("pipeline", "smoke", cwd=project).returncode == 0
     stages = yaml.safe_load((project / "runs/smoke/mnist-5k/vae/dvc.yaml").read_text())["stages"]
     assert stages["sample"]["do"]["cmd"].startswith("paragone sample")
     command = stages["train"]["do"]["cmd"].replace("${item}", "0")
     assert command.startswith("torchrun --standalone --nproc-per-node 2 -m paragone train smoke mnist-5k vae")
-    assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
     there = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         command.split(), cwd=project, env=os.environ | there, capture_output=True, text=True, timeout=120, check=False
@@ -100,7 +128,7 @@ def test_a_row_can_ask_for_two_processes(project):
     run = project / "runs/smoke/mnist-5k/vae/0"
     assert json.loads((run / "train.json").read_text())["processes"] == 2
     two = (run / "curves.csv").read_text().splitlines()
-    assert paragone("train", "smoke", "mnist-5k", "vae", cwd=project).returncode == 0
+    assert inside("train", "smoke", "mnist-5k", "vae", cwd=project).returncode == 0
     assert json.loads((run / "train.json").read_text())["processes"] == 1
     one = (run / "curves.csv").read_text().splitlines()
     assert len(one) == len(two) > 3
@@ -113,14 +141,14 @@ def test_outside_of_a_project_it_says_so(tmp_path):
     assert "no params.yaml" in done.stderr
 
 
-def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(project):
+def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(project, prepared):
     branch = project / "runs/smoke/mnist-5k/gan"
     branch.mkdir(parents=True)
-    paragone("sample", "smoke", "mnist-5k", "gan", cwd=project)
+    inside("sample", "smoke", "mnist-5k", "gan", cwd=project)
     note = json.loads((branch / "0/failure.json").read_text())
     assert note["stage"] == "sample"
     assert "model.safetensors" in note["reason"]
-    assert paragone("ingest", "mnist-5k", cwd=project).returncode == 0
+    shutil.copytree(prepared, project / "data")
     done = paragone("train", "smoke", "mnist-5k", "gan", cwd=project)
     assert done.returncode == 0, done.stderr
     assert not (branch / "0/failure.json").exists()
