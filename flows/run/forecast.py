@@ -11,6 +11,7 @@ from flows.dvc import graph as graphs
 BAR = re.compile(r"\[(?:\d+:)*\d+<((?:\d+:)*\d+)")  # what tqdm says of the time that a loop has left
 TAIL = 2_000  # bytes of a log that are read
 ENOUGH = 30.0  # seconds that stages take elsewhere, from which on they tell how fast this machine is
+ONE_BAR = ("train", "sample")  # kinds of stage whose bar counts all that they do; a classifier has one for each judge
 USUAL = Path(__file__).parent / "usual_seconds"
 
 
@@ -39,6 +40,11 @@ def seconds_left(log: Path) -> float | None:
     for part in found[-1].split(":"):
         left = 60 * left + int(part)
     return float(left)
+
+
+def left_by_bar(stage: str, log: Path) -> float | None:
+    """The seconds that a running stage has left by its progress bar; None for a kind that has several bars, or none."""
+    return seconds_left(log) if kind(stage) in ONE_BAR else None
 
 
 def expect(

@@ -84,7 +84,7 @@ class Watch:
 
     def _left(self, running: Mapping[str, float]) -> float | None:
         """Seconds that the flow has left. running: how long stages have been running."""
-        bars = {stage: forecast.seconds_left(self._logs[stage]) for stage in running}
+        bars = {stage: forecast.left_by_bar(stage, self._logs[stage]) for stage in running}
         whole = {stage: running[stage] + left for stage, left in bars.items() if left is not None}
         waiting = {stage: inputs for stage, inputs in list(self._waiting.items()) if stage not in running}
         left = {stage: self._rest(stage, spent, bars[stage]) for stage, spent in running.items()}

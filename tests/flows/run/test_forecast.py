@@ -23,6 +23,14 @@ def test_what_a_progress_bar_says_is_left(tmp_path, text, left):
     assert forecast.seconds_left(tmp_path / "log") == left
 
 
+@pytest.mark.parametrize(
+    ("stage", "left"), [("runs/quick/mnist-5k/vae/dvc.yaml:train@0", 12), ("classifier-mnist-5k", None)]
+)
+def test_a_bar_of_one_judge_says_nothing_of_the_others(tmp_path, stage, left):
+    (tmp_path / "log").write_text("judge 0:  50%|#####     | 20/40 [00:10<00:12, 2.0 steps/s]")
+    assert forecast.left_by_bar(stage, tmp_path / "log") == left
+
+
 def test_a_log_that_is_not_there_says_nothing(tmp_path):
     assert forecast.seconds_left(tmp_path / "none") is None
 
