@@ -1,7 +1,10 @@
 """What the study `collapse` says of crashes: many trials of papers' losses, at learning rates that are right and wrong.
 
-A trial crashes as a run does: its samples at the end miss at least a tenth of the modes, or it diverged. All learning
-rates of the study count, the same for every game; a tuned rate alone would hide who is fragile.
+A trial crashes as a run does: its samples at the end miss at least a tenth of the modes, or it diverged. As with
+runs, undertrained trials are left out: those with less than half of the high-quality samples that real points have.
+Samples that are spread out miss modes by chance. (This was added after a first part of the study had been seen, in
+which most crashes were such trials: docs/results/collapse.md.) All learning rates of the study count, the same for
+every game; a tuned rate alone would hide who is fragile.
 """
 
 import math
@@ -12,11 +15,12 @@ from paragone.evaluation import intervals, stability
 from paragone.results.claims.base import Effect, Evidence, Json, NotMeasuredError, at_least
 
 STUDY = "collapse"
+REAL = 1 - math.exp(-(3.0**2) / 2)  # of real points in the plane, the share within three standard deviations of a mode
 EQUAL = {"updates": "updates of the generator", "seen": "real points"}
 
 
 class Trials(NamedTuple):
-    """Trials of some games, and how many of them crashed."""
+    """Trials of some games that were not undertrained, and how many of them crashed."""
 
     hits: int
     n: int
@@ -28,14 +32,24 @@ class Trials(NamedTuple):
 
 
 def count(evidence: Evidence, games: Sequence[str]) -> Trials:
-    """The crashes of these games on every geometry, at every learning rate."""
+    """The crashes of these games on every geometry, at every learning rate.
+
+    Raises NotMeasuredError where every trial is undertrained.
+    """
     hits, n, notes = 0, 0, []
     for geometry, found in evidence.study(STUDY)["geometries"].items():
         for game in games:
-            missing = [m for cell in _cells(found, game) for m in _missing(cell, found["modes"], -1)]
-            bad = sum(share >= stability.MISSING for share in missing)
-            hits, n = hits + bad, n + len(missing)
-            notes.append(f"{_name(game)} {bad} of {len(missing)} on the {geometry}")
+            cells = _cells(found, game)
+            crashed = [crash for cell in cells for crash in _crashed(cell, found["modes"])]
+            learned = [crash for crash in crashed if crash is not None]
+            hits, n = hits + sum(learned), n + len(learned)
+            left_out = f" ({len(crashed) - len(learned)} undertrained)" if len(learned) < len(crashed) else ""
+            notes.append(f"{_name(game)} {sum(learned)} of {len(learned)} on the {geometry}{left_out}")
+    if not n:
+        raise NotMeasuredError(
+            f"study '{STUDY}': every trial is undertrained, so crashes cannot be told from too few updates: "
+            f"{'; '.join(notes)}"
+        )
     return Trials(hits, n, "; ".join(notes))
 
 
@@ -72,6 +86,14 @@ def _cells(found: Json, game: str) -> list[Json]:
         raise NotMeasuredError(f"study '{STUDY}' did not play '{game}'; add it to the study's games")
     cells: list[Json] = found["games"][game]
     return cells
+
+
+def _crashed(cell: Json, modes: int) -> list[bool | None]:
+    """Whether each trial has crashed at its end; None for one that is undertrained."""
+    good = [along[-1] for along in cell["trials"]["high_quality"]]
+    undertrained = [share is not None and share < stability.HALF * REAL for share in good]  # of nan, neither
+    missing = _missing(cell, modes, -1)
+    return [None if short else m >= stability.MISSING for short, m in zip(undertrained, missing, strict=True)]
 
 
 def _missing(cell: Json, modes: int, at: int) -> list[float]:

@@ -72,7 +72,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> results.Results:
 def assess(runs: results.Results, name: str, **found: Any) -> Finding:
     module = registry.load("claims", name)
     study = {"datasets": {"mnist-5k": {"losses": ages(), "depth": {"relu": depths()}, "left_out": {}} | found}}
-    trials = {"modes": [[8, 4], [8, 8]] * 20}
+    trials = {"modes": [[8, 4], [8, 8]] * 20, "high_quality": [[0.1, 0.9]] * 40}
     cell = {"lr": 0.001, "updates": [500, 1000], "seen": [500, 1000], "trials": trials}
     games = {name: [cell] for name in ("non_saturating", "least_squares", "penalty")}
     collapse = {"geometries": {"ring": {"modes": 8, "games": games}}}

@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from paragone.results import runs
+from paragone.results import benchmark, runs
 from paragone.results.claims import c06_wgan_stable as c06
 from paragone.results.claims import c08_conditional as c08
 from paragone.results.claims import c26_diffusion_stable as c26
-from paragone.results.claims.base import Evidence, Finding, Verdict, find
+from paragone.results.claims.base import Evidence, Finding, NotMeasuredError, Verdict, find
 from support import sample_project
 
 SUPPORTED, CONTRADICTED, UNMEASURED = Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.UNMEASURED
@@ -43,7 +43,8 @@ def collapse(missing: dict[str, int], trials: int = 20) -> dict[str, Any]:
     def cell(game: str) -> dict[str, Any]:
         seen = [5000, 10000, 20000, 25000] if game == "clipping" else [1000, 2000, 4000, 5000]
         along = [[25, 25 - missing.get(game, 0) // 2, 25, 25 - missing.get(game, 0)] for _ in range(trials)]
-        return {"lr": 0.001, "updates": [1000, 2000, 4000, 5000], "seen": seen, "trials": {"modes": along}}
+        states = {"modes": along, "high_quality": [[0.1, 0.3, 0.6, 0.9]] * trials}
+        return {"lr": 0.001, "updates": [1000, 2000, 4000, 5000], "seen": seen, "trials": states}
 
     games = {game: [cell(game)] for game in (*c26.GAMES, "diffusion")}
     return {"collapse": {"geometries": {"grid": {"modes": 25, "games": games}}}}
@@ -77,6 +78,19 @@ def test_one_that_loses_more_is_not(project: Evidence) -> None:
         CONTRADICTED, Verdict.NO_EFFECT, CONTRADICTED, SUPPORTED, SUPPORTED,
     ]  # fmt: skip
     assert finding.parts == {"mode collapse": Verdict.MIXED, "instability": SUPPORTED}
+
+
+def test_undertrained_trials_do_not_crash(project: Evidence) -> None:
+    study = collapse({"non_saturating": 10})
+    trials = study["collapse"]["geometries"]["grid"]["games"]["non_saturating"][0]["trials"]
+    trials["high_quality"][:5] = [[0.1, 0.2, 0.3, 0.4]] * 5
+    trials["modes"][5], trials["high_quality"][5] = [25, None, None, None], [0.1, None, None, None]  # diverged
+    found = benchmark.count(project._replace(studies=study), ("non_saturating",))
+    assert (found.hits, found.n) == (15, 15)
+    assert found.note == "non saturating 15 of 15 on the grid (5 undertrained)"
+    trials["high_quality"][:] = [[0.1, 0.2, 0.3, 0.49]] * 20
+    with pytest.raises(NotMeasuredError, match="every trial is undertrained"):
+        benchmark.count(project._replace(studies=study), ("non_saturating",))
 
 
 def test_without_its_study_or_a_game_of_it_it_is_not_measured(project: Evidence) -> None:

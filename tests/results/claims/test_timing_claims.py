@@ -41,7 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> results.Results:
 def assess(runs: results.Results, name: str, study: dict[str, Any], missing: int = 4) -> Finding:
     """missing: of the 8 modes, in half of the trials."""
     module = registry.load("claims", name)
-    trials = {"modes": [[8, 8 - missing], [8, 8]] * 20}
+    trials = {"modes": [[8, 8 - missing], [8, 8]] * 20, "high_quality": [[0.1, 0.9]] * 40}
     cell = {"lr": 0.001, "updates": [500, 1000], "seen": [500, 1000], "trials": trials}
     geometries = {"ring": {"modes": 8, "games": {"non_saturating": [cell]}}}
     studies = {"sampling_time": study, "collapse": {"geometries": geometries}}

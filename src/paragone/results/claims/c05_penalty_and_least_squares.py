@@ -33,11 +33,12 @@ CLAIM = Claim(
     "squares and the gradient penalty. Exploding: how much it grows, the median of the last tenth over that of the "
     "second, under the non-saturating loss over that under the same two. Each only for a generator whose gradient "
     "vanishes or explodes under the original loss: falls or grows by at least 3 times, the whole interval. "
-    "Converging: in the collapse benchmark (the study `collapse`), share of trials under the non-saturating loss "
-    "that miss a tenth of the modes or diverge, less that under each of the two; and in images, growth of the "
-    "generator's gradient norm, which fades where a game settles (the median of its last tenth over that of its "
-    "first), and its peakedness (95th percentile over median), of DCGAN, whose loss is the non-saturating one, over "
-    "that of LSGAN and of WGAN-GP; of WGAN-GP after as many images, and after as many updates of the generator.",
+    "Converging: in the collapse benchmark (the study `collapse`), of the trials under the non-saturating loss that "
+    "learned or diverged, the share that miss a tenth of the modes or diverge, less that under each of the two; and "
+    "in images, growth of the generator's gradient norm, which fades where a game settles (the median of its last "
+    "tenth over that of its first), and its peakedness (95th percentile over median), of DCGAN, whose loss is the "
+    "non-saturating one, over that of LSGAN and of WGAN-GP; of WGAN-GP after as many images, and after as many "
+    "updates of the generator.",
     rule="Vanishing, exploding: the ratio at least 3, within 1/1.5 to 1.5 no effect. Converging: at least 1.1, "
     "within 1/1.1 to 1.1 no effect; crashes more by at least 10 points, within 10 no effect.",
     rows=("dcgan", "dcgan_as_critics", "lsgan", "wgan_gp"),

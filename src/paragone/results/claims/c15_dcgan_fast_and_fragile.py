@@ -11,10 +11,11 @@ CLAIM = Claim(
     surveys=("hu",),
     sentence="DCGAN samples in milliseconds, and its crash (mode collapse) rate exceeds 30 %.",
     measured="Time to draw one image, on the hardware that the study states (processor time on one CPU thread, wall "
-    "time on a GPU). Crashes, where this loss can collapse: share of trials of the collapse benchmark (the study "
-    "`collapse`: small networks with DCGAN's loss, at several learning rates) that miss at least a tenth of the "
-    "modes or diverge. And crashes in images, at a learning rate that was tuned: share of the row's runs that "
-    "learned, on every data set of the profile, that collapse or diverge as `evaluation.stability` defines it.",
+    "time on a GPU). Crashes, where this loss can collapse: of the trials of the collapse benchmark that learned or "
+    "diverged (the study `collapse`: small networks with DCGAN's loss, at several learning rates), the share that "
+    "miss at least a tenth of the modes or diverge. And crashes in images, at a learning rate that was tuned: share "
+    "of the row's runs that learned, on every data set of the profile, that collapse or diverge as "
+    "`evaluation.stability` defines it.",
     rule="Below 10 ms, the whole interval over rounds; more than 30 %, the whole of Wilson's interval over trials "
     "and over runs; contradicted where all of it lies on the other side.",
     rows=("dcgan",),

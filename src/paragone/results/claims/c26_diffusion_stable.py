@@ -10,11 +10,12 @@ GAMES = ("minimax", "non_saturating", "least_squares", "clipping", "penalty")  #
 CLAIM = Claim(
     surveys=("hu",),
     sentence="Diffusion training is stable; GAN training is not.",
-    measured="Where GANs can collapse: share of trials of the collapse benchmark (the study `collapse`: small "
-    "networks, several learning rates, the same for all) that miss a tenth of the modes or diverge, of five papers' "
-    "adversarial losses and of diffusion, and the difference. In images: share of runs that learned or diverged "
-    "which collapsed or diverged (as `evaluation.stability` defines it, from the samples of each run), of five GANs "
-    "and of two diffusion models, on every data set of the profile; the difference only where a GAN crashed.",
+    measured="Where GANs can collapse: of the trials of the collapse benchmark that learned or diverged (the study "
+    "`collapse`: small networks, several learning rates, the same for all), the share that miss a tenth of the modes "
+    "or diverge, of five papers' adversarial losses and of diffusion, and the difference. In images: share of runs "
+    "that learned or diverged which collapsed or diverged (as `evaluation.stability` defines it, from the samples of "
+    "each run), of five GANs and of two diffusion models, on every data set of the profile; the difference only "
+    "where a GAN crashed.",
     rule="At least a tenth of the GANs' trials crash, Wilson's interval above 2 % (contradicted where all of it lies "
     "below); fewer than 5 % of diffusion's do, the whole interval; and GANs crash more often by at least 10 points, "
     "in trials and in runs; within 10 no effect.",
