@@ -128,7 +128,7 @@ def weighted(x: torch.Tensor, w: torch.Tensor) -> Statistics:
 @pytest.mark.parametrize(("n", "d"), [(60, 12), (30, 40)])
 def test_the_influence_is_the_derivative_in_the_images_weights(n: int, d: int) -> None:
     real, x = Statistics.of(features(500, d, 1)), features(n, d, 2, 1.3).double()
-    step, found = 1e-4, []
+    step, found = 1e-3, []  # rounding of the zero eigenvalues of n < d, a few 1e-8, is divided by it
     for i in range(8):
         towards = torch.full((n,), -1 / n, dtype=torch.float64)
         towards[i] += 1  # more of this image, less of all
