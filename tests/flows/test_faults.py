@@ -16,6 +16,7 @@ from support import ROOT, smoke_project, stand_in
 from support import fault_injections as put
 from support.fault_injection import Disk, Mlflow, Project, missing
 
+LEFT_OUT = ("dvc.lock", "failure.json", "live.html")
 MOMENTS = int(os.environ.get("PARAGONE_MOMENTS", "10"))  # fewer while trying something out
 Trained = tuple[Project, dict[str, Any], float]
 
@@ -35,9 +36,9 @@ def prefect_url(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def left_of_stand_in(root: Path) -> dict[str, bytes]:
-    """The bytes of everything that the runs and the report left."""
+    """The bytes of everything that the runs and the report left, but for what depends on how long a flow took."""
     found = [f for part in ("runs", "reports") for f in (root / part).rglob("*") if f.is_file()]
-    return {str(f.relative_to(root)): f.read_bytes() for f in found if f.name not in ("dvc.lock", "failure.json")}
+    return {str(f.relative_to(root)): f.read_bytes() for f in found if f.name not in LEFT_OUT}
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ class Kill(NamedTuple):
     differences: list[str]  # files that are not as an undisturbed flow leaves them
     left: list[str]  # processes that were still there
     restored: list[str]  # what one more start said of lock files
+    said: str  # all that it said, if it failed
 
     @property
     def harmless(self) -> bool:
@@ -82,7 +83,8 @@ def kill(
             differences += missing(project)
     differences += [str(note.relative_to(project.root)) for note in project.root.rglob("failure.json")]
     restored = [line for line in printed.splitlines() if "probably by a kill" in line]
-    return Kill(victim, number.name, round(after, 1), process.returncode == 0, again, differences, left, restored)
+    said = printed if again else ""
+    return Kill(victim, number.name, round(after, 1), process.returncode == 0, again, differences, left, restored, said)
 
 
 def different(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
