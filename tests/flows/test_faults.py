@@ -143,7 +143,8 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 @pytest.mark.parametrize("leave", [0, 0.5])
 def test_a_disk_that_is_full_while_a_training_goes_on(trained: Trained, disk: Disk, leave: float) -> None:
     project, expected, _ = trained
-    assert "No space left on device" in put.full_disk(project, disk, leave, expected)
+    said = next(filter(None, (put.full_disk(project, disk, leave, expected) for _ in range(5))), "")
+    assert "No space left on device" in said
 
 
 @pytest.mark.slow

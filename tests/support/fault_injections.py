@@ -216,9 +216,12 @@ def _went_on(project: Project, status: int, printed: str, expected: dict[str, An
     return sentence
 
 
-def full_disk(project: Project, disk: Disk, leave: float, expected: dict[str, Any]) -> str:
+def full_disk(project: Project, disk: Disk, leave: float, expected: dict[str, Any]) -> str | None:
     """Fill the disk of the checkpoints once there is one, but for a share of its size, while a training goes on; what
-    the failed row says. The checkpoint must stay whole, and one more start end as if nothing had been."""
+    the failed row says, or None if the training was over before another checkpoint.
+
+    The checkpoint must stay whole, and one more start end as if nothing had been.
+    """
     project.clear()
     disk.empty()
     (project.root / ".ckpt").unlink(missing_ok=True)
@@ -230,6 +233,8 @@ def full_disk(project: Project, disk: Disk, leave: float, expected: dict[str, An
             time.sleep(0.01)
         disk.fill(leave=int(leave * found[0].stat().st_size))
         printed, _ = process.communicate(timeout=PATIENCE)
+        if process.returncode == 0:
+            return None
         assert process.returncode == 1, printed
         assert read_metadata(found[0])["step"] > 0  # whole
         assert [file.name for file in found[0].parent.iterdir() if file.name.startswith(".tmp")] == []
