@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, MARKERS, PALETTE
-from paragone.report.studies.base import title
+from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
 WAYS = {"latent": "One latent moved", "direction": "All latents moved"}
@@ -41,7 +41,7 @@ def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Fi
     for ax, (way, heading) in zip(axes, WAYS.items(), strict=True):
         for i, (row, runs) in enumerate(rows.items()):
             shares = [np.mean([run[way]["by_factor"][name]["success"] for run in runs]) for name in factors]
-            _dots(ax, shares, (i - (len(rows) - 1) / 2) * 0.6 / len(rows), i, _title(results, row))
+            _dots(ax, shares, (i - (len(rows) - 1) / 2) * 0.6 / len(rows), i, row_titles(results).get(row, row))
         perfect = [measured["perfect_by_factor"][name]["success"] for name in factors]
         ax.plot(perfect, range(len(factors)), "x", color=INK, label="drawn afresh")
         ax.set_title(heading, fontsize=11, loc="left")
@@ -55,8 +55,3 @@ def _dots(ax: Axes, shares: list[float], lift: float, i: int, label: str) -> Non
     places = [place - lift for place in range(len(shares))]
     marker, color = MARKERS[i % len(MARKERS)], PALETTE[i % len(PALETTE)]
     ax.plot(shares, places, marker, color=color, markersize=6, label=label)
-
-
-def _title(results: Results, row: str) -> str:
-    titles = results.runs.loc[results.runs["model"] == row, "title"]
-    return row if titles.empty else str(titles.iloc[0])

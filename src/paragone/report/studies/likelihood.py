@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from paragone.report.figures import Plot
 from paragone.report.scatter import PALETTE
-from paragone.report.studies.base import title
+from paragone.report.studies.base import row_titles, title
 from paragone.results import published
 from paragone.results.runs import Json, Results, is_missing
 
@@ -44,8 +44,8 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         ax.plot(*np.array(points).reshape(-1, 2).T, marker, color=PALETTE[i], label=label, linestyle="")
     for y, row in enumerate(beside, start=len(rows)):
         ax.plot(row["value"], y, "s", color=PALETTE[6], markerfacecolor="none", label="published" * (y == len(rows)))
-    titles = {row: _title(results, row) for row in rows}
-    ax.set_yticks(np.arange(len(rows) + len(beside)), [*titles.values(), *(f"{r['model']}, published" for r in beside)])
+    names = [row_titles(results)[row] for row in rows]
+    ax.set_yticks(np.arange(len(rows) + len(beside)), [*names, *(f"{r['model']}, published" for r in beside)])
     ax.invert_yaxis()
     ax.set_xlabel("nats per image, lower is better" if binary else "bits per dimension, lower is better")
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
@@ -68,8 +68,3 @@ def _published(dynamic: bool) -> list[Json]:
     loader, dataset, _ = BESIDE[dynamic]
     rows = [row for row in published.load(loader).rows() if row["dataset"] == dataset]
     return [row for row in rows if not is_missing(row["key"])] if dynamic else rows
-
-
-def _title(results: Results, row: str) -> str:
-    runs = results.runs
-    return str(runs[runs["model"] == row]["title"].iloc[0])

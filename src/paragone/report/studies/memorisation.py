@@ -10,7 +10,7 @@ from PIL import Image
 
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, PALETTE
-from paragone.report.studies.base import title
+from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
 MEASURES = {
@@ -23,7 +23,7 @@ SPACES = {"pixels": (PALETTE[0], "o"), "features": (PALETTE[4], "s")}
 
 def plots(found: Json, results: Results) -> list[Plot]:
     """Two figures per data set: one line per control and row, one panel per measure; and each row's nearest pairs."""
-    titles = dict(zip(results.runs["model"], results.runs["title"], strict=True))
+    titles = row_titles(results)
     made = []
     for dataset, measured in found["datasets"].items():
         made += [_measures(found, dataset, measured, results, titles), _grids(dataset, measured, results, titles)]
@@ -40,7 +40,7 @@ def _measures(found: Json, dataset: str, measured: Json, results: Results, title
         ax.axhline(len(measured["controls"]) - 0.5, color=INK, linewidth=0.6)
         ax.set(xlabel=label)
         ax.locator_params(axis="x", nbins=5)
-    axes[0].set_yticks(range(len(lines)), [str(titles.get(line, line)) for line in lines])
+    axes[0].set_yticks(range(len(lines)), [titles.get(line, line) for line in lines])
     axes[0].set_ylim(len(lines) - 0.5, -0.5)
     for space, (color, marker) in SPACES.items():
         axes[0].plot([], [], marker, color=color, label=space)
@@ -73,7 +73,7 @@ def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str
     for ax, (row, png) in zip(axes, measured["grids"].items(), strict=True):
         with Image.open(io.BytesIO(base64.b64decode(png))) as image:
             ax.imshow(np.asarray(image.convert("RGB")), interpolation="none")
-        ax.set_title(str(titles.get(row, row)), fontsize=11, loc="left")
+        ax.set_title(titles.get(row, row), fontsize=11, loc="left")
         ax.set_axis_off()
     caption = (
         "Of each row's first seed, the samples that come nearest to one training image by the criterion of "

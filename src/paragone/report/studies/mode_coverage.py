@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from paragone.evaluation import stability
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, MARKERS, PALETTE
-from paragone.report.studies.base import title
+from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
 KINDS = {"finished": (PALETTE[0], MARKERS[0]), "diverged": (PALETTE[6], "X")}
@@ -13,8 +13,7 @@ KINDS = {"finished": (PALETTE[0], MARKERS[0]), "diverged": (PALETTE[6], "X")}
 
 def plots(found: Json, results: Results) -> list[Plot]:
     """A figure: one line per row, one point per run; a run that diverged shows no mode."""
-    runs, rows = results.runs, found["rows"]
-    titles = dict(zip(runs["model"], runs["title"], strict=True))
+    rows, titles = found["rows"], row_titles(results)
     names = list(rows)[::-1]  # the first on top
     figure = Figure(figsize=(7.2, 1.5 + 0.42 * len(names)), layout="constrained")
     ax = figure.subplots()
@@ -25,7 +24,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.plot(shares, [place] * len(ended), marker, color=color, alpha=0.8, clip_on=False, label=kind)
     ax.axvline(100 * stability.MISSING, color=INK, linewidth=1, linestyle="--")
     ax.set(xlim=(0, 100), ylim=(-0.6, len(names) - 0.4), xlabel=f"of {found['classes']:,} modes missing (%)")
-    ax.set_yticks(range(len(names)), [str(titles.get(name, name)) for name in names])
+    ax.set_yticks(range(len(names)), [titles.get(name, name) for name in names])
     handles, labels = ax.get_legend_handles_labels()
     shown = dict(zip(labels, handles, strict=True))  # each once
     ax.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.05), fontsize=8)

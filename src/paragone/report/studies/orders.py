@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
 from paragone.report.scatter import PALETTE
+from paragone.report.studies.base import row_titles
 from paragone.results.runs import Json, Results
 
 HEADERS = ["Changed", "Where", "From", "To", "tau", "95 % interval", "Rows", "Pairs kept, %", "Moves most", "Places"]
@@ -14,7 +15,7 @@ KINDS = ("data sets", "spaces", "seeds", "profiles")
 
 def grids(found: Json, results: Results) -> list[Grid]:
     """One row per comparison, the kinds of change under headings."""
-    titles = dict(zip(results.runs["model"], results.runs["title"], strict=True))
+    titles = row_titles(results)
     lines: list[Line] = []
     for kind in KINDS:
         compared = [c for c in found["comparisons"] if c["kind"] == kind]
