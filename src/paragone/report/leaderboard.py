@@ -42,7 +42,9 @@ def merge(saved: Mapping[str, pd.DataFrame]) -> Results:
     found["name"] = [f"{r['dataset']}/{r['model']}/{r['seed']}" for r in found.to_dict("records")]
     merged = runs.of_table(schema.as_table(found.astype(object)))
     datasets = [d._replace(floor=_floor(merged.of(d.name))) for d in merged.datasets]
-    about = f"{len(found)} runs of {len(parts)} tables: {', '.join(parts)}."
+    about = (
+        f"{len(found)} run{'s' * (len(found) > 1)} of {len(parts)} table{'s' * (len(parts) > 1)}: {', '.join(parts)}."
+    )
     return merged._replace(datasets=datasets, about=about)
 
 

@@ -1,0 +1,48 @@
+"""Whether a translator keeps the content and varies the style: row by row, beside true partners and chance."""
+
+from matplotlib.figure import Figure
+
+from paragone.report.figures import Plot
+from paragone.report.scatter import INK, MARKERS, PALETTE
+from paragone.report.studies.base import row_titles, title
+from paragone.results.runs import Json, Results
+
+MEASURES = {
+    "faithful": "random style: content kept",
+    "diverse": "random style: two differ in style",
+    "kept": "by reference: content kept",
+    "reference": "by reference: its style taken",
+}
+
+
+def plots(found: Json, results: Results) -> list[Plot]:
+    """One figure per data set: a line per measure, a point per seed of each row."""
+    return [
+        _plot(dataset, measured, found, results)
+        for dataset, measured in found["datasets"].items()
+        if any(measured["rows"].values())
+    ]
+
+
+def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
+    figure = Figure(figsize=(6.4, 3.1), layout="constrained")
+    ax = figure.subplots()
+    content, style = measured["real"]["content"], measured["real"]["style"]
+    for y, best in zip((0, 2, 3), (content, content, style), strict=True):
+        ax.plot([best] * 2, [y - 0.3, y + 0.3], color=INK, label=None if y else "true partners")
+    ax.plot([measured["chance"]] * 2, [2.7, 3.3], color=INK, linestyle=":", label="another's partner")
+    for i, (row, runs) in enumerate((row, runs) for row, runs in measured["rows"].items() if runs):
+        x = [run[measure] for run in runs for measure in MEASURES]
+        marker, color = MARKERS[i % len(MARKERS)], PALETTE[i % len(PALETTE)]
+        name = row_titles(results).get(row, row)
+        ax.plot(x, [*range(len(MEASURES))] * len(runs), marker, color=color, markersize=6, alpha=0.7, label=name)
+    ax.set(xlim=(-0.02, 1.04), ylim=(len(MEASURES) - 0.5, -0.5), xlabel="share")
+    ax.set_yticks(range(len(MEASURES)), list(MEASURES.values()))
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+    caption = (
+        f"One point per seed: {measured['n']:,} sources, each translated in {found['styles']} random styles and once "
+        f"in that of a reference image, as a network reads {', '.join(found['content'])} (content) and "
+        f"{', '.join(found['style'])} (style). Bars: true partners. Dotted: the partner of another source, by "
+        f"chance of the reference's style. {title(results, dataset)}."
+    )
+    return Plot(f"styles-{dataset}", "Styles of a translator", caption, figure)
