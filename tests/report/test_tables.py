@@ -137,6 +137,7 @@ def test_nothing_measured_gives_a_table_of_reasons(project, tmp_path):
     found = runs.read(tmp_path, project.params, "quick")
     table = tables.build(found, found.datasets[0])[0]
     assert {row.outcome for row in table.rows} == {"not run"}
+    assert "No run has been evaluated yet." in table.caption
     assert "not ingested yet" in table.caption[0]
 
 

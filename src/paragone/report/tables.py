@@ -279,11 +279,11 @@ def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
     if dataset.set_aside:
         return f"No floor: {dataset.set_aside}."
 
-    def known(key: str) -> str:
+    def known(key: str) -> str | None:
         finished = runs[runs["outcome"] == "finished"]
         found = list(finished[f"metrics.{key}"].dropna().unique()) if f"metrics.{key}" in runs else []
         values = found or [v for v in [(dataset.floor or {}).get(key)] if v is not None]
-        return " or ".join(f"{int(v):,}" if is_figure(v) else str(v) for v in values) or "unknown"
+        return " or ".join(f"{int(v):,}" if is_figure(v) else str(v) for v in values) or None
 
     floor_n = (dataset.floor or {}).get("n")
     floor = (
@@ -292,8 +292,10 @@ def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
         if floor_n
         else ""
     )
-    split = known("reference_split")
-    return f"{known('n')} samples per run against {known('n_real')} real images (the {split} split).{floor}"
+    n, real, split = map(known, ("n", "n_real", "reference_split"))
+    if n is None:
+        return "No run has been evaluated yet."
+    return f"{n} samples per run against {real or 'unknown'} real images (the {split or 'unknown'} split).{floor}"
 
 
 def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:
