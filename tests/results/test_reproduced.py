@@ -23,6 +23,8 @@ def figure(value, std=float("nan"), rule="within", values=()):
         (figure(90, values=[95.0, 95.0, 95.0]), "too few seeds"),  # no spread says nothing
         (figure(1200, rule="at_least", values=[1300.0]), "inside"),
         (figure(1200, rule="at_least", values=[1100.0]), "outside"),
+        (figure(23.01, rule="rounds", values=[23.0096]), "inside"),
+        (figure(30, rule="rounds", values=[30.51]), "outside"),
         (figure(90), "not run"),
     ],
 )
@@ -44,6 +46,7 @@ def test_a_study_is_compared_figure_by_figure():
             "infogan": [{**run, "outcome": "diverged", "reason": "loss is nan"}],
         },
         "sampling": {"ddpm": {"ratio": [1500.0, 1700.0]}},
+        "size": {"stylegan_ffhq": {"mapping": 2.1, "synthesis": 24.11, "D": 23.0}},
     }
     compared = {r.published["key"]: r for r in reproduced.compare(found)}
     vae = compared["pythae-vae"]
@@ -52,7 +55,9 @@ def test_a_study_is_compared_figure_by_figure():
     assert compared["infogan-categories"].outcome == "not run"
     assert compared["infogan-categories"].reason == "seed 0 diverged: loss is nan"
     assert compared["ddpm-over-gan"].outcome == "inside"
-    assert reproduced.counts(list(compared.values()))["inside"] == 2
+    assert compared["stylegan-g-size"].values == [pytest.approx(26.21)]
+    assert compared["ddpm-size"].reason == "was not laid out"
+    assert reproduced.counts(list(compared.values()))["inside"] == 3
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_a_study_is_compared_figure_by_figure():
         ("row,figure\na,b\n", "columns are row, figure; they must be row, figure, key, rule, kimg, differs"),
         (
             "row,figure,key,rule,kimg,differs\na,b.c,pythae-vae,near,1,\n",
-            "rule 'near' is not known; it is within or at_least",
+            "rule 'near' is not known; it is within or at_least or rounds",
         ),
         (
             "row,figure,key,rule,kimg,differs\na,magic.nats,pythae-vae,within,1,\n",
@@ -74,4 +79,4 @@ def test_a_wrong_file_is_one_sentence(tmp_path, monkeypatch, text, message):
     (tmp_path / "reproduced.csv").write_text(text)
     monkeypatch.setattr(reproduced, "_FILE", tmp_path / "reproduced.csv")
     with pytest.raises(ValueError, match=message):
-        reproduced.compare({"rows": {}, "sampling": {}})
+        reproduced.compare({"rows": {}, "sampling": {}, "size": {}})

@@ -21,7 +21,7 @@ FIELDS = (
 )  # fmt: skip
 UNITS = (
     "none", "nats", "bits", "modes", "%", "times", "s", "minutes", "hours", "days", "weeks", "s per 1000 images",
-    "steps/s",
+    "steps/s", "million",
 )  # fmt: skip
 EVIDENCE = ("read in source or a table quoting it", RECALLED)
 _FOLDER = Path(__file__).parent / "published"

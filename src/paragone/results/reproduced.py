@@ -18,7 +18,8 @@ from paragone.results import published
 from paragone.results.runs import Json
 
 FEWEST = 3  # seeds whose spread may stand for that of a paper that states none
-PROTOCOLS = ("importance", "parzen", "clustering", "modes", "sampling")  # of the study
+PROTOCOLS = ("importance", "parzen", "clustering", "modes", "sampling", "size")  # of the study
+RULES = ("within", "at_least", "rounds")
 FIELDS = ("row", "figure", "key", "rule", "kimg", "differs")
 Outcome = Literal["inside", "outside", "too few seeds", "not run"]
 _FILE = Path(__file__).parent / "published" / "reproduced.csv"
@@ -53,10 +54,13 @@ class Reproduction(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """Inside: our mean within the published value's stated spread; where it states none, the published value where
-        one more run of ours would fall; under the rule `at_least`, our mean not below it."""
+        one more run of ours would fall; under the rule `at_least`, our mean not below it; under `rounds`, ours rounded
+        to the digits that the source prints."""
         if not self.values:
             return "not run"
         target, std = float(self.published["value"]), self.published["std"]
+        if self.rule == "rounds":
+            return "inside" if round(self.mean, _decimals(target)) == target else "outside"
         if self.rule == "at_least":
             return "inside" if self.mean >= target else "outside"
         if not pd.isna(std):
@@ -79,8 +83,8 @@ def _listed() -> list[Json]:
         raise ValueError(
             f"{_FILE.name}: the columns are {', '.join(map(str, table.columns))}; they must be {', '.join(FIELDS)}"
         )
-    if len(wrong := table[~table["rule"].isin(("within", "at_least"))]):
-        raise ValueError(f"{_FILE.name}: rule '{wrong.iloc[0]['rule']}' is not known; it is within or at_least")
+    if len(wrong := table[~table["rule"].isin(RULES)]):
+        raise ValueError(f"{_FILE.name}: rule '{wrong.iloc[0]['rule']}' is not known; it is {' or '.join(RULES)}")
     if len(wrong := table[~table["figure"].str.partition(".")[0].isin(PROTOCOLS)]):
         named = f"{wrong.iloc[0]['row']}: figure '{wrong.iloc[0]['figure']}'"
         raise ValueError(f"{_FILE.name}: {named} is of no known protocol; they are {', '.join(PROTOCOLS)}")
@@ -92,6 +96,10 @@ def _reproduction(entry: Json, figure: Json, found: Json) -> Reproduction:
     if protocol == "sampling":
         timed = found["sampling"].get(entry["row"])
         values, reason = (timed[name], "") if timed else ([], "was not timed")
+        return Reproduction(entry["row"], figure, entry["rule"], entry["differs"], values, [], None, None, reason)
+    if protocol == "size":
+        parts = found["size"].get(entry["row"])
+        values, reason = ([sum(parts[part] for part in name.split("+"))], "") if parts else ([], "was not laid out")
         return Reproduction(entry["row"], figure, entry["rule"], entry["differs"], values, [], None, None, reason)
     runs = found["rows"].get(entry["row"], [])
     measured = [run[protocol] for run in runs if protocol in run]
@@ -107,6 +115,11 @@ def _reproduction(entry: Json, figure: Json, found: Json) -> Reproduction:
         statistics.fmean(run["kimg"] / entry["kimg"] for run in runs) if runs and entry["kimg"] else None,
         "; ".join(reasons),
     )
+
+
+def _decimals(value: float) -> int:
+    """Those of a number as it is written: 2 of 23.01, none of 30."""
+    return len(f"{value:.12g}".partition(".")[2])
 
 
 def counts(reproductions: Sequence[Reproduction]) -> dict[Outcome, int]:

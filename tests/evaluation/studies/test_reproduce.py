@@ -1,6 +1,7 @@
 """The study of published protocols: each measure against an independent computation."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +12,10 @@ from paragone.evaluation.studies.reproduce import Options
 from paragone.models.base import Spec
 from paragone.models.gan.infogan import InfoGAN
 from paragone.models.vae.vae import VAE
-from paragone.project import files, paths
+from paragone.project import files, paths, settings
+from paragone.results import reproduced
 from paragone.stages import study
-from support import square_images
+from support import ROOT, square_images
 
 CPU = torch.device("cpu")
 
@@ -90,3 +92,37 @@ def test_modes_are_counted_by_the_classifier_of_the_set(tmp_path):
 def test_a_count_below_one_is_one_sentence(given):
     with pytest.raises(ValueError, match="is 0; it must be at least 1"):
         Options(**given)
+
+
+OUTSIDE = {"stylegan3-r-size", "mobile-stylegan-size", "pix2pix-g-size", "cyclegan-g-size", "cyclegan-d-size"}
+"""Why is in reproduced.csv."""
+
+
+def test_networks_have_the_size_that_their_sources_print() -> None:
+    size = settings.load(ROOT, "reproduce").profiles["reproduce"].studies["reproduce"]["size"]
+    counted = {name: reproduce.sizes(size, name) for name in size}
+    compared = reproduced.compare({"rows": {}, "sampling": {}, "size": counted})
+    found = {r.published["key"]: r.outcome for r in compared if r.published["protocol"] == "size"}
+    assert len(found) == 22
+    assert {key for key, outcome in found.items() if outcome != "inside"} == OUTSIDE
+
+
+def test_parents_and_what_is_frozen_count_for_nothing() -> None:
+    size = {"base": {"model": "ddpm", "shape": [1, 32, 32]},
+            "child": {"model": "ddim", "shape": [1, 32, 32], "parents": {"ddpm": "base"}}}  # fmt: skip
+    assert reproduce.sizes(size, "base")["all"] > 1
+    assert reproduce.sizes(size, "child") == {"all": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"shape": [3, 32, 32]}, "size.mine has no model"),
+        ({"model": "ddpm"}, "size.mine has no shape"),
+        ({"model": "ddpm", "shape": [3, 32, 32], "width": 3}, "size.mine: 'width' is not known"),
+        ({"model": "ddim", "shape": [3, 32, 32], "parents": {"ddpm": "base"}}, "its parent 'base' is none of `size`"),
+    ],
+)
+def test_a_network_that_cannot_be_laid_out_is_one_sentence(network: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        reproduce.Options(size={"mine": network})

@@ -17,7 +17,7 @@ def test_published_and_reproduced():
         {**RUN, "seed": i, "clustering": {"error": e, "accuracy": 100 - e}} for i, e in enumerate((4.0, 5.0, 7.0))
     ]
     found = {
-        "device": "CPU", "cpu": "a CPU", "sampling": {},
+        "device": "CPU", "cpu": "a CPU", "sampling": {}, "size": {},
         "rows": {
             "infogan": clusters,
             "vae_400": [{**RUN, "seed": 0, "importance": {"nats": 91.0, "se": 0.5}}],

@@ -1,6 +1,6 @@
 """What rows that follow a paper's settings measure in that paper's own protocol, with their seeds and minutes.
 
-Five protocols, none of which needs a network from elsewhere:
+Six protocols, none of which needs a network from elsewhere:
 
 - **importance**: `metrics.importance_weighted` of test images, in nats, with as many draws as the paper took (Burda
   et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8). Of an 8-bit set the figure is a density's, for intensities in
@@ -15,6 +15,8 @@ Five protocols, none of which needs a network from elsewhere:
 - **sampling**: hours to draw 50,000 images of 32 x 32 x 3, and their ratio to a baseline's, of models with their
   papers' networks and fresh weights. A few batches are timed, and of a diffusion model a few of its steps; the rest
   is extrapolated, since every batch and every step is the same work.
+- **size**: millions of trained parameters of a model's parts, for the images and settings of a source. Nothing is
+  trained: networks are laid out without memory.
 
 Which published figure a row stands beside is in `results/published/reproduced.csv`, and what differs.
 """
@@ -52,6 +54,8 @@ class Options:
     clustering: tuple[str, ...] = ()  # rows
     modes: dict[str, int] = field(default_factory=dict)  # row: samples
     sampling: dict[str, str] = field(default_factory=dict)  # model: its baseline, both by file name
+    # name: {model, shape: [C, H, W], classes, config, parents: {role: another of these names}}
+    size: dict[str, dict[str, Any]] = field(default_factory=dict)
     n: int = 10_000  # test images of `importance`, at most
     parzen_n: int = 1000  # test images of `parzen`, and images that the bandwidth is chosen by
     sampling_batch: int = 8
@@ -61,6 +65,13 @@ class Options:
         for name, value in {**counts, **self.importance, **self.parzen, **self.modes}.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}; it must be at least 1")
+        for name, network in self.size.items():
+            if missing := {"model", "shape"} - network.keys():
+                raise ValueError(f"size.{name} has no {sorted(missing)[0]}; name a model and the images' shape")
+            if unknown := network.keys() - {"model", "shape", "classes", "config", "parents"}:
+                raise ValueError(f"size.{name}: '{sorted(unknown)[0]}' is not known; take it out")
+            if strangers := set(network.get("parents", {}).values()) - self.size.keys():
+                raise ValueError(f"size.{name}: its parent '{sorted(strangers)[0]}' is none of `size`; add it there")
 
 
 def depends(work: Work) -> list[Path]:
@@ -72,7 +83,8 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{rows: {row: [{seed, dataset, outcome, reason, kimg, seconds, <protocol>: {...}}]}, sampling: {model: {...}}}.
+    """{rows: {row: [{seed, dataset, outcome, reason, kimg, seconds, <protocol>: {...}}]}, sampling: {model: {...}},
+    size: {name: {part: millions}}}.
 
     importance: nats, lower is better, or of an 8-bit set density, higher is better; se over images; k; n. parzen: nats,
     higher is better; se; bandwidth; samples; n. clustering: error and accuracy in %; n. modes:
@@ -83,7 +95,9 @@ def measure(work: Work) -> dict[str, Any]:
     rows = {row: [_run(work, run, device) for run in work.runs(row)] for row in _rows(work)}
     batch = work.options.sampling_batch
     timed = {name: _ratio(name, baseline, batch, device) for name, baseline in work.options.sampling.items()}
-    return {"device": hardware.device_name(device), "cpu": hardware.cpu_name(), "rows": rows, "sampling": timed}
+    counted = {name: sizes(work.options.size, name) for name in work.options.size}
+    about = {"device": hardware.device_name(device), "cpu": hardware.cpu_name()}
+    return {**about, "rows": rows, "sampling": timed, "size": counted}
 
 
 def _rows(work: Work) -> list[str]:
@@ -217,3 +231,23 @@ def hours(name: str, batch: int, device: torch.device) -> dict[str, Any]:
     scale = steps / STEPS if steps > 1 else 1.0
     batches = [second * scale * IMAGES / batch / 3600 for second in seconds[1:]]
     return {"hours": batches, "batch": batch, "steps": steps, "timed_steps": min(steps, STEPS)}
+
+
+def sizes(networks: dict[str, dict[str, Any]], name: str) -> dict[str, float]:
+    """Millions of trained parameters of each part of a network, and of all; parents are no part of it."""
+    parts = {
+        part: sum(p.numel() for p in child.parameters() if p.requires_grad) / 1e6
+        for part, child in _laid_out(networks, name).named_children()
+        if part != "frozen"
+    }
+    return {part: count for part, count in parts.items() if count} | {"all": sum(parts.values())}
+
+
+def _laid_out(networks: dict[str, dict[str, Any]], name: str) -> Model:
+    network = networks[name]
+    parents = {role: _laid_out(networks, parent) for role, parent in network.get("parents", {}).items()}
+    c, h, w = network["shape"]
+    with torch.device("meta"):
+        return registry.build_model(
+            network["model"], Spec((c, h, w), network.get("classes", 0)), network.get("config"), parents
+        )

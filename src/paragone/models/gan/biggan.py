@@ -193,7 +193,7 @@ class Discriminator(nn.Module):
         self.classes, side = spec.classes, spec.shape[1]
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(pairwise([spec.shape[0], *channels])):
-            layers.append(DownBlock(a, b, down=i < halving, first=i == 0))
+            layers.append(DownBlock(a, b, down=i < halving, first=i == 0, wide=True))
             side //= 2 if i < halving else 1
             if side == cfg.attention and i < halving:
                 layers.append(Attention(b))

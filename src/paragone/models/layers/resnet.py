@@ -65,13 +65,14 @@ class UpBlock(nn.Module):
 class DownBlock(nn.Module):
     """ReLU and convolution, twice, then average pooling if `down`: (B,C,H,W) -> (B,C',H/2,W/2) or (B,C',H,W).
 
-    first: the block next to the image, which has no ReLU before its first convolution.
+    first: the block next to the image, which has no ReLU before its first convolution. wide: as many channels between
+    the convolutions as after them, not as before them.
     """
 
-    def __init__(self, c_in: int, c_out: int, *, down: bool, first: bool = False) -> None:
+    def __init__(self, c_in: int, c_out: int, *, down: bool, first: bool = False, wide: bool = False) -> None:
         super().__init__()
         self.down, self.first = down, first
-        hidden = c_out if first else c_in
+        hidden = c_out if first or wide else c_in
         self.conv1, self.conv2 = _conv(c_in, hidden, 3, 2**0.5), _conv(hidden, c_out, 3, 2**0.5)
         self.skip = _conv(c_in, c_out, 1) if down or c_in != c_out else nn.Identity()
 
