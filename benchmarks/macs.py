@@ -2,10 +2,11 @@
 
     .venv/bin/python benchmarks/macs.py --profile survey --shape 3x32x32 --out macs.json
 
-Nothing is computed: tensors have shapes and no values, and PyTorch's counter adds up what the matrix products and
-convolutions of a step's losses and gradients would take. One step is counted, late in the training, when a network that
-grows is whole; terms that come every few steps are counted if they fall on it. A row that draws its own training data
-first (reflow) does so here too and takes too long: its figure in macs.json is that of the row that it starts from.
+Nothing is computed: tensors have shapes and no values, and a counter adds up what the matrix products, convolutions and
+attention of a step's losses and gradients would take (attention that a CPU fuses is not in macs.json yet). One step is
+counted, late in the training, when a network that grows is whole; terms that come every few steps are counted if they
+fall on it. A row that draws its own training data first (reflow) does so here too and takes too long: its figure in
+macs.json is that of the row that it starts from.
 """
 
 import json
@@ -15,38 +16,14 @@ from typing import Annotated, Any
 import torch
 import typer
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from paragone.engine.macs import Counter
 from paragone.models.base import Batch, Model, Progress, Spec
 from paragone.project import registry, settings
 from paragone.project.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE = 0.9  # of the training that is over
-
-
-class Counter(TorchDispatchMode):
-    """Adds up the operations of what passes; PyTorch's own mode follows modules too, and stops at second gradients."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made, packet = func(*args, **(kwargs or {})), func._overloadpacket
-        if packet is torch.ops.aten.convolution:
-            self.flops += _convolution(made, args[0], args[1], transposed=args[6])
-        elif packet is torch.ops.aten.convolution_backward:  # PyTorch's count of it knows no groups
-            self.flops += sum(args[10][:2]) * _convolution(args[0], args[1], args[2], transposed=args[7])
-        elif count_of := flop_registry.get(packet):
-            self.flops += count_of(*args, **(kwargs or {}), out_val=made)
-        return made
-
-
-def _convolution(out: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, *, transposed: bool) -> int:
-    """Operations of a convolution: each of a weight's entries meets each place of its channel once."""
-    return 2 * (x if transposed else out).numel() * weight[0].numel()
 
 
 def main(
