@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = HERE / ".venv-peers"
 RESULTS = HERE / "results.json"
-COMPARISONS = ("dcgan", "vae", "autoencoders", "ddpm", "sngan", "evaluation")
+COMPARISONS = ("dcgan", "vae", "autoencoders", "ddpm", "sngan", "glow", "rectified_flow", "cyclegan", "evaluation")
 LIMIT = 1800  # seconds a comparison may take
 
 METHOD = """\

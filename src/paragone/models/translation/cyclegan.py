@@ -24,7 +24,7 @@ Deviations:
 - Where several processes train, each has a pool of its own; a checkpoint holds the first one's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +34,8 @@ from torch.optim import Adam, Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.dcgan import init_weights
 from paragone.models.layers.patch import Norm, PatchDiscriminator, make_norm
+
+Translate = Callable[[Tensor], Tensor]
 
 
 class CycleGAN(Model):
@@ -82,16 +84,16 @@ class CycleGAN(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, y, cfg = batch["source"], batch["image"], self.cfg  # (B,C,H,W)
-        fake_y, fake_x = self.translate(x), self._back(y)
+        (fake_y, same_y), (fake_x, same_x) = self._generated(self.translate, x, y), self._generated(self._back, y, x)
         game = (self.D_Y(fake_y).float() - 1).square().mean() + (self.D_X(fake_x).float() - 1).square().mean()
         cycle = (self._back(fake_y) - x).abs().mean() + (self.translate(fake_x) - y).abs().mean()  # eq. 2
         loss, logs = game + cfg.cycle * cycle, {"game": game, "cycle": cycle}  # eq. 3
         if cfg.identity:
-            same = (self.translate(y) - y).abs().mean() + (self._back(x) - x).abs().mean()
+            same = (same_y - y).abs().mean() + (same_x - x).abs().mean()
             loss, logs = loss + cfg.identity * cfg.cycle * same, {**logs, "identity": same}
         yield Update("generators", loss, logs, drawn=2 * len(x))
         old_y, old_x = self.pool_Y(fake_y.detach()), self.pool_X(fake_x.detach())
-        yield Update("discriminators", _half_squares(self.D_Y, y, old_y) + _half_squares(self.D_X, x, old_x))
+        yield Update("discriminators", self._half_squares(self.D_Y, y, old_y) + self._half_squares(self.D_X, x, old_x))
 
     def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
         """G(x): (B,C,H,W) in [-1,1] -> the same."""
@@ -101,9 +103,20 @@ class CycleGAN(Model):
         """F(y): (B,C,H,W) in [-1,1] -> the same."""
         return torch.tanh(self.F(y).float())
 
+    def _generated(self, generator: Translate, other: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        """A generator's translation of the other collection, and what it makes of its own if the identity term asks."""
+        return self._both(generator, other, own) if self.cfg.identity else (generator(other), own)
 
-def _half_squares(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    return ((D(real).float() - 1).square().mean() + D(fake).float().square().mean()) / 2
+    def _half_squares(self, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        real_score, fake_score = self._both(D, real, fake)
+        return ((real_score.float() - 1).square().mean() + fake_score.float().square().mean()) / 2
+
+    def _both(self, net: Translate, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """net of a and of b: in one pass where it treats images apart, as it does without statistics of the batch."""
+        if self.cfg.norm == "batch":
+            return net(a), net(b)
+        made_a, made_b = net(torch.cat([a, b])).chunk(2)
+        return made_a, made_b
 
 
 class ResidualGenerator(nn.Module):
