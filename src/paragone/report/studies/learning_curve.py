@@ -101,7 +101,8 @@ def _spent(reached: Reached | None) -> Text:
 def _number(value: float) -> str:
     """Three digits; counts beyond a million with their power."""
     if value >= 1e7:
-        return f"{value:.2e}".replace("e+", "e")
+        digits, power = f"{value:.2e}".split("e")
+        return f"{digits}e{int(power)}"
     return f"{float(f'{value:.3g}'):,.12g}"
 
 
