@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Normal
+from torch.nn.functional import conv2d, pad
 
 from paragone.models.base import Progress, Spec
-from paragone.models.flow.glow import AffineCoupling, Convolution1x1, Glow
+from paragone.models.flow.glow import AffineCoupling, Convolution1x1, EdgeConv, Glow
 from paragone.models.layers import flow
 
 X = torch.randint(256, (4, 1, 8, 8), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
@@ -73,6 +74,31 @@ def test_the_density_has_autograds_determinant() -> None:
     assert update.loss.item() == pytest.approx(-bound.mean().item() / (64 * math.log(2)), rel=1e-5)
 
 
+def test_a_convolution_that_sees_edges_has_one_channel_more() -> None:
+    torch.manual_seed(0)
+    conv, x = EdgeConv(2, 3), torch.randn(4, 2, 5, 6)
+    torch.nn.init.normal_(conv.edge)
+    padded = torch.cat([pad(x, (1, 1, 1, 1)), pad(torch.zeros(4, 1, 5, 6), (1, 1, 1, 1), value=1.0)], 1)
+    expected = conv2d(padded, torch.cat([conv.weight, conv.edge], 1), conv.bias)
+    torch.testing.assert_close(conv(x), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_images_of_fewer_bits() -> None:
+    """Of 3 bits the flow sees level // 32 with noise of its own; its bound is over 8 levels, and no bits of 256."""
+    model = build(bits=3)
+    assert "log_likelihood_bound" not in model.capabilities
+    torch.manual_seed(1)
+    (update,) = model.losses({"image": X}, Progress(0))
+    torch.manual_seed(1)
+    torch.rand_like(X)  # the noise of 8 bits, which is discarded
+    levels = ((X + 1) * 127.5).round() // 32
+    z, log_det = model((levels + torch.rand_like(X)) / 8 - 0.5)
+    log_p = Normal(0, 1).log_prob(z).flatten(1).sum(1) + log_det - 64 * math.log(8)
+    assert update.loss.item() == pytest.approx(-log_p.mean().item() / (64 * math.log(2)), rel=1e-4)
+    shown = ((model.sample(3) + 1) * 127.5).round()
+    assert set(shown.flatten().tolist()) <= {0, 32, 64, 96, 128, 160, 192, 224, 255}  # above the highest bin: white
+
+
 def test_temperature_scales_the_latents() -> None:
     torch.manual_seed(0)
     assert float(build(temperature=0.7).latents(200).std()) == pytest.approx(0.7, abs=0.02)
@@ -84,7 +110,9 @@ def test_every_parameter_trains() -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
-@pytest.mark.parametrize(("key", "value"), [("levels", 0), ("steps", 0), ("temperature", 0.0), ("temperature", -1.0)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("levels", 0), ("steps", 0), ("bits", 9), ("temperature", 0.0), ("temperature", -1.0)]
+)
 def test_what_cannot_be_is_refused(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must"):
         build(**{key: value})

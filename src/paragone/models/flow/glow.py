@@ -11,11 +11,13 @@ Kingma, Dhariwal 2018, "Glow: Generative Flow with Invertible 1x1 Convolutions",
     section 6       samples of reduced temperature: z ~ N(0, T^2 I)
 
 As in the authors' code (https://github.com/openai/glow): y_a = s (x_a + t), s = sigmoid(h + 2), actnorm in the
-couplings' networks too, images scaled to [-0.5,0.5] without a logit, and handed-out channels follow a normal
-distribution whose mean and scale come from those that go on, by a convolution that is zero at first. `latents` are the
-standard normal draws behind them.
+couplings' networks too, images scaled to [-0.5,0.5] without a logit, 3 x 3 convolutions that are told where the image
+ends, and handed-out channels follow a normal distribution whose mean and scale come from those that go on, by a
+convolution that is zero at first. `latents` are the standard normal draws behind them.
 
-The density is exact. Of the 256 levels it gives a lower bound, as for RealNVP (Theis et al. 2016, section 3.1).
+The density is exact. Of the 256 levels it gives a lower bound, as for RealNVP (Theis et al. 2016, section 3.1). With
+fewer `bits` (the paper has 5 for faces and rooms) the flow sees the upper bits alone; bits per dimension of so few
+levels are another quantity, and such a row has none.
 
 Deviations:
 - Defaults are CIFAR-10's in the paper (L = 3, K = 32), with its batch of 64; the budget of 1,800 epochs is that of the
@@ -28,7 +30,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, logsigmoid, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import conv2d, logsigmoid, pad, pixel_shuffle, pixel_unshuffle
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
@@ -48,6 +50,7 @@ class Glow(Model):
         levels: int = 3  # L
         steps: int = 32  # K, of each level
         width: int = 512  # channels in a coupling
+        bits: int = 8  # of the images that the flow sees
         temperature: float = 1.0  # of samples
         lr: float = 0.001
 
@@ -55,6 +58,8 @@ class Glow(Model):
             for name in ("levels", "steps"):
                 if getattr(self, name) < 1:
                     raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+            if not 1 <= self.bits <= 8:
+                raise ValueError(f"bits is {self.bits}; it must lie between 1 and 8")
             if self.temperature <= 0:
                 raise ValueError(f"temperature is {self.temperature}; it must be above 0")
 
@@ -67,6 +72,8 @@ class Glow(Model):
                 f"{h} x {w}: set fewer levels, or another resolution"
             )
         self.cfg, self.shape = cfg, spec.shape
+        if cfg.bits < 8:  # a bound over fewer levels is another quantity
+            self.capabilities = self.capabilities - {"log_likelihood_bound"}
         self.flow = nn.ModuleList(Level(c * 2**i, cfg, last=i == cfg.levels - 1) for i in range(cfg.levels))
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -77,7 +84,7 @@ class Glow(Model):
         yield Update("flow", -self._log_density(x).mean() / (x[0].numel() * math.log(2)))  # bits per dimension
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        """A one-sample estimate, without bias, of a lower bound of log P(x) over 256 levels, in nats, (B,).
+        """A one-sample estimate, without bias, of a lower bound of log P(x) over 2^bits levels, in nats, (B,).
 
         Raises ValueError for images that are not of 256 levels.
         """
@@ -85,9 +92,13 @@ class Glow(Model):
         return self._log_density(x)
 
     def _log_density(self, x: Tensor) -> Tensor:
-        """The bound of images that are known to be of 256 levels: those of a training set."""
-        z, log_det = self.forward(flow.dequantise(x) - 0.5)
-        return flow.standard_normal_log_density(z) + log_det - x[0].numel() * math.log(256)  # dequantise divides by 256
+        """The bound over 2^bits levels, of images that are known to be of 256: those of a training set."""
+        levels = 2**self.cfg.bits
+        u = flow.dequantise(x)
+        if self.cfg.bits < 8:  # the lower bits become noise
+            u = ((u * levels).floor() + torch.rand_like(u)) / levels
+        z, log_det = self.forward(u - 0.5)
+        return flow.standard_normal_log_density(z) + log_det - x[0].numel() * math.log(levels)  # u is level / levels
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B,C,H,W) in [-0.5,0.5] -> z of the same shape, standard normal, and log|det dz/dx| (B,)."""
@@ -107,7 +118,7 @@ class Glow(Model):
         return self.cfg.temperature * torch.randn(n, *self.shape, device=next(self.parameters()).device)
 
     def decode(self, z: Tensor) -> Tensor:
-        """The inverse of the flow: z (B,C,H,W) -> images in [-1,1] of 256 levels."""
+        """The inverse of the flow: z (B,C,H,W) -> images in [-1,1] of 2^bits levels, the lowest of each bin."""
         c, h, w = self.shape
         shapes = [(c * 2 ** (i + 1), h // 2 ** (i + 1), w // 2 ** (i + 1)) for i in range(self.cfg.levels)]
         shapes[-1] = (2 * shapes[-1][0], *shapes[-1][1:])
@@ -115,7 +126,8 @@ class Glow(Model):
         x = z.new_empty(len(z), 0, *shapes[-1][1:])
         for level, part, shape in zip(reversed(self.flow), reversed(parts), reversed(shapes), strict=True):
             x = level.inverse(x, part.unflatten(1, shape))  # type: ignore[operator]
-        return flow.quantise(x + 0.5)
+        levels = 2**self.cfg.bits
+        return flow.quantise(((x + 0.5) * levels).floor() / levels)
 
 
 class Level(nn.Module):
@@ -193,11 +205,11 @@ class AffineCoupling(flow.Bijection):
         first, second = channels // 2, channels - channels // 2
         self.first = first
         self.net = nn.Sequential(
-            nn.Conv2d(first, width, 3, padding=1, bias=False), Normalised(width), nn.ReLU(),
+            EdgeConv(first, width, bias=False), Normalised(width), nn.ReLU(),
             nn.Conv2d(width, width, 1, bias=False), Normalised(width), nn.ReLU(), ZeroConv(width, 2 * second),
         )  # fmt: skip
-        for i in (0, 3):
-            nn.init.normal_(self.net[i].weight, 0, 0.05)  # type: ignore[arg-type]
+        for weight in (self.net[0].weight, self.net[0].edge, self.net[3].weight):
+            nn.init.normal_(weight, 0, 0.05)  # type: ignore[arg-type]
 
     def _scale_and_shift(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """log s and t."""
@@ -205,12 +217,12 @@ class AffineCoupling(flow.Bijection):
         return logsigmoid(h + 2), t
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        kept, changed = x[:, : self.first], x[:, self.first :]
+        kept, changed = x.tensor_split([self.first], 1)
         log_s, t = self._scale_and_shift(kept)
         return torch.cat([kept, (changed + t) * log_s.exp()], 1), log_s.flatten(1).sum(1)
 
     def inverse(self, y: Tensor) -> Tensor:
-        kept, changed = y[:, : self.first], y[:, self.first :]
+        kept, changed = y.tensor_split([self.first], 1)
         log_s, t = self._scale_and_shift(kept)
         return torch.cat([kept, changed * (-log_s).exp() - t], 1)
 
@@ -226,14 +238,27 @@ class Normalised(nn.Module):
         return self.norm(x)[0]
 
 
+class EdgeConv(nn.Conv2d):
+    """A 3 x 3 convolution that sees where the image ends, as in the authors' code: it has a channel more, 1 around the
+    image and 0 within. `edge` (c_out,1,3,3) are that channel's weights."""
+
+    def __init__(self, c_in: int, c_out: int, *, bias: bool = True) -> None:
+        super().__init__(c_in, c_out, 3, padding=1, bias=bias)
+        self.edge = nn.Parameter(torch.empty(c_out, 1, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        around = pad(x.new_zeros(1, 1, *x.shape[2:]), (1, 1, 1, 1), value=1.0)
+        return super().forward(x) + conv2d(around, self.edge)
+
+
 class ZeroConv(nn.Module):
     """A 3 x 3 convolution that is zero at first, times exp(3 g) of each channel, as in the authors' code."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(c_in, c_out, 3, padding=1)
-        nn.init.zeros_(self.conv.weight)
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        self.conv = EdgeConv(c_in, c_out)
+        for p in self.conv.parameters():
+            nn.init.zeros_(p)
         self.g = nn.Parameter(torch.zeros(c_out, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
