@@ -50,6 +50,15 @@ def test_positions_tell_rows_from_columns() -> None:
     assert torch.equal(table[1, 2], torch.cat([sinusoids[1], sinusoids[2]]))
 
 
+@pytest.mark.parametrize(("width", "std"), [(384, 0.02), (64, 0.177)])
+def test_the_time_embedding_starts_as_the_authors_at_their_widths(width: int, std: float) -> None:
+    """N(0, 0.02) from DiT-S's 384 on; in narrower networks by He et al., so that it keeps its size."""
+    torch.manual_seed(0)
+    net = DiT(1, 1, 8, patch=4, width=width, depth=1, heads=2)
+    assert float(net.time[0].weight.detach().std()) == pytest.approx(std, rel=0.05)
+    assert float(net.time[2].weight.detach().std()) == pytest.approx(std, rel=0.05)
+
+
 def test_the_output_depends_on_time_context_and_every_parameter() -> None:
     torch.manual_seed(0)
     net = DiT(1, 1, 16, **SMALL, context=4)
