@@ -44,6 +44,14 @@ def test_a_pixel_sees_all_before_it_and_nothing_else(kernel: int) -> None:
         assert torch.equal(seen, before)
 
 
+def test_a_signal_keeps_its_size_through_the_vertical_stack() -> None:
+    """It is the only way from the rows far above, and has no residual connections."""
+    net, v = build(layers=9, width=24, kernel=5), torch.randn(4, 24, 16, 16)
+    for layer in list(net.layers)[1:]:
+        v, _ = layer(v, torch.zeros(4, 24, 16, 16), None)
+    assert 0.05 < float(v.detach().std()) < 1
+
+
 def test_colours_are_drawn_in_order() -> None:
     net = build(3, width=36, layers=4).double()
     x = torch.randn(1, 3, 3, 3, dtype=torch.float64, requires_grad=True)

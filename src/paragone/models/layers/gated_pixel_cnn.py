@@ -49,6 +49,18 @@ class GatedLayer(nn.Module):
         self.horizontal = MaskedConv2d(c_in, 2 * width, self.reach + 1, source, gated, strict=first)
         self.out = MaskedConv2d(width, width, 1, target, target, strict=False)
         self.condition = nn.Conv2d(condition, 4 * width, 1, bias=False) if condition else None  # V of eq. 4
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        """Start with weights by which a signal keeps its size, tanh times sigmoid being about half of it (the paper
+        names none). With torch's own the vertical stack, which has no residual connections, loses in nine layers all
+        but a millionth of what images differ by: nothing from the rows far above arrives.
+        """
+        for conv, gain in ((self.vertical, 2.0), (self.horizontal, 2.0), (self.link, 1.0)):
+            seen = conv.mask if isinstance(conv, MaskedConv2d) else torch.ones_like(conv.weight)
+            conv.weight.normal_().mul_(gain * (len(seen) / seen.sum()).sqrt())
+            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
 
     def forward(self, v: Tensor, h: Tensor, given: Tensor | None) -> tuple[Tensor, Tensor]:
         to_v, to_h = self.conditions(given)
