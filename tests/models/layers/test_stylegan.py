@@ -95,6 +95,15 @@ def test_the_filter_keeps_constants_and_halves_and_doubles_by_zero_insertion() -
     torch.testing.assert_close(box.down(x), torch.nn.functional.avg_pool2d(x, 2))
 
 
+@pytest.mark.parametrize("taps", [(1, 3, 3, 1), (1, 1), (1, 2, 4, 3)])
+def test_the_filters_derivatives_are_those_of_finite_differences(taps: tuple[int, ...]) -> None:
+    f, x = Filter(taps), draw(1, 2, 4, 6).double().requires_grad_()
+    maps = [f.down, f.up] if len(taps) % 4 == 0 else []
+    for apply in (lambda y: f(y, 1), lambda y: f(y, -1, gain=4.0), *maps):
+        assert torch.autograd.gradcheck(apply, x)
+        assert torch.autograd.gradgradcheck(lambda y, apply=apply: apply(y).square(), x)
+
+
 def test_pixel_norm_and_noise() -> None:
     x = draw(2, 5, 3, 3)
     for b, h, w in ((0, 0, 0), (1, 2, 1)):
@@ -181,6 +190,8 @@ def test_adam_is_corrected_for_steps_that_come_on_top() -> None:
     optimizer = lazy_adam([torch.nn.Parameter(torch.zeros(1))], 0.002, (0.0, 0.99), 16)
     assert optimizer.defaults["lr"] == pytest.approx(0.002 * 16 / 17)
     assert optimizer.defaults["betas"] == pytest.approx((0.0, 0.99 ** (16 / 17)))
+    alone = lazy_adam([torch.nn.Parameter(torch.zeros(1))], 0.002, (0.0, 0.99), None)
+    assert (alone.defaults["lr"], alone.defaults["betas"]) == (0.002, (0.0, 0.99))
 
 
 @pytest.mark.parametrize("shape", [(3, 17, 17), (3, 16, 32), (3, 4, 4)])

@@ -85,9 +85,9 @@ class R3GAN(Model):
         gamma = progress.number(lambda now: anneal(cfg.gamma, min(1.0, now.share / cfg.anneal)))
         with torch.no_grad():
             fake = self.G(self.latents(len(x))).float()
-        loss = softplus(self.D(fake).float() - self.D(x).float()).mean()
-        r1 = functional.zero_centred_gradient_penalty(self.D, x)
-        r2 = functional.zero_centred_gradient_penalty(self.D, fake)
+        scores, gradients = functional.scores_and_gradients(self.D, torch.cat([x, fake]))
+        (real_score, fake_score), (r1, r2) = scores.chunk(2), gradients.view(2, -1).mean(1)
+        loss = softplus(fake_score - real_score).mean()
         logs = {"r1": r1.detach(), "r2": r2.detach()}
         yield Update("discriminator", loss + gamma / 2 * (r1 + r2), logs, drawn=len(x))
         with torch.no_grad():

@@ -99,8 +99,8 @@ class StyleGAN(Model):
         x = progressive.real_at(batch["image"], level, self.levels)  # (B,C,h,w)
         with torch.no_grad():
             fake = self._generate(n, level)
-        loss = functional.logistic_discriminator_loss(self.D(x, level), self.D(fake, level))
-        r1 = functional.zero_centred_gradient_penalty(lambda image: self.D(image, level), x)
+        real_score, gradients = functional.scores_and_gradients(lambda image: self.D(image, level), x)
+        loss, r1 = functional.logistic_discriminator_loss(real_score, self.D(fake, level)), gradients.mean()
         yield Update("discriminator", loss + cfg.gamma / 2 * r1, {"r1": r1.detach(), "level": self.level.clone()}, n)
         fake = self._generate(n, level)
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake, level)), drawn=n)

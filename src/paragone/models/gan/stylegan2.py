@@ -105,7 +105,7 @@ class StyleGAN2(Model):
         cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
         g = [*self.mapping.parameters(), *self.synthesis.parameters()]
         return {
-            "generator": lazy_adam(g, cfg.lr, betas, cfg.path_every),
+            "generator": lazy_adam(g, cfg.lr, betas, cfg.path_every if cfg.path_weight else None),
             "discriminator": lazy_adam(self.D.parameters(), cfg.lr, betas, cfg.r1_every),
         }
 

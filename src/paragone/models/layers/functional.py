@@ -48,10 +48,16 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 def zero_centred_gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """E[||grad_x D(x)||^2] at images x (B,C,H,W), 0-d: R1 at real images, R2 at generated ones, but for the factor
     gamma / 2 (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, eq. 9, 10). Computed without autocast."""
+    return scores_and_gradients(critic, x)[1].mean()
+
+
+def scores_and_gradients(critic: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """D(x) (B,1) and ||grad_x D(x)||^2 (B,) of images x (B,C,H,W), by one pass. Computed without autocast."""
     x = x.detach().float().requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
-        (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-        return grad.square().flatten(1).sum(1).mean()
+        score = critic(x)
+        (grad,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+        return score, grad.square().flatten(1).sum(1)
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:

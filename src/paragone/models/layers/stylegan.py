@@ -9,7 +9,7 @@
 import math
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -130,22 +130,54 @@ class Filter(nn.Module):
         self.register_buffer("kernel", torch.outer(f, f) / f.sum().square(), persistent=False)
 
     def forward(self, x: Tensor, extra: int = 0, gain: float = 1.0) -> Tensor:
-        margin = len(self.kernel) - 1 + extra
-        x = pad(x, [margin - margin // 2, margin // 2] * 2)
-        return conv2d(x, self._per_channel(x, gain), groups=x.shape[1])
+        reach = len(self.kernel) - 1
+        right, left = (reach + extra) // 2, reach + extra - (reach + extra) // 2
+        kernel = self.kernel * gain
+
+        def there(x: Tensor) -> Tensor:
+            return conv2d(pad(x, [left, right] * 2), _per_channel(kernel, x), groups=x.shape[1])
+
+        def back(y: Tensor) -> Tensor:
+            y = pad(y, [reach - left, reach - right] * 2)
+            return conv2d(y, _per_channel(kernel.flip(0, 1), y), groups=y.shape[1])
+
+        return _LinearMap.apply(x, there, back)
 
     def up(self, x: Tensor) -> Tensor:
         """Twice the size: zeros between pixels, then the filter; its length is 2 + an even number."""
-        weight = self._per_channel(x, 4.0)
-        return conv_transpose2d(x, weight, stride=2, padding=len(self.kernel) // 2 - 1, groups=x.shape[1])
+        return _LinearMap.apply(x, self._doubled, lambda y: 4 * self._halved(y))
 
     def down(self, x: Tensor) -> Tensor:
         """Half the size: the filter at every second pixel; its length is even."""
-        padding = len(self.kernel) // 2 - 1
-        return conv2d(x, self._per_channel(x, 1.0), stride=2, padding=padding, groups=x.shape[1])
+        return _LinearMap.apply(x, self._halved, lambda y: self._doubled(y) / 4)
 
-    def _per_channel(self, x: Tensor, gain: float) -> Tensor:
-        return (self.kernel * gain).expand(x.shape[1], 1, -1, -1)
+    def _doubled(self, x: Tensor) -> Tensor:
+        weight, padding = _per_channel(4 * self.kernel, x), len(self.kernel) // 2 - 1
+        return conv_transpose2d(x, weight, stride=2, padding=padding, groups=x.shape[1])
+
+    def _halved(self, x: Tensor) -> Tensor:
+        weight, padding = _per_channel(self.kernel, x), len(self.kernel) // 2 - 1
+        return conv2d(x, weight, stride=2, padding=padding, groups=x.shape[1])
+
+
+class _LinearMap(torch.autograd.Function):
+    """there(x), a linear map of images whose adjoint is `back`: the gradient of either is the other.
+
+    Without it, the gradient of a gradient penalty takes that of the kernel too, in a loop over channels, and drops it.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.there, ctx.back = there, back
+        return there(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return _LinearMap.apply(grad, ctx.back, ctx.there), None, None
+
+
+def _per_channel(kernel: Tensor, x: Tensor) -> Tensor:
+    return kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
 
 
 class Noise(nn.Module):
@@ -194,7 +226,8 @@ def minibatch_stddev(x: Tensor, group: int) -> Tensor:
     b, c, h, w = x.shape
     size = math.gcd(b, group)
     y = x.float().view(size, -1, c, h, w)
-    std = (y.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))  # (B/size,)
+    var = (y - y.mean(0)).square().mean(0)  # in two passes: torch.var takes many times as long on a CPU
+    std = (var + 1e-8).sqrt().mean((1, 2, 3))  # (B/size,)
     return torch.cat([x, std.repeat(size).view(b, 1, 1, 1).expand(-1, 1, h, w).to(x.dtype)], 1)
 
 
@@ -241,8 +274,9 @@ class PathLength(nn.Module):
         return (lengths - self.mean).square().mean()
 
 
-def lazy_adam(params: Iterable[nn.Parameter], lr: float, betas: tuple[float, float], interval: int) -> Optimizer:
+def lazy_adam(params: Iterable[nn.Parameter], lr: float, betas: tuple[float, float], interval: int | None) -> Optimizer:
     """Adam for a loss and a regulariser that takes a step of its own every `interval` steps: c = k / (k + 1) scales the
-    rate and is the exponent of the betas, so that k + 1 steps act as k (StyleGAN2, appendix B)."""
-    c = interval / (interval + 1)
+    rate and is the exponent of the betas, so that k + 1 steps act as k (StyleGAN2, appendix B). None: there is no
+    regulariser, and Adam is as it is."""
+    c = 1.0 if interval is None else interval / (interval + 1)
     return Adam(params, lr * c, (betas[0] ** c, betas[1] ** c), eps=1e-8, fused=True)
