@@ -2,6 +2,7 @@ import time
 
 import pytest
 import torch
+from torch import nn
 
 from paragone.engine import hardware
 
@@ -37,3 +38,11 @@ def test_bfloat16_on_a_gpu_without_it_is_refused_in_one_sentence(monkeypatch: py
         ValueError, match=r"a model is to run in bfloat16 and Tesla T4 does not compute in it; set plan\.prec"
     ):
         hardware.check_precision("bf16", gpu)
+
+
+def test_grey_images_run_channels_last_too() -> None:
+    conv = nn.Conv2d(1, 4, 3)
+    weight = conv.weight.detach().clone()
+    hardware.place(conv, torch.device("cpu"))
+    assert torch.equal(conv.weight, weight)
+    assert conv(torch.rand(2, 1, 8, 8)).stride(1) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -27,8 +27,15 @@ def place(net: Net, where: torch.device) -> Net:
     net.to(where)
     for tensor in chain(net.parameters(), net.buffers()):
         if tensor.ndim == 4:
-            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+            tensor.data = _channels_last(tensor.data)
     return net
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    """(O,C,H,W) in the layout that convolutions go by; one channel fits either, and PyTorch would take the other."""
+    weight = weight.contiguous(memory_format=torch.channels_last)
+    _, c, h, w = weight.shape
+    return weight.as_strided(weight.shape, (h * w, 1, w, 1)) if c == 1 else weight
 
 
 @cache

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from paragone.engine import hardware
 from paragone.models.layers.unet import ResBlock, UNet, timestep_embedding
 
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,)}
@@ -106,3 +107,13 @@ def test_bfloat16_stays_close():
 def test_what_does_not_fit_is_refused(size, options, words):
     with pytest.raises(ValueError, match=words), torch.device("meta"):
         UNet(1, 1, size, **options)
+
+
+def test_no_convolution_of_grey_images_meets_the_other_layout():
+    net = hardware.place(UNet(1, 1, 16, width=8, multipliers=(1, 2), blocks=1, attention=(8,)), torch.device("cpu"))
+    met = []
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels > 1:
+            module.register_forward_pre_hook(lambda _, given: met.append(given[0].stride(1)))
+    net(torch.rand(2, 1, 16, 16), torch.rand(2))
+    assert set(met) == {1}

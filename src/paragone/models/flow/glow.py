@@ -148,7 +148,7 @@ class Level(nn.Module):
         self.prior = ZeroConv(1 if last else c // 2, 2 * c if last else c)  # mean and log scale of what is handed out
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, log_det = self.steps(pixel_unshuffle(x, 2))
+        x, log_det = self.steps(pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         kept, out = (x[:, :0], x) if self.last else x.chunk(2, 1)
         mean, log_scale = self._prior(kept, out)
         z = (out - mean) * (-log_scale).exp()

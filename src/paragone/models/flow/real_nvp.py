@@ -151,7 +151,7 @@ class ResNet(nn.Module):
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.stem(x)
+        h = self.stem(x).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             h = h + block(h)
         return self.head(torch.relu(h))

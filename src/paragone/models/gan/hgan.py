@@ -122,7 +122,7 @@ class Generator(nn.Module):
         self.sides = nn.ModuleList(nn.Conv2d(c, colours, 3, padding=1) for c in channels[len(channels) - count + 1 :])
 
     def forward(self, z: Tensor) -> list[Tensor]:
-        h = self.norm(self.project(z).unflatten(1, (-1, 4, 4)))
+        h = self.norm(self.project(z).unflatten(1, (-1, 4, 4)).contiguous(memory_format=torch.channels_last))
         images = []
         for i, up in enumerate(self.ups):
             h = up(h)

@@ -127,7 +127,8 @@ class Generator(nn.Module):
         self.out = _scaled(nn.Conv2d(channels[-1], colours, 1, bias=False))
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.stages[0](self.basis * self.project(z)[:, :, None, None])  # (B,c,4,4)
+        x = self.basis * self.project(z)[:, :, None, None]  # (B,c,4,4)
+        x = self.stages[0](x.contiguous(memory_format=torch.channels_last))
         for transition, stage in zip(self.transitions, self.stages[1:], strict=True):
             x = stage(self.filter.up(transition(x)))
         return self.out(x)

@@ -47,7 +47,9 @@ class Squeeze(Bijection):
     """Each 2 x 2 of places becomes one place of 4 times the channels: (B,C,H,W) -> (B,4C,H/2,W/2) (figure 3)."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return pixel_unshuffle(x, 2), x.new_zeros(len(x), dtype=torch.float32)
+        return pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last), x.new_zeros(
+            len(x), dtype=torch.float32
+        )
 
     def inverse(self, y: Tensor) -> Tensor:
         return pixel_shuffle(y, 2)

@@ -80,7 +80,7 @@ class DownBlock(nn.Module):
         h = self.conv2(relu(self.conv1(x if self.first else relu(x))))
         if self.down:
             x, h = avg_pool2d(x, 2), avg_pool2d(h, 2)
-        return self.skip(x) + h
+        return h + self.skip(x)  # in this order: of one channel the shortcut has another layout
 
 
 class Generator(nn.Module):

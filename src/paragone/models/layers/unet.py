@@ -172,7 +172,9 @@ class UNet(nn.Module):
 
         hint: what is added after the first layer, (B,width,S/patch,S/patch)."""
         x = pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)
-        h = self.stem(x)
+        h = self.stem(x).contiguous(
+            memory_format=torch.channels_last
+        )  # of one channel's two layouts it takes the other
         h = h if hint is None else h + hint
         skips = [h]
         for i, blocks in enumerate(self.down):

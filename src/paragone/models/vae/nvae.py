@@ -163,7 +163,7 @@ class NVAE(Model):
         group, drawn where it is None: the parameters of p(x|z), and KL of each group, (B,groups).
         """
         features = [] if x is None else self._features(x)
-        h, kls, k = self.start.expand(n, -1, -1, -1), [], 0
+        h, kls, k = self.start.expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last), [], 0
         for i, up in enumerate([None, *self.ups]):
             h = h if up is None else up(h)
             for _ in range(self.cfg.scales[i] if i < len(self.cfg.scales) else 0):
@@ -203,6 +203,7 @@ class Group(nn.Module):
         kl = residual_kl(shift, log_ratio, log_sigma).flatten(1).sum(1)
         noise = torch.randn_like(mu) if eps is None else eps
         z = mu + shift + (log_sigma + log_ratio).exp() * noise
+        z = z.contiguous(memory_format=torch.channels_last)
         return self.cells(self.combine(torch.cat([h, z], 1))), kl
 
     def _prior(self, h: Tensor) -> tuple[Tensor, Tensor]:
