@@ -82,3 +82,8 @@ def test_the_level_is_state_and_samples_are_full_size_at_every_level() -> None:
 def test_stages_beyond_the_budget_are_refused() -> None:
     with pytest.raises(ValueError, match=r"growing is 1\.2; the stages must fit the budget"):
         build(growing=1.2)
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    assert build(lr=0.01).optimizers()["generator"].defaults["lr"] == 0.01
+    assert build(generator_lr=0.002).optimizers()["generator"].defaults["lr"] == 0.002

@@ -74,3 +74,8 @@ def test_truncation_pulls_towards_the_running_mean_of_w() -> None:
     assert torch.equal(images[0], images[1])
     with pytest.raises(ValueError, match="never moves from 0"):
         build(truncation=0.7, w_decay=1.0)
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    assert build(lr=0.01).optimizers()["generator"].defaults["lr"] == 0.01
+    assert build(generator_lr=0.002).optimizers()["generator"].defaults["lr"] == 0.002

@@ -112,3 +112,10 @@ def test_each_size_adds_its_colours_and_layers_follow_their_styles() -> None:
 def test_bad_settings_are_refused(config: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(**config)
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    assert build(lr=0.01, path_weight=0.0).optimizers()["generator"].defaults["lr"] == 0.01
+    assert build(generator_lr=0.002, path_weight=0.0).optimizers()["generator"].defaults["lr"] == 0.002
+    with_paths = build(generator_lr=0.002, path_every=4).optimizers()["generator"]
+    assert with_paths.defaults["lr"] == pytest.approx(0.002 * 4 / 5)  # lazy regularisation

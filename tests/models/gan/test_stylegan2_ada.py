@@ -71,3 +71,10 @@ def test_bad_settings_are_refused(config: dict[str, object], message: str) -> No
 def test_images_of_two_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="these have 2 channels"):
         build((2, 16, 16))
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    assert build(lr=0.01, path_weight=0.0).optimizers()["generator"].defaults["lr"] == 0.01
+    assert build(generator_lr=0.002, path_weight=0.0).optimizers()["generator"].defaults["lr"] == 0.002
+    with_paths = build(generator_lr=0.002, path_every=4).optimizers()["generator"]
+    assert with_paths.defaults["lr"] == pytest.approx(0.002 * 4 / 5)  # lazy regularisation

@@ -16,6 +16,7 @@ Settings are the paper's: Adam (0, 0.99) at 0.001, batches of 16, weights averag
 that the averaged generator grows too; samples of a level below the last are enlarged by repeating pixels.
 
 Deviations:
+- `generator_lr` gives the generator a rate of its own; the paper has one rate.
 - Stages last equal shares of the budget, up to `growing` of it, in place of 600 or 800 kimg each.
 - Adam's moments are kept when a size is added (the authors' code: reset), and the batch stays the same.
 - A block halves or doubles in the convolution itself (averaged or repeated pixels, and the filter's order, as the
@@ -56,6 +57,7 @@ class ProGAN(Model):
         drift: float = 1e-3  # epsilon_drift
         stddev_group: int = 4
         lr: float = 1e-3
+        generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
         beta2: float = 0.99
 
@@ -75,7 +77,9 @@ class ProGAN(Model):
 
     def optimizers(self) -> dict[str, Optimizer]:
         nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
-        return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
+        rate = self.cfg.lr if self.cfg.generator_lr is None else self.cfg.generator_lr
+        rates = {"discriminator": self.cfg.lr, "generator": rate}
+        return {name: Adam(net.parameters(), rates[name], betas, fused=True) for name, net in nets.items()}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, n = self.cfg, len(batch["image"])

@@ -17,6 +17,7 @@ filter are one filter, [1,3,3,1]. A latent is z and the noise of all layers, so 
 still.
 
 Deviations:
+- `generator_lr` gives the generator a rate of its own; the paper has one rate.
 - Stages last equal shares of the budget, up to `growing` of it; batch and learning rate are the same in all of them,
   and Adam's moments are kept (the authors: smaller batches and higher rates for larger images, moments reset).
 - Where styles are mixed is drawn for each image, not once per batch.
@@ -64,6 +65,7 @@ class StyleGAN(Model):
         truncation: float = 1.0  # psi, when sampling
         stddev_group: int = 4
         lr: float = 1e-3
+        generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
         beta2: float = 0.99
 
@@ -87,9 +89,10 @@ class StyleGAN(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
         g = [*self.mapping.parameters(), *self.synthesis.parameters()]
+        rate = cfg.lr if cfg.generator_lr is None else cfg.generator_lr
         return {
             "discriminator": Adam(self.D.parameters(), cfg.lr, betas, fused=True),
-            "generator": Adam(g, cfg.lr, betas, fused=True),
+            "generator": Adam(g, rate, betas, fused=True),
         }
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:

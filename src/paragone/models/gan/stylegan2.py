@@ -17,6 +17,7 @@ averaged weights with a half-life of 10 kimg, half a batch for L_path, mixed sty
 z and the noise of all layers, so that walks and edits can hold the noise still.
 
 Deviations:
+- `generator_lr` gives the generator a rate of its own; the paper has one rate.
 - Where styles are mixed is drawn for each image, not once per batch.
 - Images are clipped to [-1,1] when they are sampled; in training, as in the authors' code, they are not.
 - Random horizontal flips are left to the data set.
@@ -80,6 +81,7 @@ class StyleGAN2(Model):
         truncation: float = 1.0  # psi, when sampling
         stddev_group: int = 4
         lr: float = 2e-3
+        generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
         beta2: float = 0.99
 
@@ -104,8 +106,10 @@ class StyleGAN2(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
         g = [*self.mapping.parameters(), *self.synthesis.parameters()]
+        rate = cfg.lr if cfg.generator_lr is None else cfg.generator_lr
+        interval = cfg.path_every if cfg.path_weight else None
         return {
-            "generator": lazy_adam(g, cfg.lr, betas, cfg.path_every if cfg.path_weight else None),
+            "generator": lazy_adam(g, rate, betas, interval),
             "discriminator": lazy_adam(self.D.parameters(), cfg.lr, betas, cfg.r1_every),
         }
 

@@ -65,6 +65,7 @@ class StyleGAN2ADA(Model):
         adapt_every: int = 4  # steps
         p: float = 0.0  # that training starts from
         lr: float = 2.5e-3
+        generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
         beta2: float = 0.99
 
@@ -101,8 +102,10 @@ class StyleGAN2ADA(Model):
     def optimizers(self) -> dict[str, Optimizer]:
         cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
         g = [*self.mapping.parameters(), *self.synthesis.parameters()]
+        rate = cfg.lr if cfg.generator_lr is None else cfg.generator_lr
+        interval = cfg.path_every if cfg.path_weight else None
         return {
-            "generator": lazy_adam(g, cfg.lr, betas, cfg.path_every if cfg.path_weight else None),
+            "generator": lazy_adam(g, rate, betas, interval),
             "discriminator": lazy_adam(self.D.parameters(), cfg.lr, betas, cfg.r1_every),
         }
 
