@@ -128,7 +128,7 @@ def test_the_report_shows_curves_times_and_orders(project: Path, found: dict[str
     (drawn,) = report.plots(found, results)
     assert len(drawn.figure.axes) == 4
     first = drawn.figure.axes[0].get_lines()[0]
-    assert np.allclose(first.get_xdata(), [124, 248, 500])
+    assert np.allclose(first.get_xdata(), [0.124, 0.248, 0.5])
     times, orders = report.grids(found, results)
     assert [line.cells[0].text for line in times.lines] == ["VAE", "WGAN-GP"]
     assert {cell.text for line in times.lines for cell in line.cells[1:]} == {"not reached"}

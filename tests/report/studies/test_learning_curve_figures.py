@@ -48,10 +48,11 @@ def test_a_panel_for_each_space_and_all_that_is_spent_in_the_profiles_order(foun
     assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
     axes = plot.figure.axes
     assert [ax.get_ylabel() for ax in axes[:2]] == ["FD-clf (log)", "FD-Lite0 (log)"]
-    spent = ["images (log)", "generator updates (log)", "CPU-s (log)", "multiply-accumulates (log)"]
+    spent = ["thousand images (log)", "generator updates (log)", "CPU-s (log)", "multiply-accumulates (log)"]
     assert [ax.get_xlabel() for ax in axes[::2]] == spent
     assert [line.get_label() for line in axes[0].get_lines()] == ["GAN", "VAE", "DDPM"]
     assert list(axes[2].get_lines()[2].get_xdata()) == []  # nobody knows which of its updates are the generator's
+    assert list(axes[0].get_lines()[0].get_xdata()) == [1, 10]
     assert list(axes[4].get_lines()[0].get_xdata()) == [1, 10]
     assert "500 samples at each point of one training, seed 0" in plot.caption
 

@@ -13,6 +13,7 @@ from paragone.results.learning_curve import AXES, ORDERED, Order, Reached
 from paragone.results.runs import Json, Results
 
 LIMITS = "One training of each row, one seed: small differences mean nothing."
+LABELS = {**AXES, "images": "thousand images"}  # as on the axes, where long numbers would meet
 HEADERS = {"images": "images", "generator_updates": "updates", "seconds": "CPU-s", "macs": "MACs"}
 
 
@@ -24,7 +25,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     titles = row_titles(results)
     figure = Figure(figsize=(4.8 * max(2, len(shown)), 2.7 * len(AXES) + 0.7), layout="constrained")
     axes = figure.subplots(len(AXES), len(shown), squeeze=False, sharey="col")
-    for line, (axis, name) in zip(axes, AXES.items(), strict=True):
+    for line, (axis, name) in zip(axes, LABELS.items(), strict=True):
         for ax, space in zip(line, shown, strict=True):
             _panel(ax, found, axis, space, titles)
             ax.set(xlabel=f"{name} (log)", ylabel=f"{columns.fd_label(space)} (log)")
@@ -40,7 +41,8 @@ def _panel(ax: Axes, found: Json, axis: str, space: str, titles: Json) -> None:
     for i, name in enumerate(_in_order(found["rows"], titles)):
         row = found["rows"][name]
         points = [p for p in row["points"] if p[axis] and p["spaces"][space]["fd"]]
-        x, y = [p[axis] for p in points], [p["spaces"][space]["fd"] for p in points]
+        x = [p[axis] / (1000 if axis == "images" else 1) for p in points]
+        y = [p["spaces"][space]["fd"] for p in points]
         half = [1.96 * p["spaces"][space]["fd_se"] for p in points]
         turn = i // len(PALETTE)  # colours come again, with other markers
         colour, marker = PALETTE[i % len(PALETTE)], MARKERS[(i + turn) % len(MARKERS)]
