@@ -91,3 +91,8 @@ def test_groups_that_do_not_divide_are_refused() -> None:
         build(flat=12)
     with pytest.raises(ValueError, match="anneal is 0"):
         build(anneal=0)
+
+
+def test_the_generator_may_have_a_rate_of_its_own() -> None:
+    assert build(lr=0.01).optimizers()["generator"].defaults["lr"] == 0.01
+    assert build(generator_lr=0.002).optimizers()["generator"].defaults["lr"] == 0.002

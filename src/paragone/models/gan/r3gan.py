@@ -13,6 +13,7 @@ resampling; a learned 4 x 4 basis at either end. Settings are the authors' for C
 gamma falls along half a cosine from a first to a last value.
 
 Deviations:
+- `generator_lr` gives the generator a rate of its own; the paper has one rate.
 - gamma falls over a share of the budget (`anneal`) in place of 20 million images.
 - Adam's settings stay where they are: the authors' learning rate falls to a quarter on the same cosine, as `plan.decay`
   may have it here; their beta2 rises from 0.9 to the default's 0.99, their half-life of averaging from 0 to the plan's.
@@ -56,6 +57,7 @@ class R3GAN(Model):
         gamma: tuple[float, float] = (0.05, 0.005)  # first and last
         anneal: float = 0.1  # share of the budget over which it falls
         lr: float = 2e-4
+        generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
         beta2: float = 0.99
 
@@ -78,7 +80,9 @@ class R3GAN(Model):
 
     def optimizers(self) -> dict[str, Optimizer]:
         nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
-        return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
+        rate = self.cfg.lr if self.cfg.generator_lr is None else self.cfg.generator_lr
+        rates = {"discriminator": self.cfg.lr, "generator": rate}
+        return {name: Adam(net.parameters(), rates[name], betas, fused=True) for name, net in nets.items()}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         cfg, x = self.cfg, batch["image"]  # (B,C,H,W)
