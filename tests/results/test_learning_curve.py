@@ -19,7 +19,7 @@ def row(*points: tuple[float, float | None, float, float, float], outcome: str =
 
 SLOW = row((10, 1, 10, 80, 800), (100, 10, 100, 8, 80))
 QUICK = row((10, 5, 1, 160, 400), (100, 50, 10, 16, 40))
-FOUND = {"rows": {"slow": SLOW, "quick": QUICK}, "quality": {}}
+FOUND = {"rows": {"slow": SLOW, "quick": QUICK}, "quality": {}, "clock": "cpu"}
 TITLES = {"slow": "Slow", "quick": "Quick"}
 
 
@@ -57,7 +57,7 @@ def test_rows_are_ordered_at_the_largest_amount_that_all_spent() -> None:
 def test_rows_that_cannot_be_placed_are_named() -> None:
     no_updates = row((10, None, 50, 1, 1), (20, None, 60, 1, 1))
     rows = {"slow": SLOW, "quick": QUICK, "late": no_updates}
-    made = learning_curve.orders({"rows": rows, "quality": {}}, "clf-a")
+    made = learning_curve.orders({"rows": rows, "quality": {}, "clock": "cpu"}, "clf-a")
     assert made["images"].at == 20
     assert made["generator_updates"].missing == ["late"]
     assert made["seconds"].missing == ["late"]  # its first point lies beyond the 10 s of the quick row
@@ -66,8 +66,10 @@ def test_rows_that_cannot_be_placed_are_named() -> None:
 
 def test_a_row_that_diverged_is_in_no_order() -> None:
     rows = {"slow": SLOW, "quick": QUICK, "lost": row((1, 1, 1, 500, 500), outcome="diverged")}
-    assert learning_curve.orders({"rows": rows, "quality": {}}, "clf-a") == learning_curve.orders(FOUND, "clf-a")
-    assert learning_curve.level({"rows": rows, "quality": {}}, "clf-a") == 16
+    assert learning_curve.orders({"rows": rows, "quality": {}, "clock": "cpu"}, "clf-a") == learning_curve.orders(
+        FOUND, "clf-a"
+    )
+    assert learning_curve.level({"rows": rows, "quality": {}, "clock": "cpu"}, "clf-a") == 16
 
 
 def test_pairs_that_change_places_are_found() -> None:
@@ -84,10 +86,16 @@ def test_the_sentence_counts_them_in_each_space() -> None:
         "Of 1 pair of rows, 1 by FD-clf and 1 by FD-Lite0 change places between the orders at equal images, equal "
         "generator updates and equal CPU-s. In every space: Slow and Quick."
     )
-    same = {"rows": {"slow": SLOW, "other": row((10, 1, 10, 90, 900), (100, 10, 100, 9, 90))}, "quality": {}}
+    same = {
+        "rows": {"slow": SLOW, "other": row((10, 1, 10, 90, 900), (100, 10, 100, 9, 90))},
+        "quality": {},
+        "clock": "cpu",
+    }
     assert learning_curve.sentence(same, TITLES).startswith("Of 1 pair of rows, 0 by FD-clf and 0 by FD-Lite0 change")
     assert learning_curve.sentence(same, TITLES).endswith("None does so in every space.")
     many = {f"slow {i}": SLOW for i in range(5)} | {f"quick {i}": QUICK for i in range(2)}
-    assert learning_curve.sentence({"rows": many, "quality": {}}, {}).endswith("; 2 more.")  # of 10 pairs
-    alone = {"rows": {"slow": SLOW}, "quality": {}}
+    assert learning_curve.sentence({"rows": many, "quality": {}, "clock": "cpu"}, {}).endswith(
+        "; 2 more."
+    )  # of 10 pairs
+    alone = {"rows": {"slow": SLOW}, "quality": {}, "clock": "cpu"}
     assert learning_curve.sentence(alone, TITLES) == "There are not two orders of these rows to compare."

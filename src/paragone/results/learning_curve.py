@@ -12,12 +12,8 @@ from typing import NamedTuple
 from paragone.results import columns
 from paragone.results.runs import Json
 
-AXES = {
-    "images": "images",
-    "generator_updates": "generator updates",
-    "seconds": "CPU-s",
-    "macs": "multiply-accumulates",
-}  # what a point says was spent
+AXES = ("images", "generator_updates", "seconds", "macs")  # what a point says was spent
+SECONDS = {"cpu": "CPU-s", "wall": "seconds"}  # by the clock that trainings are timed with
 ORDERED = ("images", "generator_updates", "seconds")  # those at which the rows are put in order
 NAMED = 8  # pairs that a sentence names, at most
 Curve = Sequence[tuple[float, float]]  # (spent, distance), by what was spent
@@ -94,7 +90,7 @@ def order(rows: Mapping[str, Json], axis: str, space: str) -> Order | None:
 
 
 def orders(found: Json, space: str) -> dict[str, Order]:
-    """The order at equal images, updates and CPU-s, those that can be made."""
+    """The order at equal images, updates and time, those that can be made."""
     rows = finished(found)
     made = {axis: order(rows, axis, space) for axis in ORDERED}
     return {axis: result for axis, result in made.items() if result is not None}
@@ -118,7 +114,7 @@ def sentence(found: Json, titles: Mapping[str, str]) -> str:
     counts = " and ".join(f"{len(turned)} by {columns.fd_label(space)}" for space, turned in changed.items())
     first = (
         f"Of {pairs} pair{'s' * (pairs != 1)} of rows, {counts} change places between the orders at equal images, "
-        "equal generator updates and equal CPU-s."
+        f"equal generator updates and equal {SECONDS[found['clock']]}."
     )
     if len(changed) < 2:
         return first

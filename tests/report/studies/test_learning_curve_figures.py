@@ -79,7 +79,17 @@ def test_places_stand_beside_the_distances(tables: Any) -> None:
         ["GAN", "10 (3)", "10 (2)", "10 (3)"], ["VAE", "8 (2)", "8 (1)", "8 (2)"], ["DDPM", "1 (1)", "–", "1 (1)"],
     ]  # fmt: skip
     assert orders.caption[0].startswith("Of 3 pairs of rows, 0 by FD-clf and 0 by FD-Lite0 change places")
-    assert "Not in an order, since nothing is known there: DDPM (generator updates)." in orders.caption
+    assert "Not in an order, since nothing is known there: DDPM (updates)." in orders.caption
+
+
+def test_time_is_called_what_its_clock_says(found: dict[str, Any]) -> None:
+    del found["rows"]["lost"]
+    found["clock"] = "wall"  # as on a GPU
+    times, orders = base.tables({"learning_curve": found}, RESULTS)["learning_curve"]
+    assert (times.headers[3], orders.headers[3]) == ("seconds to FD-clf", "FD-clf at 10 seconds")
+    assert "and equal seconds." in orders.caption[0]
+    (plot,) = base.draw({"learning_curve": found}, RESULTS)["learning_curve"]
+    assert plot.figure.axes[4].get_xlabel() == "seconds (log)"
 
 
 def test_what_diverged_is_said_and_where_nothing_finished_nothing_is_shown(found: dict[str, Any]) -> None:

@@ -9,12 +9,13 @@ from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import row_titles, title
 from paragone.results import columns, learning_curve
-from paragone.results.learning_curve import AXES, ORDERED, Order, Reached
+from paragone.results.learning_curve import AXES, ORDERED, SECONDS, Order, Reached
 from paragone.results.runs import Json, Results
 
 LIMITS = "One training of each row, one seed: small differences mean nothing."
-LABELS = {**AXES, "images": "thousand images"}  # as on the axes, where long numbers would meet
-HEADERS = {"images": "images", "generator_updates": "updates", "seconds": "CPU-s", "macs": "MACs"}
+# of the axes: thousands, since long numbers would meet
+LABELS = {"images": "thousand images", "generator_updates": "generator updates", "macs": "multiply-accumulates"}
+HEADERS = {"images": "images", "generator_updates": "updates", "macs": "MACs"}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
@@ -25,10 +26,11 @@ def plots(found: Json, results: Results) -> list[Plot]:
     titles = row_titles(results)
     figure = Figure(figsize=(4.8 * max(2, len(shown)), 2.7 * len(AXES) + 0.7), layout="constrained")
     axes = figure.subplots(len(AXES), len(shown), squeeze=False, sharey="col")
-    for line, (axis, name) in zip(axes, LABELS.items(), strict=True):
+    names = {**LABELS, "seconds": SECONDS[found["clock"]]}
+    for line, axis in zip(axes, AXES, strict=True):
         for ax, space in zip(line, shown, strict=True):
             _panel(ax, found, axis, space, titles)
-            ax.set(xlabel=f"{name} (log)", ylabel=f"{columns.fd_label(space)} (log)")
+            ax.set(xlabel=f"{names[axis]} (log)", ylabel=f"{columns.fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
         f"{found['n']:,} samples at each point of one training, seed {found['seed']}; lower is better; bars: 95 % "
@@ -90,7 +92,8 @@ def _times(found: Json, titles: Json) -> Grid:
         between,
         *_remarks(found, titles),
     ]
-    headers = ["Model", *(f"{HEADERS[axis]} to {columns.fd_label(space)}" for space in shown for axis in AXES)]
+    names = {**HEADERS, "seconds": SECONDS[found["clock"]]}
+    headers = ["Model", *(f"{names[axis]} to {columns.fd_label(space)}" for space in shown for axis in AXES)]
     return Grid("What a stated quality took", headers, [""] * len(headers), _numeric(headers), lines, caption)
 
 
@@ -116,15 +119,15 @@ def _orders(found: Json, titles: Json) -> Grid:
     for name in _in_order(learning_curve.finished(found), titles):
         cells = [_place(made[space].get(axis), name) for space in shown for axis in ORDERED]
         lines.append(Line("model", [Text(titles.get(name, name)), *cells]))
-    headers = ["Model"]
+    headers, names = ["Model"], {**HEADERS, "seconds": SECONDS[found["clock"]]}
     for space in shown:
         for axis in ORDERED:
             at = f" at {_number(made[space][axis].at)}" if axis in made[space] else ""
-            headers.append(f"{columns.fd_label(space)}{at} {HEADERS[axis]}")
+            headers.append(f"{columns.fd_label(space)}{at} {names[axis]}")
     caption = [
         learning_curve.sentence(found, titles),
         f"The distance, and in brackets the place of the row, at the largest amount that every row spent. {LIMITS}",
-        *_outside(made, titles),
+        *_outside(made, titles, names),
     ]
     return Grid("Three orders of the rows", headers, [""] * len(headers), _numeric(headers), lines, caption)
 
@@ -140,10 +143,10 @@ def _numeric(headers: list[str]) -> list[bool]:
     return [header != "Model" for header in headers]
 
 
-def _outside(made: dict[str, dict[str, Order]], titles: Json) -> list[str]:
+def _outside(made: dict[str, dict[str, Order]], titles: Json, names: dict[str, str]) -> list[str]:
     """Rows that an order leaves out."""
     missing = {(row, axis) for orders in made.values() for axis, order in orders.items() for row in order.missing}
-    named = ", ".join(f"{titles.get(row, row)} ({AXES[axis]})" for row, axis in sorted(missing))
+    named = ", ".join(f"{titles.get(row, row)} ({names[axis]})" for row, axis in sorted(missing))
     return [f"Not in an order, since nothing is known there: {named}."] if named else []
 
 
