@@ -3,7 +3,8 @@
 https://github.com/VincentStimper/normalizing-flows, examples/glow.ipynb: images through ToTensor, Scale and Jitter in a
 shuffling DataLoader without workers, forward_kld, Adamax with weight decay, a step where the loss is finite, the loss
 logged at every step. Both networks have L levels of K steps, actnorm in the couplings' networks too, and 1 x 1
-convolutions by LU; ours has besides a convolution at each split, for the mean and scale of what is handed out.
+convolutions by LU; ours has besides a convolution at each split, for the mean and scale of what is handed out, and, as
+the authors' code, weights by which its 3 x 3 convolutions see where the image ends.
 """
 
 import tempfile
@@ -27,7 +28,7 @@ from torchvision import datasets, transforms  # noqa: E402
 
 BATCH, STEPS = 32, 4  # a slice is STEPS batches
 CONFIG = Glow.Config(levels=3, steps=8, width=128)
-TOLERANCE = 0.02  # by which the numbers of parameters may differ
+TOLERANCE = 0.05  # by which the numbers of parameters may differ
 
 
 def normflows_glow() -> nf.MultiscaleFlow:
