@@ -276,7 +276,16 @@ def test_c31_needs_rows_to_compare(assess: Any) -> None:
     measured = sample_size(20.0, 4.0)
     measured["datasets"]["mnist-5k"]["others"] = {}
     finding = assess("c31_fid_needs_samples", "sample_size", measured)
-    assert finding.reason == ("study 'sample_size' compares 1 of at least 3 rows on mnist-5k; name more in its `rows`")
+    assert finding.reason == (
+        "study 'sample_size' compares 1 of at least 3 rows on one data set; name more in its `rows`"
+    )
+
+
+def test_c31_leaves_out_a_data_set_with_fewer_rows(assess: Any) -> None:
+    measured, alone = sample_size(20.0, 4.0), sample_size(20.0, 4.0)["datasets"]["mnist-5k"]
+    finding = assess("c31_fid_needs_samples", "sample_size", measured)
+    measured["datasets"]["shapes"] = {**alone, "others": {}}
+    assert assess("c31_fid_needs_samples", "sample_size", measured).effects == finding.effects
 
 
 def blind_scores(**sets: dict[str, float]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from paragone.results.claims.base import Claim, Effect, Evidence, Json, NotMeasu
 SAID = at_least(0.1, neutral=0.0, equal=0.05)  # of the pairs
 BIAS = at_least(1.0, neutral=0.0, equal=0.1)  # gaps between neighbours
 
+FEWEST = 3  # rows of a data set that are compared; sets with fewer say nothing of order
+
 CLAIM = Claim(
     surveys=("zhao",),
     sentence="FID needs many samples to be reliable.",
@@ -24,15 +26,15 @@ CLAIM = Claim(
 
 
 def effects(evidence: Evidence) -> list[Effect]:
-    study, result = evidence.study("sample_size"), []
-    for dataset, found in study["datasets"].items():
-        rows = {study["row"]: found["figures"]["row"], **found["others"]}
-        if len(rows) < 3:
-            raise NotMeasuredError(
-                f"study 'sample_size' compares {len(rows)} of at least 3 rows on {dataset}; name more in its `rows`"
-            )
-        result += _of_dataset(rows, evidence.title(dataset))
-    return result
+    study = evidence.study("sample_size")
+    rows = {d: {study["row"]: found["figures"]["row"], **found["others"]} for d, found in study["datasets"].items()}
+    enough = {dataset: compared for dataset, compared in rows.items() if len(compared) >= FEWEST}
+    if not enough:
+        most = max(map(len, rows.values()), default=0)
+        raise NotMeasuredError(
+            f"study 'sample_size' compares {most} of at least {FEWEST} rows on one data set; name more in its `rows`"
+        )
+    return [effect for d, compared in enough.items() for effect in _of_dataset(compared, evidence.title(d))]
 
 
 def _of_dataset(rows: dict[str, list[Json]], title: str) -> list[Effect]:
