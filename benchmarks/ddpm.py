@@ -82,12 +82,15 @@ class Example:
             self._step(next(self.batches))
         return STEPS * BATCH
 
-    def _step(self, clean: Tensor) -> None:
+    def _loss(self, clean: Tensor) -> Tensor:
         noise = torch.randn_like(clean)
         t = torch.randint(0, 1000, (len(clean),))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             predicted = self.model(self.scheduler.add_noise(clean, noise, t), t).sample
-        loss = mse_loss(predicted.float(), noise)
+        return mse_loss(predicted.float(), noise)
+
+    def _step(self, clean: Tensor) -> None:
+        loss = self._loss(clean)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()

@@ -29,7 +29,7 @@ class FlowExample(ddpm.Example):
         super().__init__(model, root, precision)
         self.flow = FlowMatchEulerDiscreteScheduler()
 
-    def _step(self, clean: Tensor) -> None:
+    def _loss(self, clean: Tensor) -> Tensor:
         noise = torch.randn_like(clean)
         u = compute_density_for_timestep_sampling("none", len(clean), logit_mean=0.0, logit_std=1.0)
         index = (u * self.flow.config.num_train_timesteps).long()
@@ -37,14 +37,7 @@ class FlowExample(ddpm.Example):
         sigma = self.flow.sigmas[index].view(-1, 1, 1, 1)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             predicted = self.model((1.0 - sigma) * clean + sigma * noise, t).sample
-        loss = ((predicted.float() - (noise - clean)) ** 2).reshape(len(clean), -1).mean(1).mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        self.rates.step()
-        self.optimizer.zero_grad()
-        self.ema.step(self.model.parameters())
-        self.log.append(loss.item())
+        return ((predicted.float() - (noise - clean)) ** 2).reshape(len(clean), -1).mean(1).mean()
 
 
 def measure(rounds: int) -> dict[str, Any]:
