@@ -197,10 +197,11 @@ def test_more_than_the_disk_holds_is_not_begun(tmp_path: Path, server: _Server) 
 def test_a_file_without_an_end_and_one_without_haste(
     tmp_path: Path, server: _Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "LARGEST", 50_000)
-    server.script = [(200, {}, CONTENT)]
-    with pytest.raises(DatasetError, match="the server sent more than the 50,000 bytes"):
-        downloads.fetch([server.url], tmp_path / "file.zip", MD5, "Set", ELSEWHERE)
+    with monkeypatch.context() as patch:
+        patch.setattr(downloads, "LARGEST", 50_000)
+        server.script = [(200, {}, CONTENT)]
+        with pytest.raises(DatasetError, match="the server sent more than the 50,000 bytes"):
+            downloads.fetch([server.url], tmp_path / "file.zip", MD5, "Set", ELSEWHERE)
     monkeypatch.setattr(downloads, "DEADLINE", 0.0)
     with pytest.raises(DatasetError, match="it took more than 0 hours; what came is kept"):
         downloads.fetch([server.url], tmp_path / "other.zip", MD5, "Set", ELSEWHERE)

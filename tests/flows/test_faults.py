@@ -122,7 +122,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         patch.setenv("PREFECT_HOME", str(folder / "prefect"))
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         (folder / "project").mkdir()
-        root = smoke_project.build(folder / "project", ("gan",), kimg=60, classifier=False)
+        root = smoke_project.build(folder / "project", ("gan",), kimg=150, classifier=False)
         patch.setenv("PREFECT_API_URL", server.start(guard, ROOT, folder / "log", server.free_port(), interface=False))
         project = Project(root, "smoke", smoke_project.results)
         yield project, *put.undisturbed(project)
