@@ -12,8 +12,8 @@ from paragone.evaluation import stability
 from paragone.evaluation.metrics.prdc import prdc
 
 KIMG = np.linspace(0.5, 100, 200)
-SPACE = "clf-x"
-FLOOR = {f"metrics.spaces.{SPACE}.precision": 0.8, f"metrics.spaces.{SPACE}.coverage": 0.9}
+SPACES = ("clf-x", "lite0")
+FLOOR = {f"metrics.spaces.{s}.{key}": value for s in SPACES for key, value in (("precision", 0.8), ("coverage", 0.9))}
 
 
 def curve(**columns: np.ndarray) -> pd.DataFrame:
@@ -56,11 +56,17 @@ def test_rows_that_are_not_finite_and_short_curves_are_left_out() -> None:
     assert stability.of_curve(curve(grad_generator=norms).head(10)) == {}
 
 
-def run(precision: float = 0.7, coverage: float = 0.8, repeats: float = 0.01, missing: int = 0, **more: Any) -> dict:
+def run(
+    precision: tuple[float, float] = (0.7, 0.7),
+    coverage: tuple[float, float] = (0.8, 0.8),
+    repeats: float = 0.01,
+    missing: int = 0,
+    **more: Any,
+) -> dict:
     return {
         "outcome": "finished",
-        f"metrics.spaces.{SPACE}.precision": precision,
-        f"metrics.spaces.{SPACE}.coverage": coverage,
+        **{f"metrics.spaces.{s}.precision": value for s, value in zip(SPACES, precision, strict=True)},
+        **{f"metrics.spaces.{s}.coverage": value for s, value in zip(SPACES, coverage, strict=True)},
         "metrics.duplicates.rate": repeats,
         "metrics.modes.missing": missing,
         "metrics.modes.shares": json.dumps([0.05] * 20),
@@ -72,12 +78,16 @@ def run(precision: float = 0.7, coverage: float = 0.8, repeats: float = 0.01, mi
     ("row", "expected"),
     [
         (run(), "healthy"),
-        (run(coverage=0.44), "collapsed"),  # of a few kinds
-        (run(coverage=0.46), "healthy"),
-        (run(precision=0.39), "undertrained"),
-        (run(precision=0.39, coverage=0.44), "undertrained"),  # what is unlike the data covers none of it
-        (run(precision=0.39, missing=5), "undertrained"),
-        (run(precision=0.39, repeats=0.11), "collapsed"),
+        (run(coverage=(0.44, 0.44)), "collapsed"),  # of a few kinds
+        (run(coverage=(0.46, 0.44)), "healthy"),  # one space does not see it
+        (run(precision=(0.39, 0.7)), "undertrained"),
+        (run(precision=(0.7, 0.39)), "undertrained"),  # the classifiers take it for the data, and are alone with that
+        (
+            run(precision=(0.7, 0.39), coverage=(0.44, 0.44)),
+            "undertrained",
+        ),  # what is unlike the data covers none of it
+        (run(precision=(0.39, 0.39), missing=5), "undertrained"),
+        (run(precision=(0.39, 0.39), repeats=0.11), "collapsed"),
         (run(repeats=0.1), "healthy"),
         (run(missing=2), "collapsed"),
         (run(missing=1), "healthy"),
@@ -88,7 +98,14 @@ def run(precision: float = 0.7, coverage: float = 0.8, repeats: float = 0.01, mi
     ],
 )
 def test_the_state_of_a_run(row: dict, expected: str | None) -> None:
-    assert stability.state(row, FLOOR, SPACE) == expected
+    assert stability.state(row, FLOOR, SPACES) == expected
+
+
+def test_a_profile_with_one_space_is_judged_by_it() -> None:
+    one = SPACES[:1]
+    assert stability.state(run(precision=(0.7, 0.39)), FLOOR, one) == "healthy"
+    assert stability.state(run(coverage=(0.44, 0.8)), FLOOR, one) == "collapsed"
+    assert stability.state(run(), FLOOR, ()) is None
 
 
 def test_poor_images_that_are_varied_keep_more_than_half_of_the_coverage() -> None:

@@ -66,7 +66,7 @@ def test_runs_that_have_not_ended_are_no_evidence(evidence: Evidence) -> None:
 def test_a_bound_is_exceeded_where_wilsons_interval_lies_above(
     evidence: Evidence, row: str, bound: float, verdict: Verdict
 ) -> None:
-    effect = crashes.exceeds(evidence, (row,), bound)
+    (effect,) = crashes.exceeds(evidence, (row,), bound)
     assert effect.verdict is verdict
     assert effect.repeats == "runs"
     assert "collapse" in effect.what
@@ -77,5 +77,14 @@ def test_a_row_has_fewer_crashes_than_another(evidence: Evidence) -> None:
     assert effect.size == intervals.share_difference((6, 10), (0, 10))
     assert effect.verdict is Verdict.SUPPORTED
     assert not crashes.fewer(evidence, ("wgan_gp",), ("dcgan",), 0.1)  # DCGAN never crashes: no test
-    (both,) = crashes.fewer(evidence, ("dcgan", "wgan_gp"), ("gan",), 0.1)
-    assert both.what.startswith("Share of runs of GAN that collapse or diverge, less that of DCGAN, WGAN-GP")
+    both, counted = crashes.fewer(evidence, ("dcgan", "wgan_gp"), ("gan",), 0.1)
+    assert both.what == "Share of runs of GAN that collapse or diverge, less that of DCGAN, WGAN-GP"
+    assert both.size == intervals.share_difference((2, 9), (6, 20))
+    assert counted.what == f"{both.what}, undertrained ones counted as such"
+    assert counted.size == intervals.share_difference((3, 10), (6, 20))
+
+
+def test_undertrained_runs_are_counted_both_ways(evidence: Evidence) -> None:
+    without, counted = crashes.exceeds(evidence, ("gan",), 0.1)
+    assert without.size == intervals.share(2, 9)
+    assert counted.size == intervals.share(3, 10)

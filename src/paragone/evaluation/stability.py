@@ -14,25 +14,27 @@ mean over 1/200 of the training, so faster oscillations are not seen.
                   of samples that look like the data, beyond what chance misses at least a tenth of the classes are
                   missing (`metrics.modes`; as Srivastava et al. 2017, https://arxiv.org/abs/1705.07761, count
                   modes), or coverage is below half of the floor's (Naeem et al. 2020,
-                  https://arxiv.org/abs/2002.09797).
+                  https://arxiv.org/abs/2002.09797) in every space.
                   With as many classes as samples, the first of these errs on the side of "healthy": of 1,000 classes,
                   1,000 samples must lack about three in ten (in simulations; or two in ten with the rest drawn
                   unevenly) before they miss a tenth more than chance does. The study
                   `paragone.evaluation.studies.mode_coverage` draws more.
-                  undertrained: precision is below half of the floor's. Classes and coverage say nothing then: images
-                  that are unlike the data cover none of it.
+                  undertrained: precision is below half of the floor's in one space or more. Classes and coverage say
+                  nothing then: images that are unlike the data cover none of it.
                   healthy: none of these.
 
 The thresholds were set before any run was classified by them. That "undertrained" takes precedence over classes and
 coverage was decided afterwards: under the first rule all diffusion models and VAEs with too small a budget were called
-collapsed. Until protocol 2 recall stood in coverage's place, and hardly told models apart: a WGAN that covered 0.12
-had a recall of 0.92. Poor images lower coverage too, but not by half: if a share p of the samples is like the data
-and those are varied, as many samples as real images cover about 1 - (1 + p)^-5 of them (k = 5), 0.87 of them at p =
-1/2.
+collapsed. Until 2026-11-28 the classifiers' space alone was asked. Classifiers take any blob for a digit: runs of DCGAN
+at a fifth of the budget counted as collapsed with no class missing. Now it takes every space to call a run collapsed by
+its coverage, and one to call it undertrained. Until protocol 2 recall stood in coverage's place, and hardly told models
+apart: a WGAN that covered 0.12 had a recall of 0.92. Poor images lower coverage too, but not by half: if a share p of
+the samples is like the data and those are varied, as many samples as real images cover about 1 - (1 + p)^-5 of them
+(k = 5), 0.87 of them at p = 1/2.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -95,22 +97,22 @@ def oscillation(kimg: Values, loss: Values) -> float:
     return float(residuals.std() / max(np.abs(y).mean(), np.finfo(float).tiny))
 
 
-def state(row: Mapping[str, Any], floor: Mapping[str, Any], space: str) -> State | None:
+def state(row: Mapping[str, Any], floor: Mapping[str, Any], spaces: Sequence[str]) -> State | None:
     """What became of a run, from its row of the wide table and the floor's figures under the same names.
 
-    space: the feature space of precision and coverage. None for a run that neither finished nor diverged, or that lacks
-    the figures.
+    spaces: the feature spaces of precision and coverage. None for a run that neither finished nor diverged, or that
+    lacks their figures.
     """
     if row["outcome"] == "diverged":
         return "diverged"
-    precision, coverage = (f"metrics.spaces.{space}.{key}" for key in ("precision", "coverage"))
-    if row["outcome"] != "finished" or not {precision, coverage} <= row.keys() & floor.keys():
+    precision, coverage = ([f"metrics.spaces.{s}.{key}" for s in spaces] for key in ("precision", "coverage"))
+    if row["outcome"] != "finished" or not spaces or not {*precision, *coverage} <= row.keys() & floor.keys():
         return None
     if row["metrics.duplicates.rate"] > REPEATED:
         return "collapsed"
-    if row[precision] < HALF * floor[precision]:
+    if any(row[key] < HALF * floor[key] for key in precision):
         return "undertrained"
-    narrow = row[coverage] < HALF * floor[coverage]
+    narrow = all(row[key] < HALF * floor[key] for key in coverage)
     return "collapsed" if narrow or missing_share(row) >= MISSING else "healthy"
 
 

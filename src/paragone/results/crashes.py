@@ -1,8 +1,9 @@
 """How often trainings crash: collapse or diverge (the states of evaluation.stability), over data sets and seeds.
 
 A share of runs, with Wilson's interval. Runs of several data sets are pooled, since a few seeds alone leave an
-interval too wide to say anything; the note beside the share lists each row and data set. Undertrained runs are left
-out: that they show few kinds of images means that the budget was short, not that the training crashed.
+interval too wide to say anything; the note beside the share lists each row and data set. Undertrained runs
+are counted both ways. Left out: that they show few kinds of images means that the budget was short, not that the
+training crashed. And as crashes, in an effect of its own: who leaves out what went badly makes a row look steady.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from paragone.evaluation import intervals
 from paragone.results.claims.base import SEEDS, Effect, Evidence, NotMeasuredError, above, at_least
 
 STATES = ("collapsed", "diverged")
+COUNTED = ", undertrained ones counted as such"
 
 
 class Crashes(NamedTuple):
@@ -20,10 +22,15 @@ class Crashes(NamedTuple):
     hits: int
     n: int
     note: str  # row by row, data set by data set
+    undertrained: int  # in neither of the first two
 
     @property
     def share(self) -> intervals.Interval:
         return intervals.share(self.hits, self.n)
+
+    def with_undertrained(self) -> "Crashes":
+        """The same with undertrained runs counted as crashes."""
+        return Crashes(self.hits + self.undertrained, self.n + self.undertrained, self.note, 0)
 
 
 def count(evidence: Evidence, rows: Sequence[str]) -> Crashes:
@@ -32,22 +39,23 @@ def count(evidence: Evidence, rows: Sequence[str]) -> Crashes:
     Raises NotMeasuredError unless each row has enough runs (`SEEDS`) with a state on each of its data sets, and one run
     or more is not undertrained.
     """
-    hits, n, notes = 0, 0, []
+    hits, n, left, notes = 0, 0, 0, []
     for row in rows:
         parts = []
         for dataset in evidence.datasets(row):
             ended = _ended(evidence, dataset, row)
             learned = [state for state in ended if state != "undertrained"]
             bad = sum(state in STATES for state in learned)
-            hits, n = hits + bad, n + len(learned)
-            left_out = f" ({len(ended) - len(learned)} undertrained)" if len(learned) < len(ended) else ""
+            undertrained = len(ended) - len(learned)
+            hits, n, left = hits + bad, n + len(learned), left + undertrained
+            left_out = f" ({undertrained} undertrained)" if undertrained else ""
             parts.append(f"{bad} of {len(learned)} on {evidence.title(dataset)}{left_out}")
         notes.append(f"{evidence.name(row)} {', '.join(parts)}")
     if not n:
         raise NotMeasuredError(
             f"every run is undertrained, so crashes cannot be told from too small a budget: {'; '.join(notes)}"
         )
-    return Crashes(hits, n, "; ".join(notes))
+    return Crashes(hits, n, "; ".join(notes), left)
 
 
 def _ended(evidence: Evidence, dataset: str, row: str) -> list[str]:
@@ -64,11 +72,15 @@ def _ended(evidence: Evidence, dataset: str, row: str) -> list[str]:
     return list(ended["stability.state"])
 
 
-def exceeds(evidence: Evidence, rows: Sequence[str], bound: float) -> Effect:
-    """Does the share of crashes of these rows exceed a bound?"""
+def exceeds(evidence: Evidence, rows: Sequence[str], bound: float) -> list[Effect]:
+    """Does the share of crashes of these rows exceed a bound? Where runs are undertrained, counted both ways."""
     found = count(evidence, rows)
     what = f"Runs of {_names(evidence, rows)} that collapse or diverge"
-    return Effect(what, "%", found.share, above(bound), "runs", found.note)
+    effects = [Effect(what, "%", found.share, above(bound), "runs", found.note)]
+    if found.undertrained:
+        whole = found.with_undertrained()
+        effects.append(Effect(what + COUNTED, "%", whole.share, above(bound), "runs"))
+    return effects
 
 
 def fewer(evidence: Evidence, steady: Sequence[str], other: Sequence[str], size: float) -> list[Effect]:
@@ -78,10 +90,18 @@ def fewer(evidence: Evidence, steady: Sequence[str], other: Sequence[str], size:
     a, b = (count(evidence, rows) for rows in (other, steady))
     if not a.hits:
         return []
-    found = intervals.share_difference((a.hits, a.n), (b.hits, b.n))
     what = f"Share of runs of {_names(evidence, other)} that collapse or diverge, less that of "
+    what += _names(evidence, steady)
     said = at_least(size, neutral=0.0)
-    return [Effect(what + _names(evidence, steady), "%", found, said, "runs", f"{a.note}; {b.note}")]
+    effects = [Effect(what, "%", _difference(a, b), said, "runs", f"{a.note}; {b.note}")]
+    if a.undertrained or b.undertrained:
+        both = _difference(a.with_undertrained(), b.with_undertrained())
+        effects.append(Effect(what + COUNTED, "%", both, said, "runs"))
+    return effects
+
+
+def _difference(a: Crashes, b: Crashes) -> intervals.Interval:
+    return intervals.share_difference((a.hits, a.n), (b.hits, b.n))
 
 
 def _names(evidence: Evidence, rows: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from paragone.evaluation import stability
 from paragone.evaluation.protocol_number import PROTOCOL, problem
 from paragone.project import files, paths, registry, texts
 from paragone.project.params import GUEST, Params
-from paragone.results import schema
+from paragone.results import columns, schema
 
 Json = dict[str, Any]
 
@@ -201,11 +201,11 @@ def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
 def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:
     for row in rows:
         floor = dict(flatten("metrics", floors[row["dataset"]]))
-        space = next(iter(floors[row["dataset"]].get("spaces", {})), "")
-        row["stability.state"] = stability.state(row, floor, space)
+        spaces = sorted(floors[row["dataset"]].get("spaces", {}), key=columns.space_rank)
+        row["stability.state"] = stability.state(row, floor, spaces[:2])  # the classifiers', and one without labels
         if row["outcome"] == "finished":
             row["stability.missing_share"] = stability.missing_share(row)
-        coverage = f"metrics.spaces.{space}.coverage"
+        coverage = f"metrics.spaces.{next(iter(spaces), '')}.coverage"
         if is_figure(row.get(coverage)) and floor.get(coverage):
             row["stability.coverage"] = row[coverage] / floor[coverage]  # of what real test images cover
         curves = root / paths.Run(row["profile"], row["dataset"], row["model"], row["seed"]).curves

@@ -17,7 +17,7 @@ CLAIM = Claim(
     "diverge; those that did not learn are left out), original less Wasserstein. Instability in images: peakedness "
     "of the generator's gradient norm (95th percentile over median), DCGAN's over WGAN's on the same networks, after "
     "as many images and after as many updates; and, where a run of DCGAN collapses or diverges, the share of such "
-    "runs.",
+    "runs, without undertrained ones and with these as crashes.",
     rule="Modes: the share larger by at least 0.02, within 0.02 no effect. Crashes: more by at least 10 points, "
     "within 10 no effect. Peakedness: at least 1.1 times, within 1/1.1 to 1.1 no effect.",
     rows=("dcgan", "dcgan_as_critics", "wgan"),

@@ -12,7 +12,8 @@ CLAIM = Claim(
     measured="DCGAN, which has the original loss, against LSGAN on the same networks and settings, so that the loss "
     "alone differs. Quality: Frechet distance of DCGAN's samples over that of LSGAN's, in every feature space. "
     "Instability: peakedness of the generator's gradient norm (95th percentile over median), DCGAN's over LSGAN's; "
-    "and, where a run of DCGAN collapses or diverges, the share of such runs, DCGAN's less LSGAN's.",
+    "and, where a run of DCGAN collapses or diverges, the share of such runs, DCGAN's less LSGAN's, without "
+    "undertrained ones and with these as crashes.",
     rule="Both ratios at least 1.1, within 1/1.1 to 1.1 no effect; crashes fewer by at least 10 points, within 10 no "
     "effect.",
     rows=ROWS,

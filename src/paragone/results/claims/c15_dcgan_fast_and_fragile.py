@@ -15,7 +15,7 @@ CLAIM = Claim(
     "diverged (the study `collapse`: small networks with DCGAN's loss, at several learning rates), the share that "
     "miss at least a tenth of the modes or diverge. And crashes in images, at a learning rate that was tuned: share "
     "of the row's runs that learned, on every data set of the profile, that collapse or diverge as "
-    "`evaluation.stability` defines it.",
+    "`evaluation.stability` defines it; and the same with undertrained runs as crashes.",
     rule="Below 10 ms, the whole interval over rounds; more than 30 %, the whole of Wilson's interval over trials "
     "and over runs; contradicted where all of it lies on the other side.",
     rows=("dcgan",),
@@ -32,4 +32,4 @@ def effects(evidence: Evidence) -> list[Effect]:
     trials = benchmark.count(evidence, (LOSS,))
     what = "Trials with DCGAN's loss that collapse or diverge"
     result.append(Effect(what, "%", trials.share, above(SHARE), "trials", trials.note, "crashes"))
-    return [*result, *in_part("crashes", [crashes.exceeds(evidence, ("dcgan",), SHARE)])]
+    return [*result, *in_part("crashes", crashes.exceeds(evidence, ("dcgan",), SHARE))]

@@ -15,7 +15,7 @@ CLAIM = Claim(
     "or diverge, of five papers' adversarial losses and of diffusion, and the difference. In images: share of runs "
     "that learned or diverged which collapsed or diverged (as `evaluation.stability` defines it, from the samples of "
     "each run), of five GANs and of two diffusion models, on every data set of the profile; the difference only "
-    "where a GAN crashed.",
+    "where a GAN crashed, without undertrained runs and with these as crashes.",
     rule="At least a tenth of the GANs' trials crash, Wilson's interval above 2 % (contradicted where all of it lies "
     "below); fewer than 5 % of diffusion's do, the whole interval; and GANs crash more often by at least 10 points, "
     "in trials and in runs; within 10 no effect.",
