@@ -15,7 +15,7 @@ from paragone.project import checks, files, paths
 from paragone.project.params import Params, ParamsError
 from paragone.report import tables
 from paragone.results import runs, schema
-from paragone.stages import evaluate, guest, sample
+from paragone.stages import evaluate, guest, sample, train
 from support import square_images
 from support.square_images import RUN, VAE
 
@@ -86,6 +86,21 @@ def test_so_has_its_export_with_all_that_its_model_can_do(project: Path) -> None
     assert take(project, "weights", checkpoint="exported") == files.read_json(project / RUN.metrics)
     about = files.read_json(project / run_of("weights").training)["guest"]
     assert (about["model"], about["run"]) == ("vae", str(RUN.folder))
+
+
+def test_nothing_starts_from_a_model_of_other_data(project: Path) -> None:
+    flow = {"plan": {"kimg": 0.1}, "config": {"couplings": 2, "hidden": 8}, "parents": {"vae": "weights"}}
+    chosen = params(weights={"checkpoint": "exported"}, flow_prior=flow)
+    take(project, "weights", checkpoint="exported")
+    train.run(project, chosen, "small", "squares", "flow_prior", 0)
+    other = project / "elsewhere"
+    shutil.copytree(project / "exported", other)
+    config = files.read_json(other / "config.json")
+    files.write_json(other / "config.json", {**config, "data": {**config["data"], "content_hash": "0"}})
+    take(project, "weights", checkpoint="elsewhere")
+    with pytest.raises(ValueError, match="was trained on other data than squares as it is here, and 'flow_prior' star"):
+        train.run(project, chosen, "small", "squares", "flow_prior", 0)
+    take(project, "weights", checkpoint="exported")
 
 
 def test_scoring_them_without_a_pipeline_gives_the_same(

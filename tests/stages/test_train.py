@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from paragone.engine import checkpoint
 from paragone.project import files
 from paragone.project.params import Params
 from paragone.results import runs, schema
 from paragone.stages import train
+from support import square_images
 from support.bars import PARAMS, RUN, prepare
 
 
@@ -43,3 +45,17 @@ def test_without_scores_nothing_is_said_of_them(tmp_path: Path) -> None:
     train.run(tmp_path, PARAMS, "small", "bars", "cgan", 0)
     assert "selection" not in files.read_json(tmp_path / RUN.training)
     assert not [c for c in pd.read_csv(tmp_path / RUN.curves) if "held-out" in c]
+
+
+def test_a_parent_of_another_size_or_of_other_data_is_named(tmp_path: Path) -> None:
+    square_images.prepare(tmp_path)
+    flow = {"plan": {"kimg": 0.1}, "config": {"couplings": 2, "hidden": 8}, "parents": {"vae": "vae"}}
+    params = square_images.params(models={"vae": square_images.VAE, "flow_prior": flow})
+    train.run(tmp_path, params, *square_images.ARGS)
+    train.run(tmp_path, params, "small", "squares", "flow_prior", 0)
+    square_images.prepare(tmp_path, test=50)
+    with pytest.raises(ValueError, match=r"vae.*: was trained on other data than squares as it is here, and 'flow_pri"):
+        train.run(tmp_path, params, "small", "squares", "flow_prior", 0)
+    square_images.prepare(tmp_path, labelled=False)
+    with pytest.raises(ValueError, match=r"is for images of 1x32x32 with 2 classes, squares has 1x32x32 with 0 cl"):
+        train.run(tmp_path, params, "small", "squares", "flow_prior", 0)

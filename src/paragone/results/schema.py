@@ -124,6 +124,7 @@ COLUMNS = {
         "images that it brought, of which the first or a random part were measured", "images"
     ),
     "train.guest.labelled": Meaning("flag", "whether the classes that its samples were asked to be of are known"),
+    "train.guest.data": _text("hash of the data that a checkpoint was trained on, where its export says so"),
     "train.guest.model": _text("a checkpoint's model: the name of its file"),
     "train.guest.run": _text("the run that a checkpoint was exported from"),
     "train.guest.commit": _text("git commit of the code that trained a checkpoint"),

@@ -140,12 +140,14 @@ def _take_weights(root: Path, this: paths.Run, folder: Path, facts: dict[str, An
     about = files.read_json(config) if config.exists() else {}
     weights = folder / inference.WEIGHTS
     files.write(root / this.weights, partial(_copy, weights))
-    other = about.get("data", {}).get("content_hash") not in (None, facts["content_hash"])
+    data = about.get("data", {}).get("content_hash")
+    other = data not in (None, facts["content_hash"])
     notes = [f"trained on other data than {this.dataset} as it is here"] * other
     return {
         "sha256": files.sha256(weights),
         "notes": notes,
         "model": recipe["model"],
+        "data": data,
         "run": about.get("run"),
         "commit": about.get("commit"),
     }

@@ -67,16 +67,36 @@ class Parent(NamedTuple):
 def _parents(root: Path, params: Params, this: paths.Run) -> dict[str, Parent]:
     """By role."""
     rows = params.parent_rows(this.profile, this.model)
-    found = {role: _finished(root / replace(this, model=row).weights) for role, row in rows.items()}
+    found = {role: _finished(root, this, replace(this, model=row)) for role, row in rows.items()}
     return found | {
         role: _features(root, this.dataset, name) for role, name in params.features(this.profile, this.model).items()
     }
 
 
-def _finished(weights: Path) -> Parent:
+def _finished(root: Path, this: paths.Run, parent: paths.Run) -> Parent:
+    """A finished row that `this` starts from. Raises ValueError for one of another data set or size."""
+    weights = root / parent.weights
     model, meta = checkpoint.load_model(weights)
+    facts, recipe = files.read_json(root / paths.prepared(this.dataset) / "dataset.json"), meta["recipe"]
+    if recipe["shape"] != facts["shape"] or recipe["classes"] != facts["classes"]:
+        theirs, ours = (f"{'x'.join(map(str, a['shape']))} with {a['classes']} classes" for a in (recipe, facts))
+        raise ValueError(
+            f"{weights}: is for images of {theirs}, {this.dataset} has {ours}; train '{parent.model}' again"
+        )
+    if _trained_on(root / parent.training) not in (None, facts["content_hash"]):
+        raise ValueError(
+            f"{weights}: was trained on other data than {this.dataset} as it is here, and '{this.model}' starts from "
+            f"it; train '{parent.model}' again, or name another parent"
+        )
     diverged = "" if meta["outcome"] == "finished" else str(meta["reason"])
-    return Parent(model, meta["recipe"], files.sha256(weights), diverged)
+    return Parent(model, recipe, files.sha256(weights), diverged)
+
+
+def _trained_on(training: Path) -> str | None:
+    """The hash of the data that a finished row saw, where it is known: a guest's is what its export says."""
+    about = files.read_json(training) if training.is_file() else {}
+    data = about["guest"].get("data") if "guest" in about else about.get("data")
+    return None if data is None else str(data)
 
 
 def _features(root: Path, dataset: str, name: str) -> Parent:

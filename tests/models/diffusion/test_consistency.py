@@ -10,6 +10,7 @@ from paragone.models.base import Progress, Spec
 from paragone.models.diffusion.consistency import Consistency, distance
 from paragone.models.diffusion.ddpm import DDPM
 from paragone.models.diffusion.edm import EDM
+from paragone.models.gan.gan import GAN
 from support.gaussian import Gaussian
 
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "dropout": 0.0}
@@ -149,6 +150,12 @@ def test_a_teacher_of_another_form_needs_random_weights() -> None:
     model = build(teacher, start="random")
     (update,) = model.losses({"image": X}, Progress(0))
     assert update.loss.isfinite()
+
+
+def test_a_teacher_that_is_no_diffusion_is_named() -> None:
+    teacher = GAN(GAN.Config(hidden=16, units=4), SPEC)
+    with pytest.raises(ValueError, match="and its teacher GAN is neither; name another one, or none to train it alone"):
+        build(teacher, start="random")
 
 
 def test_sampling_is_algorithm_1() -> None:

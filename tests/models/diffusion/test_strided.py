@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from paragone.models.base import Spec
+from paragone.models.diffusion.ddim import DDIM
 from paragone.models.diffusion.ddpm import DDPM
+from paragone.models.diffusion.edm import EDM
 from paragone.models.diffusion.improved_ddpm import ImprovedDDPM
 from paragone.models.diffusion.strided import Strided
 
@@ -54,3 +56,10 @@ def test_fixed_variances_are_those_of_the_strided_process(variance: str) -> None
 def test_more_steps_than_the_parent_has_are_refused() -> None:
     with pytest.raises(ValueError, match="sampling steps is 13; it must be 2 to the 12 of the training"):
         Strided(Strided.Config(steps=13), SPEC, ddpm=parent(DDPM))
+
+
+@pytest.mark.parametrize(("cls", "words"), [(DDIM, "DDIM samples a DDPM"), (Strided, "strided sampling is of a DDPM")])
+def test_a_parent_without_steps_is_named(cls: type, words: str) -> None:
+    cfg = EDM.Config(**{key: value for key, value in SMALL.items() if key != "timesteps"})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"{words}.*, and its parent EDM is none; name another as ddpm"):
+        cls(cls.Config(steps=2), SPEC, ddpm=EDM(cfg, SPEC))

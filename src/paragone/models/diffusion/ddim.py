@@ -52,6 +52,8 @@ class DDIM(Model):
     def __init__(self, cfg: Config, spec: Spec, *, ddpm: Any) -> None:
         super().__init__(ddpm=ddpm)
         self.cfg, self.shape = cfg, spec.shape
+        if not hasattr(ddpm, "unclipped_x0"):
+            raise ValueError(f"DDIM samples a DDPM, and its parent {ddpm.title} is none; name another as ddpm")
         total = len(ddpm.alpha_bar)
         if not 1 <= cfg.steps <= total:
             raise ValueError(f"DDIM's steps is {cfg.steps}; it must be 1 to the {total} timesteps of its parent")

@@ -79,8 +79,10 @@ class DPMSolver(Model):
 
 def sigma_range(parent: Any, who: str, steps: int) -> tuple[float, float]:
     """The lowest and the highest noise level of a parent. Raises ValueError where it has none, or fewer steps."""
-    if not hasattr(parent, "denoise"):
-        raise ValueError(f"{who} samples a diffusion model or a flow, and {parent.title} is neither; name another one")
+    if not hasattr(parent, "denoise") or not hasattr(parent, "sigma_range"):
+        raise ValueError(
+            f"{who} samples a diffusion model or a flow of pixels, and {parent.title} is neither; name another one"
+        )
     total = len(parent.alpha_bar) if hasattr(parent, "alpha_bar") else steps
     if not 1 <= steps <= total:
         raise ValueError(f"{who}'s steps is {steps}; it must be 1 to the {total} timesteps of its parent")

@@ -36,6 +36,10 @@ class Strided(Model):
     def __init__(self, cfg: Config, spec: Spec, *, ddpm: Any) -> None:
         super().__init__(ddpm=ddpm)
         self.cfg, self.shape = cfg, spec.shape
+        if not hasattr(ddpm, "reverse"):
+            raise ValueError(
+                f"strided sampling is of a DDPM's steps, and its parent {ddpm.title} is none; name another as ddpm"
+            )
         self.process = ddpm.process.strided(cfg.steps)
 
     def optimizers(self) -> dict[str, Optimizer]:
