@@ -1,5 +1,7 @@
 """Pictures of what a model can do: what stands where, and that walks go the way they should."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -176,6 +178,55 @@ def test_latents_in_parts_are_walked_part_by_part_and_not_traversed():
     assert [part.shape for part in walk] == [(60, 2), (60, 1, 8, 8)]
     assert torch.allclose(walk[0][9], a[1], atol=1e-5)
     assert torch.allclose(walk[1][10], b[2], atol=1e-5)
+
+
+class Styled(Layered):
+    """The place is pulled to the middle by psi; a share of the rows takes it from another."""
+
+    capabilities = Layered.capabilities | {"truncations", "mixed"}
+
+    @dataclass(frozen=True)
+    class Config:
+        truncation: float = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cfg = self.Config()
+
+    def truncations(self) -> tuple[float, ...]:
+        return (0.0, 0.5, 1.0)
+
+    def decode(self, z: tuple[Tensor, Tensor]) -> Tensor:
+        place = z[0].sum(1).view(-1, 1, 1, 1) * self.cfg.truncation / 4
+        return place.expand(-1, 1, 8, 8).clamp(-1, 1)
+
+    def mixed(self, z: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor], first: float, last: float) -> Tensor:
+        x, rows = self.decode(z).clone(), slice(round(8 * first), round(8 * last))
+        x[:, :, rows] = self.decode(other)[:, :, rows]
+        return x
+
+
+def test_truncated_rows_show_the_same_draws_nearer_to_the_middle():
+    model = Styled()
+    shown = tiles(draw(model)["truncated"])[..., 0, 0].astype(float)
+    assert shown.shape == (3, 10)
+    assert np.ptp(shown[0]) == 0
+    assert np.allclose(shown[1] - shown[0, 0], (shown[2] - shown[0, 0]) / 2, atol=1)
+    assert np.ptp(shown[2]) > 10
+    assert model.cfg.truncation == 1.0
+
+
+def test_mixed_images_have_a_third_of_their_styles_from_above():
+    shown = tiles(draw(Styled())["mixed"])[..., 0]
+    assert shown.shape == (10, 10, 8)
+    assert (shown[0, 0] == 255).all()
+    for part, rows in enumerate((slice(0, 3), slice(3, 5), slice(5, 8))):
+        for i in range(3):
+            line, kept = shown[1 + 3 * part + i], np.ones(8, bool)
+            kept[rows] = False
+            assert (line[1:, rows] == shown[0, 1:, rows]).all()
+            assert (line[1:, kept] == line[0, kept]).all()
+            assert (line[0] == shown[1 + i, 0]).all()
 
 
 @pytest.mark.parametrize("paired", [True, False])

@@ -1,8 +1,12 @@
-"""Pictures of what a model can do besides sampling: reconstruct, and walk through its latents.
+"""Pictures of what a model can do besides sampling: reconstruct, walk through its latents, truncate and mix them.
 
 A model shows what its capabilities allow (see `paragone.models.base`). Every draw follows from the seed.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +31,8 @@ ROWS = 10  # latents traversed, at most
 DRAWS = 1000  # of the prior, to learn its quantiles
 BASES = 4  # draws of the prior on which the effect of a latent is measured
 BATCH = 100  # decoded at a time
+PARTS = 3  # of the layers that styles are mixed in: coarse, middle and fine
+MIXED = 3  # images that take each part of their styles from others
 
 
 def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> dict[str, Image.Image]:
@@ -34,6 +40,9 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
 
     pairs           the first test images, each above its reconstruction
     interpolation   one row per pair of draws from the prior, and the way from one to the other (see `interpolate`)
+    truncated       one column per draw; a row for each truncation, from the strongest to none
+    mixed           above, draws; at the left, others, three for each third of the layers, the first third first: each
+                    place shows the one at the left with the styles of the one above in that third
     traversal       one row per latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
                     quantile of the prior, those that say or change most first; or the rows that the model chooses
 
@@ -47,6 +56,10 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
             shown["pairs"] = _pairs(able, test, seed, device)
         if "latents" in able.capabilities:
             shown["interpolation"] = _interpolation(able, test.spec.classes, seed)
+            if "truncations" in able.capabilities:
+                shown["truncated"] = _truncated(able, test.spec.classes, seed)
+            if "mixed" in able.capabilities:
+                shown["mixed"] = _mixed(able, seed)
             probe = able.latents(1)
             if isinstance(probe, Tensor) and probe.ndim == 2:  # of a latent image, no one pixel has a meaning
                 shown["traversal"] = _traversal(able, test, seed, device)
@@ -64,6 +77,17 @@ def translations(images: Images, test: ImageSet) -> Image.Image:
         white = blocks[0].new_full((COLUMNS - n % COLUMNS, *blocks[0].shape[1:]), 255)
         blocks = [torch.cat([block, white]) if len(block) < COLUMNS else block for block in blocks]
     return sample_grid(torch.cat(blocks).numpy(), COLUMNS, len(blocks))
+
+
+@contextmanager
+def truncation(model: Any, value: float) -> Iterator[None]:
+    """The model draws and decodes with another `truncation` than its Config's."""
+    own = model.cfg
+    model.cfg = replace(own, truncation=value)
+    try:
+        yield
+    finally:
+        model.cfg = own
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int, prior: str) -> Tensor:
@@ -101,11 +125,39 @@ def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
     seed_all(seed, Stream.PICTURE, 1)
     ends = model.latents(2 * WALKS)
     labels = torch.arange(WALKS).repeat_interleave(COLUMNS) % max(1, classes)
-    if isinstance(ends, Tensor):
-        z: Latents = _walks(ends, model.latent_prior)
-    else:
-        z = tuple(_walks(part, model.latent_prior) for part in ends)
+    z = _parted(ends, lambda part: _walks(part, model.latent_prior))
     return sample_grid(_decode(model, z, labels), COLUMNS, WALKS)
+
+
+def _truncated(model: Any, classes: int, seed: int) -> Image.Image:
+    rows, labels = [], torch.arange(COLUMNS) % max(1, classes)
+    for value in model.truncations():
+        seed_all(seed, Stream.PICTURE, 3)  # the same draws in every row
+        with truncation(model, value):
+            rows.append(_decode(model, model.latents(COLUMNS), labels))
+    return sample_grid(np.concatenate(rows), COLUMNS, len(rows))
+
+
+def _mixed(model: Any, seed: int) -> Image.Image:
+    seed_all(seed, Stream.PICTURE, 4)
+    left, above = model.latents(MIXED), model.latents(COLUMNS - 1)
+    first, header = _decode(model, left), _decode(model, above)
+    shown = [np.full_like(header[:1], 255), header]
+    for part in range(PARTS):
+        share = part / PARTS, (part + 1) / PARTS
+        for i in range(MIXED):
+            one = _parted(left, partial(_repeated, i=i, times=COLUMNS - 1))
+            shown += [first[i : i + 1], quantise(model.mixed(one, above, *share))]
+    return sample_grid(np.concatenate(shown), COLUMNS, 1 + PARTS * MIXED)
+
+
+def _repeated(z: Tensor, i: int, times: int) -> Tensor:
+    return z[i : i + 1].expand(times, *z.shape[1:])
+
+
+def _parted(z: Latents, of: Callable[[Tensor], Tensor]) -> Latents:
+    """Each part of latents, changed."""
+    return of(z) if isinstance(z, Tensor) else tuple(of(part) for part in z)
 
 
 def _walks(ends: Tensor, prior: str) -> Tensor:

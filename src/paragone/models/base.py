@@ -117,7 +117,7 @@ CAPABILITIES = frozenset(
         "cluster",
         "codes",
     )
-) | frozenset(("latents", "decode", "traversals", "stylise"))
+) | frozenset(("latents", "decode", "traversals", "stylise", "truncations", "mixed"))
 
 
 class Model(nn.Module):
@@ -141,8 +141,11 @@ class Model(nn.Module):
     latents(n) -> z (n,...)         draws from `latent_prior`, a tensor or a tuple of tensors (n,...), and
     decode(z) -> x                  their images, so that sample(n) is decode(latents(n)): interpolation, traversal
     traversals(z, steps)            of one latent (z_dim,), rows (k,steps,z_dim) that each vary one code with a meaning
+    truncations() -> values         of its Config's `truncation`, from the strongest to none: pictures, and a study
+    mixed(z, other, first, last)    decode(z) with the styles of the latents `other` in the layers from the share
+                                    `first` to the share `last` of all: which layers set what
 
-    A model that needs labels takes them (B,) as the second argument of all of these but `latents` and `traversals`.
+    A model that needs labels takes them (B,) as the second argument of those that take images or decode latents.
     An instance may declare fewer than its class, where its configuration rules one out.
     State that changes behaviour is a buffer, so averaging, resuming and export carry it.
     """

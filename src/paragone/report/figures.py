@@ -38,6 +38,14 @@ PICTURES = {
         "Interpolation",
         "One row per pair of draws from the latents' prior, in equal steps from one to the other.",
     ),
+    "truncated": (
+        "Truncation",
+        "One column per draw. From the strongest truncation in the first row to none, or nearly none, in the last.",
+    ),
+    "mixed": (
+        "Style mixing",
+        "Each image at the left with the styles of the one above: coarse, middle, fine ones, three rows each.",
+    ),
     "traversal": (
         "Traversal",
         "A row a latent, which goes from the 1 % to the 99 % quantile of its prior, or a code through its values.",

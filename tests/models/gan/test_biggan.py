@@ -67,6 +67,17 @@ def test_truncation_bounds_latents_alone() -> None:
     assert build().latents(500).abs().max() > 2
 
 
+def test_thresholds_that_are_shown_share_their_draws() -> None:
+    drawn = []
+    for threshold in build().truncations():
+        torch.manual_seed(0)
+        drawn.append(build(truncation=threshold).latents(500).flatten())
+    assert [float(z.abs().max()) for z in drawn] == pytest.approx([0.04, 0.5, 1.0, 2.0, 3.84], rel=0.01)
+    for z in drawn[:-1]:
+        assert torch.equal(z.argsort(), drawn[-1].argsort())  # each is the same draw, pulled in
+    torch.testing.assert_close(drawn[-1].std(), torch.tensor(1.0), rtol=0.05, atol=0)
+
+
 def test_attention_starts_as_the_identity_and_mixes_places() -> None:
     torch.manual_seed(0)
     layer, x = Attention(8), torch.randn(2, 8, 4, 4)

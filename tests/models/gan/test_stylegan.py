@@ -76,6 +76,17 @@ def test_truncation_pulls_towards_the_running_mean_of_w() -> None:
         build(truncation=0.7, w_decay=1.0)
 
 
+def test_styles_of_others_act_in_their_layers_alone() -> None:
+    model = build()
+    model.level.fill_(2)
+    z, other = model.latents(2), model.latents(2)
+    assert torch.equal(model.mixed(z, other, 0.0, 0.0), model.decode(z))
+    torch.testing.assert_close(model.mixed(z, other, 0.0, 1.0), model.decode((other[0], z[1])))
+    w, w2 = model.mapping(z[0]), model.mapping(other[0])
+    styles = torch.stack([w, w, w2, w2, w, w], 1)  # the middle third of six layers
+    torch.testing.assert_close(model.mixed(z, other, 1 / 3, 2 / 3), model.synthesis(styles, z[1], 2.0).clamp(-1, 1))
+
+
 def test_the_generator_may_have_a_rate_of_its_own() -> None:
     assert build(lr=0.01).optimizers()["generator"].defaults["lr"] == 0.01
     assert build(generator_lr=0.002).optimizers()["generator"].defaults["lr"] == 0.002

@@ -74,6 +74,16 @@ def test_truncation_pulls_towards_the_mean_of_w_which_is_a_buffer() -> None:
     assert torch.equal(same[0], same[1])
 
 
+def test_styles_of_others_act_in_their_layers_alone() -> None:
+    model = build()
+    z, other = model.latents(2), model.latents(2)
+    assert torch.equal(model.mixed(z, other, 0.0, 0.0), model.decode(z))
+    torch.testing.assert_close(model.mixed(z, other, 0.0, 1.0), model.decode((other[0], z[1])))
+    w, w2 = model.mapping(z[0]), model.mapping(other[0])
+    styles = torch.stack([w, w, w2, w2, w, w], 1)  # the middle third of six layers
+    torch.testing.assert_close(model.mixed(z, other, 1 / 3, 2 / 3), model.synthesis(styles, z[1]).clamp(-1, 1))
+
+
 def test_noise_acts_once_its_strength_is_not_zero() -> None:
     model = build()
     z, noise = model.latents(2)

@@ -22,6 +22,7 @@ from paragone.models.layers.stylegan import (
     minibatch_stddev,
     mix_styles,
     pixel_norm,
+    swap_styles,
     truncate,
 )
 
@@ -134,6 +135,14 @@ def test_styles_are_mixed_from_a_random_layer_on() -> None:
     assert not w[:, 0].any()
     assert w.any(1).float().mean().item() == pytest.approx(0.9, abs=0.04)
     assert set(w.sum(1).long().tolist()) == {0, 1, 2, 3, 4, 5}
+
+
+def test_styles_are_swapped_in_a_share_of_the_layers() -> None:
+    w1, w2 = torch.zeros(2, 3), torch.ones(2, 3)
+    parts = [swap_styles(w1, w2, 8, i / 3, (i + 1) / 3)[:, :, 0] for i in range(3)]
+    assert [part[0].tolist().index(1) for part in parts] == [0, 3, 5]
+    assert torch.equal(sum(parts), torch.ones(2, 8))  # every layer is in one third
+    assert torch.equal(swap_styles(w1, w2, 6, 0.0, 1.0), w2[:, None].expand(2, 6, 3))
 
 
 def test_truncation_is_a_straight_line_to_the_mean() -> None:

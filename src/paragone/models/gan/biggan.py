@@ -43,7 +43,7 @@ class BigGAN(Model):
     title = "BigGAN"
     paper = "Brock et al., 2019"
     plan = Plan(kimg=600_000, batch=2048, ema_kimg=14_000)
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations"})
     generator = "generator"
     needs = frozenset({"image", "label"})
 
@@ -123,6 +123,11 @@ class BigGAN(Model):
     def decode(self, z: Tensor, label: Tensor) -> Tensor:
         """G(z,y): (B,z_dim) and labels (B,) -> (B,C,H,W) in [-1,1]."""
         return self._generate(z, label)
+
+    def truncations(self) -> tuple[float, ...]:
+        """Thresholds of |z|, the paper's of figure 2 and 4, which cuts off next to nothing: it is drawn as they are,
+        and so shows the same images as they, where no threshold at all would show others."""
+        return (0.04, 0.5, 1.0, 2.0, 4.0)
 
 
 def _channels(width: int, levels: int) -> list[int]:

@@ -34,7 +34,7 @@ from torch.optim import Adam, Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.gan.stylegan2 import Discriminator, Latents, StyleGAN2, widths
 from paragone.models.layers import diffaug, functional
-from paragone.models.layers.stylegan import Linear, ModulatedConv2d, Noise, truncate
+from paragone.models.layers.stylegan import PSI, Linear, ModulatedConv2d, Noise, truncate
 from paragone.models.layers.wavelet import haar, inverse_haar
 
 
@@ -44,7 +44,7 @@ class MobileStyleGAN(Model):
     title = "MobileStyleGAN"
     paper = "Belousov, 2021"
     plan = Plan(kimg=2_000, batch=2)
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations"})
     generator = "student"
     parents = frozenset({"teacher"})
 
@@ -131,6 +131,10 @@ class MobileStyleGAN(Model):
         """Latents of B images -> (B,C,H,W), clipped to [-1,1]."""
         w = truncate(self.teacher.mapping(z[0]), self.teacher.w_mean, self.cfg.truncation)
         return inverse_haar(self.student(w, z[1])[-1]).float().clamp(-1, 1)
+
+    def truncations(self) -> tuple[float, ...]:
+        """psi, from the teacher's mean of w to none."""
+        return PSI
 
 
 def pixel_loss(pyramid: list[Tensor], x: Tensor) -> Tensor:

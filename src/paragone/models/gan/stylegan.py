@@ -37,7 +37,17 @@ from paragone.models.gan import stylegan2
 from paragone.models.layers import functional, progressive
 from paragone.models.layers.norm import adain
 from paragone.models.layers.progressive import Discriminator, Level, activate, double, fade, split
-from paragone.models.layers.stylegan import Conv2d, Linear, Mapping, Noise, Resample, mix_styles, truncate
+from paragone.models.layers.stylegan import (
+    PSI,
+    Conv2d,
+    Linear,
+    Mapping,
+    Noise,
+    Resample,
+    mix_styles,
+    swap_styles,
+    truncate,
+)
 
 FIRST = 1  # the level that training starts with: 8 x 8
 
@@ -49,7 +59,7 @@ class StyleGAN(Model):
     paper = "Karras et al., 2019"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
     generator = "generator"
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations", "mixed"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -130,7 +140,20 @@ class StyleGAN(Model):
         """Latents of B images -> (B,C,H,W), clipped to [-1,1]."""
         w = truncate(self.mapping(z[0]), self.w_mean, self.cfg.truncation)
         w = w[:, None].expand(-1, 2 * (self.levels + 1), -1)
-        return progressive.full_size(self.synthesis(w, z[1], float(self.level)).float().clamp(-1, 1), self.size)
+        return self._images(w, z[1])
+
+    def mixed(self, z: stylegan2.Latents, other: stylegan2.Latents, first: float, last: float) -> Tensor:
+        """decode(z) with the styles of `other` in the layers from the share `first` to `last` (section 3.1)."""
+        w, w2 = (truncate(self.mapping(of[0]), self.w_mean, self.cfg.truncation) for of in (z, other))
+        return self._images(swap_styles(w, w2, 2 * (self.levels + 1), first, last), z[1])
+
+    def truncations(self) -> tuple[float, ...]:
+        """psi, from the mean of w to none."""
+        return PSI
+
+    def _images(self, w: Tensor, noise: Tensor) -> Tensor:
+        images = self.synthesis(w, noise, float(self.level)).float()
+        return progressive.full_size(images.clamp(-1, 1), self.size)
 
 
 class Synthesis(nn.Module):

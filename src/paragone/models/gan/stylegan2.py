@@ -37,6 +37,7 @@ from torch.optim import Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers import functional
 from paragone.models.layers.stylegan import (
+    PSI,
     Conv2d,
     Filter,
     Linear,
@@ -49,6 +50,7 @@ from paragone.models.layers.stylegan import (
     lazy_adam,
     minibatch_stddev,
     mix_styles,
+    swap_styles,
     truncate,
 )
 
@@ -62,7 +64,7 @@ class StyleGAN2(Model):
     paper = "Karras et al., 2020"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
     generator = "generator"
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations", "mixed"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -155,6 +157,15 @@ class StyleGAN2(Model):
         """Latents of B images -> (B,C,H,W) in [-1,1]."""
         w = truncate(self.mapping(z[0]), self.w_mean, self.cfg.truncation)
         return self.synthesis(w[:, None].expand(-1, self.synthesis.layers, -1), z[1]).float().clamp(-1, 1)
+
+    def mixed(self, z: Latents, other: Latents, first: float, last: float) -> Tensor:
+        """decode(z) with the styles of `other` in the layers from the share `first` to `last`."""
+        w, w2 = (truncate(self.mapping(of[0]), self.w_mean, self.cfg.truncation) for of in (z, other))
+        return self.synthesis(swap_styles(w, w2, self.synthesis.layers, first, last), z[1]).float().clamp(-1, 1)
+
+    def truncations(self) -> tuple[float, ...]:
+        """psi, from the mean of w to none."""
+        return PSI
 
 
 class Synthesis(nn.Module):

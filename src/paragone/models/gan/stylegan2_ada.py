@@ -31,7 +31,7 @@ from torch.optim import Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.gan.stylegan2 import Discriminator, Latents, Synthesis, check, widths
 from paragone.models.layers import ada, functional
-from paragone.models.layers.stylegan import Mapping, PathLength, lazy_adam, mix_styles, truncate
+from paragone.models.layers.stylegan import PSI, Mapping, PathLength, lazy_adam, mix_styles, swap_styles, truncate
 
 
 class StyleGAN2ADA(Model):
@@ -40,7 +40,7 @@ class StyleGAN2ADA(Model):
     title = "StyleGAN2-ADA"
     paper = "Karras et al., 2020"
     plan = Plan(kimg=25_000, batch=64, ema_kimg=20)
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations", "mixed"})
     generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
@@ -166,3 +166,12 @@ class StyleGAN2ADA(Model):
         """Latents of B images -> (B,C,H,W) in [-1,1]."""
         w = truncate(self.mapping(z[0]), self.w_mean, self.cfg.truncation)
         return self.synthesis(w[:, None].expand(-1, self.synthesis.layers, -1), z[1]).float().clamp(-1, 1)
+
+    def mixed(self, z: Latents, other: Latents, first: float, last: float) -> Tensor:
+        """decode(z) with the styles of `other` in the layers from the share `first` to `last`."""
+        w, w2 = (truncate(self.mapping(of[0]), self.w_mean, self.cfg.truncation) for of in (z, other))
+        return self.synthesis(swap_styles(w, w2, self.synthesis.layers, first, last), z[1]).float().clamp(-1, 1)
+
+    def truncations(self) -> tuple[float, ...]:
+        """psi, from the mean of w to none."""
+        return PSI

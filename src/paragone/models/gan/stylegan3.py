@@ -32,7 +32,7 @@ from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.gan.stylegan2 import Discriminator, check, widths
 from paragone.models.layers import functional
 from paragone.models.layers.alias_free import AliasFreeLayer, FourierInput, bands
-from paragone.models.layers.stylegan import Mapping, lazy_adam, truncate
+from paragone.models.layers.stylegan import PSI, Mapping, lazy_adam, truncate
 
 
 class StyleGAN3(Model):
@@ -41,7 +41,7 @@ class StyleGAN3(Model):
     title = "StyleGAN3"
     paper = "Karras et al., 2021"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations"})
     generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,10 @@ class StyleGAN3(Model):
     def decode(self, z: Tensor) -> Tensor:
         """g(f(z)): (B,z_dim) -> (B,C,H,W), clipped to [-1,1]."""
         return self.synthesis(truncate(self.mapping(z), self.w_mean, self.cfg.truncation)).float().clamp(-1, 1)
+
+    def truncations(self) -> tuple[float, ...]:
+        """psi, from the mean of w to none."""
+        return PSI
 
 
 class Synthesis(nn.Module):

@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.gan.stylegan2 import StyleGAN2
 from paragone.models.gan.stylegan2_ada import StyleGAN2ADA
-from paragone.models.layers.stylegan import truncate
+from paragone.models.layers.stylegan import PSI, truncate
 
 Latents = tuple[Tensor, Tensor]  # s (n,S), and the noise of all layers (n,P)
 
@@ -36,7 +36,7 @@ class StyleSpace(Model):
     paper = "Wu et al., 2021"
     plan = Plan(kimg=0)
     parents = frozenset({"stylegan2"})
-    capabilities = frozenset({"decode", "latents"})
+    capabilities = frozenset({"decode", "latents", "truncations"})
     latent_prior = "uniform"  # straight lines: s does not lie on a shell about 0
 
     @dataclass(frozen=True, kw_only=True)
@@ -84,3 +84,7 @@ class StyleSpace(Model):
     def decode(self, z: Latents) -> Tensor:
         """Latents of B images -> (B,C,H,W) in [-1,1]."""
         return self.stylegan2.synthesis.draw(z[0].split(self.sizes, 1), z[1]).float().clamp(-1, 1)
+
+    def truncations(self) -> tuple[float, ...]:
+        """psi, from the parent's mean of w to none."""
+        return PSI

@@ -17,6 +17,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear, pa
 from torch.optim import Adam, Optimizer
 
 Resample = Literal["up", "down"]
+PSI = (0.0, 0.25, 0.5, 0.75, 1.0)  # truncations that are shown, from the mean of w to none
 
 
 def halvings(shape: tuple[int, int, int], title: str, smallest: int = 4) -> int:
@@ -238,6 +239,14 @@ def mix_styles(w1: Tensor, w2: Tensor, layers: int, share: float) -> Tensor:
     cut = torch.where(torch.rand(len(w1), device=w1.device) < share, cut, layers)
     first = torch.arange(layers, device=w1.device) < cut[:, None]  # (B,layers)
     return torch.where(first[:, :, None], w1[:, None], w2[:, None])
+
+
+def swap_styles(w1: Tensor, w2: Tensor, layers: int, first: float, last: float) -> Tensor:
+    """The style of each layer, (B,layers,w_dim): w2's in the layers from the share `first` of all to `last`, w1's in
+    the others; w1 and w2 (B,w_dim)."""
+    i = torch.arange(layers, device=w1.device)
+    inside = (i >= round(first * layers)) & (i < round(last * layers))
+    return torch.where(inside[:, None], w2[:, None], w1[:, None])
 
 
 def truncate(w: Tensor, mean: Tensor, psi: float) -> Tensor:
