@@ -3,8 +3,9 @@
 A trial crashes as a run does: its samples at the end miss at least a tenth of the modes, or it diverged. As with
 runs, undertrained trials are left out: those with less than half of the high-quality samples that real points have.
 Samples that are spread out miss modes by chance. (This was added after a first part of the study had been seen, in
-which most crashes were such trials: docs/results/collapse.md.) All learning rates of the study count, the same for
-every game; a tuned rate alone would hide who is fragile.
+which most crashes were such trials: docs/results/collapse.md.) What comes out with these as crashes is noted beside a
+rate, and decides nothing. All learning rates of the study count, the same for every game; a tuned rate alone would hide
+who is fragile.
 """
 
 import math
@@ -43,14 +44,20 @@ def count(evidence: Evidence, games: Sequence[str]) -> Trials:
             crashed = [crash for cell in cells for crash in _crashed(cell, found["modes"])]
             learned = [crash for crash in crashed if crash is not None]
             hits, n = hits + sum(learned), n + len(learned)
-            left_out = f" ({len(crashed) - len(learned)} undertrained)" if len(learned) < len(crashed) else ""
-            notes.append(f"{_name(game)} {sum(learned)} of {len(learned)} on the {geometry}{left_out}")
+            notes.append(f"{_name(game)} {sum(learned)} of {len(learned)} on the {geometry}{_both_ways(crashed)}")
     if not n:
         raise NotMeasuredError(
             f"study '{STUDY}': every trial is undertrained, so crashes cannot be told from too few updates: "
             f"{'; '.join(notes)}"
         )
     return Trials(hits, n, "; ".join(notes))
+
+
+def _both_ways(crashed: Sequence[bool | None]) -> str:
+    """What comes out with undertrained trials as crashes, in words; nothing where there are none."""
+    undertrained = sum(crash is None for crash in crashed)
+    as_crashes = sum(crash is not False for crash in crashed)
+    return f" ({undertrained} undertrained; {as_crashes} of {len(crashed)} with these)" if undertrained else ""
 
 
 def fewer(evidence: Evidence, steady: Sequence[str], other: Sequence[str], size: float) -> Effect:

@@ -85,9 +85,10 @@ def test_undertrained_trials_do_not_crash(project: Evidence) -> None:
     trials = study["collapse"]["geometries"]["grid"]["games"]["non_saturating"][0]["trials"]
     trials["high_quality"][:5] = [[0.1, 0.2, 0.3, 0.4]] * 5
     trials["modes"][5], trials["high_quality"][5] = [25, None, None, None], [0.1, None, None, None]  # diverged
+    trials["modes"][6] = [25] * 4
     found = benchmark.count(project._replace(studies=study), ("non_saturating",))
-    assert (found.hits, found.n) == (15, 15)
-    assert found.note == "non saturating 15 of 15 on the grid (5 undertrained)"
+    assert (found.hits, found.n) == (14, 15)
+    assert found.note == "non saturating 14 of 15 on the grid (5 undertrained; 19 of 20 with these)"
     trials["high_quality"][:] = [[0.1, 0.2, 0.3, 0.49]] * 20
     with pytest.raises(NotMeasuredError, match="every trial is undertrained"):
         benchmark.count(project._replace(studies=study), ("non_saturating",))
