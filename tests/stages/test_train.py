@@ -1,13 +1,15 @@
 """A training that is scored by held-out images says in its facts which weights it kept, and by what."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from paragone.data import base as datasets
 from paragone.engine import checkpoint
-from paragone.project import files
-from paragone.project.params import Params
+from paragone.project import files, paths
+from paragone.project.params import Entry, Params, ParamsError
 from paragone.results import runs, schema
 from paragone.stages import train
 from support import square_images
@@ -59,3 +61,16 @@ def test_a_parent_of_another_size_or_of_other_data_is_named(tmp_path: Path) -> N
     square_images.prepare(tmp_path, labelled=False)
     with pytest.raises(ValueError, match=r"is for images of 1x32x32 with 2 classes, squares has 1x32x32 with 0 cl"):
         train.run(tmp_path, params, "small", "squares", "flow_prior", 0)
+
+
+def test_what_a_model_cannot_be_built_of_is_named_with_its_place(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    size = datasets.load(tmp_path / paths.prepared("bars"), "train").spec.shape[1]
+    glow = Entry.model_validate({"plan": {"kimg": 0.1}, "config": {"levels": 9}})
+    chosen = PARAMS.get_profile("small").model_copy(update={"models": {"glow": glow}, "datasets": {"bars": None}})
+    words = (
+        "profiles/small.yaml: models.glow, on 'bars': 9 levels halve images as often, so their sides divide by 512; "
+        f"these are {size} x {size}: set fewer levels, or another resolution"
+    )
+    with pytest.raises(ParamsError, match=f"^{re.escape(words)}$"):
+        train.run(tmp_path, PARAMS.model_copy(update={"profiles": {"small": chosen}}), "small", "bars", "glow", 0)

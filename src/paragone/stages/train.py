@@ -22,7 +22,7 @@ from paragone.engine.seeding import Stream, seed_all
 from paragone.engine.selection import HeldOut
 from paragone.models.base import Model, Plan
 from paragone.project import files, fingerprint, git, paths, registry
-from paragone.project.params import Params
+from paragone.project.params import Params, ParamsError
 
 HELD_OUT = "paragone.evaluation.held_out"
 
@@ -36,7 +36,10 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     seed_all(seed, Stream.INIT)
     name = params.model(profile, model)
-    net = registry.build_model(name, data.spec, config, {role: parent.network for role, parent in parents.items()})
+    try:
+        net = registry.build_model(name, data.spec, config, {role: parent.network for role, parent in parents.items()})
+    except ValueError as error:  # the model knows what is wrong, not where it stands
+        raise ParamsError(f"{paths.profile(profile)}: models.{model}, on '{dataset}': {error}") from None
     recipe = checkpoint.recipe(name, data.spec, config, {role: parent.recipe for role, parent in parents.items()})
     facts = _facts(root, this, plan, config, recipe, {role: parent.sha256 for role, parent in parents.items()})
     folder = root / ".ckpt" / this.folder / _digest({**facts, "torch": torch.__version__})

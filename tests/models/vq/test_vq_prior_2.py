@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from paragone.models.base import Progress, Spec
+from paragone.models.base import Model, Progress, Spec
 from paragone.models.vq.vq_prior_2 import VQPrior2
 from paragone.models.vq.vq_vae import VQVAE
 from paragone.models.vq.vq_vae_2 import VQVAE2
@@ -53,7 +53,13 @@ def test_samples_are_images_of_drawn_codes() -> None:
     assert images.shape == (2, 1, 16, 16)
 
 
-def test_a_parent_with_other_codes_is_refused() -> None:
-    parent = VQVAE(VQVAE.Config(width=8, codes=6, dim=4), SPEC)
-    with pytest.raises(ValueError, match=r"the parent vq_vae_2 is a VQ-VAE .*, which has no two levels of codes"):
+@pytest.mark.parametrize(
+    "parent",
+    [
+        VQVAE(VQVAE.Config(width=8, codes=6, dim=4), SPEC),
+        VQVAE2(VQVAE2.Config(width=8, codes=6, dim=4, quantize=False), SPEC),
+    ],
+)
+def test_a_parent_with_other_codes_is_refused(parent: Model) -> None:
+    with pytest.raises(ValueError, match=r"the parent vq_vae_2 is a VQ-VAE.*, which has no two levels of codes"):
         VQPrior2(VQPrior2.Config(width=8, layers=1, kernel=3), SPEC, vq_vae_2=parent)

@@ -123,7 +123,7 @@ def test_without_quantisation_the_loss_is_the_reconstruction_alone() -> None:
 @pytest.mark.parametrize(
     ("shape", "config", "words"),
     [
-        ((1, 30, 32), {}, r"sides divide by 4 \(levels: 2\), not 30 x 32"),
+        ((1, 30, 32), {}, r"sides divide by 4 \(levels: 2\), not 30 x 32: set fewer levels, or another resolution"),
         ((1, 32, 32), {"codes": 1}, "codes is 1; it must be at least 2"),
         ((1, 32, 32), {"restart": 1.0}, "restart is 1.0, but codes are restarted with ema only"),
     ],

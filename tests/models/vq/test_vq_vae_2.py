@@ -85,7 +85,9 @@ def test_every_parameter_trains() -> None:
 def test_what_cannot_be_is_refused(key: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must be at least"):
         build(**{key: value})
-    with pytest.raises(ValueError, match=r"whose sides divide by 8 .*, not 12 x 12"):
+    with pytest.raises(
+        ValueError, match=r"whose sides divide by 8 .*, not 12 x 12: set fewer levels, or another resolution"
+    ):
         build((1, 12, 12))
 
 

@@ -7,6 +7,11 @@ them.
 
     section 3.3    p(z) = prod_j p(z_j|z_1..z_{j-1})
 
+With a VQGAN as the parent this is the transformer of Esser et al. 2021 (https://arxiv.org/abs/2012.09841, section 3.2).
+Where its grid of codes is larger than a transformer can attend to, `window` is the paper's sliding window: it is
+trained on patches of codes cut out at random, and a code is drawn given those before it in the patch around it, which
+is moved inwards at the edges.
+
 Deviations: the autoregressive network is a causal transformer (layers/transformer.py) in place of the paper's gated
 PixelCNN; the paper names no size, optimiser or budget for its prior, so these are ours, as are dropout and weight
 decay. The log-likelihood of codes is not one of images (the decoder has no density on 8-bit images), so no bound is
@@ -15,6 +20,7 @@ given.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
@@ -38,15 +44,27 @@ class VQPrior(Model):
         depth: int = 8
         heads: int = 8
         dropout: float = 0.1
+        window: int = 0  # side of the patch of codes that attends; 0: the whole grid does
         lr: float = 3e-4
         weight_decay: float = 0.05
 
+        def __post_init__(self) -> None:
+            if self.window == 1 or self.window < 0:
+                raise ValueError(f"window is {self.window}; it must be at least 2, or 0 for the whole grid")
+
     def __init__(self, cfg: Config, spec: Spec, *, vq_vae: Any) -> None:
+        if "codes" not in vq_vae.capabilities or not hasattr(vq_vae, "grid"):
+            raise ValueError(
+                f"the parent vq_vae is a {vq_vae.title} without one grid of codes; give a row of the model vq_vae or "
+                "vqgan whose quantize is true"
+            )
         super().__init__(vq_vae=vq_vae)
         self.cfg = cfg
         self.grid: tuple[int, int] = vq_vae.grid
+        h, w = (min(cfg.window, side) if cfg.window else side for side in self.grid)
+        self.patch = (h, w)  # of codes that attend
         self.prior = CausalTransformer(
-            vq_vae.cfg.codes, self.grid[0] * self.grid[1], width=cfg.width, depth=cfg.depth, heads=cfg.heads,
+            vq_vae.cfg.codes, h * w, width=cfg.width, depth=cfg.depth, heads=cfg.heads,
             dropout=cfg.dropout,
         )  # fmt: skip
 
@@ -62,7 +80,7 @@ class VQPrior(Model):
         return {"prior": AdamW(groups, self.cfg.lr, betas=(0.9, 0.98), fused=True)}
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
-        codes = self._codes(batch["image"])
+        codes = self._cut(self._codes(batch["image"]))
         yield Update("prior", cross_entropy(self.prior(codes).flatten(0, 1), codes.flatten()))  # nats a code
 
     @torch.no_grad()
@@ -72,4 +90,30 @@ class VQPrior(Model):
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.vq_vae.decode(self.prior.sample(n).view(n, *self.grid))
+        codes = self._slide(n) if self.patch != self.grid else self.prior.sample(n)
+        return self.vq_vae.decode(codes.view(n, *self.grid))
+
+    def _cut(self, codes: Tensor) -> Tensor:
+        """Of each grid of codes (B,h w) a patch at random, (B,L); all of it where the window covers the grid."""
+        if self.patch == self.grid:
+            return codes
+        (h, w), n = self.patch, len(codes)
+        patches = codes.unflatten(1, self.grid).unfold(1, h, 1).unfold(2, w, 1)  # (B,rows,columns,h,w)
+        row, column = (torch.randint(side, (n,), device=codes.device) for side in patches.shape[1:3])
+        return patches[torch.arange(n, device=codes.device), row, column].flatten(1)
+
+    def _slide(self, n: int) -> Tensor:
+        """n grids of codes (n,h,w), each code given those before it in the patch around it."""
+        codes = torch.zeros(n, *self.grid, dtype=torch.int64, device=self.prior.position.device)
+        h, w = self.patch
+        for i, j in product(*map(range, self.grid)):
+            top, left = (self._start(at, axis) for axis, at in enumerate((i, j)))
+            logits = self.prior(codes[:, top : top + h, left : left + w].flatten(1))  # what comes later is not seen
+            drawn = torch.multinomial(logits[:, (i - top) * w + j - left].softmax(1), 1)
+            codes[:, i, j] = drawn.squeeze(1)
+        return codes
+
+    def _start(self, at: int, axis: int) -> int:
+        """Where the patch of a row (or column) begins: that row in its middle, but for the edges."""
+        side, patch = self.grid[axis], self.patch[axis]
+        return max(0, min(at - patch // 2, side - patch))

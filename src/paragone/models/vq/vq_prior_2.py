@@ -46,10 +46,10 @@ class VQPrior2(Model):
         lr: float = 3e-4
 
     def __init__(self, cfg: Config, spec: Spec, *, vq_vae_2: Any) -> None:
-        if not hasattr(vq_vae_2, "top_grid"):
+        if "codes" not in vq_vae_2.capabilities or not hasattr(vq_vae_2, "top_grid"):
             raise ValueError(
                 f"the parent vq_vae_2 is a {vq_vae_2.title}, which has no two levels of codes; "
-                "give a row of the model vq_vae_2"
+                "give a row of the model vq_vae_2 whose quantize is true"
             )
         super().__init__(vq_vae_2=vq_vae_2)
         codes: int = vq_vae_2.cfg.codes

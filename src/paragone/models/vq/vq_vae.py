@@ -65,7 +65,8 @@ class VQVAE(Model):
         if h % 2**cfg.levels or w % 2**cfg.levels:
             factor = 2**cfg.levels
             raise ValueError(
-                f"VQ-VAE takes images whose sides divide by {factor} (levels: {cfg.levels}), not {h} x {w}"
+                f"VQ-VAE takes images whose sides divide by {factor} (levels: {cfg.levels}), not {h} x {w}: set fewer "
+                "levels, or another resolution"
             )
         if cfg.restart and not cfg.ema:
             raise ValueError(f"restart is {cfg.restart}, but codes are restarted with ema only: set ema to true")

@@ -66,7 +66,8 @@ class VQVAE2(Model):
         factor = 2 ** (cfg.levels + 1)
         if h % factor or w % factor:
             raise ValueError(
-                f"VQ-VAE-2 takes images whose sides divide by {factor} (levels: {cfg.levels}), not {h} x {w}"
+                f"VQ-VAE-2 takes images whose sides divide by {factor} (levels: {cfg.levels}), not {h} x {w}: set "
+                "fewer levels, or another resolution"
             )
         self.cfg = cfg
         self.codebook_size = 2 * cfg.codes

@@ -18,7 +18,7 @@ The perceptual distance is the mean squared difference of channel-wise unit feat
 (x -> list of feature maps), the form of LPIPS with equal weights; without that parent there is none.
 
 Sampling draws codes uniformly, so its samples are poor by design; `vq_prior` with this as its parent `vq_vae` is the
-paper's transformer prior (without the sliding window, which a grid of codes of this size does not need).
+paper's transformer prior, with a sliding window (`window`) where the grid of codes is large.
 With `quantize: false` features take the place of codes, as for VQ-VAE here: only the reconstructions mean something.
 
 Deviations:
