@@ -83,6 +83,7 @@ def ranges(tmp_path: Path, **changes: Any) -> dict[str, dict[str, search.Range]]
         ),
         ({"rows": {"dcgan": {}}}, "rows.dcgan: no such row of profile 'small' on 'd'; "),
         ({"rows": {"ddim": {}}}, "rows.ddim: starts from another model; search that one, and leave this row out"),
+        ({"rows": {"wgan": {}}}, "rows.wgan: has no range; give one of each key to search, or leave this row out"),
         ({"space": "classifier"}, "space: is 'classifier', which learned from the held-out images; choose another"),
         ({"dataset": "e"}, "dataset: profile 'small' has no data set 'e'; "),
         ({"configurations": 0}, "configurations: Input should be greater than or equal to 1; it is 0"),

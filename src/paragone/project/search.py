@@ -107,6 +107,8 @@ def _row(params: Params, search: Search, row: str, where: str) -> dict[str, Rang
         raise ParamsError(f"{where}: no such row of profile '{search.profile}' on '{search.dataset}'; {hint}")
     if params.entry(search.profile, row).parents or params.entry(search.profile, row).guest:
         raise ParamsError(f"{where}: starts from another model; search that one, and leave this row out")
+    if not search.rows[row]:
+        raise ParamsError(f"{where}: has no range; give one of each key to search, or leave this row out")
     found = {key: _range(given, f"{where}.{key}") for key, given in search.rows[row].items()}
     for key, of in found.items():
         found[key] = of._replace(whole=_fits(params.model(search.profile, row), key, of, where))

@@ -79,6 +79,13 @@ def test_files_that_do_not_fit_together_are_refused(trained: classifier.Net, tmp
     files.write_json(tmp_path / paths.prepared("blobs") / "dataset.json", {"content_hash": "e" * 64})
     with pytest.raises(ValueError, match=r"judges were trained on data d{12}, and .*prepared/blobs holds e{12}; run"):
         classifier.load(tmp_path, "blobs")
+    files.write_json(folder / "classifier.json", {**facts, "judges": [{"name": "s0-w16", "width": 16}]})
+    (tmp_path / paths.prepared("blobs") / "dataset.json").unlink()
+    with pytest.raises(ValueError, match=r"classifier\.json: a judge lacks sha256, soft_confusion; run `paragone"):
+        classifier.load(tmp_path, "blobs")
+    files.write_json(folder / "classifier.json", {**facts, "judges": []})
+    with pytest.raises(ValueError, match=r"classifier\.json: names no judges"):
+        classifier.load(tmp_path, "blobs")
     files.write_json(folder / "classifier.json", {"accuracy": 1.0})
     with pytest.raises(ValueError, match=r"classifier\.json: names no judges, as before protocol 2; run"):
         classifier.load(tmp_path, "blobs")

@@ -234,6 +234,10 @@ def save(folder: Path, nets: Mapping[str, Net], about: dict[str, Any]) -> None:
     files.write_json(folder / "classifier.json", {**about, "judges": judges})
 
 
+_FACTS = ("shape", "classes")
+_OF_A_JUDGE = ("name", "width", "sha256", "soft_confusion")
+
+
 def load(root: Path, dataset: str) -> Extractor:
     """The judges of a data set. Raises ValueError if their stage has not run, or its files do not fit together."""
     folder = root / paths.classifier(dataset)
@@ -241,8 +245,11 @@ def load(root: Path, dataset: str) -> Extractor:
     if not (folder / "classifier.json").is_file():
         raise ValueError(f"{folder / 'classifier.json'}: not found; {remedy}")
     about = files.read_json(folder / "classifier.json")
-    if not isinstance(about.get("judges"), list):
+    if not isinstance(about.get("judges"), list) or not about["judges"]:
         raise ValueError(f"{folder / 'classifier.json'}: names no judges, as before protocol 2; {remedy}")
+    for where, part, keys in (("it", about, _FACTS), *(("a judge", judge, _OF_A_JUDGE) for judge in about["judges"])):
+        if lacking := [key for key in keys if key not in part]:
+            raise ValueError(f"{folder / 'classifier.json'}: {where} lacks {', '.join(lacking)}; {remedy}")
     facts = root / paths.prepared(dataset) / "dataset.json"
     if facts.is_file() and (now := files.read_json(facts)["content_hash"]) != about.get("data"):
         raise ValueError(
