@@ -27,6 +27,16 @@ def test_rows_that_both_have_are_compared():
         agreement({"gan": 1.0}, {"gan": 2.0})
 
 
+@pytest.mark.parametrize("n", [6, 16])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_orders_that_agree_in_full_have_an_interval_too(n: int, sign: int) -> None:
+    """Its far end is that of SciPy's exact interval of a share, of n / 2 pairs of n / 2, as a tau."""
+    found = agreement({str(i): float(i) for i in range(n)}, {str(i): float(sign * i) for i in range(n)})
+    share = stats.binomtest(n // 2, n // 2).proportion_ci(0.95, "exact").low
+    ends = sorted((sign * (2 * share - 1), float(sign)))
+    assert (found.tau, found.low, found.high) == (pytest.approx(sign), pytest.approx(ends[0]), pytest.approx(ends[1]))
+
+
 def test_the_interval_holds_the_estimate_and_says_more_with_more_rows():
     random = np.random.default_rng(1)
 

@@ -55,14 +55,24 @@ def _kept(x: Floats, y: Floats) -> float:
 
 
 def _interval(x: Floats, y: Floats) -> tuple[float, float]:
-    """Percentiles of the bootstrap over rows: what other rows of such a kind would give."""
+    """Percentiles of the bootstrap over rows: what other rows of such a kind would give.
+
+    Where every draw gives the same, as of two orders that agree in full, the bootstrap knows no width. Then the other
+    end follows from disjoint pairs of rows, which are independent: by Clopper and Pearson (1934), k of k pairs in one
+    order leave a chance of that order of 0.025^(1/k) or more.
+    """
     if len(x) < FEWEST:
         return -1.0, 1.0
     random = np.random.default_rng(0)
     chosen = random.integers(len(x), size=(DRAWS, len(x)))
     taus = [value for rows in chosen if not math.isnan(value := tau(x[rows], y[rows]))]
-    low, high = np.percentile(taus, [2.5, 97.5]) if taus else (-1.0, 1.0)
-    return float(low), float(high)
+    low, high = (float(end) for end in np.percentile(taus or [0.0], [2.5, 97.5]))
+    if low < high:
+        return low, high
+    if abs(low) < 0.999:  # ties alone
+        return -1.0, 1.0
+    far = 2 * 0.025 ** (1 / (len(x) // 2)) - 1
+    return (far, 1.0) if low > 0 else (-1.0, -far)
 
 
 def pairs(orders: Sequence[tuple[str, Mapping[str, float]]]) -> list[tuple[str, str, Agreement]]:
