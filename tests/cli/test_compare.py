@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from paragone.cli import compare
+from paragone.evaluation.protocol_number import PRINTED, PROTOCOL
 from paragone.results import schema
 from paragone.results.comparison import ComparisonError
 from support import ROOT, sample_project, settings_files
@@ -40,7 +41,9 @@ def test_every_form_of_a_side_gives_the_same(
 ) -> None:
     monkeypatch.chdir(project)
     assert compare.run(project, a, b, [], True, "")
-    found = json.loads(capsys.readouterr().out)["differences"]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["protocol"] == PROTOCOL
+    found = printed["differences"]
     fd = next(d for d in found if (d["figure"], d["dataset"]) == ("fd_clf", "mnist-5k"))
     assert (fd["row_a"], fd["row_b"], fd["over"], fd["n"]) == ("DCGAN", "GAN", "paired seeds", 3)
     assert fd["difference"] == pytest.approx(fd["b"] - fd["a"])
@@ -55,6 +58,7 @@ def test_a_table_with_itself_has_no_difference_and_a_figure(
     shown = capsys.readouterr().out
     assert "MNIST-5K" in shown or "mnist-5k" in shown
     assert "(Holm)" in shown
+    assert PRINTED in " ".join(shown.split())
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from paragone.evaluation.protocol_number import PRINTED, PROTOCOL
 from paragone.project import files, profiles, settings
 from paragone.report.scatter import GRID, INK
 from paragone.results import comparison, schema
@@ -33,7 +34,8 @@ def run(root: Path, a: str, b: str, limits: list[tuple[str, str]], as_json: bool
     if figure:
         files.write(Path(figure), partial(_save, draw(found, a, b)))
     if as_json:
-        print(json.dumps({"a": a, "b": b, "differences": [_plain(d) for d in found], "worse": worse}, indent=2))
+        about = {"a": a, "b": b, "protocol": PROTOCOL}
+        print(json.dumps({**about, "differences": [_plain(d) for d in found], "worse": worse}, indent=2))
     else:
         _print(found, a, b)
         for sentence in worse:
@@ -98,7 +100,7 @@ def _print(found: list[Difference], a: str, b: str) -> None:
     tested = sum(d.p is not None for d in found)
     console.print(
         f"A: {a}. B: {b}. {len(found)} figures; p-values are corrected for the {tested} that have one (Holm). "
-        "Intervals over samples hold the reference fixed and know nothing of other seeds.",
+        f"Intervals over samples hold the reference fixed and know nothing of other seeds. {PRINTED}",
         style="dim",
     )
 

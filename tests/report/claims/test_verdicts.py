@@ -133,6 +133,7 @@ def test_machines_get_every_effect(assessments):
     frame = pd.read_csv(io.StringIO(verdicts.effects_csv(assessments)))
     assert frame["value"].notna().sum() == len(effects)
     assert set(frame["claim"]) == {j.id for j in assessments}
+    assert set(frame["protocol"]) == {NUMBER}
     first = frame[frame["claim"] == "C31"].iloc[0]
     effect = next(j for j in assessments if j.id == "C31").finding.effects[0]
     size, said = effect.size, effect.bounds

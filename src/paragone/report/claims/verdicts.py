@@ -10,6 +10,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from paragone.evaluation.protocol_number import PROTOCOL as NUMBER
 from paragone.evaluation.protocol_number import problem
 from paragone.project import files, paths, registry, texts
 from paragone.project.params import Params
@@ -141,7 +142,7 @@ def effects_csv(assessments: list[Assessment]) -> str:
             for key in ("claimed", "equal"):
                 rest[f"{key}_low"], rest[f"{key}_high"] = effect.get(key) or (None, None)
             lines.append(about | rest | effect["size"] | {"effect_verdict": effect["verdict"]})
-    return pd.DataFrame(lines).map(texts.cell).to_csv(index=False, float_format="%.10g")
+    return pd.DataFrame(lines).assign(protocol=NUMBER).map(texts.cell).to_csv(index=False, float_format="%.10g")
 
 
 def grid(assessments: list[Assessment], results: Results) -> Grid:
