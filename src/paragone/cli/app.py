@@ -321,12 +321,20 @@ def pipeline(
 
 
 @app.command()
-def check() -> None:
+def check(
+    networks: Annotated[
+        str,
+        typer.Option(help="A profile whose networks are built too, without their weights; up to a minute."),
+    ] = "",
+) -> None:
     """Check params.yaml and every profile, whether or not anything runs it; the first fault is one sentence."""
     root, _ = _settings()
     from paragone.project import settings
 
-    print(f"{', '.join(settings.load(root).profiles)}: nothing is wrong")
+    params = settings.load(root)
+    if networks:
+        _module("project.networks").check(params, networks)
+    print(f"{', '.join(params.profiles)}: nothing is wrong")
 
 
 @app.command()

@@ -6,9 +6,13 @@ model and every study that it names.
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from paragone.project import paths, ranges, registry, suggest
 from paragone.project.params import FILE, SOURCES, Params, ParamsError, Profile
+
+if TYPE_CHECKING:  # torch is slow to import, and many commands do without
+    from paragone.models.base import Plan
 
 
 def dataset(params: Params, name: str) -> None:
@@ -57,8 +61,9 @@ def row(params: Params, profile: str, name: str) -> None:
         params.get_dataset(of)
     _check_parents(params, profile, name)
     for of in params.get_profile(profile).datasets:
-        _check_eval_space(params.plan(profile, of, name).eval_space, f"{where}.plan.eval_space")
-        params.config(profile, of, name)
+        plan, config = params.plan(profile, of, name), params.config(profile, of, name)
+        _check_eval_space(plan.eval_space, f"{where}.plan.eval_space")
+        _check_truncation(plan, config, registry.model_class(model).Config, f"{where}.config.truncation")
     ranges.check(params, profile, name)
 
 
@@ -67,6 +72,18 @@ def _check_eval_space(space: str, where: str) -> None:
         raise ParamsError(f"{where}: no such space '{space}'; {suggest.hint(space, known)}")
     if space == "classifier":
         raise ParamsError(f"{where}: is 'classifier', which learned from the held-out images; choose another")
+
+
+def _check_truncation(plan: "Plan", given: dict[str, Any], config: type, where: str) -> None:
+    """What is pulled towards a running mean of w (`w_decay`) are averaged weights."""
+    fields = getattr(config, "__dataclass_fields__", {})
+    if {"truncation", "w_decay"} <= fields.keys() and not plan.ema_kimg:
+        value = given.get("truncation", fields["truncation"].default)
+        if value < 1:
+            raise ParamsError(
+                f"{where}: is {value} and plan.ema_kimg is 0; what is truncated are averaged weights: give "
+                "plan.ema_kimg, or set truncation to 1"
+            )
 
 
 def _check_guest(params: Params, profile: str, name: str) -> None:
