@@ -46,6 +46,17 @@ def test_a_study_is_compared_figure_by_figure():
             "infogan": [{**run, "outcome": "diverged", "reason": "loss is nan"}],
         },
         "sampling": {"ddpm": {"ratio": [1500.0, 1700.0]}},
+        "plane": {
+            "ring_2": {
+                "modes": [8.0, 7.0],
+                "high_quality": [95.0, 97.0],
+                "reverse_kl": [0.05, 0.3],
+                "diverged": 1,
+                "trials": 3,
+                "seconds": 540.0,
+                "kimg": 4000,
+            },
+        },
         "size": {"stylegan_ffhq": {"mapping": 2.1, "synthesis": 24.11, "D": 23.0}},
     }
     compared = {r.published["key"]: r for r in reproduced.compare(found)}
@@ -55,9 +66,15 @@ def test_a_study_is_compared_figure_by_figure():
     assert compared["infogan-categories"].outcome == "not run"
     assert compared["infogan-categories"].reason == "seed 0 diverged: loss is nan"
     assert compared["ddpm-over-gan"].outcome == "inside"
+    ring = {short: compared[f"pacgan-ring-2-{short}"] for short in ("modes", "quality", "kl")}
+    assert {short: r.outcome for short, r in ring.items()} == {"modes": "outside", "quality": "inside", "kl": "outside"}
+    assert ring["modes"].values == [8.0, 7.0]
+    assert (ring["modes"].minutes, ring["modes"].length) == (3.0, 0.1)
+    assert ring["modes"].reason == "1 of 3 trials diverged"
+    assert compared["pacgan-grid-4-kl"].reason == "was not trained"
     assert compared["stylegan-g-size"].values == [pytest.approx(26.21)]
     assert compared["ddpm-size"].reason == "was not laid out"
-    assert reproduced.counts(list(compared.values()))["inside"] == 3
+    assert reproduced.counts(list(compared.values()))["inside"] == 4
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from paragone.results import published
 from paragone.results.runs import Json
 
 FEWEST = 3  # seeds whose spread may stand for that of a paper that states none
-PROTOCOLS = ("importance", "parzen", "clustering", "modes", "sampling", "size")  # of the study
+PROTOCOLS = ("importance", "parzen", "annealed", "clustering", "modes", "plane", "sampling", "size")  # of the study
 RULES = ("within", "at_least", "rounds")
 FIELDS = ("row", "figure", "key", "rule", "kimg", "differs")
 Outcome = Literal["inside", "outside", "too few seeds", "not run"]
@@ -101,6 +101,8 @@ def _reproduction(entry: Json, figure: Json, found: Json) -> Reproduction:
         parts = found["size"].get(entry["row"])
         values, reason = ([sum(parts[part] for part in name.split("+"))], "") if parts else ([], "was not laid out")
         return Reproduction(entry["row"], figure, entry["rule"], entry["differs"], values, [], None, None, reason)
+    if protocol == "plane":
+        return _in_the_plane(entry, figure, found.get("plane", {}).get(entry["row"]), name)
     runs = found["rows"].get(entry["row"], [])
     measured = [run[protocol] for run in runs if protocol in run]
     reasons = [f"seed {run['seed']} {run['outcome']}: {run['reason']}" for run in runs if run["outcome"] != "finished"]
@@ -115,6 +117,15 @@ def _reproduction(entry: Json, figure: Json, found: Json) -> Reproduction:
         statistics.fmean(run["kimg"] / entry["kimg"] for run in runs) if runs and entry["kimg"] else None,
         "; ".join(reasons),
     )
+
+
+def _in_the_plane(entry: Json, figure: Json, trained: Json | None, name: str) -> Reproduction:
+    about = (entry["row"], figure, entry["rule"], entry["differs"])
+    if trained is None:
+        return Reproduction(*about, [], [], None, None, "was not trained")
+    lost = f"{trained['diverged']} of {trained['trials']} trials diverged" * bool(trained["diverged"])
+    minutes, length = trained["seconds"] / 60 / trained["trials"], trained["kimg"] / entry["kimg"]
+    return Reproduction(*about, trained[name], [], minutes, length, lost)
 
 
 def _decimals(value: float) -> int:

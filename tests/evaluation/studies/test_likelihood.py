@@ -7,6 +7,8 @@ import torch
 
 from paragone.data.base import ImageSet
 from paragone.engine.seeding import Stream, mix
+from paragone.evaluation import annealing, parzen
+from paragone.evaluation.annealing import Annealing
 from paragone.evaluation.metrics import importance_weighted
 from paragone.evaluation.metrics.base import Weighted
 from paragone.evaluation.studies import likelihood
@@ -14,7 +16,9 @@ from paragone.evaluation.studies.likelihood import Options
 from paragone.models.autoregressive.pixel_cnn import PixelCNN
 from paragone.models.base import Spec
 from paragone.models.flow.flow_prior import FlowPrior
+from paragone.models.vae.aae import AAE
 from paragone.models.vae.avb import AVB
+from paragone.models.vae.cvae import CVAE
 from paragone.models.vae.vae import VAE
 
 CPU = torch.device("cpu")
@@ -70,6 +74,45 @@ def test_an_autoregressive_model_is_exact(test_split):
     found = figures(net, test_split)
     assert found["exact"] > 0
     assert (found["bound"], found["importance"]) == (None, None)
+
+
+def test_rows_that_know_no_likelihood_are_annealed_and_given_a_window_where_they_are_named():
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
+    grey = ImageSet(torch.randint(256, (40, 8, 8, 1), generator=generator, dtype=torch.uint8), None, Spec((1, 8, 8)))
+    net = AAE(AAE.Config(hidden=4, z_dim=2), grey.spec)
+    options = Options(annealed={"aae": 5}, chains=2, annealed_n=6, parzen={"aae": 20}, parzen_n=10)
+    found = likelihood.named(net, grey, "aae", options, 0, CPU)
+    scale = 64 * math.log(256)
+    how = Annealing(steps=5, chains=2, n=6)
+    assert found["annealed"]["nats"] == pytest.approx(scale - annealing.estimate(net, grey, how, 0, CPU)["nats"])
+    window = parzen.density(likelihood.samples(net, grey, 20, 0), grey, 10, 0)
+    assert found["parzen"]["nats"] == pytest.approx(scale - window["nats"])
+    assert likelihood.named(net, grey, "another", options, 0, CPU) == {"annealed": None, "parzen": None}
+
+
+def test_samples_of_a_model_with_labels_have_those_of_the_set():
+    images = torch.zeros(6, 8, 8, 1, dtype=torch.uint8)
+    labelled = ImageSet(images, torch.tensor([2] * 6), Spec((1, 8, 8), 3))
+    net = CVAE(CVAE.Config(hidden=4, z_dim=2), labelled.spec)
+    asked = []
+    net.sample = lambda n, cond=None: asked.append(cond.tolist()) or -torch.ones(n, 1, 8, 8)
+    assert [part.sum().item() for part in likelihood.samples(net, labelled, 4, 0)] == [0]
+    assert asked == [[2, 2, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"annealed": {"gan": 0}}, "gan is 0; it must be at least 1"),
+        ({"chains": 0}, "chains is 0; it must be at least 1"),
+        ({"std": {"gan": 0.1}}, "std names gan, which is not annealed; add it to `annealed`, or take it out"),
+        ({"annealed": {"gan": 5}, "std": {"gan": -1.0}}, "std of gan is -1.0; it must be above 0"),
+    ],
+)
+def test_a_wrong_option_of_the_named_rows_is_one_sentence(given, message):
+    with pytest.raises(ValueError, match=message):
+        Options(**given)
 
 
 @pytest.mark.parametrize("name", ["k", "n"])

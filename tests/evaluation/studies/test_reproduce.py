@@ -27,23 +27,6 @@ def split(levels=256, n=40):
     return ImageSet(images if levels == 256 else images // 128 * 255, labels, Spec((1, 8, 8), 4, levels))
 
 
-def test_the_parzen_window_is_a_mixture_of_gaussians_on_the_samples():
-    test, samples = split(), torch.rand(30, 64, generator=torch.Generator().manual_seed(1))
-    found = reproduce.parzen(iter(samples.split(7)), test, 15, 0)
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.cat([torch.rand(15, 64, generator=generator) for _ in range(2)])
-    x = (torch.cat([test.images[:15], test.images[20:35]]).flatten(1) + noise) / 256
-
-    def density(points, h):
-        kernels = torch.distributions.MultivariateNormal(samples.double(), h**2 * torch.eye(64).double())
-        return torch.logsumexp(kernels.log_prob(points.double()[:, None]), 1) - math.log(30)
-
-    best = max(reproduce.BANDWIDTHS, key=lambda h: density(x[:15], h).mean())
-    assert found["bandwidth"] == best
-    assert found["nats"] == pytest.approx(density(x[15:], best).mean().item(), abs=0.01)
-    assert (found["samples"], found["n"]) == (30, 15)
-
-
 def test_importance_is_nats_of_a_binarised_set_and_a_density_of_an_8_bit_one():
     torch.manual_seed(0)
     binary, grey = split(2), split()
@@ -92,6 +75,19 @@ def test_modes_are_counted_by_the_classifier_of_the_set(tmp_path):
 def test_a_count_below_one_is_one_sentence(given):
     with pytest.raises(ValueError, match="is 0; it must be at least 1"):
         Options(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"packing": 2}, "plane.mine has no geometry; it is ring or grid"),
+        ({"geometry": "ring", "speed": 2}, "plane.mine: 'speed' is not known; it is one of batch, beta1, epochs"),
+        ({"geometry": "cube"}, "geometry is 'cube'; it must be ring or grid"),
+    ],
+)
+def test_wrong_points_in_the_plane_are_one_sentence(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Options(plane={"mine": given})
 
 
 OUTSIDE = {"stylegan3-r-size", "mobile-stylegan-size", "pix2pix-g-size", "cyclegan-g-size", "cyclegan-d-size"}

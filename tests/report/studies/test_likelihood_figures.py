@@ -1,4 +1,4 @@
-"""The figure of likelihoods: a mark for each kind, and published figures beside a binarised set alone."""
+"""The figure and the table of likelihoods: each kind apart, and published figures beside a binarised set alone."""
 
 from pathlib import Path
 
@@ -45,3 +45,47 @@ def test_static_and_dynamic_binarisation_stand_apart(dynamic, kept, shown):
     assert len(plot.figure.axes[0].get_lines()) == 3 + shown  # the published figures of the same protocol alone
     assert ("H. Larochelle" in plot.caption) == (not dynamic)
     assert ("Burda et al. 2016" in plot.caption) == dynamic
+
+
+def cells(grid, heading):
+    """The rows' cells under a heading."""
+    texts = [[cell.text for cell in line.cells] for line in grid.lines]
+    start = texts.index([heading]) + 1
+    ends = [i for i in range(start, len(texts)) if len(texts[i]) == 1]
+    return texts[start : min(ends, default=len(texts))]
+
+
+def test_the_table_has_each_way_to_a_figure_under_a_heading_of_its_own():
+    found = study(256)
+    annealed = {"nats": 900.0, "se": 5.0, "steps": 1000, "chains": 16, "n": 100, "std": 0.1, "accepted": 0.6}
+    window = {"nats": 3000.0, "se": 10.0, "bandwidth": 0.2, "samples": 10000, "n": 500}
+    found["datasets"]["here"]["rows"]["vae"][0] |= {"annealed": annealed, "parzen": window}
+    (grid,) = base.tables({"likelihood": found}, RESULTS)["likelihood"]
+    assert cells(grid, "Exact") == [["PixelCNN", "81.00", "0.149", "1", "–"]]
+    assert cells(grid, "Bounds: the true value is lower") == [["VAE", "95.00", "0.175", "1", "one draw an image"]]
+    assert cells(grid, "Estimates by importance weighting") == [
+        ["VAE", "90.00 ± 0.20", "0.166 ± 0.000", "1", "50 draws an image"]
+    ]
+    assert cells(grid, "Estimates by annealed importance sampling") == [
+        ["VAE", "900.00 ± 9.80", "1.656 ± 0.018", "1", "1,000 steps, 16 chains, 100 images, noise of 0.1"]
+    ]
+    assert cells(grid, "Parzen windows: a poor guide") == [
+        ["VAE", "3,000.00 ± 19.60", "5.521 ± 0.036", "1", "10,000 samples, bandwidth 0.2, 500 images"]
+    ]
+    assert not [line for line in grid.lines if line.cells[0].text.startswith("Published")]
+    assert any("densities" in sentence for sentence in grid.caption)
+    (plot,) = base.draw({"likelihood": found}, RESULTS)["likelihood"]
+    assert len(plot.figure.axes[0].get_lines()) == 5
+
+
+def test_the_table_of_a_binarised_set_ends_with_published_figures_and_seeds_give_an_interval():
+    found = study(2)
+    found["datasets"]["here"]["rows"]["pixel_cnn"] = [
+        {"seed": i, "outcome": "finished", "exact": value, "bound": None, "importance": None}
+        for i, value in enumerate((80.0, 82.0, 84.0))
+    ]
+    (grid,) = base.tables({"likelihood": found}, RESULTS)["likelihood"]
+    assert cells(grid, "Exact") == [["PixelCNN", "82.00 ± 4.97", "0.151 ± 0.009", "3", "–"]]
+    names = [row[0] for row in cells(grid, "Published: the static draw of H. Larochelle; see each source for the way")]
+    assert "VAE (40-d, 784-400-40 MLP) (Pythae reproduction)" in names
+    assert "binarised once" in grid.caption[0]

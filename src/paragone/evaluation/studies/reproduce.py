@@ -1,17 +1,20 @@
 """What rows that follow a paper's settings measure in that paper's own protocol, with their seeds and minutes.
 
-Six protocols, none of which needs a network from elsewhere:
+Eight protocols, none of which needs a network from elsewhere:
 
 - **importance**: `metrics.importance_weighted` of test images, in nats, with as many draws as the paper took (Burda
   et al. 2016, https://arxiv.org/abs/1509.00519, eq. 8). Of an 8-bit set the figure is a density's, for intensities in
   [0,1] with noise of one level added, as in Wu et al. 2017: that of the levels plus log 256 a pixel, its sign turned.
-- **parzen**: mean log density of test images under Gaussian kernels on samples (Goodfellow et al. 2014; in the form of
-  Wu et al. 2017, https://arxiv.org/abs/1611.04273): intensities (level + u) / 256, u uniform in [0,1); the bandwidth
-  is the best for images of the test split's first half, the figure of images of its second.
+- **parzen**: mean log density of test images under Gaussian kernels on samples (`evaluation.parzen`).
+- **annealed**: mean log density of test images by annealed importance sampling (`evaluation.annealing`; Wu et al. 2017:
+  16 chains of 10,000 steps).
 - **clustering**: share of test images, in %, that are not of the most frequent class of their category, and the rest.
 - **modes**: how many of a set's classes the samples of a row show, as the set's own classifier assigns them, and the
   KL divergence of the assigned shares from the training split's (`studies.mode_coverage`; of stacked MNIST 1,000
   modes, by 26,000 samples in Srivastava et al. 2017, 25,600 in Metz et al. 2017 and Lin et al. 2018).
+- **plane**: modes covered, samples of high quality in %, and reverse KL in nats of GANs on a ring or a grid of
+  Gaussians (`evaluation.plane`). These are trained here, all trials of a setting side by side: minutes of a GPU, hours
+  of a core for each trial.
 - **sampling**: hours to draw 50,000 images of 32 x 32 x 3, and their ratio to a baseline's, of models with their
   papers' networks and fresh weights. A few batches are timed, and of a diffusion model a few of its steps; the rest
   is extrapolated, since every batch and every step is the same work.
@@ -22,20 +25,18 @@ Which published figure a row stands beside is in `results/published/reproduced.c
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from paragone.data import base as datasets
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float
 from paragone.engine import checkpoint, hardware, sampling
 from paragone.engine.seeding import Stream, seed_all
-from paragone.evaluation import protocol
+from paragone.evaluation import annealing, parzen, plane, protocol
 from paragone.evaluation.metrics.base import Clustered
 from paragone.evaluation.studies import likelihood, mode_coverage
 from paragone.evaluation.studies.base import Work
@@ -43,7 +44,6 @@ from paragone.models.base import Model, Spec
 from paragone.project import files, paths, registry
 
 BATCH = 1000  # samples at a time
-BANDWIDTHS = [round(0.05 + 0.01 * i, 2) for i in range(26)]  # 0.05 to 0.3
 IMAGES, BATCHES, STEPS = 50_000, 3, 5  # of the sampling's figure; batches and diffusion steps that are timed
 
 
@@ -51,20 +51,34 @@ IMAGES, BATCHES, STEPS = 50_000, 3, 5  # of the sampling's figure; batches and d
 class Options:
     importance: dict[str, int] = field(default_factory=dict)  # row: draws per test image
     parzen: dict[str, int] = field(default_factory=dict)  # row: samples
+    annealed: dict[str, int] = field(default_factory=dict)  # row: steps
+    std: dict[str, float] = field(default_factory=dict)  # row: of the noise of `annealed`; else it is chosen
     clustering: tuple[str, ...] = ()  # rows
     modes: dict[str, int] = field(default_factory=dict)  # row: samples
+    plane: dict[str, dict[str, Any]] = field(default_factory=dict)  # name: settings of `evaluation.plane`
     sampling: dict[str, str] = field(default_factory=dict)  # model: its baseline, both by file name
     # name: {model, shape: [C, H, W], classes, config, parents: {role: another of these names}}
     size: dict[str, dict[str, Any]] = field(default_factory=dict)
     n: int = 10_000  # test images of `importance`, at most
     parzen_n: int = 1000  # test images of `parzen`, and images that the bandwidth is chosen by
+    annealed_n: int = 1000  # test images of `annealed`, at most
+    chains: int = 16  # for each
     sampling_batch: int = 8
 
     def __post_init__(self) -> None:
-        counts = {"n": self.n, "parzen_n": self.parzen_n, "sampling_batch": self.sampling_batch}
-        for name, value in {**counts, **self.importance, **self.parzen, **self.modes}.items():
+        counts = {name: getattr(self, name) for name in ("n", "parzen_n", "annealed_n", "chains", "sampling_batch")}
+        for name, value in {**counts, **self.importance, **self.parzen, **self.annealed, **self.modes}.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}; it must be at least 1")
+        known = {setting.name for setting in fields(plane.Plane)}
+        for name, given in self.plane.items():
+            if unknown := given.keys() - known:
+                raise ValueError(
+                    f"plane.{name}: '{min(unknown)}' is not known; it is one of {', '.join(sorted(known))}"
+                )
+            if "geometry" not in given:
+                raise ValueError(f"plane.{name} has no geometry; it is ring or grid")
+            plane.Plane(**given)
         for name, network in self.size.items():
             if missing := {"model", "shape"} - network.keys():
                 raise ValueError(f"size.{name} has no {sorted(missing)[0]}; name a model and the images' shape")
@@ -84,12 +98,12 @@ def depends(work: Work) -> list[Path]:
 
 def measure(work: Work) -> dict[str, Any]:
     """{rows: {row: [{seed, dataset, outcome, reason, kimg, seconds, <protocol>: {...}}]}, sampling: {model: {...}},
-    size: {name: {part: millions}}}.
+    size: {name: {part: millions}}, plane: {name: {...}}}; of the last, as `evaluation.plane` says.
 
     importance: nats, lower is better, or of an 8-bit set density, higher is better; se over images; k; n. parzen: nats,
-    higher is better; se; bandwidth; samples; n. clustering: error and accuracy in %; n. modes:
-    counted; kl in nats; n. sampling: ratio and hours, one figure per timed batch; baseline,
-    baseline_hours; batch, steps, timed_steps.
+    higher is better; se; bandwidth; samples; n. annealed: nats, likewise; se; steps; chains; std; n. clustering: error
+    and accuracy in %; n. modes: counted; kl in nats; n. sampling: ratio and hours, one figure per timed batch;
+    baseline, baseline_hours; batch, steps, timed_steps.
     """
     device = hardware.device()
     rows = {row: [_run(work, run, device) for run in work.runs(row)] for row in _rows(work)}
@@ -97,12 +111,13 @@ def measure(work: Work) -> dict[str, Any]:
     timed = {name: _ratio(name, baseline, batch, device) for name, baseline in work.options.sampling.items()}
     counted = {name: sizes(work.options.size, name) for name in work.options.size}
     about = {"device": hardware.device_name(device), "cpu": hardware.cpu_name()}
-    return {**about, "rows": rows, "sampling": timed, "size": counted}
+    points = {name: plane.measure(plane.Plane(**given), 0, device) for name, given in work.options.plane.items()}
+    return {**about, "rows": rows, "sampling": timed, "size": counted, "plane": points}
 
 
 def _rows(work: Work) -> list[str]:
-    options = work.options
-    return list(dict.fromkeys([*options.importance, *options.parzen, *options.clustering, *options.modes]))
+    o = work.options
+    return list(dict.fromkeys([*o.importance, *o.parzen, *o.annealed, *o.clustering, *o.modes]))
 
 
 def _run(work: Work, run: paths.Run, device: torch.device) -> dict[str, Any]:
@@ -116,8 +131,13 @@ def _run(work: Work, run: paths.Run, device: torch.device) -> dict[str, Any]:
     net = hardware.place(net.eval().requires_grad_(False), device)
     if (draws := options.importance.get(run.model)) is not None:
         entry["importance"] = importance(net, test, draws, options.n, run.seed, device)
-    if (samples := options.parzen.get(run.model)) is not None:
-        entry["parzen"] = parzen(_samples(net, samples, run.seed, device), test, options.parzen_n, run.seed)
+    if (count := options.parzen.get(run.model)) is not None:
+        drawn = likelihood.samples(net, test, count, run.seed)
+        entry["parzen"] = parzen.density(drawn, test, options.parzen_n, run.seed)
+    if (steps := options.annealed.get(run.model)) is not None:
+        std = options.std.get(run.model)
+        how = annealing.Annealing(steps=steps, chains=options.chains, n=options.annealed_n, std=std)
+        entry["annealed"] = annealing.estimate(net, test, how, run.seed, device)
     if run.model in options.clustering:
         entry["clustering"] = clustering(net, test, device)
     if (samples := options.modes.get(run.model)) is not None:
@@ -148,51 +168,6 @@ def importance(net: Model, test: ImageSet, draws: int, n: int, seed: int, device
     if test.spec.levels == 256:
         figure = {"density": math.prod(test.spec.shape) * math.log(256) - found["nats"]}
     return {**figure, "se": found["se"], "k": draws, "n": min(n, len(test.images))}
-
-
-def _samples(net: Model, n: int, seed: int, device: torch.device) -> Iterator[Tensor]:
-    """n samples as intensities in [0,1], (<=BATCH,D) at a time."""
-    for i, start in enumerate(range(0, n, BATCH)):
-        seed_all(seed, Stream.SAMPLE, i)
-        with torch.inference_mode():
-            yield (net.sample(min(BATCH, n - start)).flatten(1).float() + 1) / 2
-
-
-def parzen(samples: Iterator[Tensor], test: ImageSet, n: int, seed: int) -> dict[str, float]:
-    """Mean log density of test images in nats under Gaussian kernels on the samples, each (<=BATCH,D) in [0,1]."""
-    half = len(test.images) // 2
-    noise = torch.Generator().manual_seed(seed)
-    held = torch.cat([_intensities(part[:n], noise) for part in (test.images[:half], test.images[half:])])
-    chosen = min(n, half)
-    total, count = torch.full((len(BANDWIDTHS), len(held)), -math.inf, dtype=torch.float64), 0
-    for part in samples:
-        kernels = log_kernels(held, part.cpu())
-        total = torch.logaddexp(total, kernels.double())
-        count += len(part)
-    dims = held.shape[1]
-    scale = torch.tensor([-dims / 2 * math.log(2 * math.pi * h**2) - math.log(count) for h in BANDWIDTHS])
-    density = total + scale[:, None]  # (bandwidths,images)
-    best = int(density[:, :chosen].mean(1).argmax())
-    figures = density[best, chosen:]
-    return {
-        "nats": float(figures.mean()),
-        "se": float(figures.std() / math.sqrt(len(figures))),
-        "bandwidth": BANDWIDTHS[best],
-        "samples": count,
-        "n": len(figures),
-    }
-
-
-def log_kernels(x: Tensor, samples: Tensor) -> Tensor:
-    """log sum_i exp(-||x - s_i||^2 / 2h^2) of each of BANDWIDTHS: (N,D), (M,D) -> (bandwidths,N)."""
-    squares = torch.cdist(x, samples, compute_mode="use_mm_for_euclid_dist").square_()  # (N,M)
-    return torch.stack([torch.logsumexp(squares / (-2 * h**2), 1) for h in BANDWIDTHS])
-
-
-def _intensities(images: Tensor, noise: torch.Generator) -> Tensor:
-    """Levels (N,H,W,C) uint8 with noise of one level, in [0,1): (N,D)."""
-    levels = images.flatten(1).float()
-    return (levels + torch.rand(levels.shape, generator=noise)) / 256
 
 
 def clustering(net: Model, test: ImageSet, device: torch.device) -> dict[str, float]:

@@ -1,18 +1,45 @@
-"""Likelihoods of test images by row: exact values, bounds and estimates under marks of their own."""
+"""Likelihoods of test images by row: exact values, bounds and estimates under marks and headings of their own."""
 
 from collections.abc import Mapping, Sequence
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from paragone.evaluation import intervals
 from paragone.report.figures import Plot
+from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.scatter import PALETTE
 from paragone.report.studies.base import row_titles, title
 from paragone.results import published
 from paragone.results.runs import Json, Results, is_missing
 
-KINDS = {"exact": ("exact", "o"), "bound": ("bound", ">"), "importance": ("importance-weighted estimate", "D")}
+
+class Kind(NamedTuple):
+    """A way to a figure."""
+
+    label: str  # in the figure
+    marker: str
+    heading: str  # in the table
+    how: str  # with what, of one run
+
+
+KINDS = {
+    "exact": Kind("exact", "o", "Exact", ""),
+    "bound": Kind("bound", ">", "Bounds: the true value is lower", "one draw an image"),
+    "importance": Kind("importance-weighted estimate", "D", "Estimates by importance weighting", "{k} draws an image"),
+    "annealed": Kind(
+        "annealed estimate",
+        "s",
+        "Estimates by annealed importance sampling",
+        "{steps} steps, {chains} chains, {n} images",
+    ),
+    "parzen": Kind(
+        "Parzen window", "x", "Parzen windows: a poor guide", "{samples} samples, bandwidth {bandwidth}, {n} images"
+    ),
+}
+HEADERS = ["Row", "nats", "Bits per dimension", "Seeds", "With"]
 BESIDE = {  # the published figures that a binarised set is shown beside: drawn once, or for every batch
     False: ("binarised_mnist", "MNIST (static binarised)", "the static draw of H. Larochelle"),
     True: ("mnist", "MNIST (dyn. binarised)", "dynamic binarisation, by Burda et al. 2016"),
@@ -25,10 +52,81 @@ def plots(found: Json, results: Results) -> list[Plot]:
     return [_plot(found, dataset, content, results) for dataset, content in found["datasets"].items()]
 
 
+def grids(found: Json, results: Results) -> list[Grid]:
+    """One table per data set, the ways to a figure under headings of their own."""
+    return [_grid(found, dataset, content, results) for dataset, content in found["datasets"].items()]
+
+
+def _grid(found: Json, dataset: str, content: Json, results: Results) -> Grid:
+    lines: list[Line] = []
+    for name, kind in KINDS.items():
+        measured = {row: runs for row, runs in content["rows"].items() if nats(runs, name)}
+        best = sorted(measured, key=lambda row: sum(nats(measured[row], name)) / len(nats(measured[row], name)))
+        lines += [Line("heading", [Text(kind.heading)])] if measured else []
+        lines += [_line(row_titles(results)[row], measured[row], name, content) for row in best]
+    binary, dynamic = content["levels"] == 2, bool(content.get("dynamic"))
+    if binary:
+        lines.append(Line("heading", [Text(f"Published: {BESIDE[dynamic][2]}; see each source for the way")]))
+        lines += [_published_line(row, content) for row in _published(dynamic)]
+    levels = f"binarised {'anew for every training batch' if dynamic else 'once'}" if binary else "256 levels"
+    caption = [
+        f"{content['n']:,} test images, {levels}, unless a line names another number. Lower is better.",
+        "Figures compare under one heading alone, and on one data set.",
+        "±: the 95 % interval of the mean over seeds; of one seed, of the mean over test images, where it was kept.",
+    ]
+    if any(nats(runs, name) for runs in content["rows"].values() for name in ("annealed", "parzen")) and not binary:
+        caption.append(
+            "Annealing and Parzen windows give densities; times the bin of a level, they are nats of levels."
+        )
+    numeric = [False, True, True, True, False]
+    abouts = ["", "per image", "nats / (dimensions x ln 2)", "that finished", ""]
+    return Grid(f"Likelihoods: {title(results, dataset)}", HEADERS, abouts, numeric, lines, caption)
+
+
+def _line(name: str, runs: Sequence[Json], kind: str, content: Json) -> Line:
+    values = nats(runs, kind)
+    mean, half, unit = sum(values) / len(values), _half(runs, values, kind), 1 / (content["dims"] * log(2))
+    about = next(run[kind] for run in runs if run.get(kind) is not None)
+    counts = {k: f"{v:,}" if isinstance(v, int) else v for k, v in about.items()} if isinstance(about, dict) else {}
+    how = KINDS[kind].how.format(**counts)
+    if counts.get("std"):
+        how += f", noise of {counts['std']:.3g}"
+    cells = [
+        Text(name),
+        Text(f"{mean:,.2f}" + ("" if half is None else f" ± {half:,.2f}"), value=mean),
+        Text(f"{mean * unit:.3f}" + ("" if half is None else f" ± {half * unit:.3f}"), value=mean * unit),
+        Text(str(len(values))),
+        Text(how or MISSING),
+    ]
+    return Line("model", cells)
+
+
+def _half(runs: Sequence[Json], values: list[float], kind: str) -> float | None:
+    """Half the width of the interval beside a mean; None where there is none."""
+    if len(values) > 1:
+        over = intervals.mean(values)
+        return over.high - over.value if over.finite else None
+    figure = next(run[kind] for run in runs if run.get(kind) is not None)
+    if not isinstance(figure, dict) or not figure.get("se"):
+        return None
+    over = intervals.normal(values[0], figure["se"])
+    return over.high - over.value
+
+
+def _published_line(row: Json, content: Json) -> Line:
+    value = float(row["value"])
+    way = str(row["metric"]) + (f" ({published.RECALLED})" if row["evidence"] == published.RECALLED else "")
+    bits = f"{value / (content['dims'] * log(2)):.3f}"
+    return Line(
+        "model",
+        [Text(str(row["model"])), Text(published.value(row), value=value), Text(bits), Text(MISSING), Text(way)],
+    )
+
+
 def nats(runs: Sequence[Json], kind: str) -> list[float]:
     """The figures of a row's finished runs, in nats per image."""
     values = [run.get(kind) for run in runs]
-    return [v["nats"] if kind == "importance" else v for v in values if v is not None]
+    return [v["nats"] if isinstance(v, dict) else v for v in values if v is not None]
 
 
 def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
@@ -39,9 +137,10 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     beside = _published(dynamic) if binary else []
     figure = Figure(figsize=(8, 0.34 * (len(rows) + len(beside)) + 1.5), layout="constrained")
     ax = figure.subplots()
-    for i, (kind, (label, marker)) in enumerate(KINDS.items()):
-        points = [(v * scale, place) for place, runs in enumerate(rows.values()) for v in nats(runs, kind)]
-        ax.plot(*np.array(points).reshape(-1, 2).T, marker, color=PALETTE[i], label=label, linestyle="")
+    for i, (name, kind) in enumerate(KINDS.items()):
+        points = [(v * scale, place) for place, runs in enumerate(rows.values()) for v in nats(runs, name)]
+        if points:
+            ax.plot(*np.array(points).T, kind.marker, color=PALETTE[i], label=kind.label, linestyle="")
     for y, row in enumerate(beside, start=len(rows)):
         ax.plot(row["value"], y, "s", color=PALETTE[6], markerfacecolor="none", label="published" * (y == len(rows)))
     names = [row_titles(results)[row] for row in rows]
@@ -52,7 +151,7 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     caption = (
         f"{content['n']:,} test images of {title(results, dataset)}, one mark per seed. A bound lies above the true "
         f"value by an amount that is not known; an importance-weighted estimate ({found['k']} draws per image) comes "
-        "near it from above. Exact values compare with exact ones alone."
+        "near it from above; so does an annealed one. Exact values compare with exact ones alone."
     )
     if beside:
         caption += (
