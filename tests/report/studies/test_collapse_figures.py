@@ -18,7 +18,7 @@ def found():
     games = {"minimax": [cell(0.1, [8, 8, 4, None], 0.5), cell(0.2, [2, 3, 4, 4], 0.9)],
              "penalty": [cell(0.1, [8, 8, 8, 8], 0.7), cell(0.2, [8, 8, 8, 8], 0.8)]}  # fmt: skip
     content = {"modes": 8, "std": 0.01, "games": games}
-    return {"trials": 4, "steps": 20, "lrs": [0.1, 0.2], "critics": 5, "geometries": {"ring": content}}
+    return {"trials": 4, "n": 2500, "steps": 20, "lrs": [0.1, 0.2], "critics": 5, "geometries": {"ring": content}}
 
 
 def test_the_phase_diagram_has_the_share_of_trials_that_cover_every_mode(found):
@@ -36,3 +36,18 @@ def test_the_best_rate_covers_most_and_is_then_the_purest(found):
     games = found["geometries"]["ring"]["games"]
     assert collapse.best(games["minimax"])["lr"] == 0.1
     assert collapse.best(games["penalty"])["lr"] == 0.2
+
+
+def test_the_table_leaves_trials_that_diverged_out_of_its_means(found):
+    (grid,) = base.tables({"collapse": found}, None)["collapse"]
+    assert grid.title == "Mode collapse: ring of 8"
+    texts = [[cell.text for cell in line.cells] for line in grid.lines]
+    assert texts[0] == ["minimax", "0.1", "6.7 ± 2.3", "2", "50.0 ± 0.0", "0.10 ± 0.00", "1"]
+    assert texts[3] == ["Wasserstein, penalty", "0.2", "8.0 ± 0.0", "4", "80.0 ± 0.0", "0.10 ± 0.00", "0"]
+
+
+def test_a_setting_of_which_every_trial_diverged_has_no_means(found):
+    (first, *_) = found["geometries"]["ring"]["games"]["minimax"]
+    first["trials"] = {key: [[1, None]] * 4 for key in first["trials"]}
+    (grid,) = base.tables({"collapse": found}, None)["collapse"]
+    assert [cell.text for cell in grid.lines[0].cells] == ["minimax", "0.1", "–", "0", "–", "–", "4"]

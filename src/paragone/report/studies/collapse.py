@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from paragone.report import scatter
 from paragone.report.figures import Plot
+from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.scatter import INK, PALETTE
 from paragone.results.runs import Json, Results
 
@@ -22,6 +23,54 @@ GAMES = {
     "relativistic": "relativistic, two penalties",
     "diffusion": "diffusion",
 }
+HEADERS = [
+    "Loss",
+    "Learning rate",
+    "Modes covered",
+    "Trials with all",
+    "High quality, %",
+    "Reverse KL, nats",
+    "Diverged",
+]
+
+
+def grids(found: Json, results: Results) -> list[Grid]:
+    """One table per geometry, the learning rates of a loss below each other."""
+    return [_grid(found, geometry, content) for geometry, content in found["geometries"].items()]
+
+
+def _grid(found: Json, geometry: str, content: Json) -> Grid:
+    lines = [_line(GAMES[name], cell, content["modes"]) for name, cells in content["games"].items() for cell in cells]
+    caption = [
+        f"{found['trials']} trials at each setting, {found['steps']:,} generator updates; {found['n']:,} samples.",
+        "Means over the trials that did not diverge, ± their standard deviation.",
+        "High quality: within three standard deviations of a mode.",
+        "Reverse KL: of the samples' shares of the modes from even ones; 0: even.",
+    ]
+    numeric = [False, *[True] * 6]
+    title = f"Mode collapse: {geometry} of {content['modes']}"
+    return Grid(title, HEADERS, [""] * 7, numeric, lines, caption)
+
+
+def _line(name: str, cell: Json, modes: int) -> Line:
+    covered = _last(cell, "modes")
+    sound = np.isfinite(covered)
+    whole = int((covered == modes).sum())
+    figures = [_mean(cell, "modes", 1), _mean(cell, "high_quality", 1, 100), _mean(cell, "reverse_kl", 2)]
+    lost = int((~sound).sum())
+    cells = [Text(name), Text(f"{cell['lr']:g}", value=cell["lr"]), figures[0], Text(str(whole), value=whole),
+             figures[1], figures[2], Text(str(lost), value=lost)]  # fmt: skip
+    return Line("model", cells)
+
+
+def _mean(cell: Json, figure: str, digits: int, scale: float = 1.0) -> Text:
+    """Of the trials that did not diverge, with their deviation."""
+    values = _last(cell, figure)
+    values = scale * values[np.isfinite(values)]
+    if not len(values):
+        return Text(MISSING)
+    deviation = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return Text(f"{values.mean():.{digits}f}{deviation}", value=float(values.mean()))
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
