@@ -122,6 +122,14 @@ def test_the_caption_states_the_protocol(project):
         assert part in caption
 
 
+def test_a_classifier_s_space_alone_is_no_headline(project):
+    dataset = project.found.datasets[0]
+    classifiers, lite0 = tables.spaces_of(project.found, dataset)
+    alone = tables.describe(project.found, dataset, [classifiers])
+    assert "add lite0 or random_conv to the profile's `spaces`" in " ".join(alone)
+    assert tables.ALONE not in " ".join(tables.describe(project.found, dataset, [classifiers, lite0]))
+
+
 def test_made_up_images_are_said_to_be(project):
     dataset = project.found.datasets[0]
     made = dataset._replace(about={**dataset.about, "source": "generated"})

@@ -18,6 +18,10 @@ CONFIDENCE = intervals.CONFIDENCE
 DISPUTED = "‡"  # marks a distance whose judges do not agree on its row's place
 NAMED = 4  # pairs of rows that a caption names
 JUDGED = "fd_clf"  # the column of the distance that several networks judge
+ALONE = (
+    "A classifier's space rewards classes that can be recognised, and no space without labels of the data stands "
+    "beside it here: add lite0 or random_conv to the profile's `spaces`."
+)
 OVER_SAMPLES = "†"  # marks an interval that is over samples
 BEST = (
     "Best of each column in bold, as printed, but for a count that several share; the floor and models of which a seed "
@@ -303,6 +307,8 @@ def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:
     hashes = {s: str(measured[s].get("hash", "")) if isinstance(measured.get(s), dict) else "" for s in spaces}
     names = [f"{columns.fd_label(s)} is in {s}" + (f" ({hashes[s][:12]})" if hashes[s] else "") for s in spaces]
     first = f" KID, precision, recall, density and coverage of the main table are in {spaces[0]}." if spaces else ""
+    if spaces and all(columns.space_short(s) == "clf" for s in spaces):
+        first += f" {ALONE}"
     return f"Feature spaces: {', '.join(names) or 'none measured yet'}.{first}"
 
 
