@@ -141,6 +141,7 @@ def test_work_is_counted_over_every_pass_for_one_image():
     by_hand = 8 * 8 * 4 * 2 * 9 + 16 * 5 + 2 * 4 * 4 * 64  # attention: scores, and their mean of the values
     assert sampling.macs(Walk(), CPU) == 3 * by_hand
     assert sampling.macs(Noise(), CPU) == 0
+    assert [sampling.evaluations(model, CPU) for model in (Walk(), Noise())] == [3, 0]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

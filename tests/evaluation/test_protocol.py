@@ -57,6 +57,10 @@ def evaluate(whole: Set, images: Tensor) -> dict[str, Any]:
     return protocol.evaluate(images, whole.reference, whole.extractors, CPU)
 
 
+def distances(whole: Set, images: Tensor) -> dict[str, float]:
+    return protocol.distances(images, whole.reference, whole.extractors, CPU)
+
+
 def test_new_real_images_score_near_the_ideal(whole: Set) -> None:
     result = evaluate(whole, bars(200, 2).images)
     space = result["spaces"]["clf-bars"]
@@ -89,7 +93,7 @@ def test_every_figure_is_a_known_column_of_the_wide_table(whole: Set) -> None:
     measured = protocol.evaluate(bars(100, 2).images, whole.reference, whole.extractors, CPU, bars(100, 2).labels)
     for model in (Mirror(), Sorter(), Codes()):
         measured |= protocol.measure_capabilities(
-            model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels
+            model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels, judge=lambda x: distances(whole, x)
         )
     assert {"rate", "clustering", "codebook", "label_accuracy", "reconstruction"} <= set(measured)
     for column, _ in runs.flatten("metrics", measured):
@@ -241,6 +245,19 @@ class Mirror(Model):
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
         return x.new_full((len(x),), -x[0].numel() * math.log(256))
+
+
+def test_reconstructions_have_the_distance_that_the_same_images_have_as_samples(whole: Set) -> None:
+    seen: list[Tensor] = []
+
+    def judge(made: Tensor) -> dict[str, float]:
+        seen.append(made)
+        return distances(whole, made)
+
+    found = protocol.measure_capabilities(Mirror(), whole.test.images, seed=3, device=CPU, judge=judge)
+    as_samples = evaluate(whole, seen[0])["spaces"]["clf-bars"]["fd"]
+    assert found["reconstruction"]["fd"] == {"clf-bars": pytest.approx(as_samples, rel=1e-5)}
+    assert as_samples > distances(whole, whole.test.images)["clf-bars"]  # the mirror is noisy
 
 
 def test_capabilities_are_measured_and_repeat_themselves(whole: Set) -> None:

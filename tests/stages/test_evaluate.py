@@ -88,6 +88,7 @@ def test_metrics_have_the_floors_figures_and_the_models_abilities(project: Path)
     assert set(metrics["spaces"]["clf-squares"]) == set(floor["spaces"]["clf-squares"])
     assert metrics["spaces"]["clf-squares"]["fd"] > floor["spaces"]["clf-squares"]["fd"]
     assert metrics["reconstruction"]["n"] == 48
+    assert metrics["reconstruction"]["fd"]["clf-squares"] > floor["spaces"]["clf-squares"]["fd"]
 
 
 def test_evaluating_again_gives_the_same_bytes(project: Path) -> None:

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from paragone.data import base
-from paragone.engine import inference
+from paragone.data.pixels import to_float
+from paragone.engine import checkpoint, inference
 from paragone.evaluation.metrics.translation import l1
 from paragone.project import files, paths
-from paragone.project.params import Params
+from paragone.project.params import Entry, Params
 from paragone.results import runs, schema
 from paragone.stages import evaluate, ingest, reference, sample, train
 
@@ -55,6 +56,27 @@ def test_the_samples_are_the_translations_of_the_test_sources(project: Path) -> 
     assert found["l1"] == pytest.approx(float(l1(torch.from_numpy(samples[:24]), test.images).mean()))
     assert found["identity"]["l1"] == pytest.approx(float(l1(test.sources, test.images).mean()))
     assert files.read_json(project / RUN.headline)["L1 to partner"] == found["l1"]
+
+
+def test_a_model_that_goes_back_has_a_cycle_error(project: Path) -> None:
+    row = {"plan": {"kimg": 0.04, "batch": 4}, "config": {"width": 4, "blocks": 1, "strided": 1}}
+    chosen = PARAMS.get_profile("small")
+    params = PARAMS.model_copy(
+        update={"profiles": {"small": chosen.model_copy(update={"models": {"cyclegan": Entry.model_validate(row)}})}}
+    )
+    run = paths.Run("small", "pairs", "cyclegan", 0)
+    for stage in (train, sample, evaluate):
+        stage.run(project, params, "small", "pairs", "cyclegan", 0)
+    test = base.load(project / paths.prepared("pairs"), "test")
+    net, _ = checkpoint.load_model(project / run.weights)
+    samples = torch.from_numpy(np.load(project / run.samples)[:24])
+    with torch.no_grad():
+        back = net.F(to_float(samples)).tanh()  # instance normalisation treats images apart
+    levels = ((back + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
+    found = files.read_json(project / run.metrics)["cycle"]
+    assert (found["n"], found["split"]) == (24, "test")
+    assert found["l1"] == pytest.approx(float((levels - test.sources.float()).abs().mean()) / 255, abs=1e-4)
+    assert "cycle" not in files.read_json(project / RUN.metrics)  # Pix2Pix knows one way
 
 
 def test_its_picture_shows_source_translation_and_truth(project: Path) -> None:

@@ -182,7 +182,7 @@ def _figures(facts: dict[str, Json], floor: Json) -> str:
     real = dict(flatten("metrics", floor))
     spaces = list(metrics["spaces"])
     rows = ["| figure | this model | real test images | what it is |", "|---|---:|---:|---|"]
-    for c in [*columns.quality(spaces), *columns.reconstruction(), *columns.SPEED]:
+    for c in [*columns.quality(spaces), *columns.reconstruction(spaces), *columns.SPEED]:
         if is_figure(value := found.get(c.source)):
             best = real.get(c.source)
             shown = c.number(best * c.scale) if is_figure(best) else ""

@@ -54,7 +54,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "classes": ("auto", "folders", "none"),
     "label": ("object", "none"),
     "direction": ("AtoB", "BtoA"),
-    "how": ("edges", "grey", "low", "mask"),
+    "how": ("edges", "grey", "low", "mask", "boxes"),
     "hole": ("centre", "random"),
 }
 

@@ -1,14 +1,16 @@
 """Draw samples from a finished model, with the classes of the data where it takes them; show them, and time it."""
 
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from tqdm import tqdm
 
@@ -171,6 +173,29 @@ def macs(model: Model, device: torch.device, cond: Tensor | None = None, source:
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping={on_cpu: _attention}) as counter:
         draw(model, 1, label, image)
     return counter.get_total_flops() // 2
+
+
+def evaluations(model: Model, device: torch.device, cond: Tensor | None = None, source: Tensor | None = None) -> int:
+    """How often the most used layer with weights runs to draw one image: the evaluations of the network, its decoder's
+    and its parents' left out where they are fewer. Counted, as `macs`."""
+    label, image = (None if t is None else t[:1].to(device) for t in (cond, source))
+    seed_all(0, Stream.SAMPLE)
+    with torch.no_grad(), counting(model) as counted:
+        draw(model, 1, label, image)
+    return counted()
+
+
+@contextmanager
+def counting(net: nn.Module) -> Iterator[Callable[[], int]]:
+    """Inside, layers are counted as they run; what is given says how often the most used one has."""
+    counts: Counter[nn.Module] = Counter()
+    layers = [m for m in net.modules() if next(m.parameters(recurse=False), None) is not None]
+    hooks = [layer.register_forward_pre_hook(lambda m, _: counts.update([m])) for layer in layers]
+    try:
+        yield lambda: max(counts.values(), default=0)
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:

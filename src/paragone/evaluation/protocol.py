@@ -22,10 +22,13 @@ images take the place of samples):
     label_accuracy              rate, classes (of each), n, space: of samples drawn by label, and in the floor
     duplicates                  rate, threshold, n
     nearest_train               mean, median, ratio, copies, n, n_real
-    reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"): if the model can reconstruct
+    reconstruction              ssim, ms_ssim, psnr, mse, n, split ("test"), and fd.<space>, the Frechet distance of the
+                                reconstructions from the reference: if the model can reconstruct
     translation                 l1, ssim, ms_ssim, psnr, mse of translated sources against their true partners, n, split
                                 ("test"); identity: the same figures of the sources left as they are. If the model
                                 translates, and the partners are known
+    cycle                       l1 of test sources translated there and back from themselves, n, split ("test"): if the
+                                model translates back
     rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
     clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
     codebook                    perplexity, used, codes, n, split: if the model has a codebook
@@ -38,7 +41,7 @@ evaluations on one device give the same figures. Those of a GPU are meant to be 
 counts of neighbours at the edge of a ball; no GPU has been tried yet.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,9 +69,12 @@ from paragone.evaluation.metrics.base import (
     Pixels,
     Predicted,
     Reconstructed,
+    Returned,
+    Statistics,
     Translated,
     View,
 )
+from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.protocol_number import PROTOCOL, problem
 from paragone.evaluation.spaces import Real, Space, choose
 from paragone.models.base import Model
@@ -251,6 +257,21 @@ def measure(view: View) -> dict[str, Any]:
     return result
 
 
+def distances(
+    images: Tensor, reference: Reference, extractors: Mapping[str, Extractor], device: torch.device
+) -> dict[str, float]:
+    """The Frechet distance of uint8 images (n,H,W,C) in every space."""
+    found = {}
+    for name, space in reference.spaces.items():
+        features = extractors[name].extract(images, device).values
+        found[name] = float(spaces.over_judges(space, features, _distance)["fd"])
+    return found
+
+
+def _distance(real: Real, fake: Tensor) -> dict[str, float]:
+    return {"fd": frechet_distance(real.statistics, Statistics.of(fake))}
+
+
 def measure_translation(samples: Tensor, test: ImageSet) -> dict[str, Any]:
     """Translations (N,H,W,C) uint8 of the sources of `test`, in order, against their true partners; empty where these
     are not known. Each source counts once."""
@@ -262,12 +283,35 @@ def measure_translation(samples: Tensor, test: ImageSet) -> dict[str, Any]:
     return {"translation": {**found, "identity": measure(Translated(partners, sources)), "n": n, "split": "test"}}
 
 
+def measure_cycle(model: Model, samples: Tensor, test: ImageSet, seed: int, device: torch.device) -> dict[str, Any]:
+    """Translations (N,H,W,C) uint8 of the sources of `test`, in order, taken back to these; empty for a model that
+    cannot. Each source counts once."""
+    if "translate_back" not in model.capabilities or test.sources is None:
+        return {}
+    able: Any = hardware.place(model.eval(), device)
+    n = min(len(samples), len(test.sources))
+    sources = test.sources[:n]
+
+    def back(x: Tensor, source: Tensor) -> Tensor:
+        made: Tensor = able.translate_back(x, to_float(source))
+        return made
+
+    returned = torch.from_numpy(quantise(_batched(back, [samples[:n], sources], seed, device)))
+    return measure(Returned(sources, returned))
+
+
 def measure_capabilities(
-    model: Model, test: Tensor, seed: int, device: torch.device, labels: Tensor | None = None
+    model: Model,
+    test: Tensor,
+    seed: int,
+    device: torch.device,
+    labels: Tensor | None = None,
+    judge: Callable[[Tensor], dict[str, float]] | None = None,
 ) -> dict[str, Any]:
     """Reconstruction, rate, categories and likelihood of real test images (N,H,W,C) uint8: those that the model has.
 
     labels: the images' (N,), for models that take them, and to score categories that a model found without them.
+    judge: the distances of images, by space, which reconstructions have too: a ceiling for what is drawn through them.
     Latents are drawn from (seed, batch), so the result is the same each time.
     """
     model = hardware.place(model.eval(), device)
@@ -275,7 +319,8 @@ def measure_capabilities(
     result: dict[str, Any] = {}
     if "reconstruct" in model.capabilities:
         made = torch.from_numpy(quantise(_batched(model.reconstruct, given, seed, device)))
-        result["reconstruction"] = {**measure(Reconstructed(test, made)), "n": len(test), "split": "test"}
+        far = {} if judge is None else {"fd": judge(made)}
+        result["reconstruction"] = {**measure(Reconstructed(test, made)), **far, "n": len(test), "split": "test"}
     if "rate" in model.capabilities:
         result |= measure(Encoded(_batched(model.rate, given, seed, device)))
     if "cluster" in model.capabilities and labels is not None:

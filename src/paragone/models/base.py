@@ -117,7 +117,7 @@ CAPABILITIES = frozenset(
         "cluster",
         "codes",
     )
-) | frozenset(("latents", "decode", "traversals", "stylise", "truncations", "mixed"))
+) | frozenset(("latents", "decode", "traversals", "stylise", "truncations", "mixed", "translate_back"))
 
 
 class Model(nn.Module):
@@ -131,6 +131,7 @@ class Model(nn.Module):
     translate(source, cond=None)    of each source image its translation, in place of `sample`, for a model that needs
                                     sources: they are its samples; SSIM, PSNR and L1 to the true partners, if known
     stylise(source, reference) -> x of each source its translation in the style of the reference image beside it
+    translate_back(x, source) -> x  of each translation, given with the source beside it, that source again: cycle error
     log_likelihood(x) -> (B,)       the exact log P(x) over the data's levels in nats: bits per dimension
     log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over these levels in nats: bits per dimension
     log_weight(x) -> (B,)           log p(x,z) - log q(z|x) of a z ~ q(z|x) in nats: the importance-weighted estimate

@@ -104,7 +104,7 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
         "main": ("Comparison", columns.main(spaces)),
         "quality": ("Quality in every feature space", columns.quality(spaces)),
         "cost": ("Cost", columns.cost()),
-        "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction()),
+        "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction(spaces)),
     }
     groups, found = by_model(results.rows(dataset.name)), []
     disputes = _disputes(groups, spaces)

@@ -93,6 +93,13 @@ def at_infinity(space: str) -> Column:
     return Column(f"fd_infinity_{short.lower()}", f"{fd_label(space)} at ∞", source, better="low", about=about)
 
 
+def reconstructed(space: str) -> Column:
+    short = space_short(space)
+    label, source = f"{fd_label(space)} of reconstructions", f"metrics.reconstruction.fd.{space}"
+    about = f"the same of reconstructed test images ({space}): a ceiling for what a prior can draw through the decoder"
+    return Column(f"reconstructed_fd_{short.lower()}", label, source, better="low", about=about)
+
+
 def kernel(space: str) -> Column:
     short = space_short(space)
     label = "KID" if space == "inception-2015" else f"KID-{short}"
@@ -273,6 +280,15 @@ TRANSLATION = [
         about="the same of the sources left as they are: what a translation has to beat",
         setting=True,
     ),
+    Column(
+        "cycle_l1",
+        "Cycle error",
+        "metrics.cycle.l1",
+        unit="%",
+        better="low",
+        scale=100,
+        about="mean absolute difference of test sources from themselves translated there and back, of the pixel range",
+    ),
 ]
 BITS = Column(
     "bits_per_dimension",
@@ -361,6 +377,16 @@ SPEED = [
         better="low",
         digits=1,
         about="time to draw one image",
+    ),
+    Column(
+        "evaluations",
+        "Evaluations",
+        "sampling.evaluations",
+        unit="per image",
+        better="low",
+        digits=0,
+        about="how often the network runs to draw one image: its most used layer, counted",
+        setting=True,
     ),
     Column(
         "macs",
@@ -462,8 +488,18 @@ def cost() -> list[Column]:
     return [*TRAINING, *COST_WITHOUT_PARENTS, *SPEED]
 
 
-def reconstruction() -> list[Column]:
-    return [*RECONSTRUCTION, MULTI_SCALE, MEAN_SQUARE, *TRANSLATION, *RATE, *CODEBOOK, BITS, EXACT_BITS]
+def reconstruction(spaces: list[str]) -> list[Column]:
+    return [
+        *RECONSTRUCTION,
+        MULTI_SCALE,
+        MEAN_SQUARE,
+        *map(reconstructed, spaces),
+        *TRANSLATION,
+        *RATE,
+        *CODEBOOK,
+        BITS,
+        EXACT_BITS,
+    ]
 
 
 def compact(spaces: list[str]) -> list[Column]:

@@ -119,7 +119,7 @@ def shown(runs: Sequence[Json]) -> list[Column]:
     spaces = sorted(
         {k.split(".")[2] for run in runs for k in run if k.startswith("metrics.spaces.")}, key=columns.space_rank
     )
-    found = [*columns.quality(spaces), *columns.reconstruction(), *columns.cost()]
+    found = [*columns.quality(spaces), *columns.reconstruction(spaces), *columns.cost()]
     return list({column.key: column for column in found if not column.setting}.values())
 
 

@@ -36,7 +36,7 @@ def steps(evidence: Evidence, row: str) -> list[int | None]:
 
 
 def _by_seed(found: Json, row: str, k: int | None) -> dict[int, Json]:
-    points = [point for point in found["rows"].get(row, []) if point["steps"] == k]
+    points = [p for p in found["rows"].get(row, []) if p["steps"] == k and p.get("start") is None]
     if not points:
         at = "as it is" if k is None else f"in {k} steps"
         raise NotMeasuredError(f"study '{STUDY}' did not sample '{row}' {at}; add it to the study's options")

@@ -145,6 +145,7 @@ COLUMNS = {
     "sampling.images_per_second": _number("sampling throughput at the batch of `sampling.batch`", "images/s"),
     "sampling.latency_ms": _number("time to draw one image, median", "ms"),
     "sampling.latency_runs": _count("images timed one by one"),
+    "sampling.evaluations": _count("how often the most used layer runs to draw one image: evaluations of the network"),
     "sampling.macs": _count("multiply-accumulates to draw one image, every pass counted"),
     "sampling.peak_memory_mb": _number("peak memory of sampling", "MB"),
     "sampling.clock": _text("as train.clock"),
@@ -202,12 +203,16 @@ COLUMNS = {
     "metrics.reconstruction.ms_ssim": _number("the same at several scales"),
     "metrics.reconstruction.ms_ssim_scales": _count("how many"),
     "metrics.reconstruction.psnr": _number("of reconstructed test images", "dB"),
+    "metrics.reconstruction.fd.*": _number(
+        "Frechet distance of reconstructed test images in this feature space", "squared feature units"
+    ),
     "metrics.reconstruction.mse": _number("of reconstructed test images", "squared pixel range"),
     **{
         f"metrics.translation.{part}{key}": Meaning(kind, f"{about} of {what} and their true partners", unit)
         for part, what in (("", "translated test sources"), ("identity.", "test sources, left as they are,"))
         for key, kind, about, unit in _PARTNERS
     },
+    "metrics.cycle.l1": _number("mean absolute difference of test sources, translated there and back", "pixel range"),
     "metrics.rate.nats": _number("KL of the latents' posterior from their prior, mean over test images", "nats"),
     "metrics.rate.active": _count("latents above 0.01 nats"),
     "metrics.rate.latents": _count("latents"),

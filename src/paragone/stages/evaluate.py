@@ -1,5 +1,6 @@
 """Measure a run: its samples against the reference, and its model's reconstructions and likelihood on test images."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,11 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
             result["spaces"][name] |= figures
     if "translate" in network.capabilities:
         result |= protocol.measure_translation(samples, test)
+        result |= protocol.measure_cycle(network, samples, test, where.seed, device)
     real = spaces.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
-    return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known)
+    judge = partial(protocol.distances, reference=reference, extractors=extractors, device=device)
+    return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known, judge)
 
 
 def _labels(path: Path) -> Tensor | None:

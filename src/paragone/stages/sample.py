@@ -11,7 +11,7 @@ from paragone.engine import checkpoint, hardware, sampling, visualize
 from paragone.project import files, paths
 from paragone.project.params import Params
 
-NO_SPEED = {"images_per_second": None, "latency_ms": None, "latency_runs": 0, "macs": None}
+NO_SPEED = {"images_per_second": None, "latency_ms": None, "latency_runs": 0, "evaluations": None, "macs": None}
 
 
 def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed: int) -> None:
@@ -37,6 +37,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         images, seconds = sampling.sample(net, n, seed=seed, batch=batch, **options)
         sizes = [min(batch, n - start) for start in range(0, n, batch)]
         speed = sampling.speed(net, seconds, sizes, **options)._asdict()
+        speed["evaluations"] = sampling.evaluations(net, device, labels, source)
         speed["macs"] = sampling.macs(net, device, labels, source)
         for name, picture in visualize.draw(net, test, seed=seed, device=device).items():
             files.write(root / this.pictures / f"{name}.png", picture.save)

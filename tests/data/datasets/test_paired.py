@@ -7,7 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from paragone.data.base import ImageSet, load
-from paragone.data.datasets import paired
+from paragone.data.datasets import multi_shapes, paired, shapes
 from paragone.data.datasets.paired import edges, low, luma, masked
 from paragone.project import files, paths
 from paragone.project.params import Dataset, Params
@@ -49,6 +49,25 @@ def test_images_stay_and_sources_are_beside_them(tmp_path: Path, how: str) -> No
         expected = paired.source(origin.images.numpy(), {**paired.DEFAULTS, "how": how}, {})
         np.testing.assert_array_equal(pairs.sources, expected)
         assert (pairs.sources != pairs.images).any()
+
+
+@pytest.mark.parametrize("loader", ["shapes", "multi_shapes"])
+def test_boxes_are_those_of_the_figures(tmp_path: Path, loader: str) -> None:
+    base = Dataset(loader=loader, source="generated", resolution=32, options={"n_train": 24, "n_test": 12})
+    _prepare(tmp_path, base, 32, how="boxes")
+    table = pq.read_table(tmp_path / paths.prepared("pairs") / "manifest.parquet").to_pandas()
+    for split in ("train", "test"):
+        sources = _loaded(tmp_path, "pairs", split).sources
+        assert sources is not None
+        rows = table[table["split"] == split]
+        for image, (_, row) in zip(sources.numpy(), rows.iterrows(), strict=True):
+            expected = np.zeros((32, 32, 3), np.uint8)
+            for k in ("",) if loader == "shapes" else (f"{i}_" for i in range(row["attribute_count"])):
+                figure = {name: np.array([row[f"attribute_{k}{name}"]]) for name in multi_shapes.FACTORS}
+                size = (shapes.RADIUS, shapes.RADIUS_STEP) if loader == "shapes" else (0.10, 0.012)
+                y, x = np.nonzero(shapes.coverage(figure, 32, *size)[0] >= 0.5)
+                expected[y.min() : y.max() + 1, x.min() : x.max() + 1] = shapes.COLOURS[figure["shape"][0]]
+            np.testing.assert_array_equal(image, expected)
 
 
 def test_validated_with_its_sources(tmp_path: Path) -> None:
@@ -119,9 +138,10 @@ def test_a_hole_is_a_quarter_of_the_image() -> None:
     ("base", "resolution", "options", "message"),
     [
         (BASE, 32, {}, "resolution: 32, and base was prepared at 16; give both the same$"),
-        (BASE, 16, {"how": "blur"}, "options.how: 'blur' is not one of edges, grey, low, mask; correct it$"),
+        (BASE, 16, {"how": "blur"}, "options.how: 'blur' is not one of edges, grey, low, mask, boxes; correct it$"),
         (BASE, 16, {"how": "low", "factor": 3}, "options.factor: 3 does not divide the side of 16 into blocks; take"),
         (BASE, 16, {"how": "low", "factor": 0}, "options.factor: 0 does not divide the side"),
+        (GREY, 16, {"how": "boxes"}, "options.how: boxes needs a set that draws figures, and base is none; choose sha"),
         (GREY, 16, {"how": "grey"}, "options.how: grey needs colour, and base has none; choose another source$"),
     ],
 )

@@ -127,3 +127,10 @@ def test_settings_that_cannot_be(shape: tuple[int, int, int], config: dict[str, 
 def test_the_scores_of_discriminators_of_any_width_depend_on_the_image(width: int) -> None:
     scores = build(width=width).D_B(batch(8)["image"])
     assert all(score.std() > 0.1 for score in scores), [score.std().item() for score in scores]
+
+
+def test_the_way_back_takes_the_content_of_the_translation_and_the_style_of_the_source() -> None:
+    model, x, y = build(), torch.rand(2, 3, 16, 16) * 2 - 1, torch.rand(2, 3, 16, 16) * 2 - 1
+    content = model.B.content(y)
+    expected = torch.cat([model.A.decode(content[i : i + 1], model.A.style(x[i : i + 1])) for i in range(2)])
+    torch.testing.assert_close(model.translate_back(y, x), expected)

@@ -32,17 +32,18 @@ def measured(root: Path, chosen: Params, name: str) -> Json:
     return files.read_json(root / paths.study("small", name))
 
 
-def drawn(name: str, found: Json, titles: dict[str, str]) -> Plot:
+def drawn(name: str, found: Json, titles: dict[str, str]) -> list[Plot]:
     rows = pd.DataFrame({"model": list(titles), "title": list(titles.values()), "dataset": "drawn"})
     sets = [DataSet("drawn", "Drawn", "shapes", None, None, None, None)]
-    (plot,) = base.draw({name: found}, Results(Path(), "small", "", [0, 1], sets, rows))[name]
-    assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
-    return plot
+    plots = base.draw({name: found}, Results(Path(), "small", "", [0, 1], sets, rows))[name]
+    for plot in plots:
+        assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
+    return plots
 
 
 def test_layouts_are_a_point_a_seed_beside_chance(tmp_path: Path) -> None:
     models = {"ddpm": {"plan": PLAN}, "controlnet": {"plan": PLAN, "parents": {"ddpm": "ddpm"}}}
-    chosen = params("day_night", models, "layout", {"n": 20})
+    chosen = params("day_night", models, "layout", {"n": 20, "kimg": 1.0})
     ingest.run(tmp_path, chosen, "drawn")
     test = datasets.load(tmp_path / paths.prepared("drawn"), "test").images.numpy()
     for row, shift in (("controlnet", 0), ("ddpm", 7)):  # one draws what it was asked for, the other does not know it
@@ -51,7 +52,7 @@ def test_layouts_are_a_point_a_seed_beside_chance(tmp_path: Path) -> None:
             (tmp_path / run.folder).mkdir(parents=True)
             np.save(tmp_path / run.samples, np.roll(test, -shift * (seed + 1), 0))
     found = measured(tmp_path, chosen, "layout")
-    plot = drawn("layout", found, {"controlnet": "ControlNet", "ddpm": "DDPM"})
+    plot, read = drawn("layout", found, {"controlnet": "ControlNet", "ddpm": "DDPM"})
     (ax,) = plot.figure.axes
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["ControlNet", "DDPM"]
     steered, _, plain, mean, chance = ax.get_lines()
@@ -61,6 +62,21 @@ def test_layouts_are_a_point_a_seed_beside_chance(tmp_path: Path) -> None:
     assert chance.get_xdata()[0] == found["datasets"]["drawn"]["chance"]
     assert "first 20 samples" in plot.caption
     assert "30 true partners" in plot.caption
+    content = found["datasets"]["drawn"]
+    assert [ax.get_xlabel() for ax in read.figure.axes] == [
+        "class",
+        "size",
+        "place, across",
+        "place, down",
+        "all of them",
+    ]
+    steered, _, plain, _, chance, real = read.figure.axes[2].get_lines()
+    assert list(steered.get_xdata()) == [run["read"]["x"] for run in content["rows"]["controlnet"]]
+    assert list(plain.get_xdata()) == [run["read"]["x"] for run in content["rows"]["ddpm"]]
+    assert (chance.get_xdata()[0], real.get_xdata()[0]) == (
+        content["read"]["chance"]["x"],
+        content["read"]["real"]["x"],
+    )
 
 
 def test_separability_is_a_panel_per_space_and_a_dot_per_row(tmp_path: Path) -> None:
@@ -75,7 +91,7 @@ def test_separability_is_a_panel_per_space_and_a_dot_per_row(tmp_path: Path) -> 
     found = measured(tmp_path, chosen, "separability")
     rows = found["datasets"]["drawn"]["rows"]
     factors = list(rows["dcgan"][0]["z"]["by_factor"])
-    plot = drawn("separability", found, {"dcgan": "DCGAN", "stylegan": "StyleGAN"})
+    (plot,) = drawn("separability", found, {"dcgan": "DCGAN", "stylegan": "StyleGAN"})
     z, w = plot.figure.axes
     assert [tick.get_text() for tick in z.get_yticklabels()] == ["mean of those that vary", *factors[::-1]]
     dots = {line.get_label(): line.get_xdata() for line in w.get_lines()}
@@ -88,7 +104,7 @@ def test_what_was_left_out_or_diverged_is_said_and_nothing_measured_draws_nothin
     scored = {"score": 0.5, "by_factor": {"x": 0.5, "colour": None}}
     content = {"left_out": ["rotation"], "diverged": [{"row": "progan", "seed": 1, "reason": "nan"}],
                "rows": {"progan": [{"seed": 0, "z": scored, "w": None}], "stylegan": []}}  # fmt: skip
-    plot = drawn("separability", {"n": 2000, "datasets": {"drawn": content}}, {"progan": "ProGAN"})
+    (plot,) = drawn("separability", {"n": 2000, "datasets": {"drawn": content}}, {"progan": "ProGAN"})
     (ax,) = plot.figure.axes
     assert list(ax.get_lines()[0].get_ydata()) == [0, 2]  # a factor that does not vary has no dot
     assert "the classifier reads them badly: rotation." in plot.caption

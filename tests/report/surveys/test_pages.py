@@ -12,10 +12,11 @@ from paragone.report import tables
 from paragone.report.claims import verdicts
 from paragone.report.render import Grid
 from paragone.report.studies.base import draw
-from paragone.report.surveys import base
+from paragone.report.surveys import base, zhao
 from paragone.report.surveys import pages as survey_pages
 from paragone.report.surveys import systems as surveys
 from paragone.report.surveys.pages import SurveyPage
+from paragone.results import columns
 from paragone.results.claims.base import SURVEYS, Bounds, Effect, Finding, Verdict, above, below
 
 
@@ -140,6 +141,32 @@ def test_undertrained_runs_are_left_out_of_what_collapsed_and_counted_beside_it(
         sources = base.gather(project.found._replace(runs=runs), built, [], {}, {})
         assert base.ends(sources, "mnist-5k", ["dcgan"]) == text
     assert base.ends(sources, "mnist-5k", ["sngan"]) is None
+
+
+def test_zhaos_uses_are_translators_on_each_data_set_or_say_why_not(project, built, pages):
+    found = grid(pages["zhao"], "Art and styles")
+    assert [[line.cells[i].text for i in (2, -1)] for line in found.lines] == [
+        [title, "not in this profile"] for title in ("CycleGAN", "Pix2Pix", "MUNIT")
+    ]
+    sources = base.gather(project.found, built, [], {}, {})
+    first, second = sources.measured
+    figures = {"fd_clf": tables.Cell(3.0), "partner_ssim": tables.Cell(0.9), "cycle_l1": tables.Cell(4.0)}
+    shown = {c.key: c for c in columns.TRANSLATION if c.key in figures}
+    row = first.rows["dcgan"]._replace(model="cyclegan", file="cyclegan", title="CycleGAN", cells=figures)
+    here = first._replace(columns=first.columns | shown, rows={**first.rows, "cyclegan": row})
+    read = {"diverse": 0.25, "reference": 0.1, "kept": 0.4}
+    told = {"rows": {"cyclegan": [{"faithful": share, **read} for share in (0.49, 0.51)], "gone": []},
+            "real": {"content": 0.9, "style": 0.8}, "chance": 0.02, "n": 200}  # fmt: skip
+    study = {"styles": 5, "content": ["shape"], "style": ["colour"], "datasets": {"mnist-5k": told}}
+    art = zhao._applications(sources._replace(measured=[here, second], studies={"styles": study}))
+    cells = rows(art.grids[0])["Art"]
+    assert (cells["Data"], cells["Distance"], cells["SSIM to partner ↑"]) == ("MNIST-5K", "FD-clf 3.00", "0.900")
+    assert cells["Cycle error (%) ↓"] == "4.00"
+    assert rows(art.grids[1])["CycleGAN"] == {
+        "Row": "CycleGAN", "Content kept (%)": "50.0 ± 12.7", "Pairs of translations that differ (%)": "25.0",
+        "Style of the reference (%)": "10.0", "Content kept beside it (%)": "40.0", "Seeds": "2",
+    }  # fmt: skip
+    assert "the content of 90.0 %; 2.0 % of references" in " ".join(art.grids[1].caption)
 
 
 def test_zhaos_chain_says_which_links_have_no_row(pages):

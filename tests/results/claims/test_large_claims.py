@@ -63,6 +63,10 @@ def test_c25(evidence: Evidence, iou: float, verdict: Verdict) -> None:
     finding = assess(rows, "c25_controlnet", layout=on(chance=0.21, rows=found))
     assert finding.verdict is verdict
     assert finding.effects[0].note == "another scene reaches 0.21"
+    told = {row: [{"seed": r["seed"], "read": {"all": r["iou"]}} for r in found[row]] for row in found}
+    read = on(read={"chance": {"all": 0.01}}, rows=told)
+    assert assess(rows, "c25_controlnet", layout=read).verdict is verdict
+    assert assess(rows, "c25_controlnet", layout=read).effects[0].note == "another scene reaches 0.01"
     few = assess(rows, "c25_controlnet", layout=on(chance=0.21, rows={"ddpm": found["ddpm"]}))
     assert few.reason == "mnist-5k: study 'layout' has 0 seeds of 'controlnet' and 'ddpm'; it takes 5"
 

@@ -98,6 +98,17 @@ def night(values: Factors, side: int) -> Pixels:
     return _blend(pixels, bright, figure).astype(np.uint8)
 
 
+draw = night  # the images of a set, for what reads their factors
+
+
+def figure(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pixels (n,H,W) in the brighter half of each image's range of grey, which by night are the figure."""
+    grey = images.mean(3, dtype=np.float64)
+    low, high = (f(grey, axis=(1, 2), keepdims=True) for f in (np.amin, np.amax))
+    found: NDArray[np.bool_] = grey > (low + high) / 2
+    return found
+
+
 def _grown(share: NDArray[np.int32], pixels: int) -> NDArray[np.int32]:
     """A figure (n,side,side) grown by so many pixels to all sides, eight-cornered: steps along the axes and diagonals
     in turn."""

@@ -7,7 +7,7 @@ is in the manifest, as do all its factors. The label is the number of figures; t
 The same options give the same bits on any machine, as for `shapes`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,19 @@ def draw(values: dict[str, Integers], side: int) -> tuple[Pixels, dict[str, Inte
         for k in range(COUNTS[-1])
     }
     return images.astype(np.uint8), hidden
+
+
+def layout(values: Mapping[str, Integers], side: int) -> Pixels:
+    """The images (n,side,side,3) without figures: in place of each its box as in `shapes.layout`, later ones on top."""
+    images = np.zeros((len(values["count"]), side, side, 3), np.uint8)
+    for k in range(COUNTS[-1]):
+        figure = {name: values[f"{k}_{name}"] for name in FACTORS}
+        there = figure["shape"] != NONE
+        known = {name: value[there] for name, value in figure.items()}
+        box = shapes.boxes(shapes.coverage(known, side, RADIUS, RADIUS_STEP))
+        colour = shapes.COLOURS[known["shape"]][:, None, None].astype(np.uint8)
+        images[there] = np.where(box[..., None], colour, images[there])
+    return images
 
 
 def _percent(part: NDArray[np.float64], whole: NDArray[np.float64]) -> Integers:

@@ -3,7 +3,8 @@
 `path` is the prepared folder of another data set of params.yaml (data/prepared/<name>): its images, labels, attributes
 and splits are taken as they are. Options:
 
-- how: edges (dark lines where brightness changes), grey (no colour), low (less resolution), mask (a hole)
+- how: edges (dark lines where brightness changes), grey (no colour), low (less resolution), mask (a hole), boxes (of
+  sets drawn from known factors: a box for each figure in the colour of its class, on black)
 - factor: of low, how many times fewer pixels along each axis; the source keeps the size of the image
 - hole: of mask, centre or random; a square of half the side (a quarter of the image, as in context encoders,
   Pathak et al. 2016), filled with mid-grey. seed: of its random places, which are in the manifest's attributes
@@ -20,11 +21,13 @@ import pyarrow.parquet as pq
 
 from paragone.data import counter_rng, image_files
 from paragone.data.base import ATTRIBUTE, SPLITS, DatasetError, Loader, Part, Pixels, Request, Upstream, load
+from paragone.data.datasets import multi_shapes, shapes
 from paragone.project import files
 
 DEFAULTS: Mapping[str, Any] = {"how": "edges", "factor": 4, "hole": "centre", "seed": 0}
 BLOCK = 1024  # images handled at once
 HOLE = 128  # the level it is filled with
+LAYOUTS = {"shapes": shapes.layout, "multi_shapes": multi_shapes.layout}  # of the sets whose figures are known
 LUMA = np.array([77, 150, 29])  # ITU-R BT.601, in 256ths
 
 
@@ -41,7 +44,7 @@ def local(request: Request) -> Upstream:
     _check(request, chosen, facts)
     made = f"sources made from the images of {facts['title']} ({_method(chosen)}); licence of these: {facts['licence']}"
     return Upstream(
-        _parts(request.path, chosen),
+        _parts(request.path, chosen, facts["loader"]),
         exact=facts["exact"],
         warnings=(made, *facts["warnings"]),
         altered=facts["altered"] or facts["padding"] * facts["lossy"],
@@ -59,6 +62,9 @@ def _check(request: Request, chosen: Mapping[str, Any], facts: Mapping[str, Any]
         fault = f"resolution: {request.resolution}, and {facts['name']} was prepared at {side}; give both the same"
     elif chosen["how"] == "grey" and channels == 1:
         fault = f"options.how: grey needs colour, and {facts['name']} has none; choose another source"
+    elif chosen["how"] == "boxes" and facts["loader"] not in LAYOUTS:
+        known = "shapes or multi-shapes"
+        fault = f"options.how: boxes needs a set that draws figures, and {facts['name']} is none; choose {known}"
     elif chosen["how"] == "low" and (chosen["factor"] < 2 or side % chosen["factor"]):
         fault = f"options.factor: {chosen['factor']} does not divide the side of {side} into blocks; take another"
     if fault:
@@ -71,7 +77,7 @@ def _method(chosen: Mapping[str, Any]) -> str:
     )
 
 
-def _parts(folder: Path, chosen: Mapping[str, Any]) -> Iterator[Part]:
+def _parts(folder: Path, chosen: Mapping[str, Any], loader: str) -> Iterator[Part]:
     table = pq.read_table(folder / "manifest.parquet")
     names = [name for name in table.column_names if name.startswith(ATTRIBUTE)]
     for number, split in enumerate(SPLITS):
@@ -84,7 +90,11 @@ def _parts(folder: Path, chosen: Mapping[str, Any]) -> Iterator[Part]:
             places = _places(np.arange(start, start + len(images)), images.shape[1], number, chosen)
             label = None if data.labels is None else block["label"].to_numpy()
             yield Part(split, images, label, block["file"].to_pylist(), block["row"].to_numpy(), attributes | places)
-            yield Part(split, source(images, chosen, places), None, block["file"].to_pylist(), source=True)
+            if chosen["how"] == "boxes":
+                made = LAYOUTS[loader](attributes, images.shape[1])
+            else:
+                made = source(images, chosen, places)
+            yield Part(split, made, None, block["file"].to_pylist(), source=True)
 
 
 def _places(index: np.ndarray, side: int, split: int, chosen: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -133,6 +133,25 @@ def background(which: NDArray[np.int64], side: int) -> NDArray[np.int64]:
     return np.broadcast_to(rows[:, :, None], (len(which), side, side, 3))
 
 
+def layout(values: Mapping[str, NDArray[np.int64]], side: int) -> Pixels:
+    """The images (n,side,side,3) without figures: in place of each the box around the pixels of which it covers at
+    least a half, in the colour of its class, on black."""
+    return np.where(boxes(coverage(values, side))[..., None], COLOURS[values["shape"]][:, None, None], 0).astype(
+        np.uint8
+    )
+
+
+def boxes(cover: Floats) -> NDArray[np.bool_]:
+    """The pixels of the smallest upright box around those of which at least a half is covered, (n,side,side)."""
+    there = cover >= 0.5
+    spans = []
+    for axis in (1, 2):
+        crossed = there.any(3 - axis)  # (n,side)
+        after, before = (np.logical_or.accumulate(c, 1) for c in (crossed, crossed[:, ::-1]))
+        spans.append(after & before[:, ::-1])
+    return spans[0][:, :, None] & spans[1][:, None, :]
+
+
 def coverage(
     values: Mapping[str, NDArray[np.int64]], side: int, least: float = RADIUS, step: float = RADIUS_STEP
 ) -> Floats:

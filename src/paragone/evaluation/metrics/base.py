@@ -120,6 +120,13 @@ class Translated(NamedTuple):
     translations: Tensor  # (N,H,W,C) uint8
 
 
+class Returned(NamedTuple):
+    """Source images, and what a model makes of their translations on the way back."""
+
+    sources: Tensor  # (N,H,W,C) uint8
+    returned: Tensor  # (N,H,W,C) uint8
+
+
 class Bounded(NamedTuple):
     """A model's lower bounds on the log likelihood of real held-out images."""
 
@@ -173,6 +180,7 @@ View = (
     | Pixels
     | Predicted
     | Reconstructed
+    | Returned
     | Translated
     | Weighted
 )

@@ -2,9 +2,10 @@
 
 A row's own samples have one number of steps. Here the same weights are sampled in others: a DDPM in evenly spaced ones
 of its own (strided), DDIM, DPM-Solver++, EDM's sampler, consistency models, LDM, the GAN-diffusion relay, whatever has
-`steps` in its configuration. Each point has the Frechet distance and the coverage of `n` samples in every space,
-against the profile's reference; how often the most used layer ran for one image (`passes`), its multiply-accumulates
-(`macs`) and seconds. Rows that are sampled in one way only, GANs among them, are points.
+`steps` in its configuration; a relay also from other times t_0 (`starts`). Each point has the Frechet distance and the
+coverage of `n` samples in every space, against the profile's reference; how often the most used layer ran for one
+image (`passes`), its multiply-accumulates (`macs`) and seconds. Rows that are sampled in one way only, GANs among them,
+are points.
 
 All points of a seed draw the same n; FD at this n is larger than at the profile's, for every point alike, so points
 compare with each other and not with the tables.
@@ -27,7 +28,6 @@ from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.prdc import prdc
 from paragone.evaluation.protocol import Reference
 from paragone.evaluation.spaces import Real, over_judges
-from paragone.evaluation.studies import sampling_time
 from paragone.evaluation.studies.base import Work
 from paragone.models.base import Model, Spec
 from paragone.project import paths, registry
@@ -42,6 +42,7 @@ class Options:
     steps: tuple[int, ...] = (5, 10, 25, 50)
     few: tuple[str, ...] = ()  # rows sampled at `few_steps`: consistency models, relays
     few_steps: tuple[int, ...] = (1, 2, 4)
+    starts: tuple[float, ...] = ()  # t_0 / T, from which the relays among these rows are sampled besides their own
     whole: tuple[str, ...] = ("ddpm",)  # rows sampled as they are
     dataset: str = "mnist-5k"
     spaces: tuple[str, ...] = ("classifier", "lite0")
@@ -53,6 +54,8 @@ class Options:
         for name in ("steps", "few_steps"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {list(getattr(self, name))}; it must be one or more numbers from 1 up")
+        if not all(0 < start <= 1 for start in self.starts):
+            raise ValueError(f"starts is {list(self.starts)}; each must be above 0 and at most 1")
 
 
 def depends(work: Work) -> list[Path]:
@@ -63,8 +66,8 @@ def depends(work: Work) -> list[Path]:
 
 
 def measure(work: Work) -> dict[str, Any]:
-    """{dataset, n, rows: {row: [{seed, steps (null: as the row is), passes, macs, seconds, spaces: {space: {fd,
-    coverage}}}]}, left_out: [{row, seed, reason}]}."""
+    """{dataset, n, rows: {row: [{seed, steps (null: as the row is), start (null: the row's own), passes, macs,
+    seconds, spaces: {space: {fd, coverage}}}]}, left_out: [{row, seed, reason}]}."""
     options: Options = work.options
     train = datasets.load(work.root / paths.prepared(options.dataset), "train")
     extractors = protocol.load_extractors(work.root, options.dataset, options.spaces)
@@ -78,10 +81,10 @@ def measure(work: Work) -> dict[str, Any]:
             if meta["outcome"] != "finished":
                 left_out.append({"row": row, "seed": run.seed, "reason": meta["reason"]})
                 continue
-            for k in steps:
-                net = model if k is None else at_steps(model, meta["recipe"], k, _where(work, row))
+            for k, start in _asked(model, steps, options.starts):
+                net = model if k is None else at_steps(model, meta["recipe"], k, _where(work, row), start)
                 point = _point(net, train, reference, extractors, options.n, run.seed, meta["precision"])
-                rows[row].append({"seed": run.seed, "steps": k, **point})
+                rows[row].append({"seed": run.seed, "steps": k, "start": start, **point})
     device = hardware.device_name(hardware.device())
     return {"dataset": options.dataset, "n": options.n, "seeds": work.seeds, "device": device, "rows": rows,
             "left_out": left_out}  # fmt: skip
@@ -94,6 +97,14 @@ def _plan(options: Options) -> dict[str, tuple[int | None, ...]]:
         for row in rows:
             plan[row] = (*plan.get(row, ()), *steps)
     return plan
+
+
+def _asked(
+    model: Model, steps: tuple[int | None, ...], starts: tuple[float, ...]
+) -> list[tuple[int | None, float | None]]:
+    """The steps, and the starts (None: its own), that a model is sampled at: a relay at each of these too."""
+    others = [start for start in starts if start != vars(model.cfg)["start"]] if "start" in vars(model.cfg) else []
+    return [(k, None) for k in steps] + [(k, start) for start in others for k in steps if k is not None]
 
 
 def _where(work: Work, row: str) -> str:
@@ -109,12 +120,15 @@ def _runs(work: Work, row: str) -> list[paths.Run]:
     return found
 
 
-def at_steps(model: Model, recipe: dict[str, Any], steps: int, where: str) -> Model:
+def at_steps(model: Model, recipe: dict[str, Any], steps: int, where: str, start: float | None = None) -> Model:
     """The same weights, to be sampled in another number of steps: a model that has `steps` in as many, a DDPM in as
-    many evenly spaced ones of its own. Raises ValueError where there are none to choose."""
+    many evenly spaced ones of its own; a relay from `start`, unless from its own. Raises ValueError where there are no
+    steps to choose."""
     c, h, w = recipe["shape"]
     if "steps" in vars(model.cfg):
-        other = checkpoint.build({**recipe, "config": {**recipe["config"], "steps": steps}})
+        other = checkpoint.build(
+            {**recipe, "config": {**recipe["config"], "steps": steps, **({} if start is None else {"start": start})}}
+        )
         kept = {name: value for name, value in model.state_dict().items() if not name.startswith(SCHEDULES)}
         other.load_state_dict(kept, strict=False)
     elif hasattr(model, "process"):
@@ -138,10 +152,9 @@ def _point(
     images, seconds = sampling.sample(
         net, n, seed=seed, batch=BATCH, device=device, precision=precision, cond=labels, progress=False
     )
-    first = None if labels is None else labels[:1].to(device)
     pixels = torch.from_numpy(images)
     return {
-        "passes": sampling_time.passes(net, lambda: sampling.draw(net, 1, first, None)),
+        "passes": sampling.evaluations(net, device, labels),
         "macs": sampling.macs(net, device, labels),
         "seconds": sum(seconds) / n,
         "spaces": {name: _figures(pixels, reference, name, extractor) for name, extractor in extractors.items()},

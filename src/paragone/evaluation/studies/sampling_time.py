@@ -16,14 +16,13 @@ and `macs`, its multiply-accumulates (`sampling.macs`).
 
 import statistics
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from paragone.data import base as datasets
 from paragone.engine import checkpoint, hardware, replays, sampling
@@ -236,24 +235,13 @@ def _at_paper_steps(work: Work, sampler: Sampler, row: str) -> Sampler:
 def _warm_up(sampler: Sampler, options: Options) -> None:
     """Count the passes, and make what is made once: kernels for each size. A draw that outlasts the row's seconds needs
     none, being many passes itself."""
-    sampler.about["passes"] = passes(sampler.net, lambda: sampler.draw(1))
+    with sampling.counting(sampler.net) as counted:
+        sampler.draw(1)
+    sampler.about["passes"] = counted()
     sampler.about["macs"] = sampling.macs(sampler.net, sampler.device, *sampler.inputs(1))
     if sampler.used * options.batch < options.seconds:
         sampler.draw(options.batch)
     sampler.used = 0.0
-
-
-def passes(net: nn.Module, draw: Callable[[], object]) -> int:
-    """How often the most used layer with weights runs in a draw."""
-    counts: Counter[nn.Module] = Counter()
-    layers = [m for m in net.modules() if next(m.parameters(recurse=False), None) is not None]
-    hooks = [layer.register_forward_pre_hook(lambda m, _: counts.update([m])) for layer in layers]
-    try:
-        draw()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return max(counts.values(), default=0)
 
 
 def _times(sampler: Sampler, baseline: Sampler, clock: str) -> dict[str, Any]:

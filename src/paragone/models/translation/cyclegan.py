@@ -46,7 +46,7 @@ class CycleGAN(Model):
     plan = Plan(kimg=267, batch=1, decay="constant-linear")  # 1,334 images, 200 epochs (horse2zebra)
     generator = "generators"
     needs = frozenset({"image", "source"})
-    capabilities = frozenset({"translate"})
+    capabilities = frozenset({"translate", "translate_back"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -98,6 +98,10 @@ class CycleGAN(Model):
     def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
         """G(x): (B,C,H,W) in [-1,1] -> the same."""
         return torch.tanh(self.G(source).float())
+
+    def translate_back(self, x: Tensor, source: Tensor) -> Tensor:
+        """F(x): translations (B,C,H,W) in [-1,1] -> the same; the sources are not looked at."""
+        return self._back(x)
 
     def _back(self, y: Tensor) -> Tensor:
         """F(y): (B,C,H,W) in [-1,1] -> the same."""

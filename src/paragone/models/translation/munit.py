@@ -49,7 +49,7 @@ class MUNIT(Model):
     plan = Plan(kimg=1_000, batch=1)
     generator = "generators"
     needs = frozenset({"image", "source"})
-    capabilities = frozenset({"translate", "stylise"})
+    capabilities = frozenset({"translate", "translate_back", "stylise"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -127,6 +127,10 @@ class MUNIT(Model):
     def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
         """G_2(E_1^c(x), s), s ~ N(0, I): (B,C,H,W) in [-1,1] -> the same."""
         return self.B.decode(self.A.content(source), self._styles(len(source)))
+
+    def translate_back(self, x: Tensor, source: Tensor) -> Tensor:
+        """G_1(E_2^c(x), E_1^s(source)): translations and their sources (B,C,H,W) in [-1,1] -> the same."""
+        return self.A.decode(self.B.content(x), self.A.style(source))
 
     def stylise(self, source: Tensor, reference: Tensor) -> Tensor:
         """G_2(E_1^c(x), E_2^s(y)): sources and reference images (B,C,H,W) in [-1,1] -> the same."""

@@ -1,6 +1,9 @@
 """How far samples have the layout that was asked for: row by row, beside what chance gives."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paragone.report.figures import Plot
@@ -8,29 +11,69 @@ from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
+NAMES = {"shape": "class", "scale": "size", "x": "place, across", "y": "place, down", "all": "all of them"}
+
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """One figure per data set of which any run left samples: every seed of every row."""
-    return [_plot(dataset, content, results) for dataset, content in found["datasets"].items() if content["rows"]]
+    """Of each data set of which any run left samples, a figure for each measure taken: every seed of every row."""
+    shown = {dataset: content for dataset, content in found["datasets"].items() if content["rows"]}
+    overlaps = [_overlap(name, content, results) for name, content in shown.items() if "chance" in content]
+    return overlaps + [_read(name, found, content, results) for name, content in shown.items() if "read" in content]
 
 
-def _plot(dataset: str, content: Json, results: Results) -> Plot:
-    rows = content["rows"]
-    names = row_titles(results)
-    figure = Figure(figsize=(6.4, 1.3 + 0.34 * len(rows)), layout="constrained")
+def _overlap(dataset: str, content: Json, results: Results) -> Plot:
+    figure = Figure(figsize=(6.4, 1.3 + 0.34 * len(content["rows"])), layout="constrained")
     ax = figure.subplots()
-    for y, runs in enumerate(rows.values()):
-        values = [run["iou"] for run in runs]
-        ax.plot(values, [y] * len(values), "o", color=PALETTE[0], alpha=0.5, markersize=5)
-        ax.plot([np.mean(values)] * 2, [y - 0.25, y + 0.25], color=INK, linewidth=1.4)
+    _panel(ax, content["rows"], lambda run: run["iou"])
     ax.axvline(content["chance"], color=INK, linewidth=1, linestyle="--", label="two partners at random")
-    ax.set(xlim=(0, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="intersection over union with the layout asked for")
-    ax.set_yticks(range(len(rows)), [names.get(row, row) for row in rows])
+    ax.set(xlabel="intersection over union with the layout asked for")
+    _name(ax, content["rows"], results)
     figure.legend(loc="outside lower center", fontsize=8)
-    n = max(run["n"] for runs in rows.values() for run in runs)
     caption = (
-        f"One point per seed (its first {n:,} samples), the bar their mean: overlap of the bright figure of a sample "
-        "with that of the true partner of the source that it was asked to translate; 1 is the same place and form. "
-        f"Dashed: {content['n_test']:,} true partners, each against the next. {title(results, dataset)}."
+        f"One point per seed (its first {_samples(content):,} samples), the bar their mean: overlap of the bright "
+        "figure of a sample with that of the true partner of the source that it was asked to translate; 1 is the same "
+        f"place and form. Dashed: {content['n_test']:,} true partners, each against the next. "
+        f"{title(results, dataset)}."
     )
     return Plot(f"layout-{dataset}", "Layout that was asked for", caption, figure)
+
+
+def _read(dataset: str, found: Json, content: Json, results: Results) -> Plot:
+    factors = [*found["factors"], "all"]
+    figure = Figure(figsize=(2.1 * len(factors) + 1.2, 1.5 + 0.34 * len(content["rows"])), layout="constrained")
+    axes = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
+    for ax, factor in zip(axes, factors, strict=True):
+        _panel(ax, content["rows"], _share(factor))
+        for key, style, label in (("chance", "--", "two partners at random"), ("real", ":", "the true partners")):
+            ax.axvline(content["read"][key][factor], color=INK, linewidth=1, linestyle=style, label=label)
+        ax.set(xlabel=NAMES.get(factor, factor))
+    _name(axes[0], content["rows"], results)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
+    caption = (
+        f"Share of samples of which a network reads what the source asked for; one point per seed (its first "
+        f"{_samples(content):,} samples), the bar their mean. Size and place count as read within "
+        f"{found['tolerance']:g} of their range. Dotted: the true partners, read alike; dashed: each against the next ("
+        f"{content['n_test']:,}). {title(results, dataset)}."
+    )
+    return Plot(f"layout-read-{dataset}", "Class, size and place that were asked for", caption, figure)
+
+
+def _share(factor: str) -> Callable[[Json], float]:
+    return lambda run: float(run["read"][factor])
+
+
+def _panel(ax: Axes, rows: Mapping[str, list[Json]], of: Callable[[Json], float]) -> None:
+    for y, runs in enumerate(rows.values()):
+        values = [of(run) for run in runs]
+        ax.plot(values, [y] * len(values), "o", color=PALETTE[0], alpha=0.5, markersize=5)
+        ax.plot([np.mean(values)] * 2, [y - 0.25, y + 0.25], color=INK, linewidth=1.4)
+    ax.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5))
+
+
+def _name(ax: Axes, rows: Mapping[str, list[Json]], results: Results) -> None:
+    names = row_titles(results)
+    ax.set_yticks(range(len(rows)), [names.get(row, row) for row in rows])
+
+
+def _samples(content: Json) -> int:
+    return max(run["n"] for runs in content["rows"].values() for run in runs)

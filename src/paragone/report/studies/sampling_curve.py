@@ -9,37 +9,56 @@ from paragone.report.studies.base import title
 from paragone.results import columns
 from paragone.results.runs import Json, Results
 
-COSTS = {"macs": "multiply-accumulates an image (log)", "seconds": "seconds an image (log)"}
+COSTS = {
+    "passes": "evaluations of the network (log)",
+    "macs": "multiply-accumulates an image (log)",
+    "seconds": "seconds an image (log)",
+}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
-    """One figure: the Frechet distance in every space against multiply-accumulates and against seconds."""
+    """One figure: the Frechet distance in every space against evaluations of the network, work and time."""
     spaces = list(next(iter(points for points in found["rows"].values() if points))[0]["spaces"])
-    figure = Figure(figsize=(9.6, 3.2 * len(spaces) + 0.7), layout="constrained")
+    figure = Figure(figsize=(12.4, 3.2 * len(spaces) + 0.7), layout="constrained")
     axes = figure.subplots(len(spaces), len(COSTS), squeeze=False)
     for line, space in zip(axes, spaces, strict=True):
         for ax, (cost, label) in zip(line, COSTS.items(), strict=True):
             _panel(ax, found, results, space, cost)
             ax.set(xscale="log", yscale="log", xlabel=label, ylabel=f"{columns.fd_label(space)} (log)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
         f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples; along a line the number of "
-        f"steps of the same weights. {found['device']}. {title(results, found['dataset'])}."
+        f"steps of the same weights{_relays(found)}. {found['device']}. {title(results, found['dataset'])}."
     )
     return [Plot("sampling_curve", "Quality against the cost of a sample", caption, figure)]
 
 
 def _panel(ax: Axes, found: Json, results: Results, space: str, cost: str) -> None:
-    for i, (row, points) in enumerate((r, p) for r, p in found["rows"].items() if p):
+    for i, (row, start, points) in enumerate(_lines(found)):
         steps = sorted({p["steps"] for p in points}, key=lambda k: k or 0)
         own = [[p for p in points if p["steps"] == k] for k in steps]
         x = [sum(p[cost] for p in part) / len(part) for part in own]
         y = [sum(p["spaces"][space]["fd"] for p in part) / len(part) for part in own]
         colour, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
-        ax.plot(x, y, marker=marker, color=colour, markersize=4.5, linewidth=1.2, label=_name(row, results))
+        ax.plot(x, y, marker=marker, color=colour, markersize=4.5, linewidth=1.2, label=_name(row, start, results))
 
 
-def _name(row: str, results: Results) -> str:
+def _lines(found: Json) -> list[tuple[str, float | None, list[Json]]]:
+    """The row, where its sampling starts (None: where the row's own does), and the points of each line."""
+    lines = []
+    for row, points in found["rows"].items():
+        for start in dict.fromkeys(p.get("start") for p in points):
+            lines.append((row, start, [p for p in points if p.get("start") == start]))
+    return lines
+
+
+def _relays(found: Json) -> str:
+    started = any(start is not None for _, start, _ in _lines(found))
+    return ", and of a relay also from other times t_0 of its T" if started else ""
+
+
+def _name(row: str, start: float | None, results: Results) -> str:
     """The row's title."""
     runs = results.runs
-    return str(runs.loc[runs["model"] == row, "title"].iloc[0])
+    title = str(runs.loc[runs["model"] == row, "title"].iloc[0])
+    return title if start is None else f"{title}, t_0 = {start:g} T"

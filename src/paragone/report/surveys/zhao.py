@@ -1,5 +1,6 @@
 """Y. Zhao's page: the chain from DCGAN to StyleGAN, both scores worked, and what the scores cannot see."""
 
+from paragone.project import registry
 from paragone.report import tables
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.surveys import base, systems, worked
@@ -17,6 +18,20 @@ CHAIN = {
     "StyleGAN": ("a mapping network, style by AdaIN, noise at every pixel, style mixing", "C30"),
 }
 """System -> what it adds, and the claim that it improves on the one before."""
+USES = {
+    "cyclegan": ("Art", "from two collections without pairs"),
+    "pix2pix": ("Migration of a style", "from pairs"),
+    "munit": ("Migration of a style", "several styles for one source, or that of a reference image"),
+}
+"""Row -> the use of section 3.3 that it stands for, and how it learns it."""
+TRANSLATED = ("partner_ssim", "partner_psnr", "partner_l1", "source_l1", "cycle_l1")  # beside the distance
+STYLES = "styles"
+SHARES = {
+    "faithful": "Content kept",
+    "diverse": "Pairs of translations that differ",
+    "reference": "Style of the reference",
+    "kept": "Content kept beside it",
+}
 KEYS = ("precision", "coverage", "missing_modes", "kimg", "train_seconds_total")  # beside the distances
 SIZES, BLIND = "sample_size", "blind_scores"
 SETS = {
@@ -41,7 +56,7 @@ def page(sources: Sources) -> SurveyPage:
         "zhao",
         SURVEYS["zhao"],
         "The chain DCGAN, ProGAN, StyleGAN with figures where there are rows, FID and IS computed step by step on "
-        "samples of a run, what these scores cannot see, and every system and claim that it names.",
+        "samples of a run, what these scores cannot see, its applications, and every system and claim that it names.",
         [
             section(
                 "The chain: DCGAN, ProGAN, StyleGAN",
@@ -52,6 +67,7 @@ def page(sources: Sources) -> SurveyPage:
             worked.score(sources),
             _sizes(sources),
             _blind(sources),
+            _applications(sources),
             base.lists("zhao", sources),
         ],
     )
@@ -155,3 +171,61 @@ def _blind_grid(m: Measured, study: Json) -> Grid:
     headers = ["Set", *(header for header, _ in SCORES.values())]
     numeric = [False, *(True for _ in SCORES)]
     return Grid(f"Sets of real images: {m.dataset.title}", headers, [""] * len(headers), numeric, lines, caption)
+
+
+def _applications(sources: Sources) -> Section:
+    text = (
+        "The survey's section 3.3 names faces, art and the migration of styles. Its translators are measured on sets "
+        "whose true partners are known, also where these are hidden from them; photographs and paintings have none."
+    )
+    grids = [_translators(sources)]
+    study = sources.studies.get(STYLES)
+    if study is None:
+        return section("Applications: art and styles", text, sources.no_study(STYLES), grids=grids)
+    here = [m for m in sources.measured if any(study["datasets"].get(m.dataset.name, {}).get("rows", {}).values())]
+    grids += [_styles_grid(m, study, study["datasets"][m.dataset.name]) for m in here]
+    return section("Applications: art and styles", text, grids=grids, plots=sources.plots(STYLES, here))
+
+
+def _translators(sources: Sources) -> Grid:
+    """Each translator on each data set that it runs on, or why it does not."""
+    columns = {key: m.columns[key] for key in TRANSLATED for m in sources.measured if key in m.columns}
+    lines = []
+    for name, (use, how) in USES.items():
+        placed = [(m, row) for m in sources.measured for row in systems.standing(name, m.rows)]
+        for m, row in placed:
+            figures = [m.figure(row, k) if k in m.columns else Text(MISSING) for k in columns]
+            distance = base.phrase(sources, m, row, base.DISTANCE)
+            cells = [use, how, row.title, m.dataset.title, distance.replace(f" of {row.title}", "")]
+            lines.append(Line("model", [*map(Text, cells), *figures, Text(row.seeds), Text(systems.status(row, name))]))
+        if not placed:
+            absent = [Text(MISSING)] * (2 + len(columns) + 1)
+            title = registry.model_class(name).title
+            lines.append(Line("model", [*map(Text, (use, how, title)), *absent, Text(systems.status(None, name))]))
+    headers = ["Use", "Learned", "System", "Data", "Distance", *(c.header for c in columns.values()), "Seeds", "Status"]
+    about = "of its translations from the real images; lower is better"
+    abouts = ["", "", "", "", about, *(c.about for c in columns.values()), "finished of planned", ""]
+    numeric = [False] * 5 + [True] * len(columns) + [False] * 2
+    return Grid("Art and styles", headers, abouts, numeric, lines, sources.protocol())
+
+
+def _styles_grid(m: Measured, study: Json, content: Json) -> Grid:
+    """What the study `styles` read from the translations of each row."""
+    lines = []
+    for name, runs in ((name, runs) for name, runs in content["rows"].items() if runs):
+        cells = [_mean([100 * run[key] for run in runs], 1) for key in SHARES]
+        lines.append(Line("model", [Text(m.rows[name].title), *cells, Text(str(len(runs)))]))
+    real, chance = (f"{100 * share:.1f} %" for share in (content["real"]["content"], content["chance"]))
+    given = (
+        f"Of {content['n']:,} test sources, {study['styles']} translations each, read by a network that learned the "
+    )
+    factors = f"content is {', '.join(study['content'])}, style {', '.join(study['style'])}"
+    caption = [
+        "Mean ± half-width of the 95 % t-interval over seeds.",
+        f"{given}factors from drawn images: {factors}.",
+        f"Of the true partners it reads the content of {real}; {chance} of references agree in style by chance.",
+        *m.protocol,
+    ]
+    headers = ["Row", *(f"{label} (%)" for label in SHARES.values()), "Seeds"]
+    numeric = [False, *(True for _ in SHARES), False]
+    return Grid(f"Several styles: {m.dataset.title}", headers, [""] * len(headers), numeric, lines, caption)

@@ -91,7 +91,7 @@ def settings(row: Json) -> Iterator[tuple[str, str]]:
 def figures(row: Json) -> Iterator[tuple[str, float]]:
     """Final figures: those of the tables under the names of their CSV, every other number under `more/`."""
     spaces = sorted({key.split(".")[2] for key in row if key.startswith("metrics.spaces.")})
-    known = {c.source: c.key for c in [*columns.quality(spaces), *columns.reconstruction(), *columns.cost()]}
+    known = {c.source: c.key for c in [*columns.quality(spaces), *columns.reconstruction(spaces), *columns.cost()]}
     for key, value in row.items():
         if is_figure(value) and (key in known or key.startswith(("metrics.", "sampling.", "train.updates."))):
             yield known.get(key, f"more/{key}"), float(value)
