@@ -37,11 +37,12 @@ def image_set(size: int = 32) -> ImageSet:
     return ImageSet(images.permute(0, 2, 3, 1).repeat(EPOCH, 1, 1, 1), labels.repeat(EPOCH), Spec((1, size, size), 10))
 
 
-def write_idx(root: str) -> None:
-    """60,000 images as torchvision.datasets.MNIST(root) reads them (its test split is the same files)."""
+def write_idx(root: str, some: tuple[np.ndarray, np.ndarray] | None = None) -> None:
+    """All digits, or some (images (N,H,W) and labels), twelve times over as torchvision.datasets.MNIST(root) reads them
+    (its test split is the same files)."""
     raw = Path(root, "MNIST", "raw")
     raw.mkdir(parents=True)
-    images, labels = (np.concatenate([x] * EPOCH) for x in digits())
+    images, labels = (np.concatenate([x] * EPOCH) for x in some or digits())
     for array, kind in ((images, "images-idx3"), (labels, "labels-idx1")):
         header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
         for split in ("train", "t10k"):

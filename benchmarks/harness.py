@@ -62,7 +62,7 @@ def _cpu() -> float:
     return total
 
 
-def _settle() -> float:
+def settled_cpu() -> float:
     """Wait until the children have filled their queues, so that no side works in another's slice; the CPU time."""
     while psutil.Process().children():
         before = _cpu()
@@ -77,10 +77,10 @@ def interleave(sides: Mapping[str, Slice], rounds: int) -> dict[str, list[Timing
     timings: dict[str, list[Timing]] = {name: [] for name in sides}
     for round_ in range(rounds + 1):
         for name, work in sides.items():
-            cpu, wall = _settle(), time.perf_counter()
+            cpu, wall = settled_cpu(), time.perf_counter()
             images = work()
             wall = time.perf_counter() - wall
-            timing = Timing(images, wall, _settle() - cpu)
+            timing = Timing(images, wall, settled_cpu() - cpu)
             if round_:
                 timings[name].append(timing)
     return timings

@@ -35,7 +35,9 @@ user waits for, when nothing else runs. Images are the 5,000 MNIST digits that m
 What Prefect and DVC cost stands on [a page of its own](orchestration.md). `rates.py` takes no peer:
 it measures the images per second of a profile's rows on whatever device there is. Nor does `gpu.py`, which proves and
 times training steps as CUDA graphs on a GPU ([docs/results/gpu.md](../docs/results/gpu.md)). `convolutions.py`
-measures [how far a training step is from its convolutions](convolutions.md)."""
+measures [how far a training step is from its convolutions](convolutions.md), and `where.py`
+[where its time goes](where.md). `quality.py` measures what a user waits for: CPU time until samples are as near to the
+data as a peer's come. It has been tried for a few steps, and has not been run at its length."""
 
 
 def _python() -> Path:

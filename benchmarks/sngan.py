@@ -68,8 +68,9 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 class Mimicry:
     """Its training, in slices."""
 
-    def __init__(self, images: Tensor) -> None:
+    def __init__(self, images: Tensor, updates: int = UPDATES, lr_decay: str = "linear") -> None:
         networks, self.Trainer = import_mimicry()
+        self.updates, self.lr_decay = updates, lr_decay
         self.G = networks.SNGANGenerator32(ngf=CONFIG.width)
         self.D = networks.SNGANDiscriminator32(ndf=CONFIG.width // 2)
         self.optimizers = [Adam(net.parameters(), CONFIG.lr, (CONFIG.beta1, CONFIG.beta2)) for net in (self.D, self.G)]
@@ -79,12 +80,12 @@ class Mimicry:
         with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
             trainer = self.Trainer(
                 netD=self.D, netG=self.G, optD=self.optimizers[0], optG=self.optimizers[1], n_dis=CONFIG.n_dis,
-                num_steps=UPDATES, lr_decay="linear", dataloader=self.loader, log_dir=folder, log_steps=10**9,
+                num_steps=self.updates, lr_decay=self.lr_decay, dataloader=self.loader, log_dir=folder, log_steps=10**9,
                 device=torch.device("cpu"),
             )  # fmt: skip
             trainer._save_model_checkpoints = lambda step: None
             trainer.train()
-        return UPDATES * CONFIG.n_dis * BATCH
+        return self.updates * CONFIG.n_dis * BATCH
 
 
 def _parameters(*nets: torch.nn.Module) -> int:
