@@ -80,8 +80,10 @@ def run(
         (run(), "healthy"),
         (run(coverage=(0.44, 0.44)), "collapsed"),  # of a few kinds
         (run(coverage=(0.46, 0.44)), "healthy"),  # one space does not see it
-        (run(precision=(0.39, 0.7)), "undertrained"),
-        (run(precision=(0.7, 0.39)), "undertrained"),  # the classifiers take it for the data, and are alone with that
+        (run(precision=(0.39, 0.39)), "undertrained"),
+        (run(precision=(0.7, 0.39)), "healthy"),  # varied enough: one poor space says nothing against it
+        (run(precision=(0.7, 0.39), missing=5), "undertrained"),
+        (run(precision=(0.39, 0.7), coverage=(0.44, 0.44)), "undertrained"),
         (
             run(precision=(0.7, 0.39), coverage=(0.44, 0.44)),
             "undertrained",

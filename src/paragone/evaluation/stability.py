@@ -19,15 +19,15 @@ mean over 1/200 of the training, so faster oscillations are not seen.
                   1,000 samples must lack about three in ten (in simulations; or two in ten with the rest drawn
                   unevenly) before they miss a tenth more than chance does. The study
                   `paragone.evaluation.studies.mode_coverage` draws more.
-                  undertrained: precision is below half of the floor's in one space or more. Classes and coverage say
-                  nothing then: images that are unlike the data cover none of it.
+                  undertrained: precision is below half of the floor's in every space; or in one, and classes are
+                  missing or coverage is low: images that are unlike the data cover none of it, varied or not.
                   healthy: none of these.
 
 The thresholds were set before any run was classified by them. That "undertrained" takes precedence over classes and
 coverage was decided afterwards: under the first rule all diffusion models and VAEs with too small a budget were called
 collapsed. Until 2026-11-28 the classifiers' space alone was asked. Classifiers take any blob for a digit: runs of DCGAN
 at a fifth of the budget counted as collapsed with no class missing. Now it takes every space to call a run collapsed by
-its coverage, and one to call it undertrained. Until protocol 2 recall stood in coverage's place, and hardly told models
+its coverage, and one to doubt that. Until protocol 2 recall stood in coverage's place, and hardly told models
 apart: a WGAN that covered 0.12 had a recall of 0.92. Poor images lower coverage too, but not by half: if a share p of
 the samples is like the data and those are varied, as many samples as real images cover about 1 - (1 + p)^-5 of them
 (k = 5), 0.87 of them at p = 1/2.
@@ -110,10 +110,11 @@ def state(row: Mapping[str, Any], floor: Mapping[str, Any], spaces: Sequence[str
         return None
     if row["metrics.duplicates.rate"] > REPEATED:
         return "collapsed"
-    if any(row[key] < HALF * floor[key] for key in precision):
+    poor = [row[key] < HALF * floor[key] for key in precision]
+    narrow = all(row[key] < HALF * floor[key] for key in coverage) or missing_share(row) >= MISSING
+    if all(poor) or (any(poor) and narrow):
         return "undertrained"
-    narrow = all(row[key] < HALF * floor[key] for key in coverage)
-    return "collapsed" if narrow or missing_share(row) >= MISSING else "healthy"
+    return "collapsed" if narrow else "healthy"
 
 
 def missing_share(row: Mapping[str, Any]) -> float:

@@ -45,8 +45,8 @@ def _short(value: float) -> str:
 _ABOUT = {
     "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats, or, where not undertrained, at "
     "least a tenth of the classes missing beyond chance, or coverage below half of the floor's in both spaces",
-    "undertrained": "seeds with few repeats and precision below half of the floor's in one of two spaces: other signs "
-    "of collapse cannot be assessed",
+    "undertrained": "seeds with few repeats and precision below half of the floor's in both spaces, or in one where "
+    "other signs of collapse are there: those cannot be assessed then",
     "diverged": "share of seeds whose loss became NaN or infinite",
     "missing": "mean share of the classes missing beyond chance",
     "coverage": "mean coverage of the samples, relative to that of real test images",
