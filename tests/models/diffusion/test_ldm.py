@@ -5,6 +5,9 @@ import torch
 from torch import nn
 
 from paragone.models.base import Progress, Spec
+from paragone.models.diffusion.consistency import Consistency
+from paragone.models.diffusion.dpm_solver import DPMSolver
+from paragone.models.diffusion.heun import Heun
 from paragone.models.diffusion.ldm import LDM
 from paragone.models.gan.dcgan import DCGAN
 from paragone.models.vae.kl_autoencoder import KLAutoencoder
@@ -83,12 +86,42 @@ def test_ddim_in_latent_space_is_equation_12() -> None:
     torch.testing.assert_close(drawn, model.frozen["autoencoder"].decode(z / model.scale), atol=1e-3, rtol=1e-3)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("labels", [True, False])
+def test_as_a_parent_of_dpm_solver_it_draws_what_its_own_solver_draws(labels: bool) -> None:
+    """At the same noise levels, of the labels asked for and guided."""
+    model = build(labels=labels, guidance=3.0 if labels else 1.0, solver="dpm-solver")
+    model.scale.fill_(0.7)
+    child = DPMSolver(DPMSolver.Config(steps=4), SPEC, ddpm=model).eval()
+    child.levels.copy_(model.levels)
+    asked = torch.tensor([2, 0, 1]) if labels else None
+    assert ("label" in child.needs) == labels
+    for cond in (asked, None):  # without labels they are drawn
+        drawn = []
+        for sampler in (model, child):
+            torch.manual_seed(4)
+            drawn.append(sampler.sample(3, cond))
+        torch.testing.assert_close(*drawn)
+
+
+def test_edms_sampler_takes_it_too_and_a_teacher_it_is_not() -> None:
+    model = build()
+    child = Heun(Heun.Config(steps=3), SPEC, ddpm=model).eval()
+    assert child.latents(2).shape == (2, *model.latent_shape)
+    images = child.sample(2, torch.tensor([0, 1]))
+    assert images.shape == (2, 1, 32, 32)
+    assert images.abs().max() <= 1
+    with pytest.raises(
+        ValueError, match="distilled from a diffusion model or a flow of pixels, and its teacher LDM is"
+    ):
+        Consistency(Consistency.Config(width=8, multipliers=(1,), blocks=1, attention=()), SPEC, teacher=model)
+
+
 def test_codes_of_a_vq_vae_are_found_by_the_decoder() -> None:
     first = vq()
     model = build(first, solver="dpm-solver")
     assert model.latent_shape == (4, 8, 8)
     assert model.sample(2).shape == (2, 1, 32, 32)
-    assert torch.equal(model._decode(model._encode(X)), first.reconstruct(X))  # type: ignore[operator]
+    assert torch.equal(model.images(model._encode(X)), first.reconstruct(X))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("network", ["unet", "dit"])

@@ -146,8 +146,8 @@ def boxes(cover: Floats) -> NDArray[np.bool_]:
     there = cover >= 0.5
     spans = []
     for axis in (1, 2):
-        crossed = there.any(3 - axis)  # (n,side)
-        after, before = (np.logical_or.accumulate(c, 1) for c in (crossed, crossed[:, ::-1]))
+        crossed: NDArray[np.bool_] = there.max(3 - axis)  # (n,side)
+        after, before = (np.maximum.accumulate(c, 1) for c in (crossed, crossed[:, ::-1]))
         spans.append(after & before[:, ::-1])
     return spans[0][:, :, None] & spans[1][:, None, :]
 

@@ -87,7 +87,8 @@ def measure(work: Work) -> dict[str, Any]:
 
     Raises ValueError where no data set has pairs.
     """
-    found, readers = {}, {}
+    found: dict[str, Any] = {}
+    readers: dict[tuple[str, int], FactorClassifier] = {}
     for dataset in work.datasets:
         prepared = work.root / paths.prepared(dataset)
         test = datasets.load(prepared, "test")

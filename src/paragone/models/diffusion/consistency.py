@@ -87,7 +87,7 @@ class Consistency(Model):
         super().__init__(**({} if teacher is None else {"teacher": teacher}))
         self.cfg, self.shape = cfg, spec.shape
         self.net = cfg.build(spec.shape[0], spec.shape[0], spec.shape[1:])
-        if teacher is not None and not hasattr(teacher, "sigma_range"):
+        if teacher is not None and (not hasattr(teacher, "sigma_range") or hasattr(teacher, "latent_shape")):
             raise ValueError(
                 f"a consistency model is distilled from a diffusion model or a flow of pixels, and its teacher "
                 f"{teacher.title} is neither; name another one, or none to train it alone"

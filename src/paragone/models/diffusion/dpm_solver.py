@@ -1,8 +1,8 @@
 """DPM-Solver++(2M): a second-order multistep sampler of finished diffusion models. Cheng Lu et al., 2022.
 
 "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models", https://arxiv.org/abs/2211.01095,
-algorithm 2. The parent (`ddpm`: DDPM, Improved DDPM, EDM or rectified flow) is evaluated once per step; the predicted
-image is extrapolated from its last two values. It trains nothing.
+algorithm 2. The parent (`ddpm`: DDPM, Improved DDPM, LDM, EDM or rectified flow) is evaluated once per step; the
+predicted image is extrapolated from its last two values. It trains nothing.
 
     eq. 9          x_t = sigma_t / sigma_s x_s - alpha_t (exp(-h) - 1) D, h = lambda_t - lambda_s,
                    lambda = log(alpha / sigma)
@@ -20,7 +20,7 @@ that x; its appendix D.3 uses first order at the end for few steps). The predict
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
+from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update, class_labels
 from paragone.models.layers import karras
 
 
@@ -51,7 +51,8 @@ class DPMSolver(Model):
 
     def __init__(self, cfg: Config, spec: Spec, *, ddpm: Any) -> None:
         super().__init__(ddpm=ddpm)
-        self.cfg, self.shape = cfg, spec.shape
+        self.cfg, self.shape = cfg, getattr(ddpm, "latent_shape", spec.shape)  # of what is diffused
+        self.needs = self.needs | (ddpm.needs & {"label"})
         low, high = sigma_range(ddpm, "DPM-Solver++", cfg.steps)
         high = min(high, cfg.sigma_max or high)
         rho = math.inf if cfg.spacing == "lambda" else 7.0
@@ -64,26 +65,35 @@ class DPMSolver(Model):
         yield from ()
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.decode(self.latents(n))
+        return self.decode(self.latents(n), cond)
 
     def latents(self, n: int) -> Tensor:
         """The first noise over its level: N(0, I), (n,C,H,W)."""
         return torch.randn(n, *self.shape, device=self.levels.device)
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
-        """The images that the noise z (B,C,H,W) leads to, the same in [-1,1]."""
-        denoise: karras.Denoiser = self.frozen["ddpm"].denoise  # type: ignore[assignment]
-        return karras.multistep(denoise, float(self.levels[0]) * z, self.levels).clamp(-1, 1)
+    def decode(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The images (B,C,H,W) in [-1,1] that the noise z leads to; cond: labels (B,), of a parent that takes them."""
+        denoise, finish = ends(self.frozen["ddpm"], len(z), cond, z.device)
+        return finish(karras.multistep(denoise, float(self.levels[0]) * z, self.levels))
+
+
+def ends(
+    parent: Any, n: int, cond: Tensor | None, device: torch.device
+) -> tuple[karras.Denoiser, Callable[[Tensor], Tensor]]:
+    """A parent's denoiser, of n labels where it takes them, and what makes images of what it denoises."""
+    finish = parent.images if hasattr(parent, "images") else (lambda x: x.clamp(-1, 1))
+    if "label" not in parent.needs:
+        return parent.denoise, finish
+    labels = class_labels(cond, n, parent.classes, device)
+    return (lambda x, sigma: parent.denoise(x, sigma, labels)), finish
 
 
 def sigma_range(parent: Any, who: str, steps: int) -> tuple[float, float]:
     """The lowest and the highest noise level of a parent. Raises ValueError where it has none, or fewer steps."""
     if not hasattr(parent, "denoise") or not hasattr(parent, "sigma_range"):
-        raise ValueError(
-            f"{who} samples a diffusion model or a flow of pixels, and {parent.title} is neither; name another one"
-        )
-    total = len(parent.alpha_bar) if hasattr(parent, "alpha_bar") else steps
+        raise ValueError(f"{who} samples a diffusion model or a flow, and {parent.title} is neither; name another one")
+    total = len(parent.process) if hasattr(parent, "process") else steps
     if not 1 <= steps <= total:
         raise ValueError(f"{who}'s steps is {steps}; it must be 1 to the {total} timesteps of its parent")
     low, high = parent.sigma_range

@@ -1,7 +1,8 @@
 """EDM's sampler for finished diffusion models: Heun's method over noise levels. Tero Karras et al., 2022.
 
-https://arxiv.org/abs/2206.00364, algorithm 2, for a parent (`ddpm`) that was trained otherwise: DDPM, Improved DDPM or
-rectified flow, whose samples are brought to the form image + sigma noise by their scale (section 3). It trains nothing.
+https://arxiv.org/abs/2206.00364, algorithm 2, for a parent (`ddpm`) that was trained otherwise: DDPM, Improved DDPM,
+LDM or rectified flow, whose samples are brought to the form image + sigma noise by their scale (section 3). It trains
+nothing.
 
     eq. 5      r_i = r_0 + i / (N - 1) (r_{N-1} - r_0), the root r_i of sigma_i of order rho; sigma_0 = sigma_max,
                sigma_{N-1} = sigma_min, sigma_N = 0
@@ -20,7 +21,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.diffusion.dpm_solver import sigma_range
+from paragone.models.diffusion.dpm_solver import ends, sigma_range
 from paragone.models.layers import karras
 
 
@@ -44,7 +45,8 @@ class Heun(Model):
 
     def __init__(self, cfg: Config, spec: Spec, *, ddpm: Any) -> None:
         super().__init__(ddpm=ddpm)
-        self.cfg, self.shape = cfg, spec.shape
+        self.cfg, self.shape = cfg, getattr(ddpm, "latent_shape", spec.shape)  # of what is diffused
+        self.needs = self.needs | (ddpm.needs & {"label"})
         low, high = sigma_range(ddpm, "EDM's sampler", cfg.steps)
         self.register_buffer("levels", karras.noise_levels(cfg.steps, low, min(high, cfg.sigma_max), cfg.rho))
         if cfg.s_churn:
@@ -57,15 +59,14 @@ class Heun(Model):
         yield from ()
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return self.decode(self.latents(n))
+        return self.decode(self.latents(n), cond)
 
     def latents(self, n: int) -> Tensor:
         """The first noise over its level: N(0, I), (n,C,H,W)."""
         return torch.randn(n, *self.shape, device=self.levels.device)
 
     @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
-        """The images that the noise z (B,C,H,W) leads to, the same in [-1,1]."""
-        denoise: karras.Denoiser = self.frozen["ddpm"].denoise  # type: ignore[assignment]
-        x = float(self.levels[0]) * z
-        return karras.heun(denoise, x, self.levels, karras.Churn(self.cfg.s_churn)).clamp(-1, 1)
+    def decode(self, z: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The images (B,C,H,W) in [-1,1] that the noise z leads to; cond: labels (B,), of a parent that takes them."""
+        denoise, finish = ends(self.frozen["ddpm"], len(z), cond, z.device)
+        return finish(karras.heun(denoise, float(self.levels[0]) * z, self.levels, karras.Churn(self.cfg.s_churn)))

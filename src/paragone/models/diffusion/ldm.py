@@ -94,6 +94,11 @@ class LDM(Model):
         sigma = (1 / self.process.exact - 1).sqrt()[times(cfg.steps, cfg.timesteps, "linear")]
         self.register_buffer("levels", torch.cat([sigma.flip(0), sigma.new_zeros(1)]))
 
+    @property
+    def sigma_range(self) -> tuple[float, float]:
+        """The lowest and the highest level of noise over signal."""
+        return self.process.sigma_range
+
     def optimizers(self) -> dict[str, Optimizer]:
         trained = [p for p in self.parameters() if p.requires_grad]
         return {"net": AdamW(trained, self.cfg.lr, weight_decay=0.01, fused=True)}
@@ -121,9 +126,10 @@ class LDM(Model):
         first: Any = self.frozen["autoencoder"]
         return (first.encoder(x) if "codes" in first.capabilities else first.encode(x)).float()
 
-    def _decode(self, z: Tensor) -> Tensor:
-        """Images (B,C,H,W) in [-1,1] of latents (B,dim,h,w)."""
+    def images(self, z: Tensor) -> Tensor:
+        """Images (B,C,H,W) in [-1,1] of scaled latents (B,dim,h,w), as they are diffused."""
         first: Any = self.frozen["autoencoder"]
+        z = z / self.scale
         return first.decode(first.quantizer.indices(z) if "codes" in first.capabilities else z)
 
     def denoise(self, z: Tensor, sigma: Tensor, label: Tensor | None = None) -> Tensor:
@@ -146,7 +152,7 @@ class LDM(Model):
         label = None if self.embedding is None else class_labels(cond, n, self.classes, self.scale.device)
         order = 1 if self.cfg.solver == "ddim" else 2
         z = karras.multistep(lambda z, sigma: self.denoise(z, sigma, label), z, self.levels, order)
-        return self._decode(z / self.scale)
+        return self.images(z)
 
 
 def _standard_deviation(z: Tensor) -> Tensor:
