@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from paragone.data import prepare as prepared
 from paragone.data.base import Loader, Part, Upstream
 from paragone.project import paths
 from paragone.project.params import Params
+from paragone.results.runs import DataSet, Results
 from paragone.stages import classifier, evaluate, reference, sample, train
 
 VAE = {"plan": {"kimg": 0.5}, "config": {"width": 8}}
@@ -49,6 +51,12 @@ def prepare(root: Path, labelled: bool = True, test: int = 60) -> None:
     parts = (squares("train", 200, labelled), squares("test", test, labelled))
     facts = {"name": "squares", "title": "Squares", "loader": "squares", "source": "generated"}
     prepared.write(root / paths.prepared("squares"), Upstream(parts, exact=True), loader, 32, facts)
+
+
+def results(titles: dict[str, str]) -> Results:
+    """The results of some rows on the squares, as far as a study's figures ask for them."""
+    rows = pd.DataFrame({"model": list(titles), "title": list(titles.values()), "dataset": "squares"})
+    return Results(Path(), "small", "", [0], [DataSet("squares", "Squares", "mnist", None, None, None, None)], rows)
 
 
 def make(root: Path) -> None:

@@ -117,7 +117,7 @@ CAPABILITIES = frozenset(
         "cluster",
         "codes",
     )
-) | frozenset(("latents", "decode", "traversals", "stylise", "truncations", "mixed", "translate_back"))
+) | frozenset(("latents", "decode", "traversals", "stylise", "truncations", "mixed", "moved", "translate_back"))
 
 
 class Model(nn.Module):
@@ -145,6 +145,8 @@ class Model(nn.Module):
     truncations() -> values         of its Config's `truncation`, from the strongest to none: pictures, and a study
     mixed(z, other, first, last)    decode(z) with the styles of the latents `other` in the layers from the share
                                     `first` to the share `last` of all: which layers set what
+    moved(z, matrix)                decode(z), without noise, of an input that is moved as (B,3,3) say, half the side
+                                    of the image being 1: equivariance
 
     A model that needs labels takes them (B,) as the second argument of those that take images or decode latents.
     An instance may declare fewer than its class, where its configuration rules one out.

@@ -35,7 +35,7 @@ from torch.nn.functional import leaky_relu
 from torch.optim import Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers import functional
+from paragone.models.layers import ada, functional
 from paragone.models.layers.stylegan import (
     PSI,
     Conv2d,
@@ -64,7 +64,7 @@ class StyleGAN2(Model):
     paper = "Karras et al., 2020"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
     generator = "generator"
-    capabilities = frozenset({"decode", "latents", "truncations", "mixed"})
+    capabilities = frozenset({"decode", "latents", "truncations", "mixed", "moved"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -163,6 +163,10 @@ class StyleGAN2(Model):
         w, w2 = (truncate(self.mapping(of[0]), self.w_mean, self.cfg.truncation) for of in (z, other))
         return self.synthesis(swap_styles(w, w2, self.synthesis.layers, first, last), z[1]).float().clamp(-1, 1)
 
+    def moved(self, z: Latents, matrix: Tensor) -> Tensor:
+        """decode(z) without noise, the learned constant moved by matrices (B,3,3)."""
+        return self.synthesis.moved(truncate(self.mapping(z[0]), self.w_mean, self.cfg.truncation), matrix)
+
     def truncations(self) -> tuple[float, ...]:
         """psi, from the mean of w to none."""
         return PSI
@@ -192,9 +196,10 @@ class Synthesis(nn.Module):
         convs = [cast(StyledConv, conv).style(w[:, i]) for i, conv in enumerate(self.convs)]
         return convs + [cast(ToRGB, rgb).style(w[:, 2 * i + 1]) for i, rgb in enumerate(self.rgb)]
 
-    def draw(self, styles: Sequence[Tensor], noise: Tensor) -> Tensor:
-        """The images (B,C,H,W) of given styles."""
-        x, image, noises = self.const.expand(len(noise), -1, -1, -1), None, noise.split(self.sizes, 1)
+    def draw(self, styles: Sequence[Tensor], noise: Tensor, const: Tensor | None = None) -> Tensor:
+        """The images (B,C,H,W) of given styles; const (B,c,4,4): in place of the learned one."""
+        image, noises = None, noise.split(self.sizes, 1)
+        x = self.const.expand(len(noise), -1, -1, -1) if const is None else const
         convs, colours = styles[: len(self.convs)], styles[len(self.convs) :]
         for i, (conv, s, eps) in enumerate(zip(self.convs, convs, noises, strict=True)):
             x = conv(x, s, eps)
@@ -203,6 +208,12 @@ class Synthesis(nn.Module):
                 image = rgb if image is None else self.filter.up(image) + rgb
         assert image is not None
         return image
+
+    def moved(self, w: Tensor, matrix: Tensor) -> Tensor:
+        """The images of w (B,w_dim), clipped to [-1,1], without noise and with the constant moved by (B,3,3)."""
+        const = ada.warp(self.const.expand(len(w), -1, -1, -1), matrix)
+        styles = self.styles(w[:, None].expand(-1, self.layers, -1))
+        return self.draw(styles, w.new_zeros(len(w), self.noises), const).float().clamp(-1, 1)
 
 
 class StyledConv(nn.Module):

@@ -40,7 +40,7 @@ class StyleGAN2ADA(Model):
     title = "StyleGAN2-ADA"
     paper = "Karras et al., 2020"
     plan = Plan(kimg=25_000, batch=64, ema_kimg=20)
-    capabilities = frozenset({"decode", "latents", "truncations", "mixed"})
+    capabilities = frozenset({"decode", "latents", "truncations", "mixed", "moved"})
     generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
@@ -171,6 +171,10 @@ class StyleGAN2ADA(Model):
         """decode(z) with the styles of `other` in the layers from the share `first` to `last`."""
         w, w2 = (truncate(self.mapping(of[0]), self.w_mean, self.cfg.truncation) for of in (z, other))
         return self.synthesis(swap_styles(w, w2, self.synthesis.layers, first, last), z[1]).float().clamp(-1, 1)
+
+    def moved(self, z: Latents, matrix: Tensor) -> Tensor:
+        """decode(z) without noise, the learned constant moved by matrices (B,3,3)."""
+        return self.synthesis.moved(truncate(self.mapping(z[0]), self.w_mean, self.cfg.truncation), matrix)
 
     def truncations(self) -> tuple[float, ...]:
         """psi, from the mean of w to none."""

@@ -41,7 +41,7 @@ class StyleGAN3(Model):
     title = "StyleGAN3"
     paper = "Karras et al., 2021"
     plan = Plan(kimg=25_000, batch=32, ema_kimg=10)
-    capabilities = frozenset({"decode", "latents", "truncations"})
+    capabilities = frozenset({"decode", "latents", "truncations", "moved"})
     generator = "generator"
 
     @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,16 @@ class StyleGAN3(Model):
     def decode(self, z: Tensor) -> Tensor:
         """g(f(z)): (B,z_dim) -> (B,C,H,W), clipped to [-1,1]."""
         return self.synthesis(truncate(self.mapping(z), self.w_mean, self.cfg.truncation)).float().clamp(-1, 1)
+
+    def moved(self, z: Tensor, matrix: Tensor) -> Tensor:
+        """decode(z), its Fourier features moved by matrices (B,3,3)."""
+        back = torch.linalg.inv(matrix)  # where each place comes from
+        back[:, :2, 2] /= 2  # in sides
+        own, self.synthesis.input.transform = self.synthesis.input.transform, back
+        try:
+            return self.decode(z)
+        finally:
+            self.synthesis.input.transform = own
 
     def truncations(self) -> tuple[float, ...]:
         """psi, from the mean of w to none."""
