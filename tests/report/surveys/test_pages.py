@@ -76,6 +76,14 @@ def test_every_key_of_the_files_is_a_column(project, built):
     assert set(keys) <= known
 
 
+def test_samples_stand_in_the_order_of_the_chain(project, built, pages, monkeypatch):
+    assert pages["zhao"].sections[0].pictures == []  # of three systems, this profile has DCGAN alone
+    monkeypatch.setattr(zhao, "CHAIN", {"VAE": ("", "C01"), "DCGAN": ("", "C03")})
+    sources = base.gather(project.found, built, [], {}, {})
+    shown = zhao._shown(sources.measured[0], sources)
+    assert [p.title for p in shown] == ["Real test images", "VAE, seed 0", "DCGAN, seed 0"]
+
+
 def test_lis_figures_have_the_tables_numbers_and_the_sample_grids(pages, built):
     found = rows(grid(pages["li"], "GAN beside VAE: MNIST-5K"))
     assert list(found) == [tables.FLOOR, "GAN", "DCGAN", "VAE"]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from paragone.evaluation import intervals
 from paragone.project import registry
+from paragone.report import figures as figures_of
 from paragone.report import render, tables
 from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
@@ -31,6 +32,7 @@ SHARPNESS = Column(
     "above 1 means noise",
 )
 STATE = "state"  # in the CSV files, in place of a column: how many runs collapsed or diverged
+ACROSS, DOWN = 10, 5  # samples of a grid that are shown; the runs' own grids are as wide
 DISTANCE = "fd"  # likewise: the first space's Frechet distance
 
 
@@ -180,6 +182,26 @@ def section(
     pictures: Iterable[Picture] = (),
 ) -> Section:
     return Section(title, list(text), list(grids), list(plots), list(pictures))
+
+
+def sample_grids(results: Results, m: Measured, models: Sequence[str]) -> list[Picture]:
+    """The first samples of the first seed of each of the models, in this order, after as many real images."""
+    real, found = figures_of.real_grid(results, m.dataset), []
+    if real is not None:
+        found.append(("Real test images", real))
+    grids = {run["model"]: (run, file) for run, file in figures_of.grid_files(results, m.dataset)}
+    for run, file in (grids[model] for model in models if model in grids):
+        with Image.open(file) as grid:
+            found.append((f"{run['title']}, seed {run['seed']}", grid.copy()))
+    return [_cut(title, grid, m.dataset.title) for title, grid in found]
+
+
+def _cut(title: str, grid: Image.Image, dataset: str) -> Picture:
+    """The upper rows of a grid of square images with a pixel between them."""
+    step = (grid.width + 1) // ACROSS
+    rows = min(DOWN, (grid.height + 1) // step)
+    caption = f"The first {rows * ACROSS}, not selected. {dataset}."
+    return Picture(title, caption, grid.crop((0, 0, grid.width, rows * step - 1)))
 
 
 def lists(survey: str, sources: Sources) -> Section:

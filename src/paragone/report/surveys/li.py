@@ -1,20 +1,16 @@
 """J. Li's page: figures 3 and 4 with the numbers that they lack, and which data sets of table 1 can be ingested."""
 
-from PIL import Image
-
 from paragone.data.base import Loader
 from paragone.project import registry
-from paragone.report import figures
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.surveys import base, systems
-from paragone.report.surveys.base import Measured, Picture, Section, Sources, SurveyPage, section
+from paragone.report.surveys.base import Measured, Section, Sources, SurveyPage, section
 from paragone.results.claims.base import SURVEYS
 from paragone.results.runs import Results
 
 BESIDE = ("gan", "dcgan", "vae")  # the survey shows a GAN and a VAE; DCGAN has convolutions, as most profiles' VAE has
 KEYS = ("sharpness", "coverage", "density", "recall", "precision", "missing_modes", "kimg")  # beside the distances
 CLAIMS = ("C01", "C02", "C03")
-ACROSS, DOWN = 10, 5  # samples of a grid that are shown; the runs' own grids are as wide
 TABLE_1 = ("caltech101", "pascal_voc", "tiny_images", "caltech256", "imagenet", "coco")
 ELSEWHERE = {"mnist": "figure 3", "celeba": "figure 4", "cifar10": "text"}
 
@@ -51,7 +47,7 @@ def _figure(number: int, name: str, loader: str, sources: Sources) -> Section:
     found = sources.on(loader)
     if not found:
         return section(title, text, grids=[_absent(name, loader, sources.results)])
-    pictures = [picture for m in found for picture in _sample_grids(sources.results, m)]
+    pictures = [picture for m in found for picture in base.sample_grids(sources.results, m, BESIDE)]
     plots = sources.plots("sharpness", found)
     return section(title, text, grids=[_beside(m, sources) for m in found], plots=plots, pictures=pictures)
 
@@ -92,25 +88,6 @@ def _absent(name: str, loader: str, results: Results) -> Grid:
     )
     lines = [Line("model", [Text(registry.model_class(model).title), Text(why)]) for model in BESIDE]
     return Grid(f"GAN beside VAE: {name}", ["Model", "Status"], [""] * 2, [False] * 2, lines, [])
-
-
-def _sample_grids(results: Results, m: Measured) -> list[Picture]:
-    """The first samples of the first seed of each of the models, and as many real images."""
-    real = figures.real_grid(results, m.dataset)
-    found = [] if real is None else [("Real test images", real)]
-    for run, file in figures.grid_files(results, m.dataset):
-        if run["model"] in BESIDE:
-            with Image.open(file) as grid:
-                found.append((f"{run['title']}, seed {run['seed']}", grid.copy()))
-    return [_cut(title, grid, m.dataset.title) for title, grid in found]
-
-
-def _cut(title: str, grid: Image.Image, dataset: str) -> Picture:
-    """The upper rows of a grid of square images with a pixel between them."""
-    step = (grid.width + 1) // ACROSS
-    rows = min(DOWN, (grid.height + 1) // step)
-    caption = f"The first {rows * ACROSS}, not selected. {dataset}."
-    return Picture(title, caption, grid.crop((0, 0, grid.width, rows * step - 1)))
 
 
 def _data(sources: Sources) -> Grid:

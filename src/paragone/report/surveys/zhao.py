@@ -4,7 +4,7 @@ from paragone.project import registry
 from paragone.report import tables
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.surveys import base, systems, worked
-from paragone.report.surveys.base import Measured, Section, Sources, SurveyPage, section
+from paragone.report.surveys.base import Measured, Picture, Section, Sources, SurveyPage, section
 from paragone.results.claims.base import SURVEYS
 from paragone.results.columns import fd_label
 from paragone.results.runs import Json
@@ -55,13 +55,14 @@ def page(sources: Sources) -> SurveyPage:
     return SurveyPage(
         "zhao",
         SURVEYS["zhao"],
-        "The chain DCGAN, ProGAN, StyleGAN with figures where there are rows, FID and IS computed step by step on "
-        "samples of a run, what these scores cannot see, its applications, and every system and claim that it names.",
+        "The chain DCGAN, ProGAN, StyleGAN with figures and samples where there are rows, FID and IS computed step by "
+        "step on samples of a run, what these scores cannot see, its applications, and each system and claim it names.",
         [
             section(
                 "The chain: DCGAN, ProGAN, StyleGAN",
                 "The survey presents the progress of the field as this chain, each system better than the one before.",
                 grids=[_chain(m, sources) for m in sources.measured],
+                pictures=[picture for m in sources.measured for picture in _shown(m, sources)],
             ),
             worked.fid(sources),
             worked.score(sources),
@@ -71,6 +72,13 @@ def page(sources: Sources) -> SurveyPage:
             base.lists("zhao", sources),
         ],
     )
+
+
+def _shown(m: Measured, sources: Sources) -> list[Picture]:
+    """Samples along the chain, where at least two of its systems have any."""
+    rows = systems.systems().set_index("system")["row"]
+    found = base.sample_grids(sources.results, m, [rows[system] for system in CHAIN])
+    return found if len(found) > 2 else []
 
 
 def _chain(m: Measured, sources: Sources) -> Grid:
