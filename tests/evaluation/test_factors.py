@@ -1,6 +1,7 @@
 """Factors as the manifest holds them, and the latents of models."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,12 @@ import torch
 
 from paragone.data import base as datasets
 from paragone.evaluation import factors
-from paragone.models.base import Spec
+from paragone.models.base import Model, Spec
 from paragone.models.gan.dcgan import DCGAN
+from paragone.models.vae.avb import AVB
 from paragone.models.vae.beta_vae import BetaVAE
+from paragone.models.vae.kl_autoencoder import KLAutoencoder
+from paragone.models.vq.vq_vae_2 import VQVAE2
 from paragone.project import paths
 from paragone.project.params import Dataset, Params
 from paragone.stages import ingest
@@ -64,7 +68,52 @@ def test_latents_are_the_models_and_those_without_rate_are_told_apart() -> None:
     assert found.active.tolist()[:2] == [True, False]
 
 
-def test_a_model_without_a_posterior_is_refused() -> None:
-    model = DCGAN(DCGAN.Config(width=4), Spec((1, 32, 32)))
-    with pytest.raises(ValueError, match="row 'dcgan' has no latents with a posterior"):
-        factors.encode(model, torch.zeros(2, 32, 32, 1, dtype=torch.uint8), torch.device("cpu"), "row 'dcgan'")
+def test_all_latents_count_where_nothing_says_what_each_carries() -> None:
+    torch.manual_seed(0)
+    model = AVB(AVB.Config(hidden=8, z_dim=3, noises=2), Spec((1, 32, 32))).eval()
+    images = torch.randint(0, 256, (5, 32, 32, 1), dtype=torch.uint8)
+    found, again = (factors.encode(model, images, torch.device("cpu"), "model") for _ in range(2))
+    assert found.active.tolist() == [True] * 3
+    assert np.array_equal(found.codes, again.codes)  # AVB draws for its means
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        DCGAN(DCGAN.Config(width=4), Spec((1, 32, 32))),
+        VQVAE2(VQVAE2.Config(width=4, codes=4, dim=2), Spec((1, 32, 32))),
+        KLAutoencoder(KLAutoencoder.Config(width=32, multipliers=(1, 2), blocks=1), Spec((1, 32, 32))),
+    ],
+)
+def test_a_model_that_has_no_vectors_of_images_is_refused(model: Model) -> None:
+    with pytest.raises(ValueError, match="row 'x' does not encode images as vectors; name rows of autoencoders"):
+        factors.encode(model, torch.zeros(2, 32, 32, 1, dtype=torch.uint8), torch.device("cpu"), "row 'x'")
+
+
+def test_without_names_a_study_of_encoders_takes_every_row_that_has_one() -> None:
+    """On drawn sets alone; no GAN, no codes, no labels, no guest."""
+    models: dict[str, Any] = {
+        "dcgan": {},
+        "vae": {},
+        "cvae": {},
+        "avb": {},
+        "prior": {"model": "flow_prior", "parents": {"vae": "vae"}},
+        "vq_vae": {},
+        "mine": {"samples": "mine.zip"},
+    }
+    drawn = {"loader": "shapes", "source": "generated"}
+    profile = {
+        "about": "Latents.", "datasets": {"digits": "all", "drawn": ["dcgan", "vae", "cvae", "avb", "vq_vae", "mine"]},
+        "seeds": [0, 1], "samples": 48, "sample_batch": 48, "spaces": ["classifier"], "models": models,
+        "studies": {"edits": {}, "disentanglement": {"rows": ["vae"]}},
+    }  # fmt: skip
+    datasets = {"digits": {"loader": "mnist", "source": "packaged"}, "drawn": drawn}
+    params = Params.model_validate({"profile": "p", "datasets": datasets, "profiles": {"p": profile}})
+    every = factors.encoded_by_dataset(params.study(Path(), "p", "edits"))
+    assert [(run.dataset, run.model, run.seed) for run in every["drawn"]] == [
+        ("drawn", row, seed) for row in ("vae", "avb") for seed in (0, 1)
+    ]
+    assert list(every) == ["drawn"]
+    named = factors.encoded_by_dataset(params.study(Path(), "p", "disentanglement"))
+    assert list(named) == ["digits", "drawn"]
+    assert {run.weights for run in every["drawn"]} < set(factors.depends(params.study(Path(), "p", "edits")))

@@ -13,9 +13,10 @@ from torch import Tensor
 from paragone.data.base import ATTRIBUTE
 from paragone.data.pixels import to_float
 from paragone.engine import checkpoint
+from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation.metrics.rate import ACTIVE
 from paragone.models.base import Model
-from paragone.project import paths
+from paragone.project import paths, registry
 from paragone.project.study import Work
 
 BATCH = 250  # images that go through a network at a time
@@ -42,10 +43,32 @@ class Latents(NamedTuple):
 
 
 def depends(work: Work) -> list[Path]:
-    """What a study of latents reads: the real data, and the weights and metrics of the rows that it names."""
-    by_dataset = runs_by_dataset(work)
-    runs = [run for row in work.options.rows for run in work.runs(row)]
+    """What a study of encoders reads: the real data, and the weights and metrics of its rows."""
+    by_dataset = encoded_by_dataset(work)
+    runs = [run for found in by_dataset.values() for run in found]
     return [*map(paths.prepared, by_dataset), *(file for run in runs for file in (run.weights, run.metrics))]
+
+
+def encoded_by_dataset(work: Work) -> dict[str, list[paths.Run]]:
+    """The runs of the rows that a study of encoders names; where it names none, of all whose model encodes images as
+    vectors and takes no labels, on the data sets that are drawn from known factors.
+    """
+    if work.options.rows:
+        return runs_by_dataset(work)
+    found: dict[str, list[paths.Run]] = {}
+    for dataset, rows in work.datasets.items():
+        if hasattr(registry.load("datasets", work.loaders[dataset]), "draw"):
+            for row in (row for row in rows if _encodes(work.models[row])):
+                runs = (paths.Run(work.profile, dataset, row, seed) for seed in work.seeds)
+                found.setdefault(dataset, []).extend(runs)
+    return found
+
+
+def _encodes(model: str) -> bool:
+    if model not in registry.names("models"):  # a guest, whose samples are all that is known
+        return False
+    cls = registry.model_class(model)
+    return cls.capabilities >= {"encode", "decode", "latents"} and "label" not in cls.needs
 
 
 def runs_by_dataset(work: Work) -> dict[str, list[paths.Run]]:
@@ -58,13 +81,17 @@ def runs_by_dataset(work: Work) -> dict[str, list[paths.Run]]:
 
 
 def finished(work: Work, runs: list[paths.Run], diverged: list[dict[str, Any]]) -> Iterator[tuple[paths.Run, Model]]:
-    """The runs that finished, with their models; those that did not are noted in `diverged`, with the reason."""
+    """The runs that finished, with their models; those that did not are noted in `diverged`, with the reason. So are
+    rows that nobody named and that turn out to take labels."""
     for run in runs:
         model, meta = checkpoint.load_model(work.root / run.weights)
-        if meta["outcome"] == "finished":
-            yield run, model
+        reason = meta["reason"] if meta["outcome"] != "finished" else ""
+        if "label" in model.needs and not work.options.rows:
+            reason = "its encoder takes labels"
+        if reason:
+            diverged.append({"row": run.model, "seed": run.seed, "reason": reason})
         else:
-            diverged.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
+            yield run, model
 
 
 def read(prepared: Path, categorical: tuple[str, ...], levels: int) -> Factors:
@@ -92,14 +119,23 @@ def _cut(values: Ints, levels: int) -> Ints:
 
 
 def encode(model: Model, images: Tensor, device: torch.device, who: str) -> Latents:
-    """The latents of images (N,H,W,C) uint8. Raises ValueError for a model that has none with a posterior."""
-    if not model.capabilities >= {"encode", "rate"}:
-        raise ValueError(f"{who} has no latents with a posterior; name rows of variational autoencoders")
+    """The latents of images (N,H,W,C) uint8; all count where nothing says how much each carries.
+
+    Raises ValueError for a model without an encoder into vectors.
+    """
+    if "encode" not in model.capabilities or "codes" in model.capabilities:
+        raise ValueError(f"{who} does not encode images as vectors; name rows of autoencoders")
     able: Any = model.to(device)
     codes, rates = [], []
+    seed_all(0, Stream.EVALUATE)  # some draw for the means of their posteriors
     with torch.no_grad():
         for part in images.split(BATCH):
             x = to_float(part.to(device))  # (B,C,H,W) in [-1,1]
             codes.append(able.encode(x).double().cpu())
-            rates.append(able.rate(x).double().cpu())
-    return Latents(torch.cat(codes).numpy(), (torch.cat(rates).mean(0) > ACTIVE).numpy())
+            if "rate" in model.capabilities:
+                rates.append(able.rate(x).double().cpu())
+    found = torch.cat(codes)
+    if found.ndim != 2:
+        raise ValueError(f"{who} does not encode images as vectors; name rows of autoencoders")
+    active = torch.cat(rates).mean(0) > ACTIVE if rates else torch.ones(found.shape[1], dtype=torch.bool)
+    return Latents(found.numpy(), active.numpy())

@@ -206,7 +206,9 @@ class Params(_Strict):
         given = _pick(settings.studies, name, "study", where)
         options = checked(registry.load("studies", name).Options, given, f"{where}.{name}")
         rows = {dataset: settings.rows(dataset) for dataset in settings.datasets}
-        return Work(root, profile, rows, settings.seeds, options)
+        models = {row: self.model(profile, row) for row in settings.models}
+        loaders = {dataset: self.get_dataset(dataset).loader for dataset in settings.datasets}
+        return Work(root, profile, rows, settings.seeds, options, models, loaders)
 
 
 def _pick(mapping: Mapping[str, Any], name: str, what: str, where: str) -> Any:

@@ -1,6 +1,8 @@
 """What a study works on: the rows, seeds and options that its profile gives it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paragone.project import paths
@@ -14,6 +16,8 @@ class Work(NamedTuple):
     datasets: dict[str, list[str]]  # data set: the rows that run on it
     seeds: list[int]
     options: Any  # the study's Options
+    models: Mapping[str, str] = MappingProxyType({})  # of each row, the file name of its model
+    loaders: Mapping[str, str] = MappingProxyType({})  # of each data set, that of its loader
 
     def runs(self, row: str) -> list[paths.Run]:
         """The runs of a row, data set by data set. Raises ValueError if it runs on none."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paragone.evaluation.studies.disentanglement import factor_vae, mig, sap
+from paragone.evaluation.studies.disentanglement import dci, factor_vae, mig, sap
 from paragone.project import files, paths
 from paragone.project.params import ParamsError
 from paragone.results import runs
@@ -64,6 +64,28 @@ def test_latents_that_never_move_tell_nothing() -> None:
     assert scores(np.zeros((4000, 5)))[2] == pytest.approx(1 / 3)
 
 
+def forests(codes: np.ndarray) -> tuple[float, float, float]:
+    return dci(codes, VALUES, TEST, CATEGORICAL, 5)
+
+
+def test_forests_find_a_latent_a_factor_and_a_factor_a_latent() -> None:
+    assert forests(PERFECT) == pytest.approx((1, 1, 1), abs=0.03)
+    assert forests(DRAW.normal(size=(4000, 5)))[0] < 0.1
+    assert forests(np.zeros((4000, 5))) == pytest.approx((0, 0, 1 / 18), abs=0.01)  # a sixth of one factor is chance
+
+
+def test_two_latents_of_one_factor_are_disentangled_and_not_complete() -> None:
+    """A latent of which either half of a factor's range is told, and another of the other half."""
+    code = PERFECT[:, :3].copy()
+    middle = code[:, 2] > 0
+    split = np.stack([np.where(middle, code[:, 2], 0), np.where(middle, 0, code[:, 2])], 1)
+    found = forests(np.concatenate([code[:, :2], split], 1))
+    assert found[0] == pytest.approx(1, abs=0.03)
+    assert found[1] < 0.9
+    mixed = forests(np.stack([code[:, 0] + 10 * code[:, 1], code[:, 2]], 1))  # one latent of two factors
+    assert mixed[0] < 0.8
+
+
 def test_values_of_disent() -> None:
     """disent 0.8.0, `_compute_mig` and `_compute_sap` (continuous_factors=True), on these very codes."""
     draw = np.random.default_rng(7)
@@ -91,7 +113,7 @@ def test_one_latent_is_too_few() -> None:
         mig(PERFECT[:, :1], VALUES, 20)
 
 
-OPTIONS = {"rows": list(drawn_project.ROWS), "votes": 200, "batch": 16}
+OPTIONS = {"votes": 200, "batch": 16, "trees": 2}  # every row has an encoder
 
 
 def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
@@ -112,6 +134,7 @@ def test_trained_models_are_scored_and_tested(drawn: Path) -> None:
             assert run["nats"] == metrics["rate"]["nats"]
             assert run["active"] <= run["latents"] == 4
             assert 0 <= run["mig"] <= 1
+            assert all(0 <= run[score] <= 1 for score in ("dci", "completeness", "informativeness"))
             assert run["mig"] == pytest.approx(np.mean([f["mig"] for f in run["by_factor"].values()]))
     table = runs.read(drawn, params, "small")
     finding = base.find(c09.CLAIM, c09.effects, Evidence(table, {"disentanglement": written}))

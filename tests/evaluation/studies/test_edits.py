@@ -218,5 +218,5 @@ def test_a_set_that_is_not_drawn_is_refused(tmp_path: Path) -> None:
 def test_a_model_that_cannot_decode_is_refused(bench: Bench) -> None:
     model: Any = nn.Identity()
     model.capabilities = frozenset({"encode", "rate"})
-    with pytest.raises(ValueError, match="gan cannot decode latents; name rows of variational autoencoders"):
+    with pytest.raises(ValueError, match="gan cannot decode latents; name rows of autoencoders"):
         edits._edit(model, "gan", bench.images, bench.known, bench.edited, bench.classifier)

@@ -1,6 +1,6 @@
 """How well single latents represent single factors, on data where the factors of every image are known.
 
-Three scores of the means of q(z|x), averaged over the factors:
+Scores of the means of q(z|x), averaged over the factors:
 
     mig         Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6: the mutual information of a factor with the
                 most informative latent, less that with the second best, over the factor's entropy. Means are cut
@@ -12,9 +12,15 @@ Three scores of the means of q(z|x), averaged over the factors:
     factor_vae  Kim and Mnih 2018, https://arxiv.org/abs/1802.05983, section 3: many images that share one factor's
                 value vote for the latent that varies least among them; the share of votes from which a majority rule,
                 learned from other votes, tells the factor. 1 / factors is chance
+    dci         Eastwood and Williams 2018, https://openreview.net/forum?id=By-7dz-AZ, section 2: a random forest learns
+                each factor from all latents, and says how much it goes by each. 1 less the normalised entropy of a
+                latent's importances over factors, weighted by its share of all importance. Beside it `completeness`,
+                the same of a factor's over latents; and `informativeness`, what the forests explain of the factors of
+                test images: balanced accuracy of a categorical one, of an ordered one its share of variance
 
 An ordered factor of many values is cut into `levels` for votes and mutual information. A latent whose rate is below
-0.01 nats tells next to nothing of an image, whatever its mean does, and is held constant.
+0.01 nats tells next to nothing of an image, whatever its mean does, and is held constant; of a model that knows no rate
+all latents count.
 
 Libraries: disentanglement_lib (1.5, 2020) needs TensorFlow, latte-metrics (2023) a Python before 3.11, disent's newer
 releases (0.9) one after it. disent 0.8.0 would install, with Lightning and h5py, but takes its own data classes alone
@@ -25,15 +31,16 @@ cut a middle class out of one latent.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.metrics import balanced_accuracy_score, mutual_info_score
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.metrics import balanced_accuracy_score, mutual_info_score, r2_score
 from sklearn.tree import DecisionTreeClassifier
 
 from paragone.data import base as datasets
-from paragone.engine import checkpoint, hardware
+from paragone.engine import hardware
 from paragone.engine.seeding import Stream, mix
 from paragone.evaluation import factors
 from paragone.evaluation.factors import Factors, Flags, Floats, Ints
@@ -43,15 +50,16 @@ from paragone.project import files, paths
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    rows: tuple[str, ...] = ("beta_vae_1", "beta_vae_4", "beta_vae_16")
+    rows: tuple[str, ...] = ()  # if none are named, all with an encoder, on the data sets that are drawn
     categorical: tuple[str, ...] = ("shape", "colour", "background")  # factors whose values have no order
     levels: int = 16  # into which an ordered factor is cut
     bins: int = 20  # into which a latent is cut
     votes: int = 2000  # half of them fit the majority rule, half test it
     batch: int = 64  # images per vote
+    trees: int = 20  # of each forest
 
     def __post_init__(self) -> None:
-        for name in ("levels", "bins", "votes", "batch"):
+        for name in ("levels", "bins", "votes", "batch", "trees"):
             if getattr(self, name) < 2:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 2")
 
@@ -61,8 +69,8 @@ depends = factors.depends
 
 def measure(work: Work) -> dict[str, Any]:
     """{data set: {n, n_test, factors: {name: levels}, rows: {row: [{seed, mig, sap, ...}]}, left_out: [run]}}."""
-    found = {dataset: _dataset(work, dataset, runs) for dataset, runs in factors.runs_by_dataset(work).items()}
-    chosen = {key: getattr(work.options, key) for key in ("categorical", "levels", "bins", "votes", "batch")}
+    found = {dataset: _dataset(work, dataset, runs) for dataset, runs in factors.encoded_by_dataset(work).items()}
+    chosen = {key: getattr(work.options, key) for key in ("categorical", "levels", "bins", "votes", "batch", "trees")}
     return {**chosen, "datasets": found}
 
 
@@ -70,13 +78,9 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     prepared, options = work.root / paths.prepared(dataset), work.options
     known = factors.read(prepared, options.categorical, options.levels)
     images = torch.cat([datasets.load(prepared, split).images for split in datasets.SPLITS])
-    rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
-    left_out = []
-    for run in runs:
-        model, meta = checkpoint.load_model(work.root / run.weights)
-        if meta["outcome"] != "finished":
-            left_out.append({"row": run.model, "seed": run.seed, "reason": meta["reason"]})
-            continue
+    rows: dict[str, list[dict[str, Any]]] = {run.model: [] for run in runs}
+    left_out: list[dict[str, Any]] = []
+    for run, model in factors.finished(work, runs, left_out):
         latents = factors.encode(model, images, hardware.device(), f"{dataset}: row '{run.model}'")
         scores = _scores(latents.codes * latents.active, known, options)
         active = {"active": int(latents.active.sum()), "latents": len(latents.active)}
@@ -85,10 +89,10 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
     return {"n": len(images), "n_test": int(known.test.sum()), "factors": levels, "rows": rows, "left_out": left_out}
 
 
-def _evaluated(file: Path) -> dict[str, float]:
-    """What the run's own evaluation says of reconstruction and rate, on test images."""
+def _evaluated(file: Path) -> dict[str, float | None]:
+    """What the run's own evaluation says of reconstruction and rate (None where there is none), on test images."""
     metrics = files.read_json(file)
-    return {"mse": metrics["reconstruction"]["mse"], "nats": metrics["rate"]["nats"]}
+    return {"mse": metrics["reconstruction"]["mse"], "nats": metrics.get("rate", {}).get("nats")}
 
 
 def _scores(codes: Floats, known: Factors, options: Options) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def _scores(codes: Floats, known: Factors, options: Options) -> dict[str, Any]:
         "mig": float(gaps.mean()),
         "sap": float(predicted.mean()),
         "factor_vae": factor_vae(codes, known.levels, options.votes, options.batch),
+        **dci(codes, known.values, known.test, known.categorical, options.trees)._asdict(),
         "by_factor": {
             name: {"mig": float(gap), "sap": float(score)}
             for name, gap, score in zip(known.names, gaps, predicted, strict=True)
@@ -131,6 +136,44 @@ def _thresholds(z: Floats, v: Ints, test: Flags) -> float:
     tree = DecisionTreeClassifier(max_leaf_nodes=len(np.unique(v)), class_weight="balanced", random_state=0)
     tree.fit(z[~test, None], v[~test])
     return float(balanced_accuracy_score(v[test], tree.predict(z[test, None])))
+
+
+class DCI(NamedTuple):
+    """Disentanglement, completeness and informativeness."""
+
+    dci: float
+    completeness: float
+    informativeness: float
+
+
+def dci(codes: Floats, values: Ints, test: Flags, categorical: Flags, trees: int) -> DCI:
+    """The three scores, each at most 1; codes (N,J), values (N,K)."""
+    importance, told = np.zeros((codes.shape[1], values.shape[1])), []
+    for k, v in enumerate(values.T):
+        forest = _forest(categorical[k], trees).fit(codes[~test], v[~test])
+        importance[:, k] = forest.feature_importances_
+        score = balanced_accuracy_score if categorical[k] else r2_score
+        told.append(max(0.0, float(score(v[test], forest.predict(codes[test])))))
+    by_latent, by_factor = importance.sum(1), importance.sum(0)
+    weights = by_latent / max(by_latent.sum(), 1e-12)
+    one_factor = _concentration(importance / np.maximum(by_latent, 1e-12)[:, None])
+    one_latent = _concentration((importance / np.maximum(by_factor, 1e-12)).T)
+    return DCI(float(weights @ one_factor), float((one_latent * (by_factor > 0)).mean()), float(np.mean(told)))
+
+
+def _forest(categorical: bool, trees: int) -> Any:
+    """Every latent may split every node, or latents that tell the same would share the credit."""
+    settings = {"n_estimators": trees, "min_samples_leaf": 5, "max_features": None, "random_state": 0}
+    if categorical:
+        return RandomForestClassifier(class_weight="balanced", **settings)
+    return RandomForestRegressor(**settings)
+
+
+def _concentration(shares: Floats) -> Floats:
+    """1 less the entropy of each row over its largest possible value: 1 where all of a row is in one place."""
+    entropy = -(shares * np.log(np.maximum(shares, 1e-300))).sum(1)
+    found: Floats = 1 - entropy / np.log(shares.shape[1])
+    return found
 
 
 def _gap(scores: Floats) -> Floats:

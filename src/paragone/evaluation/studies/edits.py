@@ -42,7 +42,7 @@ from paragone.project import files, paths
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    rows: tuple[str, ...] = ("beta_vae_1", "beta_vae_4", "beta_vae_16")
+    rows: tuple[str, ...] = ()  # if none are named, all with an encoder, on the data sets that are drawn
     categorical: tuple[str, ...] = ("shape", "colour", "background")  # factors whose values have no order
     levels: int = 16  # into which an ordered factor is cut, for what each adds to a code
     tolerance: float = 0.125  # of an ordered factor's range
@@ -84,7 +84,7 @@ def measure(work: Work) -> dict[str, Any]:
 
     Raises ValueError for a data set that is not drawn, and where the classifier predicts fewer than two factors well.
     """
-    found = {dataset: _dataset(work, dataset, runs) for dataset, runs in factors.runs_by_dataset(work).items()}
+    found = {dataset: _dataset(work, dataset, runs) for dataset, runs in factors.encoded_by_dataset(work).items()}
     chosen = {key: getattr(work.options, key) for key in ("levels", "tolerance", "least", "kimg", "n")}
     return {**chosen, "datasets": found}
 
@@ -109,7 +109,7 @@ def _dataset(work: Work, dataset: str, runs: list[paths.Run]) -> dict[str, Any]:
         )
     edited = _chosen(images, known, classifier, right >= options.least, options.n)
     perfect = _assess(edited, classifier, edited.predicted, _perfect(edited, draw, names))
-    rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
+    rows: dict[str, list[dict[str, Any]]] = {run.model: [] for run in runs}
     diverged: list[dict[str, Any]] = []
     for run, model in factors.finished(work, runs, diverged):
         ssim = files.read_json(work.root / run.metrics)["reconstruction"]["ssim"]
@@ -171,7 +171,7 @@ def _edit(
 ) -> dict[str, Any]:
     """The success of one model's edits, in both ways."""
     if "decode" not in model.capabilities:
-        raise ValueError(f"{who} cannot decode latents; name rows of variational autoencoders")
+        raise ValueError(f"{who} cannot decode latents; name rows of autoencoders")
     decode = cast(Any, model).decode
     latents = factors.encode(model, images, hardware.device(), who)
     codes = latents.codes[edited.place]
