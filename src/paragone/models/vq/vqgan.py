@@ -15,7 +15,9 @@ distance, D is pix2pix's PatchGAN with a hinge loss, lambda is at most 1e4 and m
 beta = 0.25, Adam with moments 0.5 and 0.9.
 
 The perceptual distance is the mean squared difference of channel-wise unit features of the parent `features`
-(x -> list of feature maps), the form of LPIPS with equal weights; without that parent there is none.
+(x -> list of feature maps), the form of LPIPS with equal weights; without that parent there is none. It is the
+pipeline's own classifier (`classifier`), EfficientNet-Lite0 (`lite0`), or, where the user gives the weights file,
+LPIPS's backbone (`vgg16`).
 
 Sampling draws codes uniformly, so its samples are poor by design; `vq_prior` with this as its parent `vq_vae` is the
 paper's transformer prior, with a sliding window (`window`) where the grid of codes is large.
