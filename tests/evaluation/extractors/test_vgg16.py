@@ -60,7 +60,7 @@ def test_it_is_a_perceptual_distance_with_a_gradient_and_builds_again_from_its_r
     y.requires_grad_()
     distance = perceptual_distance(features, x, y)
     distance.backward()
-    assert float(distance) > 0
+    assert distance.item() > 0
     assert y.grad is not None
     assert y.grad.abs().sum() > 0
     again = vgg16.build(network.recipe)

@@ -2,19 +2,19 @@
 
 import pytest
 import torch
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from paragone.models.base import Progress, Spec
 from paragone.models.layers import logistic_mixture
-from paragone.models.vae.nvae import NVAE, Conv, residual_kl
+from paragone.models.vae.nvae import NVAE, Conv, residual_kl, residual_log_ratio
 
 X = torch.randint(256, (4, 1, 16, 16), generator=torch.Generator().manual_seed(0)) / 127.5 - 1
 
 
-def build(shape: tuple[int, int, int] = (1, 16, 16), **config: object) -> NVAE:
+def build(shape: tuple[int, int, int] = (1, 16, 16), *, levels: int = 256, **config: object) -> NVAE:
     torch.manual_seed(0)
     small = {"scales": (1, 2), "z_dim": 2, "width": 4, "cells": 1, "expansion": 2, "components": 2, "halvings": 1}
-    return NVAE(NVAE.Config(**{**small, **config}), Spec(shape))  # type: ignore[arg-type]
+    return NVAE(NVAE.Config(**{**small, **config}), Spec(shape, levels=levels))  # type: ignore[arg-type]
 
 
 def test_the_divergence_of_residual_normals_is_equation_2() -> None:
@@ -63,6 +63,43 @@ def test_the_bound_is_the_likelihood_less_all_divergences() -> None:
     assert kls.shape == (4, 3)
     assert (kls > -1e-4).all()
     torch.testing.assert_close(bound, logistic_mixture.log_likelihood(X, params) - kls.sum(1))
+
+
+def test_the_ratio_of_posterior_and_prior_at_a_draw() -> None:
+    mu, shift, log_ratio, log_sigma, noise = torch.randn(5, 6)
+    q, p = Normal(mu + shift, (log_sigma + log_ratio).exp()), Normal(mu, log_sigma.exp())
+    z = q.mean + q.stddev * noise
+    found = residual_log_ratio(noise, shift, log_ratio, log_sigma)
+    torch.testing.assert_close(found, q.log_prob(z) - p.log_prob(z), atol=1e-4, rtol=1e-4)
+
+
+def test_importance_weights_average_to_the_bound_in_logarithms_and_exceed_it_before() -> None:
+    model = build().eval()
+    with torch.no_grad():
+        torch.manual_seed(1)
+        weights = torch.stack([model.log_weight(X) for _ in range(200)])
+        bounds = torch.stack([model.log_likelihood_bound(X) for _ in range(200)])
+    error = ((weights.var(0) + bounds.var(0)) / 200).sqrt()
+    assert ((weights.mean(0) - bounds.mean(0)).abs() < 5 * error).all()
+    assert (torch.logsumexp(weights, 0) - torch.tensor(200.0).log() > weights.mean(0)).all()
+
+
+def test_a_bernoulli_likelihood_is_one_on_two_levels_alone() -> None:
+    model = build(levels=2, likelihood="bernoulli").eval()
+    x = X.sign()
+    torch.manual_seed(1)
+    bound = model.log_likelihood_bound(x)
+    torch.manual_seed(1)
+    params, kls = model._run(4, x=x)
+    expected = Bernoulli(logits=params).log_prob((x + 1) / 2).sum((1, 2, 3)) - kls.sum(1)
+    torch.testing.assert_close(bound, expected)
+    assert params.shape == x.shape
+    assert set(model.sample(8).unique().tolist()) == {-1.0, 1.0}
+    torch.testing.assert_close(model.reconstruct(x).abs().clamp(max=1), model.reconstruct(x).abs())
+    grey = build(likelihood="bernoulli")
+    assert not grey.capabilities & {"log_likelihood_bound", "log_weight"}
+    next(grey.train().losses({"image": X}, Progress(0))).loss.backward()
+    assert grey.head.weight.grad is not None
 
 
 def test_where_the_posterior_says_nothing_new_it_is_the_prior() -> None:

@@ -127,3 +127,22 @@ def test_nvae_joins_c11_where_the_profile_has_it(evidence: Evidence) -> None:
     assert [effect.verdict for effect in finding.effects] == [SUPPORTED, CONTRADICTED]
     assert finding.parts == {"hierarchy": Verdict.MIXED}
     assert assess(evidence, "c11_deep_vae", gradients={"datasets": {}}).reason == "nothing that ran tests this claim"
+
+
+@pytest.mark.parametrize(("deep", "verdict"), [(0.05, SUPPORTED), (1.02, NO_EFFECT), (40.0, CONTRADICTED)])
+def test_the_gradient_through_nvaes_groups_joins_c11_where_it_was_measured(
+    evidence: Evidence, deep: float, verdict: Verdict
+) -> None:
+    bits = {"nvae_2": 1.5, "nvae_4": 1.4, "nvae_8": 1.3}
+    rows = renamed(evidence, {"gan": "nvae_2", "dcgan": "nvae_4", "vae": "nvae_8"}, metrics__bits_per_dimension=bits)
+    found = {
+        row: [{"seed": s, "before": [reach * (1 + 0.01 * ((s + between) % 5)), *[9.0] * between, 1.0]} for s in SEEDS]
+        for row, reach, between in (("nvae_2", 1.0, 0), ("nvae_8", deep, 6))
+    }
+    gradients = {"datasets": {}}
+    finding = assess(rows, "c11_deep_vae", gradients=gradients, hierarchy=on(rows=found))
+    (effect,) = (e for e in finding.effects if e.part == "hierarchy's gradient")
+    assert effect.verdict is verdict
+    assert effect.size.value == pytest.approx(1 / deep, rel=0.01)
+    few = assess(rows, "c11_deep_vae", gradients=gradients, hierarchy=on(rows={"nvae_2": found["nvae_2"]}))
+    assert few.reason == "mnist-5k: study 'hierarchy' has 0 seeds of both nvae_2 and nvae_8; it takes 5"

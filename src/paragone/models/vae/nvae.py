@@ -11,9 +11,10 @@ Vahdat, Kautz 2020, "NVAE: A Deep Hierarchical Variational Autoencoder", https:/
     appendix A      KL weighs beta, which rises from 1e-4 to 1 over the first 30 % of training; meanwhile group l weighs
                     in addition gamma_l, proportional to its size times E_x[KL_l], with a mean of 1 over groups
 
-p(x|z) is a discretised mixture of logistics (PixelCNN++). Adamax at 0.01 with cosine decay and weight decay 3e-4, as in
-the authors' code (https://github.com/NVlabs/NVAE), which also bounds means and log deviations by 5 tanh(./5), starts
-from a learned tensor and multiplies the cells' branches by 0.1.
+p(x|z) is a discretised mixture of logistics (PixelCNN++), or with `likelihood: bernoulli` the paper's for MNIST: on a
+binarised set it is the likelihood itself, of grey levels taken for probabilities none. Adamax at 0.01 with cosine decay
+and weight decay 3e-4, as in the authors' code (https://github.com/NVlabs/NVAE), which also bounds means and log
+deviations by 5 tanh(./5), starts from a learned tensor and multiplies the cells' branches by 0.1.
 
 Samples are draws of p(x|z), as in the authors' code; with `output: mean` its means, as the other VAEs here show: pixels
 drawn independently look noisy until the mixture is narrow. `latents` are the standard normal draws behind all groups'
@@ -36,7 +37,7 @@ from torch.nn.functional import elu, interpolate, normalize, silu
 from torch.optim import Adamax, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers import logistic_mixture
+from paragone.models.layers import functional, logistic_mixture
 
 
 class NVAE(Model):
@@ -45,7 +46,7 @@ class NVAE(Model):
     title = "NVAE"
     paper = "Vahdat & Kautz, 2020"
     plan = Plan(kimg=20_000, batch=256, decay="cosine")  # 400 epochs of CIFAR-10
-    capabilities = frozenset({"decode", "latents", "log_likelihood_bound", "reconstruct"})
+    capabilities = frozenset({"decode", "latents", "log_likelihood_bound", "log_weight", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -55,6 +56,7 @@ class NVAE(Model):
         width: int = 128  # channels next to the image
         cells: int = 2  # residual cells of a group
         expansion: int = 6  # of the depthwise cells
+        likelihood: Literal["mixture", "bernoulli"] = "mixture"  # p(x|z)
         components: int = 10  # logistics of the mixture
         output: Literal["draw", "mean"] = "draw"  # what a sample shows of p(x|z)
         spectral: float = 0.1  # lambda
@@ -81,6 +83,8 @@ class NVAE(Model):
                 f"{h} x {w}: set fewer scales, or another resolution"
             )
         self.cfg, self.colours = cfg, colours
+        if cfg.likelihood == "bernoulli" and spec.levels != 2:
+            self.capabilities = self.capabilities - {"log_likelihood_bound", "log_weight"}
         channels = [cfg.width * 2**i for i in range(depth + 1)]
         self.stem = Conv(colours, channels[0], 3)
         self.encoder = nn.ModuleList(
@@ -99,7 +103,8 @@ class NVAE(Model):
             self.groups.extend(Group(channels[i], cfg, first=s == g == 0) for g in range(count))
         for i in reversed(range(depth)):
             self.ups.append(Up(channels[i + 1], channels[i], cfg))
-        self.head = Conv(channels[0], logistic_mixture.channels(colours, cfg.components), 3)
+        mixture = cfg.likelihood == "mixture"
+        self.head = Conv(channels[0], logistic_mixture.channels(colours, cfg.components) if mixture else colours, 3)
         self.register_buffer("sizes", torch.tensor([float(h * w) for h, w in self.grids]), persistent=False)
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -108,7 +113,7 @@ class NVAE(Model):
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
         params, kls = self._run(len(x), x=x)
-        kl, reconstruction = kls.sum(1).mean(), logistic_mixture.log_likelihood(x, params).mean()
+        kl, reconstruction = kls.sum(1).mean(), self._log_likelihood(x, params).mean()
         beta = progress.number(lambda now: self.beta(now.share))
         weighed = (self.balance(kls, progress.share) * kls.mean(0)).sum()
         spectral = torch.stack([m.largest_singular_value() for m in self.modules() if isinstance(m, Conv)]).sum()
@@ -129,9 +134,36 @@ class NVAE(Model):
         return gamma / gamma.mean()
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        """A one-sample estimate, without bias, of a lower bound of log P(x) over 256 levels, in nats, (B,)."""
+        """A one-sample estimate, without bias, of a lower bound of log P(x) over the data's levels, in nats, (B,)."""
         params, kls = self._run(len(x), x=x)
-        return logistic_mixture.log_likelihood(x, params) - kls.sum(1)
+        return self._log_likelihood(x, params) - kls.sum(1)
+
+    def log_weight(self, x: Tensor) -> Tensor:
+        """log p(x|z) + log p(z) - log q(z|x) of one z ~ q(z|x) through all groups, in nats, (B,)."""
+        params, log_ratios = self._run(len(x), x=x, drawn=True)
+        return self._log_likelihood(x, params) - log_ratios.sum(1)
+
+    def _log_likelihood(self, x: Tensor, params: Tensor) -> Tensor:
+        """log p(x|z) in nats, (B,)."""
+        if self.cfg.likelihood == "bernoulli":
+            return functional.bernoulli_log_likelihood((x + 1) / 2, params)
+        return logistic_mixture.log_likelihood(x, params)
+
+    def _mean(self, params: Tensor) -> Tensor:
+        """The mean of p(x|z), (B,C,H,W) in [-1,1]."""
+        return (
+            torch.tanh(params / 2)
+            if self.cfg.likelihood == "bernoulli"
+            else logistic_mixture.mean(params, self.colours)
+        )
+
+    def _show(self, params: Tensor) -> Tensor:
+        """A draw of p(x|z), or its mean."""
+        if self.cfg.output == "mean":
+            return self._mean(params)
+        if self.cfg.likelihood == "bernoulli":
+            return 2 * torch.bernoulli(params.sigmoid()) - 1
+        return logistic_mixture.sample(params, self.colours)
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """Draws of p(x|z), or its means, z from the prior."""
@@ -147,20 +179,22 @@ class NVAE(Model):
             part.unflatten(1, (self.cfg.z_dim, *grid))
             for part, grid in zip(z.flatten(1).split(self._sizes(), 1), self.grids, strict=True)
         ]
-        show = logistic_mixture.sample if self.cfg.output == "draw" else logistic_mixture.mean
-        return show(self._run(len(z), noise=noise)[0], self.colours)
+        return self._show(self._run(len(z), noise=noise)[0])
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """The mean of p(x|z) at the posteriors' means: (B,C,H,W) in [-1,1] -> the same."""
         noise = [x.new_zeros(len(x), self.cfg.z_dim, *grid) for grid in self.grids]
-        return logistic_mixture.mean(self._run(len(x), x=x, noise=noise)[0], self.colours)
+        return self._mean(self._run(len(x), x=x, noise=noise)[0])
 
     def _sizes(self) -> list[int]:
         return [self.cfg.z_dim * h * w for h, w in self.grids]
 
-    def _run(self, n: int, *, x: Tensor | None = None, noise: list[Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def _run(
+        self, n: int, *, x: Tensor | None = None, noise: list[Tensor] | None = None, drawn: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Top down with the posterior of x, or with the prior where x is None, and the noise (B,z_dim,h,w) of each
-        group, drawn where it is None: the parameters of p(x|z), and KL of each group, (B,groups).
+        group, drawn where it is None: the parameters of p(x|z), and of each group KL, or with `drawn` log q - log p of
+        its draw, (B,groups).
         """
         features = [] if x is None else self._features(x)
         h, kls, k = self.start.expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last), [], 0
@@ -168,7 +202,7 @@ class NVAE(Model):
             h = h if up is None else up(h)
             for _ in range(self.cfg.scales[i] if i < len(self.cfg.scales) else 0):
                 eps = None if noise is None else noise[k]
-                h, kl = self.groups[k](h, features[-1 - i] if features else None, eps)
+                h, kl = self.groups[k](h, features[-1 - i] if features else None, eps, drawn=drawn)
                 kls.append(kl)
                 k += 1
         return self.head(elu(h)).float(), torch.stack(kls, 1)
@@ -183,7 +217,8 @@ class NVAE(Model):
 
 
 class Group(nn.Module):
-    """One group: h (B,C,h,w) and the encoder's features of its size -> h with what the group says, and KL (B,)."""
+    """One group: h (B,C,h,w) and the encoder's features of its size -> h with what the group says, and KL (B,), or
+    with `drawn` the logarithm of posterior over prior at its draw."""
 
     def __init__(self, channels: int, cfg: NVAE.Config, *, first: bool) -> None:
         super().__init__()
@@ -194,14 +229,19 @@ class Group(nn.Module):
         self.combine = Conv(channels + cfg.z_dim, channels, 1)
         self.cells = nn.Sequential(*(DecoderCell(channels, cfg.expansion) for _ in range(cfg.cells)))
 
-    def forward(self, h: Tensor, features: Tensor | None, eps: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, h: Tensor, features: Tensor | None, eps: Tensor | None, *, drawn: bool = False
+    ) -> tuple[Tensor, Tensor]:
         mu, log_sigma = self._prior(h)
         shift, log_ratio = torch.zeros_like(mu), torch.zeros_like(mu)
         if features is not None:
             q = self.posterior(elu(self.encoder_cell(features) + self.join(h))).float()
             shift, log_ratio = _bounded(q).chunk(2, 1)
-        kl = residual_kl(shift, log_ratio, log_sigma).flatten(1).sum(1)
         noise = torch.randn_like(mu) if eps is None else eps
+        if drawn:
+            kl = residual_log_ratio(noise, shift, log_ratio, log_sigma).flatten(1).sum(1)
+        else:
+            kl = residual_kl(shift, log_ratio, log_sigma).flatten(1).sum(1)
         z = mu + shift + (log_sigma + log_ratio).exp() * noise
         z = z.contiguous(memory_format=torch.channels_last)
         return self.cells(self.combine(torch.cat([h, z], 1))), kl
@@ -217,6 +257,12 @@ class Group(nn.Module):
 def residual_kl(shift: Tensor, log_ratio: Tensor, log_sigma: Tensor) -> Tensor:
     """KL(N(mu + shift, (sigma ratio)^2) || N(mu, sigma^2)) of each latent in nats (eq. 2)."""
     return 0.5 * ((shift * (-log_sigma).exp()).square() + (2 * log_ratio).exp() - 2 * log_ratio - 1)
+
+
+def residual_log_ratio(noise: Tensor, shift: Tensor, log_ratio: Tensor, log_sigma: Tensor) -> Tensor:
+    """log q(z) - log p(z) of each latent at z = mu + shift + sigma ratio noise, q and p those of `residual_kl`."""
+    over_prior = shift * (-log_sigma).exp() + log_ratio.exp() * noise  # (z - mu) / sigma
+    return 0.5 * (over_prior.square() - noise.square()) - log_ratio
 
 
 def _bounded(x: Tensor) -> Tensor:

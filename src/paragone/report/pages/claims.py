@@ -21,7 +21,9 @@ def write(site: Site) -> None:
     for i, j in enumerate(assessments):
         path = base.claim_page(j.id)
         plots = [site.report.claims[j.id]] if j.id in site.report.claims else []
-        plots += [plot for study in j.claim.studies for plot in site.report.studies.get(study, [])]
+        joined = [study for study in j.claim.joined_studies if study in site.report.studies]
+        studies = [*j.claim.studies, *joined]
+        plots += [plot for study in studies for plot in site.report.studies.get(study, [])]
         site.page(
             path,
             "claim.html",
@@ -34,7 +36,7 @@ def write(site: Site) -> None:
             plots=[site.plot(plot) for plot in plots],
             rows=_rows(site, j),
             seen=_seen(site, j),
-            studies=[(s, s in site.report.studies) for s in j.claim.studies],
+            studies=[(s, s in site.report.studies) for s in studies],
             beside=beside([(k.id, base.claim_page(k.id)) for k in assessments], i),
         )
 
@@ -65,7 +67,8 @@ def of_model(site: Site, row: str) -> list[Json]:
 
 def of_study(site: Site, study: str) -> list[Json]:
     """The claims that rest on a study."""
-    return [_entry(site, j) for j in site.report.assessments if study in j.claim.studies]
+    claims = ((j, (*j.claim.studies, *j.claim.joined_studies)) for j in site.report.assessments)
+    return [_entry(site, j) for j, studies in claims if study in studies]
 
 
 def slug(verdict: Verdict) -> str:

@@ -43,6 +43,7 @@ class Claim:
     rows: tuple[str, ...] = ()  # rows of a profile that must have run
     joins: tuple[str, ...] = ()  # rows that are compared too in a profile that has them
     studies: tuple[str, ...] = ()  # measurements beyond those of single runs (paragone/evaluation/studies)
+    joined_studies: tuple[str, ...] = ()  # studies that count too where they have run
 
 
 SURVEYS = {

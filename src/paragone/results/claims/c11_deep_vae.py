@@ -24,12 +24,14 @@ CLAIM = Claim(
     "deepest, which can represent as much; capacity: that of the second depth less that of the first. Both by the "
     "training bound, where training has settled: over the last quarter it gains less than 1 nat at either depth. "
     "Hierarchy, where the profile has it: NVAE's bound of test images in bits per dimension, with 2 groups of latents "
-    "less with 4, and with 4 less with 8, after equally many images.",
+    "less with 4, and with 4 less with 8, after equally many images; and, where the study `hierarchy` has run, the "
+    "gradient norm of its top group over that of its bottom group before training, of 2 groups over 8.",
     rule="Vanishing: at least 10 times, within 1/2 to 2 no effect. Harder and capacity: at least 2 nats, within 2 no "
     "effect. Hierarchy: at least 0.02 bits per dimension, within 0.02 no effect; contradicted where the deeper one is "
-    "worse.",
+    "worse. Its gradient: at least 10 times, within 1/2 to 2 no effect.",
     joins=NVAE,
     studies=("gradients",),
+    joined_studies=("hierarchy",),
 )
 
 
@@ -65,7 +67,24 @@ def _hierarchy(evidence: Evidence) -> list[Effect]:
             what = f"Bits per dimension of {evidence.name(shallow)} less those of {evidence.name(deep)}"
             note = evidence.left_out(d, shallow, deep)
             result.append(Effect(f"{what}, {evidence.title(d)}", "bits/dim", size, said, note=note, part="hierarchy"))
+        result += _through_groups(evidence, d)
     return result
+
+
+def _through_groups(evidence: Evidence, dataset: str) -> list[Effect]:
+    """What reaches the top group of the shallowest NVAE over what reaches that of the deepest, if it was measured."""
+    measured = evidence.studies.get("hierarchy", {}).get("datasets", {}).get(dataset)
+    if measured is None:
+        return []
+    shallow, deep = ({run["seed"]: _through(run) for run in measured["rows"].get(NVAE[i], [])} for i in (0, -1))
+    if len(seeds := sorted(set(shallow) & set(deep))) < SEEDS:
+        raise NotMeasuredError(
+            f"{dataset}: study 'hierarchy' has {len(seeds)} seeds of both {NVAE[0]} and {NVAE[-1]}; it takes {SEEDS}"
+        )
+    size = intervals.ratio([shallow[seed] for seed in seeds], [deep[seed] for seed in seeds])
+    names = f"{evidence.name(NVAE[0])} over {evidence.name(NVAE[-1])}"
+    what = f"Gradient that reaches the top group, {names}, {evidence.title(dataset)}"
+    return [Effect(what, "times", size, at_least(10.0, equal=2.0), part="hierarchy's gradient")]
 
 
 def _settled(runs: list[Json]) -> bool:
@@ -78,7 +97,7 @@ def _layers(depth: int) -> str:
 
 
 def _through(run: Json) -> float:
-    """The first layer's gradient norm over the last's, before training."""
+    """The gradient norm of the first layer or group over the last's, before training."""
     first, *_, last = (max(norm, SMALLEST) for norm in run["before"])
     return first / last
 
