@@ -181,13 +181,14 @@ def test_latents_in_parts_are_walked_part_by_part_and_not_traversed():
 
 
 class Styled(Layered):
-    """The place is pulled to the middle by psi; a share of the rows takes it from another."""
+    """The place is pulled to the middle by psi, and the draws by T; a share of the rows takes it from another."""
 
-    capabilities = Layered.capabilities | {"truncations", "mixed"}
+    capabilities = Layered.capabilities | {"truncations", "temperatures", "mixed"}
 
     @dataclass(frozen=True)
     class Config:
         truncation: float = 1.0
+        temperature: float = 1.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,6 +196,13 @@ class Styled(Layered):
 
     def truncations(self) -> tuple[float, ...]:
         return (0.0, 0.5, 1.0)
+
+    def temperatures(self) -> tuple[float, ...]:
+        return (0.25, 1.0)
+
+    def latents(self, n: int) -> tuple[Tensor, Tensor]:
+        a, b = super().latents(n)
+        return self.cfg.temperature * a, b
 
     def decode(self, z: tuple[Tensor, Tensor]) -> Tensor:
         place = z[0].sum(1).view(-1, 1, 1, 1) * self.cfg.truncation / 4
@@ -214,6 +222,15 @@ def test_truncated_rows_show_the_same_draws_nearer_to_the_middle():
     assert np.allclose(shown[1] - shown[0, 0], (shown[2] - shown[0, 0]) / 2, atol=1)
     assert np.ptp(shown[2]) > 10
     assert model.cfg.truncation == 1.0
+
+
+def test_tempered_rows_show_the_same_draws_shrunk():
+    model = Styled()
+    shown = tiles(draw(model)["tempered"])[..., 0, 0].astype(float) - 127.5
+    assert shown.shape == (2, 10)
+    assert np.allclose(shown[0], shown[1] / 4, atol=1)
+    assert np.ptp(shown[1]) > 10
+    assert model.cfg.temperature == 1.0
 
 
 def test_mixed_images_have_a_third_of_their_styles_from_above():

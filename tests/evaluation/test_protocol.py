@@ -226,7 +226,7 @@ def test_a_reference_of_something_else_is_refused(whole: Set, tmp_path: Path) ->
 class Mirror(Model):
     """Reconstructs with a little noise; takes pixels for uniform over 256 levels."""
 
-    capabilities = frozenset({"reconstruct", "rate", "log_likelihood_bound"})
+    capabilities = frozenset({"reconstruct", "rate", "posterior", "log_likelihood_bound", "log_likelihood_estimate"})
 
     def optimizers(self) -> dict[str, Optimizer]:
         return {}
@@ -243,8 +243,14 @@ class Mirror(Model):
     def rate(self, x: Tensor) -> Tensor:
         return x.new_tensor([0.5, 2.0]).expand(len(x), 2)
 
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
+
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
         return x.new_full((len(x),), -x[0].numel() * math.log(256))
+
+    def log_likelihood_estimate(self, x: Tensor) -> Tensor:
+        return x.new_full((len(x),), -x[0].numel() * math.log(16))
 
 
 def test_reconstructions_have_the_distance_that_the_same_images_have_as_samples(whole: Set) -> None:
@@ -265,6 +271,10 @@ def test_capabilities_are_measured_and_repeat_themselves(whole: Set) -> None:
     result = protocol.measure_capabilities(Mirror(), test, seed=3, device=CPU)
     found = result["reconstruction"]
     assert result["bits_per_dimension"] == pytest.approx(8)
+    assert result["estimated_bits_per_dimension"] == pytest.approx(4)
+    parts = result["decomposition"]  # posteriors that are all the prior
+    assert [parts[k] for k in ("mutual_information", "total_correlation", "dimension_kl")] == pytest.approx([0] * 3)
+    assert (parts["n"], parts["split"]) == (120, "test")
     assert (result["n_test"], found["n"], found["split"]) == (120, 120, "test")
     assert found["psnr"] == pytest.approx(-20 * math.log10(0.025), abs=1)
     assert found["mse"] == pytest.approx(0.025**2, rel=0.3)

@@ -4,7 +4,7 @@ A model shows what its capabilities allow (see `paragone.models.base`). Every dr
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -41,6 +41,7 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
     pairs           the first test images, each above its reconstruction
     interpolation   one row per pair of draws from the prior, and the way from one to the other (see `interpolate`)
     truncated       one column per draw; a row for each truncation, from the strongest to none
+    tempered        the same for each temperature, from the lowest to 1
     mixed           above, draws; at the left, others, three for each third of the layers, the first third first: each
                     place shows the one at the left with the styles of the one above in that third
     traversal       one row per latent: one draw of the prior, of which this latent alone goes from the 1 % to the 99 %
@@ -58,6 +59,8 @@ def draw(model: Model, test: ImageSet, *, seed: int, device: torch.device) -> di
             shown["interpolation"] = _interpolation(able, test.spec.classes, seed)
             if "truncations" in able.capabilities:
                 shown["truncated"] = _truncated(able, test.spec.classes, seed)
+            if "temperatures" in able.capabilities:
+                shown["tempered"] = _tempered(able, test.spec.classes, seed)
             if "mixed" in able.capabilities:
                 shown["mixed"] = _mixed(able, seed)
             probe = able.latents(1)
@@ -79,11 +82,16 @@ def translations(images: Images, test: ImageSet) -> Image.Image:
     return sample_grid(torch.cat(blocks).numpy(), COLUMNS, len(blocks))
 
 
-@contextmanager
-def truncation(model: Any, value: float) -> Iterator[None]:
+def truncation(model: Any, value: float) -> AbstractContextManager[None]:
     """The model draws and decodes with another `truncation` than its Config's."""
+    return _changed(model, truncation=value)
+
+
+@contextmanager
+def _changed(model: Any, **values: float) -> Iterator[None]:
+    """The model has another Config meanwhile."""
     own = model.cfg
-    model.cfg = replace(own, truncation=value)
+    model.cfg = replace(own, **values)
     try:
         yield
     finally:
@@ -130,10 +138,19 @@ def _interpolation(model: Any, classes: int, seed: int) -> Image.Image:
 
 
 def _truncated(model: Any, classes: int, seed: int) -> Image.Image:
+    return _rows(model, [{"truncation": value} for value in model.truncations()], classes, seed, 3)
+
+
+def _tempered(model: Any, classes: int, seed: int) -> Image.Image:
+    return _rows(model, [{"temperature": value} for value in model.temperatures()], classes, seed, 5)
+
+
+def _rows(model: Any, settings: list[dict[str, float]], classes: int, seed: int, stream: int) -> Image.Image:
+    """The same draws in every row, each with settings of its own."""
     rows, labels = [], torch.arange(COLUMNS) % max(1, classes)
-    for value in model.truncations():
-        seed_all(seed, Stream.PICTURE, 3)  # the same draws in every row
-        with truncation(model, value):
+    for values in settings:
+        seed_all(seed, Stream.PICTURE, stream)
+        with _changed(model, **values):
             rows.append(_decode(model, model.latents(COLUMNS), labels))
     return sample_grid(np.concatenate(rows), COLUMNS, len(rows))
 

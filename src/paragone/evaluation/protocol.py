@@ -30,9 +30,12 @@ images take the place of samples):
     cycle                       l1 of test sources translated there and back from themselves, n, split ("test"): if the
                                 model translates back
     rate                        nats, active, latents, n, split ("test"): if the model's latents have a posterior
+    decomposition               mutual_information, total_correlation, dimension_kl, n, split ("test"): the rate in
+                                three, if the posterior is a normal one
     clustering                  accuracy, categories, n, split ("test"): if the model has categories of its own
     codebook                    perplexity, used, codes, n, split: if the model has a codebook
     bits_per_dimension, n_test  if the model bounds its likelihood; over how many test images
+    estimated_bits_per_dimension if the model estimates its likelihood, without bounding it; over n_test images too
     exact_bits_per_dimension    if the model knows its likelihood exactly; over n_test images too
 
 Each metric's file says what its figures mean. A figure that is not finite is written as null. Features are float32.
@@ -65,8 +68,10 @@ from paragone.evaluation.metrics.base import (
     Conditional,
     Embedded,
     Encoded,
+    Estimated,
     Likely,
     Pixels,
+    Posteriors,
     Predicted,
     Reconstructed,
     Returned,
@@ -323,6 +328,8 @@ def measure_capabilities(
         result["reconstruction"] = {**measure(Reconstructed(test, made)), **far, "n": len(test), "split": "test"}
     if "rate" in model.capabilities:
         result |= measure(Encoded(_batched(model.rate, given, seed, device)))
+    if "posterior" in model.capabilities:
+        result |= measure(_posteriors(model, given, seed, device))
     if "cluster" in model.capabilities and labels is not None:
         clusters = _batched(model.cluster, [test], seed, device)
         result["clustering"] = {**measure(Clustered(clusters, labels))["clustering"], "n": len(test), "split": "test"}
@@ -331,10 +338,21 @@ def measure_capabilities(
     if "log_likelihood_bound" in model.capabilities:
         bound = _batched(model.log_likelihood_bound, given, seed, device)
         result |= {**measure(Bounded(bound, test[0].numel())), "n_test": len(test)}
+    if "log_likelihood_estimate" in model.capabilities:
+        estimate = _batched(model.log_likelihood_estimate, given, seed, device)
+        result |= {**measure(Estimated(estimate, test[0].numel())), "n_test": len(test)}
     if "log_likelihood" in model.capabilities:
         exact = _batched(model.log_likelihood, given, seed, device)
         result |= {**measure(Likely(exact, test[0].numel())), "n_test": len(test)}
     return result
+
+
+def _posteriors(model: Any, given: list[Tensor], seed: int, device: torch.device) -> Posteriors:
+    """The posteriors of the images, and a draw of each."""
+    moments = _batched(lambda *images: torch.stack(model.posterior(*images), 1), given, seed, device)  # (N,2,z_dim)
+    mean, logvar = moments.unbind(1)
+    noise = torch.randn(mean.shape, generator=generator(seed, Stream.EVALUATE))
+    return Posteriors(mean + (logvar / 2).exp() * noise, mean, logvar)
 
 
 def _batched(capability: Any, given: list[Tensor], seed: int, device: torch.device) -> Tensor:

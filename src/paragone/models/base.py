@@ -111,13 +111,17 @@ CAPABILITIES = frozenset(
         "translate",
         "log_likelihood",
         "log_likelihood_bound",
+        "log_likelihood_estimate",
         "log_weight",
         "encode",
         "rate",
+        "posterior",
         "cluster",
         "codes",
     )
-) | frozenset(("latents", "decode", "traversals", "stylise", "truncations", "mixed", "moved", "translate_back"))
+) | frozenset(
+    ("latents", "decode", "traversals", "stylise", "truncations", "temperatures", "mixed", "moved", "translate_back")
+)
 
 
 class Model(nn.Module):
@@ -134,15 +138,18 @@ class Model(nn.Module):
     translate_back(x, source) -> x  of each translation, given with the source beside it, that source again: cycle error
     log_likelihood(x) -> (B,)       the exact log P(x) over the data's levels in nats: bits per dimension
     log_likelihood_bound(x) -> (B,) a lower bound of log P(x) over these levels in nats: bits per dimension
+    log_likelihood_estimate(x) -> (B,) an estimate that bounds nothing, likewise: kept apart from both
     log_weight(x) -> (B,)           log p(x,z) - log q(z|x) of a z ~ q(z|x) in nats: the importance-weighted estimate
     encode(x) -> z                  the latent of an image; where there is a posterior, its mean
     rate(x) -> (B,z_dim)            KL of each latent's posterior from its prior in nats: rate, and which to traverse
+    posterior(x) -> mean, logvar    (B,z_dim) each, of a normal posterior: the rate in three, total correlation
     cluster(x) -> (B,)              one of the categories that it found without labels: clustering accuracy
     codes(x) -> (B,...) int64       indices into its codebook of `codebook_size` entries: perplexity and share in use
     latents(n) -> z (n,...)         draws from `latent_prior`, a tensor or a tuple of tensors (n,...), and
     decode(z) -> x                  their images, so that sample(n) is decode(latents(n)): interpolation, traversal
     traversals(z, steps)            of one latent (z_dim,), rows (k,steps,z_dim) that each vary one code with a meaning
     truncations() -> values         of its Config's `truncation`, from the strongest to none: pictures, and a study
+    temperatures() -> values        of its Config's `temperature`, from the lowest to 1: pictures
     mixed(z, other, first, last)    decode(z) with the styles of the latents `other` in the layers from the share
                                     `first` to the share `last` of all: which layers set what
     moved(z, matrix)                decode(z), without noise, of an input that is moved as (B,3,3) say, half the side

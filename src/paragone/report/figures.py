@@ -42,6 +42,10 @@ PICTURES = {
         "Truncation",
         "One column per draw. From the strongest truncation in the first row to none, or nearly none, in the last.",
     ),
+    "tempered": (
+        "Temperature",
+        "One column per draw: the latents of the last row, at temperature 1, shrunk in the rows above to lower ones.",
+    ),
     "mixed": (
         "Style mixing",
         "Each image at the left with the styles of the one above: coarse, middle, fine ones, three rows each.",

@@ -237,6 +237,29 @@ RATE = [
     ),
     Column("active_latents", "Latents in use", "metrics.rate.active", digits=0, about="of a rate above 0.01 nats"),
 ]
+DECOMPOSITION = [
+    Column(
+        "mutual_information",
+        "Index-code information",
+        "metrics.decomposition.mutual_information",
+        unit="nats",
+        about="of the rate: what the latents say of which test image it is; at most the logarithm of their number",
+    ),
+    Column(
+        "total_correlation",
+        "Total correlation",
+        "metrics.decomposition.total_correlation",
+        unit="nats",
+        about="of the rate: how far the latents are from independent",
+    ),
+    Column(
+        "dimension_kl",
+        "Dimension-wise KL",
+        "metrics.decomposition.dimension_kl",
+        unit="nats",
+        about="of the rate: how far the latents are, one by one, from their prior",
+    ),
+]
 TRANSLATION = [
     Column(
         "partner_ssim",
@@ -305,6 +328,13 @@ EXACT_BITS = Column(
     unit="bits/dim",
     better="low",
     about="negative log-likelihood of test images, where the model knows it exactly",
+)
+ESTIMATED_BITS = Column(
+    "estimated_bits_per_dimension",
+    "Estimate, no bound",
+    "metrics.estimated_bits_per_dimension",
+    unit="bits/dim",
+    about="estimate of the negative log-likelihood of test images that may lie on either side of it: an adversary's",
 )
 CODEBOOK = [
     Column(
@@ -496,8 +526,10 @@ def reconstruction(spaces: list[str]) -> list[Column]:
         *map(reconstructed, spaces),
         *TRANSLATION,
         *RATE,
+        *DECOMPOSITION,
         *CODEBOOK,
         BITS,
+        ESTIMATED_BITS,
         EXACT_BITS,
     ]
 

@@ -216,12 +216,18 @@ COLUMNS = {
     "metrics.rate.nats": _number("KL of the latents' posterior from their prior, mean over test images", "nats"),
     "metrics.rate.active": _count("latents above 0.01 nats"),
     "metrics.rate.latents": _count("latents"),
+    "metrics.decomposition.mutual_information": _number("of latents and the index of a test image", "nats"),
+    "metrics.decomposition.total_correlation": _number("of the latents of test images", "nats"),
+    "metrics.decomposition.dimension_kl": _number("KL of each latent from its prior, over test images, summed", "nats"),
     "metrics.clustering.accuracy": _number("test images in a category of their class", "share"),
     "metrics.clustering.categories": _count("categories that hold an image"),
     "metrics.codebook.perplexity": _number("of the codes of test images", "codes"),
     "metrics.codebook.used": _number("codes that test images use", "share"),
     "metrics.codebook.codes": _count("size of the codebook", "codes"),
     "metrics.bits_per_dimension": _number("bound on the negative log-likelihood of test images", "bits/dim"),
+    "metrics.estimated_bits_per_dimension": _number(
+        "estimate of the negative log-likelihood of test images that bounds nothing", "bits/dim"
+    ),
     "metrics.exact_bits_per_dimension": _number("negative log-likelihood of test images, exact", "bits/dim"),
     **{f"metrics.{part}n": _count("images behind it", "images") for part in ("*.", "spaces.*.is.")},
     "metrics.*.n_real": _count("real images behind it", "images"),

@@ -74,7 +74,16 @@ def test_weight_scales_alone_decay() -> None:
     assert names == {"original0", "scale"}
 
 
-@pytest.mark.parametrize(("key", "value"), [("scales", 0), ("alpha", 0.5)])
+def test_temperature_scales_the_latents() -> None:
+    drawn = []
+    for temperature in (1.0, 0.7):
+        model = build(temperature=temperature)
+        torch.manual_seed(1)
+        drawn.append(model.latents(50))
+    torch.testing.assert_close(drawn[1], 0.7 * drawn[0])
+
+
+@pytest.mark.parametrize(("key", "value"), [("scales", 0), ("alpha", 0.5), ("temperature", 0.0), ("temperature", -1.0)])
 def test_what_cannot_be_is_refused(key: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{key} is {value}; it must"):
         build(**{key: value})

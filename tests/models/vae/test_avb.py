@@ -57,6 +57,21 @@ def test_the_moments_are_those_of_the_draws() -> None:
     torch.testing.assert_close(draws.std(0), sigma, atol=0, rtol=0.08)
 
 
+def test_its_own_estimate_is_the_negative_loss_and_the_other_bound_does_not_ask_the_adversary() -> None:
+    torch.manual_seed(0)
+    model = AVB(AVB.Config(hidden=8, z_dim=3, noises=4), Spec((1, 16, 16), levels=2)).eval()
+    x = X.sign()
+    figures = {}
+    for shift in (0.0, 50.0):  # an adversary that puts the divergence too low
+        model.T.head[-1].bias.data.sub_(shift)  # type: ignore[operator, union-attr]
+        torch.manual_seed(1)
+        figures[shift] = model.log_likelihood_estimate(x), model.log_likelihood_bound(x)
+        torch.manual_seed(1)
+        torch.testing.assert_close(figures[shift][0].mean(), -next(model.losses({"image": x}, Progress(0))).loss)
+    torch.testing.assert_close(figures[50.0][0], figures[0.0][0] + 50)
+    torch.testing.assert_close(figures[50.0][1], figures[0.0][1])
+
+
 def test_a_trained_adversary_estimates_a_known_divergence() -> None:
     """Of draws from N(m, s^2) against the standard normal."""
     torch.manual_seed(0)
@@ -110,7 +125,7 @@ def test_every_parameter_trains_and_images_stay_in_range(network: str) -> None:
     for y in (model.reconstruct(x), model.sample(4), model.decode(100 * torch.randn(4, 3))):
         assert y.shape == x.shape
         assert y.abs().max() <= 1
-    assert "log_likelihood_bound" not in build().capabilities
+    assert not build().capabilities & {"log_likelihood_bound", "log_likelihood_estimate"}
 
 
 def test_the_noise_of_two_bases_is_independent() -> None:

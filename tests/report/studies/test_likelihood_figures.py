@@ -9,7 +9,7 @@ from paragone.report.studies import base
 from paragone.results.runs import DataSet, Results
 
 SETS = [DataSet("here", "HERE", "binarised_mnist", None, None, None, None)]
-ROWS = pd.DataFrame({"model": ["vae", "pixel_cnn"], "title": ["VAE", "PixelCNN"], "dataset": "here"})
+ROWS = pd.DataFrame({"model": ["vae", "pixel_cnn", "avb"], "title": ["VAE", "PixelCNN", "AVB"], "dataset": "here"})
 RESULTS = Results(Path(), "p", "", [0], SETS, ROWS)
 
 
@@ -21,6 +21,7 @@ def study(levels, dynamic=False):
             {"seed": 1, "outcome": "diverged", "reason": "loss"},
         ],
         "pixel_cnn": [{"seed": 0, "outcome": "finished", "exact": 81.0, "bound": None, "importance": None}],
+        "avb": [{"seed": 0, "outcome": "finished", "exact": None, "bound": 92.0, "importance": None, "estimate": 70.0}],
     }
     return {"k": 50, "datasets": {"here": {"n": 100, "dims": 784, "levels": levels, "dynamic": dynamic, "rows": rows}}}
 
@@ -28,11 +29,13 @@ def study(levels, dynamic=False):
 @pytest.mark.parametrize("levels", [2, 256])
 def test_kinds_are_kept_apart(levels):
     (plot,) = base.draw({"likelihood": study(levels)}, RESULTS)["likelihood"]
-    exact, bound, estimate, *beside = plot.figure.axes[0].get_lines()
+    exact, bound, estimate, own, *beside = plot.figure.axes[0].get_lines()
     scale = 1 if levels == 2 else 1 / (784 * 0.6931471805599453)
-    for line, value, y in ((exact, 81, 1), (bound, 95, 0), (estimate, 90, 0)):
-        assert list(line.get_xdata()) == pytest.approx([value * scale])
-        assert list(line.get_ydata()) == [y]
+    marks = ((exact, [81], [1]), (bound, [95, 92], [0, 2]), (estimate, [90], [0]), (own, [70], [2]))
+    for line, values, places in marks:
+        assert list(line.get_xdata()) == pytest.approx([value * scale for value in values])
+        assert list(line.get_ydata()) == places
+    assert "AVB's own, may lie on either side of the truth" in plot.caption
     assert bool(beside) == (levels == 2)
     assert ("H. Larochelle" in plot.caption) == (levels == 2)
     assert "50 draws per image" in plot.caption
@@ -42,7 +45,7 @@ def test_kinds_are_kept_apart(levels):
 def test_static_and_dynamic_binarisation_stand_apart(dynamic, kept, shown):
     (plot,) = base.draw({"likelihood": study(2, dynamic)}, RESULTS)["likelihood"]
     assert plot.title == f"Likelihoods of test images, binarised {kept}"
-    assert len(plot.figure.axes[0].get_lines()) == 3 + shown  # the published figures of the same protocol alone
+    assert len(plot.figure.axes[0].get_lines()) == 4 + shown  # the published figures of the same protocol alone
     assert ("H. Larochelle" in plot.caption) == (not dynamic)
     assert ("Burda et al. 2016" in plot.caption) == dynamic
 
@@ -62,7 +65,10 @@ def test_the_table_has_each_way_to_a_figure_under_a_heading_of_its_own():
     found["datasets"]["here"]["rows"]["vae"][0] |= {"annealed": annealed, "parzen": window}
     (grid,) = base.tables({"likelihood": found}, RESULTS)["likelihood"]
     assert cells(grid, "Exact") == [["PixelCNN", "81.00", "0.149", "1", "–"]]
-    assert cells(grid, "Bounds: the true value is lower") == [["VAE", "95.00", "0.175", "1", "one draw an image"]]
+    assert cells(grid, "Bounds: the true value is lower") == [
+        ["AVB", "92.00", "0.169", "1", "one draw an image"], ["VAE", "95.00", "0.175", "1", "one draw an image"]
+    ]  # fmt: skip
+    assert cells(grid, "An adversary's estimates: no bounds") == [["AVB", "70.00", "0.129", "1", "one draw an image"]]
     assert cells(grid, "Estimates by importance weighting") == [
         ["VAE", "90.00 ± 0.20", "0.166 ± 0.000", "1", "50 draws an image"]
     ]
@@ -75,7 +81,7 @@ def test_the_table_has_each_way_to_a_figure_under_a_heading_of_its_own():
     assert not [line for line in grid.lines if line.cells[0].text.startswith("Published")]
     assert any("densities" in sentence for sentence in grid.caption)
     (plot,) = base.draw({"likelihood": found}, RESULTS)["likelihood"]
-    assert len(plot.figure.axes[0].get_lines()) == 5
+    assert len(plot.figure.axes[0].get_lines()) == 6
 
 
 def test_the_table_of_a_binarised_set_ends_with_published_figures_and_seeds_give_an_interval():

@@ -134,6 +134,13 @@ class Bounded(NamedTuple):
     dims: int  # H W C
 
 
+class Estimated(NamedTuple):
+    """A model's estimates of the log likelihood of real held-out images, which bound nothing."""
+
+    estimate: Tensor  # (N,) nats per image
+    dims: int  # H W C
+
+
 class Likely(NamedTuple):
     """A model's exact log likelihood of real held-out images."""
 
@@ -152,6 +159,14 @@ class Encoded(NamedTuple):
     """What a model's latents tell of real held-out images."""
 
     rate: Tensor  # (N,z_dim) nats: KL of each latent's posterior from its prior
+
+
+class Posteriors(NamedTuple):
+    """The normal posteriors of real held-out images, and a draw of each."""
+
+    z: Tensor  # (N,z_dim)
+    mean: Tensor  # (N,z_dim)
+    logvar: Tensor  # (N,z_dim)
 
 
 class Clustered(NamedTuple):
@@ -176,8 +191,10 @@ View = (
     | Conditional
     | Embedded
     | Encoded
+    | Estimated
     | Likely
     | Pixels
+    | Posteriors
     | Predicted
     | Reconstructed
     | Returned

@@ -1,4 +1,4 @@
-"""What each row says of the likelihood of test images: exactly, as a bound, or by one of three estimates, kept apart.
+"""What each row says of the likelihood of test images: exactly, as a bound, or by one of four estimates, kept apart.
 
 Every row that knows one is measured, whatever its family: flows and autoregressive models, diffusion models, and
 autoencoders. A bound and an estimate are no likelihoods: the first is too low by an amount that is not known, the
@@ -34,7 +34,7 @@ from paragone.models.base import Model
 from paragone.project import files, paths
 
 BATCH, SAMPLES = 100, 1000  # test images, and samples, at a time
-KNOWING = frozenset({"log_likelihood", "log_likelihood_bound", "log_weight"})
+KNOWING = frozenset({"log_likelihood", "log_likelihood_bound", "log_likelihood_estimate", "log_weight"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +81,12 @@ def _runs(work: Work) -> list[paths.Run]:
 
 def measure(work: Work) -> dict[str, Any]:
     """{k, datasets: {data set: {n, dims, levels, dynamic, rows: {row: [run]}}}}, a run {seed, outcome, reason, exact,
-    bound, importance, annealed, parzen}.
+    bound, importance, estimate, annealed, parzen}.
 
-    exact and bound: nats per image, lower is better. importance: as `metrics.importance_weighted`. annealed, parzen:
-    what `evaluation.annealing` and `evaluation.parzen` say, their `nats` turned to these. None where the row has no
-    such figure; rows without any are left out.
+    exact and bound: nats per image, lower is better; estimate: nats, on either side of the truth (AVB's, by its
+    adversary). importance: as `metrics.importance_weighted`. annealed, parzen: what `evaluation.annealing` and
+    `evaluation.parzen` say, their `nats` turned to these. None where the row has no such figure; rows without any are
+    left out.
     """
     found: dict[str, Any] = {}
     device = hardware.device()
@@ -110,7 +111,7 @@ def measure(work: Work) -> dict[str, Any]:
 
 
 def figures(net: Model, test: ImageSet, options: Options, seed: int, device: torch.device) -> dict[str, Any]:
-    """exact, bound (nats) and importance of the test images that the options ask for."""
+    """exact, bound, estimate (nats) and importance of the test images that the options ask for."""
     chosen = spaces.choose(torch.arange(len(test.images)), options.n)
     given = [test.images[chosen]]
     if "label" in net.needs:
@@ -118,16 +119,18 @@ def figures(net: Model, test: ImageSet, options: Options, seed: int, device: tor
         given.append(test.labels[chosen])
     net = net.eval().to(device)
     dims = given[0][0].numel()
-    exact = bound = importance = None
+    exact = bound = importance = estimate = None
     if "log_likelihood" in net.capabilities:
         view = Likely(_over(net.log_likelihood, given, seed, device), dims)
         exact = -float(view.log_likelihood.double().mean())
     if "log_likelihood_bound" in net.capabilities:
         bounds = Bounded(_over(net.log_likelihood_bound, given, seed, device), dims)
         bound = -float(bounds.bound.double().mean())
+    if "log_likelihood_estimate" in net.capabilities:
+        estimate = -float(_over(net.log_likelihood_estimate, given, seed, device).double().mean())
     if "log_weight" in net.capabilities:
         importance = _weighted(net, given, options.k, seed, device)
-    return {"exact": exact, "bound": bound, "importance": importance}
+    return {"exact": exact, "bound": bound, "importance": importance, "estimate": estimate}
 
 
 def named(

@@ -46,9 +46,9 @@ class FlowPrior(Model):
                 raise ValueError(f"couplings is {self.couplings}; it must be at least 1")
 
     def __init__(self, cfg: Config, spec: Spec, *, vae: Any) -> None:
-        if not hasattr(vae, "posterior"):
+        if not hasattr(vae, "conditional_log_likelihood"):
             raise ValueError(
-                f"the parent vae is a {vae.title}, whose posterior is not open to it; give a row of the model vae"
+                f"the parent vae is a {vae.title}, whose likelihood is not open to it; give a row of the model vae"
             )
         super().__init__(vae=vae)
         z_dim: int = vae.cfg.z_dim

@@ -43,7 +43,7 @@ class Glow(Model):
     title = "Glow"
     paper = "Kingma & Dhariwal, 2018"
     plan = Plan(kimg=90_000, batch=64)
-    capabilities = frozenset({"decode", "latents", "log_likelihood_bound"})
+    capabilities = frozenset({"decode", "latents", "log_likelihood_bound", "temperatures"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -116,6 +116,10 @@ class Glow(Model):
     def latents(self, n: int) -> Tensor:
         """z ~ N(0, T^2 I), T the temperature, of the images' shape (n,C,H,W)."""
         return self.cfg.temperature * torch.randn(n, *self.shape, device=next(self.parameters()).device)
+
+    def temperatures(self) -> tuple[float, ...]:
+        """Those of figure 8 that are told apart at sight."""
+        return (0.25, 0.5, 0.7, 1.0)
 
     def decode(self, z: Tensor) -> Tensor:
         """The inverse of the flow: z (B,C,H,W) -> images in [-1,1] of 2^bits levels, the lowest of each bin."""

@@ -18,6 +18,7 @@ Deviations:
 - Glow's activation normalisation after each coupling takes the place of the paper's batch normalisation (section 3.7),
   so that a density never depends on the other images of a batch; the networks have none. Their last layers start at
   zero (Kingma and Dhariwal 2018), so the flow starts as a normalisation of each channel.
+- `temperature` is Glow's (Kingma and Dhariwal 2018, section 6); the paper samples at 1.
 - The paper states no budget and no learning rate: 400,000 updates and Adam's default 0.001 are ours.
 """
 
@@ -41,7 +42,7 @@ class RealNVP(Model):
     title = "RealNVP"
     paper = "Dinh et al., 2017"
     plan = Plan(kimg=25_600, batch=64)
-    capabilities = frozenset({"decode", "latents", "log_likelihood_bound"})
+    capabilities = frozenset({"decode", "latents", "log_likelihood_bound", "temperatures"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -49,6 +50,7 @@ class RealNVP(Model):
         width: int = 32  # feature maps at the first scale; they double at each
         blocks: int = 4  # residual blocks of each network
         alpha: float = 0.05
+        temperature: float = 1.0  # of samples
         lr: float = 0.001
         weight_decay: float = 5e-5  # L2, of weight scales
 
@@ -57,6 +59,8 @@ class RealNVP(Model):
                 raise ValueError(f"scales is {self.scales}; it must be at least 1")
             if not 0 < self.alpha < 0.5:
                 raise ValueError(f"alpha is {self.alpha}; it must lie between 0 and 0.5")
+            if self.temperature <= 0:
+                raise ValueError(f"temperature is {self.temperature}; it must be above 0")
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
@@ -101,12 +105,16 @@ class RealNVP(Model):
         return flow.standard_normal_log_density(z) + log_det - x[0].numel() * math.log(256)  # dequantise divides by 256
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        """The images of z ~ N(0, I)."""
+        """The images of z ~ N(0, T^2 I)."""
         return self.decode(self.latents(n))
 
     def latents(self, n: int) -> Tensor:
-        """z ~ N(0, I), of the images' shape (n,C,H,W)."""
-        return torch.randn(n, *self.shape, device=next(self.parameters()).device)
+        """z ~ N(0, T^2 I), T the temperature, of the images' shape (n,C,H,W)."""
+        return self.cfg.temperature * torch.randn(n, *self.shape, device=next(self.parameters()).device)
+
+    def temperatures(self) -> tuple[float, ...]:
+        """Some that are told apart at sight."""
+        return (0.25, 0.5, 0.7, 1.0)
 
     def decode(self, z: Tensor) -> Tensor:
         """The inverse of the flow: z (B,C,H,W) -> images in [-1,1] of 256 levels."""

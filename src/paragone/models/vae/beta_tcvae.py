@@ -44,7 +44,7 @@ class BetaTCVAE(Model):
     title = "beta-TCVAE"
     paper = "Chen et al., 2018"
     plan = Plan(kimg=36_864, batch=2048)
-    capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
+    capabilities = frozenset({"decode", "encode", "latents", "posterior", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -81,7 +81,7 @@ class BetaTCVAE(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, cfg = batch["image"], self.cfg  # (B,C,H,W)
-        mu, logvar = self._posterior(x)
+        mu, logvar = self.posterior(x)
         z = mu + (logvar / 2).exp() * torch.randn_like(mu)
         reconstruction = functional.bernoulli_log_likelihood((x + 1) / 2, self.decoder(z)).mean()
         mi, tc, kl = (term.mean() for term in decompose(z, mu, logvar, cfg.dataset_size))
@@ -99,7 +99,7 @@ class BetaTCVAE(Model):
 
     def encode(self, x: Tensor) -> Tensor:
         """The mean of q(z|x): (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return self._posterior(x)[0]
+        return self.posterior(x)[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
@@ -111,9 +111,9 @@ class BetaTCVAE(Model):
 
     def rate(self, x: Tensor) -> Tensor:
         """KL(q(z_j|x) || p(z_j)) of each latent j in nats: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return functional.gaussian_kl_terms(*self._posterior(x))
+        return functional.gaussian_kl_terms(*self.posterior(x))
 
-    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and log variance of q(z|x), each (B,z_dim)."""
         mean, logvar = self.encoder((x + 1) / 2).float().chunk(2, dim=1)
         return mean, logvar

@@ -44,7 +44,7 @@ class CVAE(Model):
     title = "CVAE"
     paper = "Sohn et al., 2015"
     plan = Plan(kimg=12_000, batch=100)
-    capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
+    capabilities = frozenset({"decode", "encode", "latents", "posterior", "rate", "reconstruct"})
     needs = frozenset({"image", "label"})
 
     @dataclass(frozen=True, kw_only=True)
@@ -82,7 +82,7 @@ class CVAE(Model):
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x, y = batch["image"], batch["label"]  # (B,C,H,W), (B,)
-        mu, logvar = self._posterior(x, y)
+        mu, logvar = self.posterior(x, y)
         eps = mu + (logvar / 2).exp() * torch.randn_like(mu)  # (z - mu(y)) / sigma(y)
         reconstruction = functional.bernoulli_log_likelihood((x + 1) / 2, self._logits(eps, y)).mean()
         kl = functional.gaussian_kl(mu, logvar).mean()
@@ -99,7 +99,7 @@ class CVAE(Model):
 
     def encode(self, x: Tensor, cond: Tensor) -> Tensor:
         """The mean of q(z|x,y), standardised: images (B,C,H,W) in [-1,1] and labels (B,) -> (B,z_dim)."""
-        return self._posterior(x, cond)[0]
+        return self.posterior(x, cond)[0]
 
     def decode(self, z: Tensor, cond: Tensor) -> Tensor:
         """The mean of p(x|y,z): standardised (B,z_dim) and labels (B,) -> (B,C,H,W) in [-1,1]."""
@@ -111,9 +111,9 @@ class CVAE(Model):
 
     def rate(self, x: Tensor, cond: Tensor) -> Tensor:
         """KL(q(z_j|x,y) || p(z_j|y)) of each latent j in nats: (B,C,H,W) in [-1,1], (B,) -> (B,z_dim)."""
-        return functional.gaussian_kl_terms(*self._posterior(x, cond))
+        return functional.gaussian_kl_terms(*self.posterior(x, cond))
 
-    def _posterior(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and log variance of q(z|x,y), standardised by the prior, each (B,z_dim).
 
         KL(N(a, A) || N(b, B)) = KL(N((a - b) / sqrt(B), A / B) || N(0, 1)).

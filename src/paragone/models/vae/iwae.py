@@ -40,7 +40,7 @@ class IWAE(Model):
         drop=10 ** (-1 / 7),
     )
     capabilities = frozenset(
-        {"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "rate", "reconstruct"}
+        {"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "posterior", "rate", "reconstruct"}
     )
 
     @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class IWAE(Model):
 
     def encode(self, x: Tensor) -> Tensor:
         """The mean of q(z|x): (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return self._posterior(x)[0]
+        return self.posterior(x)[0]
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
@@ -87,7 +87,7 @@ class IWAE(Model):
 
     def rate(self, x: Tensor) -> Tensor:
         """KL(q(z_j|x) || p(z_j)) of each latent j in nats: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return functional.gaussian_kl_terms(*self._posterior(x))
+        return functional.gaussian_kl_terms(*self.posterior(x))
 
     def log_likelihood_bound(self, x: Tensor) -> Tensor:
         """An estimate, without bias, of the bound L_k that training raises, in nats, (B,)."""
@@ -97,14 +97,14 @@ class IWAE(Model):
         """log p(x|z) + log p(z) - log q(z|x) of one z ~ q(z|x), in nats, (B,)."""
         return self._log_weights(x, 1)[0]
 
-    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and log variance of q(z|x), each (B,z_dim)."""
         mean, logvar = self.encoder((x + 1) / 2).float().chunk(2, dim=1)
         return mean, logvar
 
     def _log_weights(self, x: Tensor, k: int) -> Tensor:
         """log w_i (eq. 7) of k draws for each image, (k,B)."""
-        mu, logvar = self._posterior(x)
+        mu, logvar = self.posterior(x)
         eps = torch.randn(k, *mu.shape, device=mu.device)
         z = (mu + (logvar / 2).exp() * eps).flatten(0, 1)  # (k*B,z_dim)
         pixels = functional.bernoulli_log_likelihood(((x + 1) / 2).repeat(k, 1, 1, 1), self.decoder(z).float())

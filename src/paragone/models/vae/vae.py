@@ -52,7 +52,7 @@ class VAE(Model):
     paper = "Kingma & Welling, 2013"
     plan = Plan(kimg=100_000, batch=100)
     capabilities = frozenset(
-        {"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "rate", "reconstruct"}
+        {"decode", "encode", "latents", "log_likelihood_bound", "log_weight", "posterior", "rate", "reconstruct"}
     )
 
     @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ class VAEGAN(Model):
     paper = "Larsen et al., 2016"
     plan = Plan(kimg=4_000, batch=64)
     generator = "decoder"
-    capabilities = frozenset({"decode", "encode", "latents", "rate", "reconstruct"})
+    capabilities = frozenset({"decode", "encode", "latents", "posterior", "rate", "reconstruct"})
 
     @dataclass(frozen=True, kw_only=True)
     class Config:
@@ -85,7 +85,7 @@ class VAEGAN(Model):
         x, cfg = batch["image"], self.cfg  # (B,C,H,W)
         with torch.no_grad():
             like = self.D.features(x).float()  # Dis_l(x)
-        mu, logvar = self._posterior(x)
+        mu, logvar = self.posterior(x)
         z = mu + (logvar / 2).exp() * torch.randn_like(mu)
         kl = functional.gaussian_kl(mu, logvar).mean()
         error = _half_squared(self.D.features(self.decode(z)), like)
@@ -115,7 +115,7 @@ class VAEGAN(Model):
 
     def encode(self, x: Tensor) -> Tensor:
         """The mean of q(z|x): (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return self._posterior(x)[0]
+        return self.posterior(x)[0]
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """decode(encode(x)): (B,C,H,W) in [-1,1] -> the same."""
@@ -123,9 +123,9 @@ class VAEGAN(Model):
 
     def rate(self, x: Tensor) -> Tensor:
         """KL(q(z_j|x) || p(z_j)) of each latent j in nats: (B,C,H,W) in [-1,1] -> (B,z_dim)."""
-        return functional.gaussian_kl_terms(*self._posterior(x))
+        return functional.gaussian_kl_terms(*self.posterior(x))
 
-    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The mean and log variance of q(z|x), each (B,z_dim)."""
         mean, logvar = self.encoder(x).float().chunk(2, dim=1)
         return mean, logvar

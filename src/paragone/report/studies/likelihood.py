@@ -29,6 +29,7 @@ KINDS = {
     "exact": Kind("exact", "o", "Exact", ""),
     "bound": Kind("bound", ">", "Bounds: the true value is lower", "one draw an image"),
     "importance": Kind("importance-weighted estimate", "D", "Estimates by importance weighting", "{k} draws an image"),
+    "estimate": Kind("adversary's estimate, no bound", "P", "An adversary's estimates: no bounds", "one draw an image"),
     "annealed": Kind(
         "annealed estimate",
         "s",
@@ -153,6 +154,11 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         f"value by an amount that is not known; an importance-weighted estimate ({found['k']} draws per image) comes "
         "near it from above; so does an annealed one. Exact values compare with exact ones alone."
     )
+    if any(run.get("estimate") is not None for runs in rows.values() for run in runs):
+        caption += (
+            " An adversary's estimate, AVB's own, may lie on either side of the truth, and lies below it while the "
+            "adversary falls short: it ranks nothing."
+        )
     if beside:
         caption += (
             f" Binarised {'anew for every training batch' if dynamic else 'once'}. Published figures are for 28 x 28 "
