@@ -110,7 +110,7 @@ def turn(image: Floats, angle: float) -> Floats:
     c, s = np.cos(angle), np.sin(angle)
     back = np.array([[c, -s], [s, c]])  # of (down, right): where each place comes from
     middle = (np.array(image.shape[1:]) - 1) / 2
-    options = {"offset": middle - back @ middle, "order": SPLINE, "mode": "nearest"}
+    options: Any = {"offset": middle - back @ middle, "order": SPLINE, "mode": "nearest"}
     return np.stack([ndimage.affine_transform(plane, back, **options) for plane in image])
 
 

@@ -9,8 +9,10 @@ held, then the next one fades in.
 
 import base64
 import io
+import operator
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,7 @@ def _train(work: Work, run: paths.Run) -> dict[str, Any]:
             seed_all(run.seed, Stream.INIT)
             net = checkpoint.build(recipe)
             about: dict[str, Any] = {"folder": Path(folder), "progress": False, "held_out": scored}
-            result = fit(net, data, plan, seed=run.seed, stop=lambda now, at=step: now >= at, **about)
+            result = fit(net, data, plan, seed=run.seed, stop=partial(operator.le, step), **about)
             if result.outcome == "diverged":
                 break
             seen.append(result.steps * plan.batch / 1000)
