@@ -89,18 +89,18 @@ def _of_dataset(work: Work, dataset: str) -> dict[str, Any]:
     order = torch.randperm(len(train.images), generator=generator(0, Stream.EVALUATE))
     sizes, rows = [], _rows(work, dataset)
     for size in options.sizes:
-        few = _part(train, order[:size])
-        trained = {row: [_train(work, run, few) for run in runs[: options.seeds]] for row, runs in rows.items()}
+        few = part(train, order[:size])
+        trained = {row: [train_on(work, run, few) for run in runs[: options.seeds]] for row, runs in rows.items()}
         sizes.append(_measure(few.images, test.images, trained))
-    whole = {row: [_own(work, run) for run in runs] for row, runs in rows.items()}
+    whole = {row: [own(work, run) for run in runs] for row, runs in rows.items()}
     return {"n_test": len(test.images), "sizes": [*sizes, _measure(train.images, test.images, whole)]}
 
 
-def _part(data: ImageSet, index: Tensor) -> ImageSet:
+def part(data: ImageSet, index: Tensor) -> ImageSet:
     return data._replace(images=data.images[index], labels=None if data.labels is None else data.labels[index])
 
 
-def _train(work: Work, run: paths.Run, data: ImageSet) -> Trained:
+def train_on(work: Work, run: paths.Run, data: ImageSet) -> Trained:
     """A row's model, trained on other data from its first weights. Raises ValueError for one with parents."""
     recipe = checkpoint.read_metadata(work.root / run.weights)["recipe"]
     if recipe["parents"]:
@@ -126,7 +126,7 @@ def _train(work: Work, run: paths.Run, data: ImageSet) -> Trained:
     return Trained(run.seed, torch.from_numpy(images))
 
 
-def _own(work: Work, run: paths.Run) -> Trained:
+def own(work: Work, run: paths.Run) -> Trained:
     images = torch.from_numpy(np.load(work.root / run.samples))
     if not len(images):
         return Trained(run.seed, images, files.read_json(work.root / run.training)["reason"])
