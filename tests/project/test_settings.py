@@ -187,7 +187,7 @@ BAD = {
     ),
     "too narrow a judge": (lambda p: p.update(judges=[16, 2]), r"params\.yaml: judges\.1: .*or equal to 4; it is 2"),
     "no judge": (lambda p: p.update(judges=[]), r"params\.yaml: judges: .*at least 1 item"),
-    "unknown space": (lambda p: profile(p).update(spaces=["vgg"]), r"spaces: no such space 'vgg'; known: classifier"),
+    "unknown space": (lambda p: profile(p).update(spaces=["pca"]), r"spaces: no such space 'pca'; known: classifier"),
     "local without a path": (lambda p: p["datasets"]["d"].update(source="local"), "needs a path"),
     "missing parent": (
         lambda p: profile(p)["models"].update(ddim={}),

@@ -52,11 +52,20 @@ def test_demodulation_equals_explicit_weights_and_knows_no_style() -> None:
     torch.manual_seed(0)
     layer, x, w = Styled(4, 6, 8), torch.randn(2, 4, 5, 5), torch.randn(2, 8)
     layer.p.data = torch.rand(4) + 0.5
+    layer.style.weight.data.normal_()
     whole = layer.weight * layer.spatial.transpose(0, 1)  # (6,4,3,3)
     norms = torch.stack([(row * layer.p.view(4, 1, 1)).square().sum() for row in whole]).sqrt()
     y = conv2d(x * layer.style(w)[:, :, None, None], whole / norms.view(6, 1, 1, 1), padding=1)
     expected = torch.nn.functional.leaky_relu(y, 0.2) * 2**0.5
     torch.testing.assert_close(layer(x, w, torch.randn(2, 25)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_student_starts_at_a_strength_that_its_teachers_w_do_not_raise() -> None:
+    model = build()
+    _, noise = model.latents(4)
+    weak, strong = (model.student(scale * torch.randn(4, 8), noise)[-1] for scale in (1.0, 20.0))
+    torch.testing.assert_close(weak, strong)
+    assert weak.std() < 3
 
 
 def test_the_losses_imitate_the_teacher_and_r1_takes_the_place_of_every_16th_game() -> None:
