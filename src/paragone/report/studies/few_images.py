@@ -43,6 +43,7 @@ def _panel(ax: Axes, found: Json, results: Results, space: str, key: str) -> Non
         for point in points:
             by_size.setdefault(point["n_train"], []).append(point["spaces"][space][key])
         sizes = sorted(by_size)
-        style = {"color": PALETTE[i % len(PALETTE)], "marker": MARKERS[i % len(MARKERS)], "markersize": 4.5}
+        color, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
         means = [sum(by_size[n]) / len(by_size[n]) for n in sizes]
-        ax.plot(sizes, means, linewidth=1.2, label=row_titles(results).get(row, row), **style)
+        label = row_titles(results).get(row, row)
+        ax.plot(sizes, means, color=color, marker=marker, markersize=4.5, linewidth=1.2, label=label)
