@@ -27,3 +27,11 @@ class Work(NamedTuple):
         if not found:
             raise ValueError(f"{paths.profile(self.profile)}: studies: there is no row '{row}' in the profile")
         return found
+
+    def runs_on(self, dataset: str, row: str, where: str) -> list[paths.Run]:
+        """The runs of a row on one data set. Raises ValueError, which begins with `where` (the file, the field and the
+        row), if it does not run there."""
+        found = [run for run in self.runs(row) if run.dataset == dataset]
+        if not found:
+            raise ValueError(f"{where} does not run on {dataset}; take it out, or let it run there")
+        return found

@@ -83,9 +83,4 @@ def _where(work: Work) -> str:
 
 
 def _runs(work: Work, row: str) -> list[paths.Run]:
-    found = [run for run in work.runs(row) if run.dataset == work.options.dataset]
-    if not found:
-        raise ValueError(
-            f"{_where(work)}.rows: '{row}' does not run on {work.options.dataset}; take it out, or let it run there"
-        )
-    return found
+    return work.runs_on(work.options.dataset, row, f"{_where(work)}.rows: '{row}'")

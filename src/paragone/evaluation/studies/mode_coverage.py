@@ -84,13 +84,5 @@ def figures(images: Tensor, train: ImageSet, extractor: Extractor, device: torch
 
 def _runs(work: Work) -> list[paths.Run]:
     """The runs of the options' rows on the options' data set. Raises ValueError for a row that does not run there."""
-    found = []
-    for row in work.options.rows:
-        runs = [run for run in work.runs(row) if run.dataset == work.options.dataset]
-        if not runs:
-            where = f"profiles/{work.profile}.yaml: studies.mode_coverage.rows"
-            raise ValueError(
-                f"{where}: '{row}' does not run on {work.options.dataset}; take it out, or let it run there"
-            )
-        found += runs
-    return found
+    where = f"profiles/{work.profile}.yaml: studies.mode_coverage.rows"
+    return [run for row in work.options.rows for run in work.runs_on(work.options.dataset, row, f"{where}: '{row}'")]

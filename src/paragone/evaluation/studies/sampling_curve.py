@@ -112,12 +112,7 @@ def _where(work: Work, row: str) -> str:
 
 
 def _runs(work: Work, row: str) -> list[paths.Run]:
-    found = [run for run in work.runs(row) if run.dataset == work.options.dataset]
-    if not found:
-        raise ValueError(
-            f"{_where(work, row)} does not run on {work.options.dataset}; take it out, or let it run there"
-        )
-    return found
+    return work.runs_on(work.options.dataset, row, _where(work, row))
 
 
 def at_steps(model: Model, recipe: dict[str, Any], steps: int, where: str, start: float | None = None) -> Model:
