@@ -7,6 +7,8 @@ that do not leak into what is generated (see `paragone.models.layers.ada`), at a
     section 2.2   L_D = E[softplus(D(T g(w)))] + E[softplus(-D(T x))] + gamma/2 E[||grad D(T x)||^2], L_G likewise;
                   T transforms each image by each of its steps with probability p
     eq. 1         r_t = E[sign(D_train)], of augmented training images
+    appendix B    blit, geometry and colour are the paper's choice; `augment` adds by name the rest: filter (four bands
+                  of frequency amplified), noise and cutout
     section 3     every 4 steps p grows or shrinks by a fixed amount as r_t exceeds the target 0.6 or not, at least 0
 
 Settings are those of the paper's 256 x 256 sets, https://github.com/NVlabs/stylegan2-ada: batches of 64, gamma 1, Adam
@@ -14,8 +16,7 @@ at 0.0025, half of StyleGAN2's channels; p could rise from 0 to 1 in 500 kimg, a
 made of are buffers.
 
 Deviations:
-- Geometry is resampled bilinearly, without the paper's wavelet filter at twice the size; image-space filtering is left
-  out (the paper's default uses neither it nor noise and cutout); p is kept at most 1.
+- Geometry is resampled bilinearly, without the paper's wavelet filter at twice the size; p is kept at most 1.
 - The gradient term is taken at the augmented images, not through the augmentation.
 - In a training of several processes each adapts p on its own images.
 - Those of StyleGAN2.

@@ -25,6 +25,8 @@ def augment(x: Tensor, p: Tensor, groups: tuple[str, ...]) -> Tensor:
         x = warp(x, matrix)
     if "colour" in groups:
         x = recolour(x, colours(n, p, hue=x.shape[1] == 3))
+    if "filter" in groups:
+        x = amplify(x, gains(n, p))
     if "noise" in groups:
         sigma = torch.where(_gate(n, p), torch.randn(n, device=device).abs() * 0.1, 0.0)
         x = x + sigma.view(n, 1, 1, 1) * torch.randn_like(x)
@@ -33,7 +35,7 @@ def augment(x: Tensor, p: Tensor, groups: tuple[str, ...]) -> Tensor:
     return x
 
 
-GROUPS = ("blit", "geometry", "colour", "noise", "cutout")
+GROUPS = ("blit", "geometry", "colour", "filter", "noise", "cutout")
 
 
 def check(groups: tuple[str, ...]) -> None:
@@ -96,6 +98,52 @@ def recolour(x: Tensor, matrix: Tensor) -> Tensor:
     rgb = x.expand(-1, 3, -1, -1)
     y = torch.einsum("bij,bjhw->bihw", matrix[:, :3, :3], rgb) + matrix[:, :3, 3, None, None]
     return y if x.shape[1] == 3 else y.mean(1, keepdim=True)
+
+
+def gains(n: int, p: Tensor) -> Tensor:
+    """By what each of the four bands of `bands` is amplified, (n,4).
+
+    Each has its turn: with probability p it is drawn anew, and all are then scaled so that an image of the power
+    spectrum 1/f keeps its power.
+    """
+    each = torch.arange(4, device=p.device)
+    power = (1.0 + 9.0 * (each == 0)) / 13  # of the bands of such an image
+    gain = torch.ones_like(p).expand(n, 4)
+    for band in range(4):
+        drawn = torch.where(_gate(n, p)[:, None] & (each == band), _log_normal(n, p, 1.0)[:, None], 1.0)
+        gain = gain * drawn / (power * drawn.square()).sum(1, keepdim=True).sqrt()
+    return gain
+
+
+def amplify(x: Tensor, gain: Tensor) -> Tensor:
+    """The bands of x (B,C,H,W) multiplied by gains (B,4), across and down; x is reflected at the borders."""
+    with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round every pixel, of images left alone too
+        down, across = (torch.einsum("bk,kij->bij", gain, bands(side, x.device)) for side in x.shape[2:])
+        return torch.einsum("bhi,bciw->bchw", down, torch.einsum("bwj,bcij->bciw", across, x))
+
+
+def bands(side: int, device: torch.device) -> Tensor:
+    """Four bands of a line of pixels, from low to high, [0,1/8], [1/8,1/4], [1/4,1/2] and [1/2,1] of the highest
+    frequency: (4,side,side), which add up to the identity.
+
+    The wavelet is sym2: its low-pass filter against itself is l = (-1, 0, 9, 16, 9, 0, -1) / 32, and what l leaves is
+    the high band. Spread out twofold and fourfold it halves the rest twice more. Beyond its ends a line is reflected,
+    and as l is symmetric, so is what it makes of such a line: one matrix after another is one filter after another.
+    """
+    one = torch.eye(side, device=device)
+    low, lower, lowest = (_half_band(side, spread, device) for spread in (1, 2, 4))
+    return torch.stack([lowest @ lower @ low, (one - lowest) @ lower @ low, (one - lower) @ low, one - low])
+
+
+def _half_band(side: int, spread: int, device: torch.device) -> Tensor:
+    """The filter l of `bands` with its taps `spread` pixels apart, on a line that is reflected at its ends."""
+    pixel, tap = torch.arange(side, device=device), torch.arange(-3, 4, device=device)
+    away = tap.abs()
+    weight = (16.0 * (away == 0) + 9.0 * (away == 1) - 1.0 * (away == 3)) / 32
+    period = max(2 * (side - 1), 1)
+    place = (pixel[:, None] + spread * tap) % period  # (side,7)
+    place = torch.minimum(place, period - place)
+    return torch.einsum("t,itj->ij", weight, (place[:, :, None] == pixel).float())
 
 
 def cut_out(x: Tensor, p: Tensor) -> Tensor:
