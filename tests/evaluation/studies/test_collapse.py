@@ -112,3 +112,33 @@ def test_the_study_holds_every_geometry_game_and_rate():
 def test_options_that_make_no_study_are_one_sentence(wrong, message):
     with pytest.raises(ValueError, match=message):
         Options(**wrong)
+
+
+def test_rates_stay_for_half_of_the_updates_and_then_fall_to_nothing(monkeypatch):
+    rates = []
+
+    class Recorded(collapse._Diffusion):
+        def step(self, draw):
+            rates.append(self.optimizers[0].param_groups[0]["lr"])
+            super().step(draw)
+
+    monkeypatch.setattr(collapse, "_Diffusion", Recorded)
+    collapse.cell("ring", "diffusion", 0.1, Options(**TINY | {"steps": 8}), CPU)
+    assert rates == pytest.approx([0.1] * 5 + [0.075, 0.05, 0.025])
+
+
+def test_the_noise_of_a_denoising_step_is_the_posteriors():
+    """Data of one point, the origin, whose exact noise is x / sqrt(1 - alpha_bar): every x_t has the variance
+    1 - alpha_bar_t, down to 0."""
+    play = collapse._Diffusion(1e-3, Options(**TINY | {"trials": 2, "timesteps": 50}), CPU)
+    spread = []
+
+    def exact(x, t):
+        left = (1 - play.alpha_bars[t[0, 0]]).sqrt()
+        spread.append((x.std() / left).item())
+        return x / left
+
+    play._predict = exact
+    torch.manual_seed(0)
+    assert play.sample(4000).abs().max() < 1e-5
+    assert spread == pytest.approx([1] * 50, rel=0.03)
