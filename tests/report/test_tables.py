@@ -130,6 +130,14 @@ def test_a_classifier_s_space_alone_is_no_headline(project):
     assert tables.ALONE not in " ".join(tables.describe(project.found, dataset, [classifiers, lite0]))
 
 
+def test_a_row_that_a_judge_helped_to_make_is_named_in_the_caption(project):
+    ours = project.found.runs.copy()
+    ours.loc[ours["model"] == "ddpm", "parents"] = "vq_vae_2=x, classifier=classifier"
+    caption = " ".join(tables.build(project.found._replace(runs=ours), project.found.datasets[0])[0].caption)
+    assert "DDPM: trained by, or chosen by, a network of the space clf, which flatters them: go by the other" in caption
+    assert "flatters" not in " ".join(main(project)[0].caption)
+
+
 def test_made_up_images_are_said_to_be(project):
     dataset = project.found.datasets[0]
     made = dataset._replace(about={**dataset.about, "source": "generated"})

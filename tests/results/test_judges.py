@@ -37,3 +37,16 @@ def test_the_most_even_votes_come_first() -> None:
 
 def test_ranks_begin_at_the_lowest() -> None:
     assert judges.ranks({"a": 5.0, "b": 1.0, "c": 2.0}) == {"b": 1, "c": 2, "a": 3}
+
+
+def test_rows_that_a_judging_network_helped_to_make_are_named() -> None:
+    groups = {
+        "vqgan": [{"title": "VQGAN", "parents": "features=classifier"}],
+        "chosen": [{"title": "Chosen", "parents": "vq_vae_2=vq_vae_2, classifier=classifier"}] * 2,
+        "ddim": [{"title": "DDIM", "parents": "ddpm=ddpm"}],
+        "dcgan": [{"title": "DCGAN", "parents": ""}],
+        "felt": [{"title": "Felt", "parents": "features=lite0"}],
+    }
+    assert judges.insiders(groups, ["clf-x", "random-conv"]) == {"clf-x": ["VQGAN", "Chosen"]}
+    assert judges.insiders(groups, ["lite0-64"]) == {"lite0-64": ["Felt"]}
+    assert judges.insiders(groups, []) == {}

@@ -108,7 +108,7 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
     }
     groups, found = by_model(results.rows(dataset.name)), []
     disputes = _disputes(groups, spaces)
-    caption = [*describe(results, dataset, spaces), *_about_judges(groups, disputes)]
+    caption = [*describe(results, dataset, spaces), *_about_judges(groups, disputes), *_about_insiders(groups, spaces)]
     for name, (title, shown) in kinds.items():
         rows = _mark_disputed(_rows(groups, dataset, shown, name), disputes)
         noted = [*caption, *_about_samples(rows)]
@@ -125,7 +125,7 @@ def compact(results: Results, dataset: DataSet) -> Table:
     groups = by_model(results.rows(dataset.name))
     disputes = _disputes(groups, spaces)
     rows = _mark_disputed(_rows(groups, dataset, shown, "compact"), disputes)
-    notes = [*_about_samples(rows), *_about_judges(groups, disputes)]
+    notes = [*_about_samples(rows), *_about_judges(groups, disputes), *_about_insiders(groups, spaces)]
     caption = [_about_reference(dataset, runs), seeds, *notes, _about_hardware(runs)]
     return Table("compact", dataset.title, dataset.name, shown, rows, caption)
 
@@ -175,6 +175,14 @@ def _about_judges(groups: Mapping[str, list[Json]], disputes: list[Dispute]) -> 
     ]
     more = f", and {len(disputes) - NAMED} pairs more" if len(disputes) > NAMED else ""
     return [f"{DISPUTED} Judges of FD-clf disagree about an order: {', '.join(named)}{more}."]
+
+
+def _about_insiders(groups: Mapping[str, list[Json]], spaces: list[str]) -> list[str]:
+    return [
+        f"{', '.join(titles)}: trained by, or chosen by, a network of the space {columns.space_short(space)}, which "
+        "flatters them: go by the other spaces."
+        for space, titles in judges.insiders(groups, spaces).items()
+    ]
 
 
 def _floor(floor: Json | None, shown: list[Column]) -> Row | None:

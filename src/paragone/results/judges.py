@@ -1,4 +1,4 @@
-"""Where the judges of a space disagree about the order of two rows."""
+"""Where the judges of a space disagree about the order of two rows, and which rows one of them helped to make."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -50,3 +50,19 @@ def disputes(found: Distances) -> list[Dispute]:
 def ranks(values: Mapping[str, float]) -> dict[str, int]:
     """The rank of each row, the lowest value first."""
     return {row: rank for rank, row in enumerate(sorted(values, key=values.__getitem__), 1)}
+
+
+def insiders(groups: Mapping[str, Sequence[Json]], spaces: Sequence[str]) -> dict[str, list[str]]:
+    """The titles of rows that start from a network of a space that judges them, for a loss or to choose their samples,
+    by the space."""
+    judging, found = {_network(space): space for space in spaces}, dict[str, list[str]]()
+    for runs in groups.values():
+        for parent in str(runs[0].get("parents") or "").split(", "):
+            if (network := parent.partition("=")[2]) in judging:
+                found.setdefault(judging[network], []).append(str(runs[0]["title"]))
+    return found
+
+
+def _network(space: str) -> str:
+    """What a profile calls the network of a feature space."""
+    return "classifier" if space.startswith("clf-") else space.partition("-")[0]

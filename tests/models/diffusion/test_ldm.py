@@ -9,6 +9,7 @@ from paragone.models.diffusion.consistency import Consistency
 from paragone.models.diffusion.dpm_solver import DPMSolver
 from paragone.models.diffusion.heun import Heun
 from paragone.models.diffusion.ldm import LDM
+from paragone.models.diffusion.strided import Strided
 from paragone.models.gan.dcgan import DCGAN
 from paragone.models.vae.kl_autoencoder import KLAutoencoder
 from paragone.models.vq.vq_vae import VQVAE
@@ -114,6 +115,33 @@ def test_edms_sampler_takes_it_too_and_a_teacher_it_is_not() -> None:
         ValueError, match="distilled from a diffusion model or a flow of pixels, and its teacher LDM is"
     ):
         Consistency(Consistency.Config(width=8, multipliers=(1,), blocks=1, attention=()), SPEC, teacher=model)
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_strided_draws_from_its_guided_gaussians(labels: bool) -> None:
+    """Nichol and Dhariwal's eq. 19 in latent space, with the posterior's variance."""
+    model = build(labels=labels, guidance=2.0 if labels else 1.0)
+    model.scale.fill_(0.7)
+    child = Strided(Strided.Config(steps=4), SPEC, ddpm=model).eval()
+    assert ("label" in child.needs) == labels
+    y = torch.tensor([2, 0]) if labels else None
+    torch.manual_seed(5)
+    drawn = child.sample(2, y)
+    torch.manual_seed(5)
+    z = torch.randn(2, 2, 8, 8)
+    visited = [11, 7, 4, 0]
+    a = [*model.process.alpha_bar[visited].tolist(), 1.0]
+    for t, now, then in zip(visited, a, a[1:], strict=False):
+        eps = model._network(z, model.process.times[t].expand(2), y)
+        if labels:
+            none = model._network(z, model.process.times[t].expand(2), torch.tensor([3, 3]))
+            eps = none + 2 * (eps - none)
+        beta = 1 - now / then
+        z = (z - beta / (1 - now) ** 0.5 * eps) / (1 - beta) ** 0.5
+        if t:
+            z = z + ((1 - then) / (1 - now) * beta) ** 0.5 * torch.randn_like(z)
+    torch.testing.assert_close(drawn, model.images(z), atol=1e-3, rtol=1e-3)
+    assert child.sample(3).shape == (3, 1, 32, 32)  # of labels that are drawn
 
 
 def test_codes_of_a_vq_vae_are_found_by_the_decoder() -> None:

@@ -48,6 +48,7 @@ class Extractor(nn.Module):
     weights: str  # SHA-256 of the weights file
     dim: int  # D
     version: ClassVar[int]  # raise it whenever `forward` computes something else
+    tells_classes: ClassVar[bool] = False  # whether its logits are of the classes that the data set has
     judges: tuple[str, ...] = ("network",)  # networks whose features stand side by side, D values each
     lineage: Mapping[str, Any] = MappingProxyType({})  # what else reference.json says of where they come from
     confusion: Tensor | None = None  # (K,K) mean probabilities a true class, on held-out real images of this data set
@@ -135,6 +136,17 @@ class FeatureNetwork(nn.Module):
     def forward(self, x: Tensor) -> list[Tensor]:
         with torch.autocast(x.device.type, enabled=False):
             return self.extractor.maps((x.float() + 1) * 127.5)
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether `logits` may be asked for."""
+        return self.extractor.tells_classes
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits (B,K) of the data set's classes, of images (B,C,H,W) in [-1,1]."""
+        with torch.autocast(x.device.type, enabled=False):
+            found: Tensor = self.extractor((x.float() + 1) * 127.5)[1]
+        return found
 
 
 def fold(weights: Mapping[str, Tensor], conv: str, norm: str, eps: float) -> tuple[Tensor, Tensor]:

@@ -129,6 +129,7 @@ class Classifier(Extractor):
     """A trained network as a feature space."""
 
     version = 1
+    tells_classes = True
     dim = DIM
     distance = "FD-clf"
     preprocessing = "x / 127.5 - 1"
@@ -155,6 +156,7 @@ class ChannelClassifier(Extractor):
     all combinations of their classes."""
 
     version = 1
+    tells_classes = True
     distance = "FD-clf"
     preprocessing = "x / 127.5 - 1, channel by channel"
 

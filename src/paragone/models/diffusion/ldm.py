@@ -9,7 +9,8 @@ grid of latents; a U-Net denoises them, given the class by cross-attention; the 
     appendix G     z_0 = E(x) / sigma, sigma the standard deviation of the latents of the first batch
     guidance       D = D(z, none) + s (D(z, y) - D(z, none)): Ho and Salimans 2022, https://arxiv.org/abs/2207.12598,
                    the label left out with probability `drop` in training
-    sampling       DDIM in `steps` steps; `solver: dpm-solver` is DPM-Solver++(2M)
+    sampling       DDIM in `steps` steps; `solver: dpm-solver` is DPM-Solver++(2M); a row of
+                   `strided` draws by DDPM's own Gaussians, of the posterior's variance as in the authors' code
 
 Deviations:
 - The schedule is DDPM's (linear or cosine), the paper's is linear in sqrt(beta); the network is DDPM's U-Net, attending
@@ -32,7 +33,7 @@ from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update, cla
 from paragone.models.diffusion.ddim import times
 from paragone.models.layers import karras
 from paragone.models.layers.backbone import Backbone
-from paragone.models.layers.diffusion import diffusion
+from paragone.models.layers.diffusion import Diffusion, at, diffusion
 
 
 class LDM(Model):
@@ -144,6 +145,13 @@ class LDM(Model):
 
     def _denoise(self, z: Tensor, sigma: Tensor, label: Tensor | None) -> Tensor:
         return self.process.denoise(lambda z_t, time: self._network(z_t, time, label), z, sigma)
+
+    def reverse(self, z_t: Tensor, t: Tensor, process: Diffusion, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean (B,dim,h,w) and log variance (B,1,1,1) of p(z_{t-1} | z_t), guided to the labels; t (B,) counts the
+        steps of `process`."""
+        sigma = at(process.noise, t) / at(process.signal, t)
+        z_0 = self.denoise(z_t / at(process.signal, t), sigma.flatten(), label)
+        return process.posterior_mean(z_0, z_t, t), at(process.posterior_logvar, t)
 
     @torch.no_grad()
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
