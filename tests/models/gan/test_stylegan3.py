@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import signal, special
-from torch.nn.functional import softplus
+from torch.nn.functional import leaky_relu, softplus
 
 from paragone.models.base import Progress, Spec
 from paragone.models.gan.stylegan3 import StyleGAN3
-from paragone.models.layers.alias_free import bands, downsample, lowpass, upsample
+from paragone.models.layers.alias_free import AliasFreeLayer, bands, downsample, lowpass, upsample
 
 X = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -57,6 +57,18 @@ def test_resampling_equals_zero_insertion_and_scipys_convolution(padding: tuple[
         whole = signal.convolve2d(expected, np.outer(f, f), mode="valid")[::2, ::2]
         np.testing.assert_allclose(downsample(y, f, 2)[0, c], whole, atol=1e-5)
     torch.testing.assert_close(downsample(y, torch.outer(f, f), 2), downsample(y, f, 2), rtol=1e-4, atol=1e-5)
+
+
+def test_on_a_cpu_filters_act_in_float32_under_autocast_too() -> None:
+    torch.manual_seed(0)
+    designed = bands(32, 6, 2, 256, 16)
+    layer = AliasFreeLayer(8, designed[1], designed[2], 3).eval()
+    x, w = torch.randn(2, 16, designed[1].size, designed[1].size), torch.randn(2, 8)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        made, convolved = layer(x, w), layer._convolve(x, layer.affine(w)) + layer.bias
+    fine = leaky_relu(upsample(convolved.float(), layer.filter_up, layer.up, layer.padding), 0.2) * math.sqrt(2)
+    assert made.dtype == torch.float32
+    torch.testing.assert_close(made, downsample(fine, layer.filter_down, layer.down), rtol=0, atol=0)
 
 
 def _psnr(a: torch.Tensor, b: torch.Tensor) -> float:

@@ -5,6 +5,8 @@ appendices C and F. Frequencies are in cycles per image, sampling rates in sampl
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -135,10 +137,11 @@ class AliasFreeLayer(nn.Module):
         if self.training:
             self.magnitude.lerp_(x.detach().float().square().mean(), 1e-3)
         x = self._convolve(x * self.magnitude.rsqrt(), self.affine(w)) + self.bias
-        x = upsample(x, self.filter_up, self.up, self.padding)  # type: ignore[arg-type]
-        if not self.rgb:
-            x = leaky_relu(x, 0.2) * math.sqrt(2)
-        return downsample(x, self.filter_down, self.down)  # type: ignore[arg-type]
+        with _single_on_cpu(x) as x:
+            x = upsample(x, self.filter_up, self.up, self.padding)  # type: ignore[arg-type]
+            if not self.rgb:
+                x = leaky_relu(x, 0.2) * math.sqrt(2)
+            return downsample(x, self.filter_down, self.down)  # type: ignore[arg-type]
 
     def _convolve(self, x: Tensor, s: Tensor) -> Tensor:
         kernel = self.weight.shape[2]
@@ -149,6 +152,17 @@ class AliasFreeLayer(nn.Module):
         s = s.float() * s.float().square().mean().rsqrt()
         norm = (linear(s.square(), weight.float().square().sum((2, 3))) + 1e-8).rsqrt()
         return conv2d(x * s[:, :, None, None], weight, padding=kernel - 1) * norm[:, :, None, None]
+
+
+@contextmanager
+def _single_on_cpu(x: Tensor) -> Iterator[Tensor]:
+    """x in float32, and no autocast inside, on a CPU: there filters per channel take several times as long in bfloat16,
+    and three digits of their taps are lost."""
+    if x.device.type != "cpu":
+        yield x
+        return
+    with torch.autocast("cpu", enabled=False):
+        yield x.float()
 
 
 def upsample(x: Tensor, f: Tensor, factor: int, padding: tuple[int, int]) -> Tensor:
