@@ -38,10 +38,10 @@ repro: .venv/.installed ## the same by plain DVC, one stage at a time
 	$(BIN)/paragone table $(PROFILE)
 
 test: .venv/.installed ## the fast tests
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: .venv/.installed ## every test, the slow proofs included
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=20
 
 lint: .venv/.installed ## format check, lint and types
 	$(BIN)/ruff format --check .

@@ -39,16 +39,15 @@ def test_it_imports_numpy_pandas_and_scipy_alone() -> None:
 
 
 @pytest.mark.slow
-def test_metrics_come_out_again(recompute: ModuleType, tmp_path: Path) -> None:
-    square_images.make(tmp_path)
+def test_metrics_come_out_again(recompute: ModuleType, squares: Path) -> None:
     params = square_images.params(studies={"sharpness": {"rows": ["vae"]}})
-    study.run(tmp_path, params, "small", "sharpness")
-    found: pd.DataFrame = recompute.metrics(tmp_path, "small", "squares", "vae")
+    study.run(squares, params, "small", "sharpness")
+    found: pd.DataFrame = recompute.metrics(squares, "small", "squares", "vae")
     assert len(found) == 6
     assert found["here"].to_numpy(float) == pytest.approx(found["project"].to_numpy(float), rel=1e-4, abs=1e-4)
-    said = files.read_json(tmp_path / square_images.RUN.metrics)["spaces"]["clf-squares"]["fd"]
+    said = files.read_json(squares / square_images.RUN.metrics)["spaces"]["clf-squares"]["fd"]
     assert found.loc["FD-clf", "project"] == said
-    assert (tmp_path / paths.study("small", "sharpness")).is_file()
+    assert (squares / paths.study("small", "sharpness")).is_file()
 
 
 def test_its_rule_is_the_rule(recompute: ModuleType) -> None:

@@ -9,15 +9,12 @@ import yaml
 from paragone.cli import export, publish
 from paragone.engine.inference import ReuseError
 from paragone.project import files
-from support import square_images
 from support.square_images import RUN
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    return root
+def project(squares: Path) -> Path:
+    return squares
 
 
 def test_the_card_s_head_has_the_run_s_figures(project: Path, tmp_path: Path) -> None:

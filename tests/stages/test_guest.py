@@ -47,12 +47,10 @@ def run_of(row: str) -> paths.Run:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    export.export(root / RUN.folder, root / "exported")
-    (root / "elsewhere.py").write_text(SAMPLER.format(file=str(root / RUN.samples)))
-    return root
+def project(squares: Path) -> Path:
+    export.export(squares / RUN.folder, squares / "exported")
+    (squares / "elsewhere.py").write_text(SAMPLER.format(file=str(squares / RUN.samples)))
+    return squares
 
 
 def take(root: Path, row: str, **entry: Any) -> dict[str, Any]:

@@ -18,10 +18,8 @@ def params(**options: Any) -> square_images.Params:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    return root
+def project(squares: Path) -> Path:
+    return squares
 
 
 def test_few_and_all_images_are_measured_and_drawn(project: Path) -> None:

@@ -28,12 +28,10 @@ def params(**options: Any) -> square_images.Params:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)  # with another VAE, which is trained anew
-    for row in MODELS:
-        train.run(root, params(), "small", "squares", row, 0)
-    return root
+def project(squares: Path) -> Path:
+    for row in MODELS:  # another VAE among them, which is trained anew
+        train.run(squares, params(), "small", "squares", row, 0)
+    return squares
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,9 @@ def params(**options: Any) -> square_images.Params:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def found(squares: Path) -> dict[str, Any]:
     """Seed 0 as trained; seed 1 draws one real image, whatever the latents; seed 2 diverged."""
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
+    root = squares
     model, meta = checkpoint.load_model(root / square_images.RUN.weights)
     kept = {key: meta[key] for key in ("precision", "seed")}
     diverged = {"outcome": "diverged", "reason": "loss/model became nan by 0.3 kimg"}

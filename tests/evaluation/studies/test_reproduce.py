@@ -60,11 +60,10 @@ def test_clustering_error_and_accuracy():
         reproduce.clustering(VAE(VAE.Config(hidden=4), Spec((1, 8, 8))), split(), CPU)
 
 
-def test_modes_are_counted_by_the_classifier_of_the_set(tmp_path):
-    square_images.make(tmp_path)
+def test_modes_are_counted_by_the_classifier_of_the_set(squares):
     params = square_images.params(studies={"reproduce": {"modes": {"vae": 40}}})
-    study.run(tmp_path, params, "small", "reproduce")
-    (run,) = files.read_json(tmp_path / paths.study("small", "reproduce"))["rows"]["vae"]
+    study.run(squares, params, "small", "reproduce")
+    (run,) = files.read_json(squares / paths.study("small", "reproduce"))["rows"]["vae"]
     assert set(run["modes"]) == {"counted", "kl", "n"}
     assert run["modes"]["n"] == 40
     assert 1 <= run["modes"]["counted"] <= 2

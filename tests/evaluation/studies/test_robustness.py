@@ -50,10 +50,8 @@ def plain(task: Task) -> nn.Module:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    return root
+def project(squares: Path) -> Path:
+    return squares
 
 
 def params(**options: object) -> Params:

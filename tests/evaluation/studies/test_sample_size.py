@@ -19,10 +19,8 @@ OPTIONS = {"row": "vae", "sizes": [12, 24, 48], "draws": 3}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    return root
+def project(squares: Path) -> Path:
+    return squares
 
 
 def params(**options: object) -> square_images.Params:

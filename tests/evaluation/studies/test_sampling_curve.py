@@ -34,14 +34,12 @@ def params(**options: Any) -> square_images.Params:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
+def project(squares: Path) -> Path:
     for row in ("ddpm", "ddim", "strided", "relay"):
-        train.run(root, params(), "small", "squares", row, 0)
-        sample.run(root, params(), "small", "squares", row, 0)
-    study.run(root, params(), "small", "sampling_curve")
-    return root
+        train.run(squares, params(), "small", "squares", row, 0)
+        sample.run(squares, params(), "small", "squares", row, 0)
+    study.run(squares, params(), "small", "sampling_curve")
+    return squares
 
 
 def test_every_point_is_counted_and_measured(project: Path) -> None:

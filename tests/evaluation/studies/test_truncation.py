@@ -23,11 +23,9 @@ def params(**options: Any) -> square_images.Params:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    train.run(root, params(), "small", "squares", "stylegan2", 0)
-    return root
+def project(squares: Path) -> Path:
+    train.run(squares, params(), "small", "squares", "stylegan2", 0)
+    return squares
 
 
 def test_points_are_measured_and_drawn(project: Path) -> None:

@@ -16,11 +16,9 @@ from support import square_images
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    study.run(root, square_images.params(studies={"worked_scores": {"row": "vae"}}), "small", "worked_scores")
-    return root
+def project(squares: Path) -> Path:
+    study.run(squares, square_images.params(studies={"worked_scores": {"row": "vae"}}), "small", "worked_scores")
+    return squares
 
 
 @pytest.fixture(scope="module")

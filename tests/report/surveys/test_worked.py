@@ -32,12 +32,10 @@ STUDIES = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
+def project(squares: Path) -> Path:
     for name in STUDIES:
-        study.run(root, square_images.params(studies=STUDIES), "small", name)
-    return root
+        study.run(squares, square_images.params(studies=STUDIES), "small", name)
+    return squares
 
 
 def build(root: Path) -> dict[str, SurveyPage]:
