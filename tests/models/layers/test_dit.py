@@ -44,6 +44,47 @@ def test_a_block_is_its_formula() -> None:
     torch.testing.assert_close(block(x, c), h + a2 * block.mlp((1 + g2) * norm(h) + b2))
 
 
+def test_a_token_sees_its_patch_and_what_overlaps() -> None:
+    """With `overlap` the first layer is a convolution of the same stride whose windows reach as far beyond a patch;
+    without, it reads patches, as the paper has it."""
+    torch.manual_seed(0)
+    for overlap in (0, 3):
+        net, x, seen = DiT(2, 1, 16, **SMALL, overlap=overlap), torch.randn(1, 2, 16, 16), []
+        nn.init.normal_(net.stem.weight)
+        net.stem.register_forward_hook(lambda _m, _i, y, seen=seen: seen.append(y))
+        net(x, torch.tensor([3.0]))
+        weight = net.stem.weight.view(16, 2, 4 + 2 * overlap, 4 + 2 * overlap)
+        tokens = torch.nn.functional.conv2d(x, weight, stride=4, padding=overlap).flatten(2).transpose(1, 2)
+        torch.testing.assert_close(seen[0], tokens)
+
+
+def test_what_overlaps_is_unheard_at_first_and_learned() -> None:
+    """Training begins as without: the surround's weights are 0, those of the patch as in the paper's network."""
+    torch.manual_seed(0)
+    net = DiT(1, 1, 32, **{**SMALL, "width": 64}, overlap=2)
+    nn.init.normal_(net.head.weight)
+    window = net.stem.weight.detach().view(64, 8, 8).clone()
+    assert float(window[:, 2:6, 2:6].abs().max()) == pytest.approx((6 / (16 + 64)) ** 0.5, rel=0.02)
+    window[:, 2:6, 2:6] = 0
+    assert not window.any()
+    net(torch.randn(2, 1, 32, 32), torch.tensor([3.0, 500.0])).square().sum().backward()
+    assert net.stem.weight.grad is not None
+    assert net.stem.weight.grad.view(64, 8, 8)[:, 0, 0].any()
+
+
+def test_patches_return_to_their_place() -> None:
+    """Token 6 of 4 x 4 is the patch in row 1, column 2, on the way out as on the way in."""
+    net = DiT(1, 1, 16, **SMALL)
+    nn.init.normal_(net.head.weight)
+    x, t = torch.randn(1, 1, 16, 16), torch.tensor([3.0])
+    before = net(x, t)
+    x[:, :, 4:8, 8:12] += 1
+    changed = (net(x, t) - before)[0, 0].abs() > 1e-6  # no block attends yet: gates start at zero
+    assert changed[4:8, 8:12].all()
+    changed[4:8, 8:12] = False
+    assert not changed.any()
+
+
 def test_positions_tell_rows_from_columns() -> None:
     table = positions(3, 16).view(3, 3, 16)
     sinusoids = timestep_embedding(torch.arange(3), 8)

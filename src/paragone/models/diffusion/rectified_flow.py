@@ -17,7 +17,7 @@ Deviations:
 - The paper's plan is 600,000 steps of 128 images and an average of decay 0.999999 a step.
 - `times: logit-normal` draws t as the sigmoid of a standard normal variable (Esser et al. 2024,
   https://arxiv.org/abs/2403.03206, section 3.1); `network: dit` is a transformer (`layers.dit`); `patch` works on
-  patches.
+  patches, of which tokens of the transformer see `overlap` more pixels on each side.
 """
 
 from collections.abc import Iterator

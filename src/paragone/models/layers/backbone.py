@@ -21,6 +21,7 @@ class Backbone:
     heads: int = 1
     dropout: float = 0.1
     patch: int = 1  # side of the patches that stand for pixels
+    overlap: int = 0  # pixels around a patch that its token sees besides (dit)
 
     def build(self, c_in: int, c_out: int, size: tuple[int, ...], *, context: int = 0) -> nn.Module:
         """The network (x (B,C_in,S,S), t (B,) in 0..1000, context (B,L,context) if any) -> (B,C_out,S,S).
@@ -33,7 +34,7 @@ class Backbone:
         if self.network == "dit":
             return DiT(
                 c_in, c_out, h, patch=self.patch, width=self.width, depth=self.blocks, heads=self.heads,
-                dropout=self.dropout, context=context,
+                dropout=self.dropout, context=context, overlap=self.overlap,
             )  # fmt: skip
         return UNet(
             c_in, c_out, h, width=self.width, multipliers=self.multipliers, blocks=self.blocks,

@@ -7,7 +7,7 @@ of two dimensions, MLPs of 4 times the width, and a linear layer back to patches
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import layer_norm, pixel_shuffle, unfold
 
 from paragone.models.layers.attention import attend
 from paragone.models.layers.unet import timestep_embedding
@@ -16,22 +16,23 @@ from paragone.models.layers.unet import timestep_embedding
 class DiT(nn.Module):
     """x (B,C_in,S,S), t (B,), context (B,L,context) if any -> (B,C_out,S,S).
 
-    patch: side of a patch, one token each; depth: blocks; context: width of the tokens whose mean is added to the
-    embedding of the time (a class label is one token).
+    patch: side of a patch, one token each; overlap: pixels around a patch that its token sees besides (0: the paper's
+    network); depth: blocks; context: width of the tokens whose mean is added to the embedding of the time (a class
+    label is one token).
     Raises ValueError if the patches do not tile the image, or for a width that heads or positions cannot share.
     """
 
     def __init__(
         self, c_in: int, c_out: int, size: int, *, patch: int, width: int, depth: int, heads: int,
-        dropout: float = 0.0, context: int = 0,
+        dropout: float = 0.0, context: int = 0, overlap: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
         if size % patch:
             raise ValueError(f"images of {size} pixels do not suit patch {patch}: the side must be a multiple of it")
         if width % heads or width % 8:
             raise ValueError(f"width is {width}; it must be a multiple of 8 and of the heads ({heads})")
-        self.width, self.patch = width, patch
-        self.stem = nn.Conv2d(c_in * patch**2, width, 1)
+        self.width, self.patch, self.overlap = width, patch, overlap
+        self.stem = nn.Linear(c_in * (patch + 2 * overlap) ** 2, width)
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.context = nn.Linear(context, width) if context else None
         self.register_buffer("position", positions(size // patch, width), persistent=False)
@@ -41,9 +42,15 @@ class DiT(nn.Module):
 
     def _initialise(self) -> None:
         for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight.flatten(1))
-                module.bias.detach().zero_()  # type: ignore[union-attr]
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                module.bias.detach().zero_()
+        if self.overlap:  # what a token sees besides its patch is unheard at first, so that training begins as without
+            window = self.stem.weight.detach().view(self.width, -1, *[self.patch + 2 * self.overlap] * 2)
+            inner = slice(self.overlap, self.overlap + self.patch)
+            patch = nn.init.xavier_uniform_(torch.empty_like(window[:, :, inner, inner]).flatten(1))
+            window.zero_()
+            window[:, :, inner, inner] = patch.view_as(window[:, :, inner, inner])
         # the authors' 0.02 suits their widths, 384 to 1,152; in narrower networks it leaves the time all but unheard
         std = 0.02 if self.width >= 384 else (2 / self.width) ** 0.5
         for module in self.time.modules():
@@ -60,13 +67,12 @@ class DiT(nn.Module):
         if self.context is not None and context is not None:
             c = c + self.context(context.mean(1))
         c = nn.functional.silu(c)
-        h = self.stem(pixel_unshuffle(x, self.patch))  # (B,width,s,s)
-        s = h.shape[2]
-        h = h.flatten(2).transpose(1, 2) + self.position  # (B,T,width)
+        patches = unfold(x, self.patch + 2 * self.overlap, padding=self.overlap, stride=self.patch)
+        h = self.stem(patches.transpose(1, 2)) + self.position  # (B,T,width)
         for block in self.blocks:
             h = block(h, c)
         shift, scale = self.modulation(c)[:, None].chunk(2, 2)
-        h = self.head(modulate(h, shift, scale)).transpose(1, 2).unflatten(2, (s, s))
+        h = self.head(modulate(h, shift, scale)).transpose(1, 2).unflatten(2, [x.shape[2] // self.patch] * 2)
         return pixel_shuffle(h, self.patch)
 
 
