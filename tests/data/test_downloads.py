@@ -227,7 +227,7 @@ downloads.fetch([sys.argv[1]], Path(sys.argv[2]), "", "Noise", "")
 
 def test_a_full_disk_is_said(tmp_path: Path, server: _Server) -> None:
     command = [sys.executable, "-c", LIMITED, server.url, str(tmp_path / "raw/file.zip")]
-    printed = subprocess.run(command, capture_output=True, text=True, timeout=120).stderr.splitlines()[-1]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=300).stderr.splitlines()[-1]
     assert printed.endswith(f"DatasetError: {tmp_path}/raw: File too large; free disk space and run again")
     assert not (tmp_path / "raw/file.zip").exists()
 

@@ -48,7 +48,7 @@ def change(file: Path, **values: Any) -> None:
 
 def command(*args: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "paragone", *args], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "paragone", *args], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -86,7 +86,7 @@ def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
     assert {"quick-failures", "quick-report"} <= kept
     assert sum('"cron"' in zone and '"UTC"' in zone for zone in zones) == 2
     second = begin(project, "flows.serve", server.free_port())
-    assert "runs already" in second.communicate(timeout=60)[0]
+    assert "runs already" in second.communicate(timeout=300)[0]
 
     stand_in.behave(project, {"paragone train quick digits ddpm --seed 0": 600})
     # so that the next run is still at it when all dies
@@ -94,7 +94,7 @@ def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
     until((project / "build/started").exists)
     serving.kill()  # amid a run: all of it ends, and the run that is left does not block the next
     serving.wait()
-    until(lambda: not left_behind(project), 60)
+    until(lambda: not left_behind(project), 240)
     stand_in.behave(project, {})
     serving = begin(project, "flows.serve", port)
     until(lambda: "Crashed" in states(project)["quick-nightly"])
@@ -103,8 +103,8 @@ def test_schedules_run_and_nothing_outlives_the_end(project: Path) -> None:
         before = records.execute(done).fetchone()[0]
         until(lambda: records.execute(done).fetchone()[0] > before)
     serving.send_signal(signal.SIGINT)
-    assert "Stopped" in serving.communicate(timeout=60)[0]
-    until(lambda: not left_behind(project), 30)
+    assert "Stopped" in serving.communicate(timeout=300)[0]
+    until(lambda: not left_behind(project), 240)
     assert not (project / server.NOTE).exists()
 
 
@@ -156,8 +156,8 @@ def test_mlflows_pages_open_and_close(project: Path, monkeypatch: pytest.MonkeyP
     assert f"MLflow is at http://127.0.0.1:{port}" in "".join([pages.stdout.readline() for _ in range(2)])
     assert server.answers(f"http://127.0.0.1:{port}/health")
     pages.send_signal(signal.SIGINT)
-    assert "Stopped" in pages.communicate(timeout=60)[0]
-    until(lambda: not left_behind(project), 30)
+    assert "Stopped" in pages.communicate(timeout=300)[0]
+    until(lambda: not left_behind(project), 240)
 
 
 @pytest.mark.parametrize("module", ["flows.serve", "flows.ui"])
@@ -165,7 +165,7 @@ def test_a_port_in_use_is_one_sentence(project: Path, module: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        printed = begin(project, module, port := taken.getsockname()[1]).communicate(timeout=120)[0]
+        printed = begin(project, module, port := taken.getsockname()[1]).communicate(timeout=300)[0]
     assert f"port {port} cannot be used (address already in use); name another with --port" in printed
     assert "Traceback" not in printed
 
@@ -196,7 +196,7 @@ def test_a_deployment_that_cannot_run_is_one_sentence(project: Path, change: dic
     plans = yaml.safe_load((project / "prefect.yaml").read_text())
     plans["deployments"][0] |= change
     (project / "prefect.yaml").write_text(yaml.safe_dump(plans))
-    output = begin(project, "flows.serve", server.free_port()).communicate(timeout=120)[0]
+    output = begin(project, "flows.serve", server.free_port()).communicate(timeout=300)[0]
     assert output.startswith("serve: ")
     assert "prefect.yaml: " in output
     assert message in output

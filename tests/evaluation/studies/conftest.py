@@ -1,5 +1,7 @@
 """The small project of drawn shapes, and a network that reads them: each made once."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,10 @@ from support.factors import SHAPES
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn(once: Callable[[str, Callable[[Path], object]], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its folder; a test may write studies into it, and nothing else."""
-    root = tmp_path_factory.mktemp("drawn")
-    drawn_project.make(root)
-    return root
+    made = once("drawn", drawn_project.make)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("drawn"), dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")

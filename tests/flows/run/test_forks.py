@@ -1,6 +1,7 @@
 """`dvc` in forks of a process that has it imported: as if started by itself, whoever dies meanwhile."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,15 +35,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def child_of(log: Path) -> psutil.Process:
     """The process that the stage `wait` started."""
     deadline = time.monotonic() + 120
-    while not log.exists() or "\nchild " not in log.read_text():
+    while not log.exists() or not (said := re.search(r"^child (\d+)\n", log.read_text(), re.MULTILINE)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.05)  # until the number is there whole
-    return psutil.Process(int(log.read_text().rpartition("child ")[2]))
+    return psutil.Process(int(said[1]))
 
 
 def assert_gone(*processes: psutil.Process) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=60)
+    _, alive = psutil.wait_procs(processes, timeout=240)
     assert [p for p in alive if p.status() != psutil.STATUS_ZOMBIE] == []
 
 

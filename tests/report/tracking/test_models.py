@@ -188,7 +188,7 @@ def test_a_store_without_space_costs_a_warning_and_the_replay_completes_it(proje
         env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.stdout.splitlines()[-1] == "False", done.stderr
@@ -210,7 +210,7 @@ def test_a_server_killed_in_the_middle_costs_a_warning_and_the_replay_completes_
         store = ["--backend-store-uri", f"sqlite:///{root}/mlflow.db", "--artifacts-destination", f"{root}/mlartifacts"]
         command = [sys.executable, "-m", "mlflow", "server", *store, "--workers", "1", "--port", str(port)]
         server = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while True:
             try:
                 urllib.request.urlopen(f"{url}/health", timeout=2).close()
@@ -232,7 +232,7 @@ def test_a_server_killed_in_the_middle_costs_a_warning_and_the_replay_completes_
     while over.get_experiment_by_name("paragone/quick") is None or len(children(over)) < 4:
         time.sleep(0.05)
     kill(server)
-    mirror.join(60)
+    mirror.join(240)
     assert answers == [False]
     assert "warning: not mirrored" in capsys.readouterr().err
     server = serve()
