@@ -22,7 +22,7 @@ STAGES = ["ingest", "validate", "classifier", "reference", "train", "sample", "e
 
 def paragone(*args, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "paragone", *args], cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "paragone", *args], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -54,7 +54,7 @@ def project(root, tmp_path):
 def prepared(root, tmp_path_factory):
     """The folder data/ of a project that has its digits."""
     folder = settings_of(root, tmp_path_factory.mktemp("prepared"))
-    assert inside("ingest", "mnist-5k", cwd=folder).returncode == 0
+    assert inside("ingest", "mnist-smoke", cwd=folder).returncode == 0
     return folder / "data"
 
 
@@ -104,7 +104,7 @@ def edit(project, row, **values):
 
 def test_a_number_out_of_range_stops_what_uses_its_row(project):
     edit(project, "wgan", config={"z_dim": True})
-    for args in (["pipeline", "smoke"], ["check"], ["profile", "smoke"], ["train", "smoke", "mnist-5k", "wgan"]):
+    for args in (["pipeline", "smoke"], ["check"], ["profile", "smoke"], ["train", "smoke", "mnist-smoke", "wgan"]):
         done = inside(*args, cwd=project)
         assert done.returncode == 1
         assert "profiles/smoke.yaml: models.wgan.config.z_dim: is True; give a number" in done.stderr
@@ -116,19 +116,19 @@ def test_a_row_can_ask_for_two_processes(project, prepared):
     shutil.copytree(prepared, project / "data")
     edit(project, "vae", processes=2)
     assert inside("pipeline", "smoke", cwd=project).returncode == 0
-    stages = yaml.safe_load((project / "runs/smoke/mnist-5k/vae/dvc.yaml").read_text())["stages"]
+    stages = yaml.safe_load((project / "runs/smoke/mnist-smoke/vae/dvc.yaml").read_text())["stages"]
     assert stages["sample"]["do"]["cmd"].startswith("paragone sample")
     command = stages["train"]["do"]["cmd"].replace("${item}", "0")
-    assert command.startswith("torchrun --standalone --nproc-per-node 2 -m paragone train smoke mnist-5k vae")
+    assert command.startswith("torchrun --standalone --nproc-per-node 2 -m paragone train smoke mnist-smoke vae")
     there = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        command.split(), cwd=project, env=os.environ | there, capture_output=True, text=True, timeout=120, check=False
+        command.split(), cwd=project, env=os.environ | there, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    run = project / "runs/smoke/mnist-5k/vae/0"
+    run = project / "runs/smoke/mnist-smoke/vae/0"
     assert json.loads((run / "train.json").read_text())["processes"] == 2
     two = (run / "curves.csv").read_text().splitlines()
-    assert inside("train", "smoke", "mnist-5k", "vae", cwd=project).returncode == 0
+    assert inside("train", "smoke", "mnist-smoke", "vae", cwd=project).returncode == 0
     assert json.loads((run / "train.json").read_text())["processes"] == 1
     one = (run / "curves.csv").read_text().splitlines()
     assert len(one) == len(two) > 3
@@ -142,18 +142,18 @@ def test_outside_of_a_project_it_says_so(tmp_path):
 
 
 def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(project, prepared):
-    branch = project / "runs/smoke/mnist-5k/gan"
+    branch = project / "runs/smoke/mnist-smoke/gan"
     branch.mkdir(parents=True)
-    inside("sample", "smoke", "mnist-5k", "gan", cwd=project)
+    inside("sample", "smoke", "mnist-smoke", "gan", cwd=project)
     note = json.loads((branch / "0/failure.json").read_text())
     assert note["stage"] == "sample"
     assert "model.safetensors" in note["reason"]
     shutil.copytree(prepared, project / "data")
-    done = paragone("train", "smoke", "mnist-5k", "gan", cwd=project)
+    done = paragone("train", "smoke", "mnist-smoke", "gan", cwd=project)
     assert done.returncode == 0, done.stderr
     assert not (branch / "0/failure.json").exists()
     assert {"model.safetensors", "train.json", "curves.csv"} <= {file.name for file in (branch / "0").iterdir()}
-    assert not (project / ".ckpt/runs/smoke/mnist-5k/gan/0").exists()
+    assert not (project / ".ckpt/runs/smoke/mnist-smoke/gan/0").exists()
 
 
 def test_a_stage_reads_its_own_profile_and_imports_what_it_uses(project):
@@ -189,6 +189,6 @@ def test_the_module_of_every_command_is_where_the_command_looks(name: str) -> No
 def test_a_message_gives_a_terminal_no_orders(tmp_path, name, shown):
     settings_files.write(tmp_path, stand_in.SMALL)
     command = [os.fsencode(sys.executable), b"-m", b"paragone", b"ingest", name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False)
     assert done.returncode == 1
     assert b"has no data set '" + shown + b"'" in done.stderr

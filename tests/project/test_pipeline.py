@@ -118,6 +118,15 @@ def test_a_row_that_is_scored_while_it_trains_depends_on_what_scores_it() -> Non
     assert keys(train) == {"stages.train", "models.ddpm", "held_out", "extractors"}
 
 
+def test_a_classifier_depends_on_the_judges_of_its_data_set_if_that_has_its_own() -> None:
+    values = copy.deepcopy(SMALL) | {"judges": [16]}
+    assert "judges" in stages("dvc.yaml", values)["classifier-digits"]["params"]
+    values["datasets"]["digits"]["judges"] = [8, 8]
+    depends = stages("dvc.yaml", values)["classifier-digits"]["params"]
+    assert "datasets.digits.judges" in depends
+    assert "judges" not in depends
+
+
 def test_only_evaluations_in_the_classifiers_space_wait_for_the_classifier() -> None:
     folder = str(paths.classifier("digits"))
     assert folder in stages("runs/quick/digits/ddpm/dvc.yaml")["evaluate"]["do"]["deps"]
@@ -194,7 +203,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def repro(root: Path, *targets: str) -> list[str]:
     """The stages that `dvc repro` ran."""
-    out = subprocess.run(["dvc", "repro", *targets], cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    out = subprocess.run(["dvc", "repro", *targets], cwd=root, capture_output=True, text=True, timeout=300, check=False)
     assert out.returncode == 0, out.stdout + out.stderr
     return [line.split("'")[1] for line in out.stdout.splitlines() if line.startswith("Running stage")]
 

@@ -186,6 +186,10 @@ BAD = {
         "no such loader 'mnits'; did you mean 'mnist'",
     ),
     "too narrow a judge": (lambda p: p.update(judges=[16, 2]), r"params\.yaml: judges\.1: .*or equal to 4; it is 2"),
+    "a judge of one set": (
+        lambda p: p["datasets"]["d"].update(judges=[2]),
+        r"params\.yaml: datasets\.d\.judges\.0: .*or equal to 4; it is 2",
+    ),
     "no judge": (lambda p: p.update(judges=[]), r"params\.yaml: judges: .*at least 1 item"),
     "unknown space": (lambda p: profile(p).update(spaces=["pca"]), r"spaces: no such space 'pca'; known: classifier"),
     "local without a path": (lambda p: p["datasets"]["d"].update(source="local"), "needs a path"),

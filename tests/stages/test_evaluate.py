@@ -15,15 +15,12 @@ from paragone.evaluation.extractors import classifier as extractor
 from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import files, paths
 from paragone.stages import classifier, evaluate, reference, sample
-from support import square_images
 from support.square_images import ARGS, RUN, params, prepare
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("project")
-    square_images.make(root)
-    return root
+def project(squares: Path) -> Path:
+    return squares
 
 
 def test_the_classifier_says_how_far_it_can_be_trusted(project: Path) -> None:
@@ -38,6 +35,16 @@ def test_the_classifier_says_how_far_it_can_be_trusted(project: Path) -> None:
         assert judge["sha256"] == files.sha256(weights)
         assert judge["accuracy"] > 0.9
     assert about["judges"][0]["sha256"] != about["judges"][1]["sha256"]
+
+
+def test_a_data_set_may_have_judges_of_its_own(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("paragone.evaluation.extractors.classifier.KIMG", 0.1)
+    shutil.copytree(project / paths.prepared("squares"), tmp_path / paths.prepared("squares"))
+    squares = params().datasets["squares"].model_copy(update={"judges": [4]})
+    chosen = params().model_copy(update={"datasets": {"squares": squares}})
+    classifier.run(tmp_path, chosen, "squares")
+    about = files.read_json(tmp_path / paths.classifier("squares") / "classifier.json")
+    assert [judge["name"] for judge in about["judges"]] == ["s0-w4"]
 
 
 def test_a_space_of_several_judges_has_their_mean_and_spread(project: Path) -> None:

@@ -37,6 +37,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+Judges = Annotated[list[Annotated[int, Field(ge=4, le=256)]], Field(min_length=1, max_length=16)]
+
+
 class Dataset(_Strict):
     """A prepared data set: which loader makes it, from which source, at which size."""
 
@@ -46,6 +49,7 @@ class Dataset(_Strict):
     path: str | None = None  # source: local; the folder (or archive) of the upstream files
     resolution: Annotated[int, Field(ge=8, le=1024)] = 32
     options: dict[str, Any] = {}  # what else the loader takes
+    judges: Judges | None = None  # its classifiers, if not those that params.yaml has for every data set
 
 
 class Override(_Strict):
@@ -147,7 +151,7 @@ class Params(_Strict):
 
     profile: Name  # what `dvc repro` and `make demo` run
     # the classifiers that judge a data set: the width of each, whose seed is its place
-    judges: Annotated[list[Annotated[int, Field(ge=4, le=256)]], Field(min_length=1, max_length=16)] = [16, 12, 16, 12]
+    judges: Judges = [16, 12, 16, 12]
     datasets: dict[Name, Dataset]
     profiles: dict[Name, Profile]
 

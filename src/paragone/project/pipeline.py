@@ -196,8 +196,10 @@ def _validate(params: Params, dataset: str) -> Stage:
     }
 
 
-def _judged(params: Params) -> list[str]:
-    """The key of the judges, where params.yaml has it: DVC refuses one that is not there."""
+def _judged(params: Params, dataset: str) -> list[str]:
+    """The key of a data set's judges, where params.yaml has it: DVC refuses one that is not there."""
+    if params.get_dataset(dataset).judges:
+        return [f"datasets.{dataset}.judges"]
     return ["judges"] if "judges" in params.model_fields_set else []
 
 
@@ -205,7 +207,7 @@ def _classifier(params: Params, dataset: str) -> Stage:
     return {
         "cmd": f"paragone classifier {dataset}",
         "deps": [str(paths.prepared(dataset)), str(paths.validation(dataset))],
-        "params": [*_judged(params), *_depends(["stages.classifier"])],
+        "params": [*_judged(params, dataset), *_depends(["stages.classifier"])],
         "outs": [str(paths.classifier(dataset))],
     }
 

@@ -14,7 +14,7 @@ from paragone.project.params import Params
 
 def run(root: Path, params: Params, dataset: str) -> None:
     """Write the weights of each judge and classifier.json. Raises ValueError for a data set without labels."""
-    params.get_dataset(dataset)
+    widths = params.get_dataset(dataset).judges or params.judges
     folder = root / paths.prepared(dataset)
     real, test = base.load(folder, "train"), base.load(folder, "test")
     if real.labels is None or test.labels is None:
@@ -31,7 +31,7 @@ def run(root: Path, params: Params, dataset: str) -> None:
     kimg = max(classifier.KIMG, classifier.EPOCHS * n_train / 1000)
     nets: dict[str, classifier.Net] = {}
     judges: dict[str, dict[str, Any]] = {}
-    for seed, width in enumerate(params.judges):
+    for seed, width in enumerate(widths):
         name, started = classifier.judge_name(seed, width), time.process_time()
         net, seen = classifier.train(real, device, kimg, seed=seed, width=width)
         parameters = sum(p.numel() for p in net.parameters())

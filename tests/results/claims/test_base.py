@@ -37,6 +37,7 @@ def changed(evidence: Evidence, where: pd.Series, column: str, value: object) ->
         (Interval(1.7267e14, 6e13, 5e14, 3), "times", "1.73e+14 times [6e+13, 5e+14]"),
         (Interval(0.1234, 0.02, 0.3, 3), "%", "12.3 % [2, 30]"),
         (Interval(-5.56, -9.6, -1.53, 3), "", "-5.56 [-9.6, -1.53]"),
+        (Interval(0.1 + 0.2 - 0.3, -2.1e-8, -1.1e-17, 3), "nats", "0 nats [-2.1e-08, 0]"),
     ],
 )
 def test_sizes_are_printed_with_three_digits(size: Interval, unit: base.Unit, printed: str) -> None:

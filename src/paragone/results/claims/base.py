@@ -154,12 +154,18 @@ def sentence(effects: Sequence[Effect]) -> str:
     return "; ".join(f"{effect}{note})" for effect, note in zip(texts, notes, strict=True))
 
 
+def _digits(value: float) -> str:
+    """All digits of thousands; of what is larger three, as 1.73e+14; of what rounding left of 0, such as -1e-17, 0."""
+    if abs(value) < 1e-12:
+        return "0"
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
 def number(effect: Effect) -> str:
     """An effect's size and interval, as printed."""
     size, unit = effect.size, effect.unit
     factor = 100 if unit == "%" else 1
-    # all digits of thousands; of what is larger three, as 1.73e+14
-    value, low, high = (f"{v:,.0f}" if 1e3 <= abs(v) < 1e6 else f"{v:.3g}" for v in (factor * v for v in size[:3]))
+    value, low, high = (_digits(factor * v) for v in size[:3])
     if size.low == size.high:  # a count, which is the same each time
         return f"{value}{' ' if unit else ''}{unit}"
     interval = f"[{low}, {high}]" if size.finite else f"[n = {size.n}, no spread]"
