@@ -48,6 +48,24 @@ def test_the_losses_are_the_papers_at_the_level_of_the_budget() -> None:
     torch.testing.assert_close(d.loss, loss + 1.5 * leaf.grad.square().sum((1, 2, 3)).mean())
 
 
+def test_celeba_hqs_loss_is_progans() -> None:
+    model = build(loss="wgan-gp", penalty=7.0, drift=0.5, growing=0.5)
+    torch.manual_seed(1)
+    d, g = list(model.losses({"image": X}, Progress(0, 3.75, 10.0)))  # level 1.5
+    torch.manual_seed(1)
+    x = real_at(X, 1.5, 2)
+    with torch.no_grad():
+        fake = model._generate(4, 1.5)
+    x_hat = torch.lerp(fake, x, torch.rand(4, 1, 1, 1)).requires_grad_()
+    model.D(x_hat, 1.5).sum().backward(inputs=[x_hat])
+    assert x_hat.grad is not None
+    penalty = (x_hat.grad.flatten(1).square().sum(1).sqrt() - 1).square().mean()
+    with torch.no_grad():
+        real, false = model.D(x, 1.5), model.D(fake, 1.5)
+        torch.testing.assert_close(d.loss, false.mean() - real.mean() + 7 * penalty + 0.5 * (real**2).mean())
+        torch.testing.assert_close(g.loss, -model.D(model._generate(4, 1.5), 1.5).mean())
+
+
 def test_each_layer_follows_its_own_style() -> None:
     model = build()
     w, noise = torch.randn(2, 6, 8), model._noise(2)

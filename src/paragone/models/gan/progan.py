@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers import functional, progressive
+from paragone.models.layers import progressive
 from paragone.models.layers.progressive import Discriminator, Level, activate, double, fade, split
 from paragone.models.layers.stylegan import Conv2d, Linear, halvings, pixel_norm
 
@@ -88,12 +88,8 @@ class ProGAN(Model):
         x = progressive.real_at(batch["image"], level, self.levels)  # (B,C,h,w)
         with torch.no_grad():
             fake = self.G(self.latents(n), level).float()
-        real_score, fake_score = self.D(x, level).float(), self.D(fake, level).float()
-        distance = real_score.mean() - fake_score.mean()
-        penalty = functional.gradient_penalty(lambda image: self.D(image, level), x, fake)
-        loss = -distance + cfg.penalty * penalty + cfg.drift * real_score.square().mean()
-        logs = {"distance": distance.detach(), "penalty": penalty.detach(), "level": self.level.clone()}
-        yield Update("discriminator", loss, logs, drawn=n)
+        loss, logs = progressive.critic_loss(lambda image: self.D(image, level), x, fake, cfg.penalty, cfg.drift)
+        yield Update("discriminator", loss, logs | {"level": self.level.clone()}, drawn=n)
         fake = self.G(self.latents(n), level).float()
         yield Update("generator", -self.D(fake, level).float().mean(), drawn=n)
 

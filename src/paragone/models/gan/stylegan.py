@@ -10,6 +10,7 @@ learned constant, each layer convolves, adds noise, normalises each feature map 
     appendix B    truncation w' = w_bar + psi (w - w_bar), w_bar the mean of w, a running mean here
     appendix C    L_G = E[softplus(-D(g(w)))]
                   L_D = E[softplus(D(g(w)))] + E[softplus(-D(x))] + gamma/2 E[||grad D(x)||^2]: FFHQ's loss
+                  with loss: wgan-gp, ProGAN's: CelebA-HQ's loss
 
 Settings are those of the authors' code, https://github.com/NVlabs/stylegan: growth from 8 x 8 on, gamma 10, Adam
 (0, 0.99) at 0.001, weights averaged with a half-life of 10 kimg, 25 million images. Their repeated pixels and [1,2,1]
@@ -23,10 +24,11 @@ Deviations:
 - Where styles are mixed is drawn for each image, not once per batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +72,10 @@ class StyleGAN(Model):
         max_width: int = 512  # and never more than these
         growing: float = 0.4  # share of the budget after which the last size has faded in
         mixing: float = 0.9  # share of images whose styles are mixed
+        loss: Literal["r1", "wgan-gp"] = "r1"  # FFHQ's, or CelebA-HQ's
         gamma: float = 10.0  # weight of R1
+        penalty: float = 10.0  # of wgan-gp, lambda
+        drift: float = 1e-3  # of wgan-gp, epsilon_drift
         w_decay: float = 0.995  # of the running mean of w
         truncation: float = 1.0  # psi, when sampling
         stddev_group: int = 4
@@ -112,11 +117,21 @@ class StyleGAN(Model):
         x = progressive.real_at(batch["image"], level, self.levels)  # (B,C,h,w)
         with torch.no_grad():
             fake = self._generate(n, level)
-        real_score, gradients = functional.scores_and_gradients(lambda image: self.D(image, level), x)
-        loss, r1 = functional.logistic_discriminator_loss(real_score, self.D(fake, level)), gradients.mean()
-        yield Update("discriminator", loss + cfg.gamma / 2 * r1, {"r1": r1.detach(), "level": self.level.clone()}, n)
-        fake = self._generate(n, level)
-        yield Update("generator", functional.nonsaturating_generator_loss(self.D(fake, level)), drawn=n)
+        loss, logs = self._discriminator_loss(lambda image: self.D(image, level), x, fake)
+        yield Update("discriminator", loss, logs | {"level": self.level.clone()}, n)
+        score = self.D(self._generate(n, level), level).float()
+        wgan = cfg.loss == "wgan-gp"
+        yield Update("generator", -score.mean() if wgan else functional.nonsaturating_generator_loss(score), drawn=n)
+
+    def _discriminator_loss(
+        self, D: Callable[[Tensor], Tensor], x: Tensor, fake: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        cfg = self.cfg
+        if cfg.loss == "wgan-gp":
+            return progressive.critic_loss(D, x, fake, cfg.penalty, cfg.drift)
+        real_score, gradients = functional.scores_and_gradients(D, x)
+        loss, r1 = functional.logistic_discriminator_loss(real_score, D(fake)), gradients.mean()
+        return loss + cfg.gamma / 2 * r1, {"r1": r1.detach()}
 
     def _generate(self, n: int, level: float | Level) -> Tensor:
         """Images of a training batch, some of mixed styles; they move the running mean of w."""

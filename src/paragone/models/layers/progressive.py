@@ -1,10 +1,11 @@
-"""What ProGAN and StyleGAN share: when images grow, how a new size fades in, and the discriminator that grows.
+"""What ProGAN and StyleGAN share: when images grow, how a size fades in, a discriminator that grows, a loss of it.
 
 Karras, Aila, Laine, Lehtinen 2018, https://arxiv.org/abs/1710.10196, sections 2 and 3, appendix A. A level counts
 the doublings from 4 x 4; between l - 1 and l, size 4 2^l fades in over its predecessor.
 """
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
+from paragone.models.layers import functional
 from paragone.models.layers.stylegan import Conv2d, Linear, minibatch_stddev
 
 
@@ -77,6 +79,18 @@ def real_at(x: Tensor, level: float | Level, levels: int) -> Tensor:
 def full_size(x: Tensor, size: int) -> Tensor:
     """Images of any level at full size, by repeating pixels."""
     return x if x.shape[2] == size else interpolate(x, size=(size, size))
+
+
+def critic_loss(
+    critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, penalty: float, drift: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """E[D(G(z))] - E[D(x)] + penalty E[(||grad D(x_hat)||_2 - 1)^2] + drift E[D(x)^2] (appendix A.1), 0-d, and what to
+    log of it; real and fake (B,C,H,W)."""
+    real_score, fake_score = critic(real).float(), critic(fake).float()
+    distance = real_score.mean() - fake_score.mean()
+    steepness = functional.gradient_penalty(critic, real, fake)
+    loss = -distance + penalty * steepness + drift * real_score.square().mean()
+    return loss, {"distance": distance.detach(), "penalty": steepness.detach()}
 
 
 def activate(x: Tensor) -> Tensor:
