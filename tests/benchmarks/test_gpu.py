@@ -28,10 +28,12 @@ def test_the_dry_mode_fills_the_table_but_for_what_only_a_gpu_has(tmp_path):
 
 def test_an_iterative_sampler_is_timed_eagerly_and_replayed_and_its_images_compared():
     of = gpu.setting(dry=True, device=torch.device("cpu"))
-    found = gpu.images(of, "ddpm")
-    assert found["equal"]
-    assert found["replayed"] > 0
-    assert found["eager_ms"] > 0
+    for row in ("ddpm", "vq_prior"):
+        found = gpu.images(of, row)
+        assert found["equal"]
+        assert found["replayed"] > 0
+        assert found["eager_because"] is None
+        assert found["eager_ms"] > 0
     assert gpu.images(of, "gan") == {}
 
 

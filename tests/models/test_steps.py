@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.overrides import TorchFunctionMode
 
 from paragone.engine.batches import draw
 from paragone.engine.kinds import Recording, Tree
@@ -13,9 +12,9 @@ from paragone.engine.recorders import NoWaiting
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Batch, Model, Progress
 from paragone.project import registry
+from support.nowhere import NOWHERE, NothingFromPython, away
 from support.registered import build
 
-NOWHERE = torch.device("meta")  # reading its values raises; fake CUDA tensors would need a build with CUDA to learn
 STEPS, BATCH, KINDS = 400, 8, 8
 MANY = {"consistency": 3}  # of up to 150, one for each number of noise levels: the first are graphs, others eager
 
@@ -54,25 +53,6 @@ def step(model: Model, batch: Batch, progress: Any) -> None:
         params = [p for group in optimizers[update.optimizer].param_groups for p in group["params"]]
         update.loss.backward(inputs=params)
         assert all(value.device == update.loss.device for value in update.logs.values()), "logs a number of the CPU's"
-
-
-def away(model: Model) -> None:
-    """Move a model, and tensors that it made and keeps, to where there are no values."""
-    model.to(NOWHERE)
-    for module in model.modules():
-        for key, value in vars(module).items():
-            if isinstance(value, tuple) and value and all(isinstance(part, torch.Tensor) for part in value):
-                setattr(module, key, tuple(part.to(NOWHERE) for part in value))
-
-
-class NothingFromPython(TorchFunctionMode):
-    """Inside, a tensor elsewhere than on the CPU made from Python's numbers raises: they are copied from the CPU."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
-        if func in (torch.tensor, torch.as_tensor, torch.Tensor.new_tensor) and found.device.type != "cpu":
-            raise RuntimeError(f"{func.__name__} waits for a copy from the CPU")
-        return found
 
 
 def test_a_step_that_waits_is_noticed() -> None:

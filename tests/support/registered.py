@@ -15,10 +15,10 @@ SMOKE = settings.read(ROOT, "systems").profiles["systems"].models
 
 
 def build(name: str, spec: Spec = SPEC, **config: Any) -> Model:
-    """With what is to differ from its row's configuration."""
+    """A model, or a row of one, with what is to differ from its row's configuration."""
     entry = SMOKE[name]
     parents = {role: parent_of(name, role, spec) for role in entry.parents}
-    return registry.build_model(name, spec, {**entry.config, **config}, parents)
+    return registry.build_model(entry.model or name, spec, {**entry.config, **config}, parents)
 
 
 def parent_of(name: str, role: str, spec: Spec) -> nn.Module:
@@ -36,10 +36,11 @@ def moved(parent: nn.Module) -> nn.Module:
 
 
 def recipe(name: str, spec: Spec = SPEC) -> dict:
-    entry, features = SMOKE[name], registry.model_class(name).feature_parents
+    entry = SMOKE[name]
+    features = registry.model_class(entry.model or name).feature_parents
     known = {"shape": list(spec.shape), "classes": spec.classes, "channels": 0, "size": 64}  # of any feature network
     parents = {
         role: {"features": parent, **known} if role in features else recipe(parent, spec)
         for role, parent in entry.parents.items()
     }
-    return checkpoint.recipe(name, spec, entry.config, parents)
+    return checkpoint.recipe(entry.model or name, spec, entry.config, parents)

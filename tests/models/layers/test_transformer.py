@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paragone.models.layers.transformer import Cache, CausalTransformer
+from paragone.models.layers.transformer import CausalTransformer, Growing, Lasting
 
 
 @pytest.fixture
@@ -30,12 +30,24 @@ def test_a_token_moves_only_the_logits_after_it(net, j):
         assert (a[:, j + 1 :] != b[:, j + 1 :]).any(-1).all()
 
 
-def test_step_by_step_equals_the_whole_sequence_at_once(net):
+@pytest.mark.parametrize("past", [Growing(), Lasting(9, torch.device("cpu"))])
+def test_step_by_step_equals_the_whole_sequence_at_once(net, past):
     tokens = _tokens()
-    cache: Cache = [None, None]
     inputs = torch.cat([torch.full((3, 1), 11), tokens[:, :-1]], 1)
-    logits = [net.step(inputs[:, j : j + 1], net.position[j], cache) for j in range(9)]
+    with torch.no_grad():
+        logits = [net.step(inputs[:, j : j + 1], torch.tensor([j]), past) for j in range(9)]
     torch.testing.assert_close(torch.stack(logits, 1), net(tokens))
+
+
+def test_a_sample_is_what_the_plain_loop_draws(net):
+    torch.manual_seed(3)
+    drawn = net.sample(4)
+    torch.manual_seed(3)
+    plain = torch.zeros(4, 9, dtype=torch.int64)
+    with torch.no_grad():
+        for j in range(9):
+            plain[:, j] = torch.multinomial(net(plain)[:, j].softmax(1), 1).squeeze(1)
+    assert torch.equal(drawn, plain)
 
 
 def test_samples_follow_the_models_distribution(net):

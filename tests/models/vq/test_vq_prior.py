@@ -97,7 +97,7 @@ def test_a_window_over_the_whole_grid_draws_what_the_prior_draws() -> None:
 
 def test_a_code_is_drawn_from_the_patch_around_it() -> None:
     model = windowed(3)
-    assert [model._start(at, 0) for at in range(8)] == [0, 0, 1, 2, 3, 4, 5, 5]
+    assert model._starts(torch.arange(8), 0).tolist() == [0, 0, 1, 2, 3, 4, 5, 5]
     torch.manual_seed(1)
     codes = model._slide(2)
     torch.manual_seed(1)

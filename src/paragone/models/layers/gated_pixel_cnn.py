@@ -8,11 +8,15 @@ horizontal stack belong to groups, of which those of group g know the symbols of
 later layers the feature maps up to g (mask B).
 """
 
+from functools import partial
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
+
+from paragone.models.layers.kept import Step, pick, waits
+from paragone.models.layers.repeated import repeated
 
 
 class MaskedConv2d(nn.Conv2d):
@@ -140,17 +144,32 @@ class GatedPixelCNN(nn.Module):
         At the start of a row the vertical stack runs along the row; at each place, for each group, the horizontal stack
         runs for that place alone.
         """
-        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=next(self.parameters()).device)
-        rows, weights = _Rows(self, n, size[1], given), _Weights.of(self)
-        for i in range(size[0]):
-            place = _Places(weights, n, rows.next(i))
-            for j in range(size[1]):
-                for g in range(self.groups):
-                    logits = place.logits(j, self.embed(symbols[:, :, i, j]), g)
-                    symbols[:, g, i, j] = torch.multinomial(logits.softmax(1), 1).squeeze(1)
-                place.keep(self.embed(symbols[:, :, i, j]))
-            rows.keep(self.embed(symbols[:, :, i]))
+        (height, width), where = size, next(self.parameters()).device
+        rows = _Rows(self, n, width, given)
+        places = _Places(self, n, rows.links)
+        row = repeated(Step(partial(_begin, rows, places), [*rows.state, *places.state]), height)
+        turns = [
+            repeated(Step(partial(places.draw, g), places.state), height * width) for g in range(self.groups)
+        ]  # fmt: skip
+        order = torch.arange(max(size), device=where).split(1)
+        symbols = torch.zeros(n, self.groups, *size, dtype=torch.int64, device=where)
+        undrawn, above = torch.zeros_like(symbols[:, :, 0, 0]), rows.nothing
+        for i in range(height):
+            row(above, order[i])
+            for j in range(width):
+                place = undrawn
+                for turn in turns:
+                    place = turn(place, order[j], waits(n, self.levels, where))
+                symbols[:, :, i, j] = place
+            above = self.embed(symbols[:, :, i])
         return symbols
+
+
+def _begin(rows: "_Rows", places: "_Places", above: Tensor, i: Tensor) -> tuple[()]:
+    """The vertical stack at row i (1,), below the row `above` (n,C,W); nothing is known of the row itself."""
+    rows.next(above, i)
+    places.clear()
+    return ()
 
 
 class _Weights(NamedTuple):
@@ -178,48 +197,60 @@ class _Rows:
         self.layers: list[GatedLayer] = list(net.layers)  # type: ignore[arg-type]
         self.conditions = [layer.conditions(given) for layer in self.layers]
         weight = self.layers[0].link.weight
-        self.past = [
-            weight.new_zeros(n, layer.vertical.in_channels, layer.reach, width + 2 * layer.reach)
-            for layer in self.layers
-        ]  # (n,C,rows,W + padding)
+        self.windows = [
+            weight.new_zeros(n, k.vertical.in_channels, k.vertical.kernel_size[0], width + 2 * k.reach)
+            for k in self.layers
+        ]  # (n,C,rows,W + padding), of which the first layer's do not reach the row itself
+        self.nothing = weight.new_zeros(n, self.layers[0].vertical.in_channels, width)  # above the first row
+        self.links = self.conditions[0][1].new_zeros(len(self.layers), n, len(weight), width)
+        self.state = [*self.windows, self.links]
 
-    def next(self, i: int) -> list[Tensor]:
-        """What row i of the vertical stack and the condition give the horizontal one: of each layer (n,2 width,W)."""
-        links, v = [], None
-        for k, layer in enumerate(self.layers):
-            window = self.past[k] if v is None else torch.cat([self.past[k], _padded(v, layer.reach)], 2)
-            if v is not None:
-                self.past[k] = window[:, :, 1:]
+    def next(self, above: Tensor, i: Tensor) -> None:
+        """Leave in `links` what row i of the vertical stack and the condition give the horizontal one: of each layer
+        (n,2 width,W)."""
+        _shift(self.windows[0], 2)
+        v = above[:, :, None]
+        for k, (layer, window) in enumerate(zip(self.layers, self.windows, strict=True)):
+            window[:, :, -1:, layer.reach : -layer.reach] = v
             a = layer.vertical(window)  # (n,2 width,1,W)
-            to_v, to_h = (c if c.shape[2] == 1 else c[:, :, i : i + 1] for c in self.conditions[k])
-            links.append((layer.link(a) + to_h).squeeze(2))
+            to_v, to_h = (c if c.shape[2] == 1 else c.index_select(2, i) for c in self.conditions[k])
+            self.links[k] = (layer.link(a) + to_h).squeeze(2)
             v = gate(a + to_v)
-        return links
-
-    def keep(self, x: Tensor) -> None:
-        """x (n,C,W): the row that was drawn."""
-        self.past[0] = torch.cat([self.past[0][:, :, 1:], _padded(x[:, :, None], self.layers[0].reach)], 2)
-
-
-def _padded(row: Tensor, reach: int) -> Tensor:
-    return pad(row, (reach, reach))
+            if k:
+                _shift(window, 2)
 
 
 class _Places:
     """The horizontal stack along one row, one place after another; of each layer's input the last places are kept."""
 
-    def __init__(self, weights: _Weights, n: int, links: list[Tensor]) -> None:
-        self.weights, self.links = weights, links
-        self.past = [links[0].new_zeros(n, channels, reach) for channels, reach in weights.reaches]
-        self.windows: list[Tensor] = []
+    def __init__(self, net: GatedPixelCNN, n: int, links: Tensor) -> None:
+        self.net, self.weights, self.links = net, _Weights.of(net), links
+        weight = net.layers[0].link.weight
+        (channels, reach), *others = self.weights.reaches
+        first = weight.new_zeros(n, channels, reach + 1)
+        later = weight.new_zeros(len(others), n, len(weight) // 2, reach + 1)
+        self.state = [first, later]
+        windows = [first, *later]
+        self.flat, self.last = [w.flatten(1) for w in windows], [w[:, :, -1] for w in windows]  # views of them
 
-    def logits(self, j: int, x: Tensor, group: int) -> Tensor:
+    def clear(self) -> None:
+        for windows in self.state:
+            windows.zero_()
+
+    def draw(self, group: int, place: Tensor, j: Tensor, waits: Tensor) -> Tensor:
+        """Draw the symbol of a group at place j (1,), of whose symbols (n,groups) those before it are known."""
+        drawn = pick(self.logits(j, self.net.embed(place), group), waits)
+        place = torch.cat([place[:, :group], drawn, place[:, group + 1 :]], 1)
+        if group == self.net.groups - 1:
+            self.keep(self.net.embed(place))
+        return place
+
+    def logits(self, j: Tensor, x: Tensor, group: int) -> Tensor:
         """Logits (n,levels) of a group at place j, from x (n,C): what is known of the place."""
-        h, self.windows = x, []
+        h, links = x, self.links.index_select(3, j).squeeze(3)
         for k, (matrix, bias, out, out_bias) in enumerate(self.weights.layers):
-            window = torch.cat([self.past[k], h[:, :, None]], 2)  # (n,C,reach + 1)
-            self.windows.append(window)
-            b = torch.addmm(bias, window.flatten(1), matrix) + self.links[k][:, :, j]
+            self.last[k].copy_(h)
+            b = torch.addmm(bias, self.flat[k], matrix) + links[k]
             o = torch.addmm(out_bias, gate(b), out)
             h = h + o if k else o
         matrix, bias = self.weights.head
@@ -229,5 +260,12 @@ class _Places:
 
     def keep(self, x: Tensor) -> None:
         """x (n,C): the whole place. No feature knows its last group, so those of the last pass are final."""
-        self.windows[0] = torch.cat([self.windows[0][:, :, :-1], x[:, :, None]], 2)
-        self.past = [window[:, :, 1:] for window in self.windows]
+        self.last[0].copy_(x)
+        for windows in self.state:
+            _shift(windows, -1)
+
+
+def _shift(window: Tensor, dim: int) -> None:
+    """Move all by one towards the front, and leave the last as it is."""
+    kept = window.shape[dim] - 1
+    window.narrow(dim, 0, kept).copy_(window.narrow(dim, 1, kept).clone())

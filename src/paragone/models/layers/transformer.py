@@ -1,11 +1,55 @@
 """A causal transformer over short sequences of tokens, such as the codes of an image."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from paragone.models.layers.attention import attend
+from paragone.models.layers.kept import Step, pick, stays, waits
+from paragone.models.layers.repeated import repeated
 
-Cache = list[tuple[Tensor, Tensor] | None]  # each block's keys and values so far, (B,heads,T,D)
+Seen = tuple[Tensor, Tensor, Tensor | None]  # keys and values (B,heads,T,D), and which are seen (1,T): None for all
+
+
+class Past(Protocol):
+    """Each block's keys and values of the places so far."""
+
+    state: list[Tensor]  # what stays where it is
+
+    def extend(self, block: int, at: Tensor, k: Tensor, v: Tensor) -> Seen:
+        """Those of one block with those (B,heads,1,D) of the place `at` (1,)."""
+
+
+class Growing:
+    """A past of as many as there are."""
+
+    def __init__(self) -> None:
+        self.state: list[Tensor] = []
+        self._kept: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def extend(self, block: int, at: Tensor, k: Tensor, v: Tensor) -> Seen:
+        if block in self._kept:
+            k, v = (torch.cat(pair, 2) for pair in zip(self._kept[block], (k, v), strict=True))
+        self._kept[block] = k, v
+        return k, v, None
+
+
+class Lasting:
+    """A past of all places from the start, those to come masked, for graphs: a place is a tensor, and nothing grows."""
+
+    def __init__(self, length: int, device: torch.device) -> None:
+        self.state: list[Tensor] = []  # keys and values of one block after the other
+        self._order = torch.arange(length, device=device)
+
+    def extend(self, block: int, at: Tensor, k: Tensor, v: Tensor) -> Seen:
+        if len(self.state) == 2 * block:  # the first place: in the type that keys have
+            self.state += [new.new_zeros(*new.shape[:2], len(self._order), new.shape[3]) for new in (k, v)]
+        keys, values = self.state[2 * block : 2 * block + 2]
+        return keys.index_copy_(2, at, k), values.index_copy_(2, at, v), (self._order <= at)[None]
 
 
 class Block(nn.Module):
@@ -20,15 +64,25 @@ class Block(nn.Module):
         )  # fmt: skip
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """x (B,T,width) -> the same and all keys and values so far. With a `past`, x is the one position after it."""
+    def forward(self, x: Tensor, extend: Callable[[Tensor, Tensor], Seen] | None = None) -> Tensor:
+        """x (B,T,width) -> the same. With `extend`, x is one place, and its keys and values are added to its past."""
         qkv = self.qkv(self.norm1(x)).unflatten(2, (3, self.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B,heads,T,D)
-        if past is not None:
-            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        y = attend(q, k, v, causal=past is None, dropout=self.p if self.training else 0.0)
+        k, v, seen = (k, v, None) if extend is None else extend(k, v)
+        if seen is None:
+            y = attend(q, k, v, causal=extend is None, dropout=self.p if self.training else 0.0)
+        else:
+            y = attend_to(q, k, v, seen)
         x = x + self.dropout(self.out(y.transpose(1, 2).flatten(2)))
-        return x + self.dropout(self.mlp(self.norm2(x))), (k, v)
+        return x + self.dropout(self.mlp(self.norm2(x)))
+
+
+def attend_to(q: Tensor, k: Tensor, v: Tensor, seen: Tensor) -> Tensor:
+    """As `attend`, of the places that are seen."""
+    with torch.autocast(q.device.type, enabled=False):
+        if q.device.type == "cpu":
+            q, k, v = q.float(), k.float(), v.float()
+        return scaled_dot_product_attention(q, k, v, attn_mask=seen)
 
 
 class CausalTransformer(nn.Module):
@@ -63,24 +117,26 @@ class CausalTransformer(nn.Module):
         start = torch.full_like(tokens[:, :1], self.tokens)
         x = self.dropout(self.embedding(torch.cat([start, tokens[:, :-1]], 1)) + self.position)
         for block in self.blocks:
-            x, _ = block(x)
+            x = block(x)
         return self.head(self.norm(x)).float()
 
     @torch.no_grad()
     def sample(self, n: int) -> Tensor:
         """n sequences, (n,L) int64, one token after another, each from the kept keys and values of its past."""
-        token = torch.full((n, 1), self.tokens, device=self.position.device)
-        drawn: list[Tensor] = []
-        cache: Cache = [None] * len(self.blocks)
-        for position in self.position:
-            logits = self.step(token, position, cache)
-            token = torch.multinomial(logits.softmax(1), 1)
-            drawn.append(token)
-        return torch.cat(drawn, 1)
+        where = self.position.device
+        past = Lasting(self.length, where) if stays() else Growing()
+        step = repeated(Step(partial(self._next, past), past.state), self.length)
+        drawn = [torch.full((n, 1), self.tokens, device=where)]
+        for at in torch.arange(self.length, device=where).split(1):
+            drawn.append(step(drawn[-1], at, waits(n, self.tokens, where)))
+        return torch.cat(drawn[1:], 1)
 
-    def step(self, token: Tensor, position: Tensor, cache: Cache) -> Tensor:
-        """Logits (n,tokens) of the token after `token` (n,1), which stands before `position` (width,)."""
-        x = self.embedding(token) + position
+    def _next(self, past: Past, token: Tensor, at: Tensor, waits: Tensor) -> Tensor:
+        return pick(self.step(token, at, past), waits)
+
+    def step(self, token: Tensor, at: Tensor, past: Past) -> Tensor:
+        """Logits (n,tokens) of the token at the place `at` (1,), which comes after `token` (n,1)."""
+        x = self.embedding(token) + self.position.index_select(0, at)
         for i, block in enumerate(self.blocks):
-            x, cache[i] = block(x, cache[i])
+            x = block(x, partial(past.extend, i, at))
         return self.head(self.norm(x))[:, 0].float()

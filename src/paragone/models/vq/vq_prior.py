@@ -20,7 +20,7 @@ given.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,6 +29,8 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
+from paragone.models.layers.kept import Step, pick, waits
+from paragone.models.layers.repeated import repeated
 from paragone.models.layers.transformer import CausalTransformer
 
 
@@ -104,16 +106,32 @@ class VQPrior(Model):
 
     def _slide(self, n: int) -> Tensor:
         """n grids of codes (n,h,w), each code given those before it in the patch around it."""
-        codes = torch.zeros(n, *self.grid, dtype=torch.int64, device=self.prior.position.device)
-        h, w = self.patch
-        for i, j in product(*map(range, self.grid)):
-            top, left = (self._start(at, axis) for axis, at in enumerate((i, j)))
-            logits = self.prior(codes[:, top : top + h, left : left + w].flatten(1))  # what comes later is not seen
-            drawn = torch.multinomial(logits[:, (i - top) * w + j - left].softmax(1), 1)
-            codes[:, i, j] = drawn.squeeze(1)
-        return codes
+        where = self.prior.position.device
+        patches, within = self._patches(where)
+        codes = torch.zeros(n, len(patches), dtype=torch.int64, device=where)
+        step = repeated(Step(partial(self._next, codes, patches, within), [codes]), len(patches))
+        for place in torch.arange(len(patches), device=where).split(1):
+            step(place, waits(n, self.prior.tokens, where))
+        return codes.view(n, *self.grid)
 
-    def _start(self, at: int, axis: int) -> int:
-        """Where the patch of a row (or column) begins: that row in its middle, but for the edges."""
+    def _next(self, codes: Tensor, patches: Tensor, within: Tensor, place: Tensor, waits: Tensor) -> tuple[()]:
+        """Draw the codes (n,) at a place (1,) of the grids (n,h w)."""
+        patch = codes.index_select(1, patches.index_select(0, place).squeeze(0))
+        logits = self.prior(patch).index_select(1, within.index_select(0, place))  # what comes later is not seen
+        codes.index_copy_(1, place, pick(logits.squeeze(1), waits))
+        return ()
+
+    def _patches(self, where: torch.device) -> tuple[Tensor, Tensor]:
+        """Of each place of the grid: the places of the patch around it, (h w,L), and which of them it is, (h w,)."""
+        (height, width), (h, w) = self.grid, self.patch
+        i, j = torch.arange(height, device=where), torch.arange(width, device=where)
+        top, left = self._starts(i, 0), self._starts(j, 1)
+        rows = top[:, None] + torch.arange(h, device=where)  # (height,h)
+        columns = left[:, None] + torch.arange(w, device=where)  # (width,w)
+        places = rows[:, None, :, None] * width + columns[None, :, None]  # (height,width,h,w)
+        return places.reshape(height * width, h * w), ((i - top)[:, None] * w + j - left).flatten()
+
+    def _starts(self, at: Tensor, axis: int) -> Tensor:
+        """Where the patches of rows (or columns) begin: that row in the middle, but for the edges."""
         side, patch = self.grid[axis], self.patch[axis]
-        return max(0, min(at - patch // 2, side - patch))
+        return (at - patch // 2).clamp(0, side - patch)
