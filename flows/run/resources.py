@@ -65,15 +65,17 @@ def choose(wish: str) -> list[str]:
         return []
     there = gpus()
     found = ", ".join(there) or "none"
-    if wish == "all" and not there:
-        raise MachineError("gpus: 'all' asks for at least one GPU and nvidia-smi lists none here; ask for 'auto'")
+    modes = {name: gpu.mode for gpu in _listed() for name in gpu[:2]}
+    computing = [name for name in there if modes.get(name) != "Prohibited"]
+    if wish == "all" and not computing:
+        listed = f"those here ({found}) let nothing compute" if there else "nvidia-smi lists none here"
+        raise MachineError(f"gpus: 'all' asks for at least one GPU and {listed}; ask for 'auto'")
     if wish in ("auto", "all"):
-        return there
+        return computing
     ids = [name.strip() for name in wish.split(",")]
     for name in ids:
         if name not in there:
             raise MachineError(f"gpus: there is no GPU '{name}' here, there is: {found}; or ask for auto, all or none")
-    modes = {name: gpu.mode for gpu in _listed() for name in gpu[:2]}
     for name in ids:
         if modes.get(name) == "Prohibited":
             raise MachineError(

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from paragone.data.base import ImageSet
 from paragone.data.pixels import to_float, to_uint8
-from paragone.engine import hardware, replays
+from paragone.engine import hardware, memory, replays
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.models.base import Model
 
@@ -48,7 +48,7 @@ def sample(
     """n samples as uint8 (n,H,W,C), and the seconds of each batch. Batch i follows from (seed, i) alone.
 
     cond: labels (n,), and source: images (n,C,H,W) in [-1,1] to translate, for models that take them. Raises ValueError
-    for others, and for a model that translates and is given no sources.
+    for others, for a model that translates and is given no sources, and for a batch that does not fit into the memory.
     """
     _check_inputs(model, n, cond, source)
     hardware.check_precision(precision, device)
@@ -58,10 +58,35 @@ def sample(
     for i, start in enumerate(tqdm(starts, desc="sampling", unit=" batches", disable=not progress, mininterval=1)):
         size = min(batch, n - start)
         labels, sources = (None if t is None else t[start : start + size].to(device) for t in (cond, source))
-        pixels, took = _draw(model, size, labels, sources, seed, i, device, precision)
-        images.append(pixels)
-        seconds.append(took)
+        drawn = _tried(model, size, labels, sources, seed, i, device, precision)
+        if drawn is None:
+            raise ValueError(_too_little(model, size, labels, sources, device, precision))
+        images.append(drawn[0])
+        seconds.append(drawn[1])
     return np.concatenate(images), seconds
+
+
+def _tried(model: Model, n: int, *options: Any) -> tuple[Images, float] | None:
+    """As `_draw`; None where the memory does not suffice."""
+    try:
+        return _draw(model, n, *options)
+    except torch.OutOfMemoryError:
+        return None
+
+
+def _too_little(
+    model: Model, batch: int, cond: Tensor | None, source: Tensor | None, device: torch.device, precision: str
+) -> str:
+    """One sentence, with the largest half, quarter ... of the batch that can be drawn at a time."""
+    said = f"{model.title}, {batch} images at a time, does not fit into the memory of {hardware.device_name(device)}"
+    fewer = batch // 2
+    while fewer:
+        memory.clean(device)
+        inputs = (None if t is None else t[:fewer] for t in (cond, source))
+        if _tried(model, fewer, *inputs, 0, 0, device, precision) is not None:
+            return f"{said}; {fewer} at a time do: set the profile's sample_batch, or take a card with more"
+        fewer //= 2
+    return f"{said}, nor does one; take a card with more"
 
 
 def _check_inputs(model: Model, n: int, cond: Tensor | None, source: Tensor | None) -> None:

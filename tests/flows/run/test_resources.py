@@ -45,10 +45,24 @@ def test_a_gpu_that_one_process_has_to_itself_is_not_shared(tmp_path: Path, monk
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert choose("0,2,2") == ["0", "2", "2"]
+    assert choose("auto") == choose("all") == ["0", "2"]
     with pytest.raises(MachineError, match="GPU '0' is named 3 times and lets one process compute at a time"):
         choose("0,0,0")
     with pytest.raises(MachineError, match="GPU '1' lets nothing compute; name another"):
         choose("1")
+
+
+def test_gpus_that_let_nothing_compute_are_not_all_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '0, GPU-aa, Prohibited'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert choose("auto") == []
+    with pytest.raises(
+        MachineError, match=r"at least one GPU and those here \(0\) let nothing compute; ask for 'auto'"
+    ):
+        choose("all")
 
 
 def test_how_rows_share_gpus_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
