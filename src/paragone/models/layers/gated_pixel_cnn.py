@@ -225,7 +225,8 @@ class _Places:
 
     def __init__(self, net: GatedPixelCNN, n: int, links: Tensor) -> None:
         self.net, self.weights, self.links = net, _Weights.of(net), links
-        weight = net.layers[0].link.weight
+        gated: list[GatedLayer] = list(net.layers)  # type: ignore[arg-type]
+        weight = gated[0].link.weight
         (channels, reach), *others = self.weights.reaches
         first = weight.new_zeros(n, channels, reach + 1)
         later = weight.new_zeros(len(others), n, len(weight) // 2, reach + 1)
