@@ -9,6 +9,8 @@ from paragone.models.diffusion.controlnet import ControlNet
 from paragone.models.diffusion.ddpm import DDPM
 from paragone.models.diffusion.edm import EDM
 from paragone.models.diffusion.improved_ddpm import ImprovedDDPM
+from paragone.models.layers import karras
+from paragone.models.layers.diffusion import at
 
 SPEC = Spec((1, 16, 16))
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "timesteps": 12, "dropout": 0.0}
@@ -78,6 +80,47 @@ def test_one_step_opens_the_zero_convolutions() -> None:
     next(model.losses({"image": X, "source": SOURCE}, Progress(0))).loss.backward()
     optimizer.step()
     assert any(layer.weight.any() for layer in model.branch.out)  # type: ignore[union-attr, operator]
+
+
+def steered() -> ControlNet:
+    """One whose control is open, over all twelve steps of its parent."""
+    model = build(parent(variance="small"), steps=12, eta=1.0).eval()
+    for p in model.branch.parameters():
+        nn.init.normal_(p, std=0.1)
+    return model
+
+
+def test_without_noise_it_is_the_first_order_solver_of_noise_levels() -> None:
+    model = build(steered().ddpm).eval()
+    model.branch.load_state_dict(steered().branch.state_dict())
+    process = model.ddpm.process
+
+    def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        return process.denoise(lambda x_t, time: model.network(x_t, time, SOURCE), x, sigma).clamp(-1, 1)  # type: ignore[no-any-return]
+
+    levels = torch.cat([(1 / process.exact - 1).sqrt()[[11, 7, 4, 0]], torch.zeros(1, dtype=torch.float64)])
+    torch.manual_seed(1)
+    drawn = model.translate(SOURCE)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        expected = karras.multistep(denoise, float(levels[0]) * torch.randn_like(X), levels, order=1)
+    torch.testing.assert_close(drawn, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_with_eta_1_over_all_steps_it_samples_as_its_parent_does() -> None:
+    model = steered()
+    torch.manual_seed(1)
+    drawn = model.translate(SOURCE)
+    own = model.ddpm.process
+
+    def reverse(x: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x_0 = own.x0(model.network(x, own.times[t], SOURCE), x, t).clamp(-1, 1)
+        return own.posterior_mean(x_0, x, t), at(own.posterior_logvar, t)
+
+    torch.manual_seed(1)
+    with torch.no_grad():
+        expected = own.sample(reverse, torch.randn_like(X)).clamp(-1, 1)
+    torch.testing.assert_close(drawn, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("config", "words"), [({"steps": 13}, "steps is 13; it must be 1 to the 12 timesteps")])

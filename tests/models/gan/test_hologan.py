@@ -64,6 +64,16 @@ def test_the_projection_sees_each_depth_by_weights_of_its_own() -> None:
     assert [tuple(s) for s in sizes] == [(16, 4), (2, 4), (2, 2), (16, 8), (8, 2)]
 
 
+@pytest.mark.parametrize(("width", "z_dim"), [(8, 32), (16, 128), (64, 128)])
+def test_features_of_any_width_start_as_strong(width: int, z_dim: int) -> None:
+    """AdaIN adds 1e-8 to the variance of the maps that reach it: the flat layers' must be far above it."""
+    net, seen = build(width=width, z_dim=z_dim).G, []
+    net.ups2[0].register_forward_hook(lambda module, args, out: seen.append(out))  # type: ignore[no-untyped-call]
+    with torch.no_grad():
+        net(torch.rand(4, z_dim) * 2 - 1, rotation(torch.zeros(4), torch.zeros(4)))
+    assert seen[0].var((2, 3)).mean() > 1e-5
+
+
 def test_losses_are_those_of_an_independent_computation() -> None:
     model = build().eval()  # the spectral norms stand still
     x = torch.rand(4, 3, 32, 32) * 2 - 1

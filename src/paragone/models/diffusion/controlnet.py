@@ -13,7 +13,8 @@ added to the frozen network through convolutions that start at zero, so that tra
 Deviations:
 - The parent is a DDPM in pixels, where the paper's is Stable Diffusion; there is no text, so no prompts are left out.
 - E has three 3 x 3 convolutions at the resolution of the parent's first layer (the paper's halves 512 px three times).
-- Sampling is DDIM (eta = 0) in `steps` steps; x_0 is clipped to [-1,1] as in the parent.
+- Sampling is DDIM in `steps` steps; x_0 is clipped to [-1,1] as in the parent. As in the authors' code eta is 0 unless
+  set otherwise: above 0 each step adds fresh noise, which takes the errors of the steps before with it.
 - The plan is ours: the paper trains for 5 GPU-days at most, with AdamW at 1e-5 and batches of 32 to 256.
 """
 
@@ -28,8 +29,8 @@ from torch.nn.functional import mse_loss, pixel_unshuffle
 from torch.optim import AdamW, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.diffusion.ddim import times
-from paragone.models.layers import karras
+from paragone.models.diffusion.ddim import step, times
+from paragone.models.layers.repeated import repeated
 from paragone.models.layers.unet import UNet
 
 
@@ -41,7 +42,6 @@ class ControlNet(Model):
     plan = Plan(kimg=3_000, batch=32)
     needs = frozenset({"image", "source"})
     needs_pairs = True
-    needs_pairs = True
     capabilities = frozenset({"translate"})
     parents = frozenset({"ddpm"})
 
@@ -49,10 +49,11 @@ class ControlNet(Model):
     class Config:
         hint: int = 16  # channels of E's first layer
         steps: int = 50  # of the parent's T
+        eta: float = 0.0  # of DDIM: 0 adds no noise, 1 as much as DDPM
         lr: float = 1e-5
         weight_decay: float = 0.01
 
-    levels: Tensor  # (steps+1,) float64, falling to 0: noise over signal at the steps that sampling visits
+    times: Tensor  # (steps,) int64, rising: the steps of the parent that sampling visits
 
     def __init__(self, cfg: Config, spec: Spec, *, ddpm: Any) -> None:
         super().__init__(ddpm=ddpm)
@@ -69,8 +70,7 @@ class ControlNet(Model):
         if not 1 <= cfg.steps <= total:
             raise ValueError(f"ControlNet's steps is {cfg.steps}; it must be 1 to the {total} timesteps of its parent")
         self.branch = Branch(ddpm.net, spec.shape[0], cfg.hint)
-        sigma = (1 / ddpm.process.exact - 1).sqrt()[times(cfg.steps, total, "linear")]
-        self.register_buffer("levels", torch.cat([sigma.flip(0), sigma.new_zeros(1)]))
+        self.register_buffer("times", times(cfg.steps, total, "linear"))
 
     @property
     def ddpm(self) -> Any:
@@ -96,11 +96,16 @@ class ControlNet(Model):
     def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:
         """Of each source image (B,C,H,W) in [-1,1] an image of its content, the same."""
 
-        def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-            return self.ddpm.process.denoise(lambda x_t, time: self.network(x_t, time, source), x, sigma).clamp(-1, 1)
+        def guess(x_t: Tensor, t: Tensor) -> Tensor:
+            return process.x0(self.network(x_t, process.times[t], source), x_t, t)
 
-        x = float(self.levels[0]) * torch.randn(len(source), *self.shape, device=source.device)
-        return karras.multistep(denoise, x, self.levels, order=1)
+        process, eta, visited = self.ddpm.process, self.cfg.eta, self.times.tolist()
+        predict = repeated(guess, len(visited))
+        x = torch.randn(len(source), *self.shape, device=source.device)
+        for now, then in zip(visited[::-1], [*visited[-2::-1], -1], strict=True):
+            x, sigma = step(self.ddpm, x, now, then, eta, predict=predict)
+            x = x + sigma * torch.randn_like(x) if eta and then >= 0 else x
+        return x.clamp(-1, 1)
 
 
 class Branch(nn.Module):

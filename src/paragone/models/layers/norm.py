@@ -21,7 +21,7 @@ class GroupNorm(nn.GroupNorm):
             return group_norm(x.float(), self.num_groups, self.weight, self.bias, self.eps)
 
 
-def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def adain(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-8) -> Tensor:
     """Each feature map of x (B,C,...) with mean `shift` and standard deviation |scale|, (B,C) each, in float32.
 
     Adaptive instance normalisation (Huang and Belongie 2017, https://arxiv.org/abs/1703.06868, eq. 8).
@@ -31,4 +31,4 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     x = x - x.mean(places, keepdim=True)
     var = x.square().mean(places, keepdim=True)  # in two passes: torch.var_mean takes several times as long on a CPU
     shape = (*scale.shape, *[1] * (x.ndim - 2))
-    return x * ((var + 1e-8).rsqrt() * scale.view(shape)) + shift.view(shape)
+    return x * ((var + eps).rsqrt() * scale.view(shape)) + shift.view(shape)

@@ -19,10 +19,10 @@ labels, and its mapping network, style encoder and discriminator have a head for
 Networks and settings are the authors' for unpaired photographs, https://github.com/NVlabs/MUNIT: four residual blocks,
 instance normalisation in the content encoder, none in the style encoder, AdaIN in the decoder's blocks and layer
 normalisation after; three discriminators, each at half the size of the one before; lambda_x = lambda_cyc = 10, 1 for
-the others; Adam (0.5, 0.999) at 0.0001 with weight decay 0.0001, batches of 1, a million of them.
+the others; Adam (0.5, 0.999) at 0.0001 with weight decay 0.0001, batches of 1, a million of them, the rate halved after
+each tenth.
 
 Deviations:
-- The learning rate is not halved every 100,000 updates (a plan can let it fall linearly).
 - The discriminators start from He et al.'s weights, as the rest does. The authors' N(0, 0.02) suits 64 channels; narrow
   discriminators hardly see an image through it, and the weight decay then keeps them silent.
 - Images are not resized and cropped at random. No perceptual loss, which the authors use at 512 px alone.
@@ -40,13 +40,16 @@ from torch.optim import Adam, Optimizer
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
 from paragone.models.layers.norm import adain
 
+STYLE_HALVINGS = 4  # layers of stride 2 in the style encoder
+EPS = 1e-5  # of the normalisation of each feature map
+
 
 class MUNIT(Model):
-    """Two autoencoders of content and style, and discriminators of several scales for each; sides divide by 4."""
+    """Two autoencoders of content and style, and discriminators of several scales for each."""
 
     title = "MUNIT"
     paper = "Huang et al., 2018"
-    plan = Plan(kimg=1_000, batch=1)
+    plan = Plan(kimg=1_000, batch=1, drops=tuple(i / 10 for i in range(1, 10)), drop=0.5)
     generator = "generators"
     needs = frozenset({"image", "source"})
     capabilities = frozenset({"translate", "translate_back", "stylise"})
@@ -54,6 +57,7 @@ class MUNIT(Model):
     @dataclass(frozen=True, kw_only=True)
     class Config:
         width: int = 64  # channels at full size
+        halvings: int = 2  # from an image to its content
         blocks: int = 4
         style_dim: int = 8
         hidden: int = 256  # of the network that turns a style into AdaIN's means and scales
@@ -68,7 +72,7 @@ class MUNIT(Model):
         weight_decay: float = 1e-4
 
         def __post_init__(self) -> None:
-            for name in ("blocks", "style_dim", "scales", "strided"):
+            for name in ("halvings", "blocks", "style_dim", "scales", "strided"):
                 if getattr(self, name) < 1:
                     raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
@@ -76,14 +80,14 @@ class MUNIT(Model):
         super().__init__()
         self.cfg = cfg
         c, h, w = spec.shape
-        if h % 4 or w % 4:
+        if min(h, w) < 1 << STYLE_HALVINGS or h % (step := 1 << cfg.halvings) or w % step:
             raise ValueError(
-                f"MUNIT halves images twice, so their sides divide by 4; these are {h} x {w}: set the data set's "
-                "resolution to such a size"
+                f"MUNIT takes images of {1 << STYLE_HALVINGS} pixels a side or more, of sides that its content halves "
+                f"{cfg.halvings} times; these are {h} x {w}: set the data set's resolution to such a size"
             )
-        if not min(h, w) >> (halvings := cfg.scales - 1 + cfg.strided):
+        if not min(h, w) >> (deepest := cfg.scales - 1 + cfg.strided):
             raise ValueError(
-                f"MUNIT's smallest discriminator halves images {halvings} times, and these are {h} x {w}; set "
+                f"MUNIT's smallest discriminator halves images {deepest} times, and these are {h} x {w}; set "
                 "config.scales or config.strided to less"
             )
         self.A, self.B = (AutoEncoder(c, cfg) for _ in range(2))  # of the sources and of the images
@@ -146,25 +150,28 @@ def _conv(a: int, b: int, kernel: int, stride: int = 1) -> nn.Conv2d:
 
 
 class AutoEncoder(nn.Module):
-    """Images (B,C,H,W) to content (B,4 width,H/4,W/4) and style (B,style_dim), and back to [-1,1]."""
+    """Images (B,C,H,W) to content (B,c,h,w), c = 4 width at a quarter of the size unless `halvings` says otherwise, and
+    style (B,style_dim), and back to [-1,1]."""
 
     def __init__(self, channels: int, cfg: MUNIT.Config) -> None:
         super().__init__()
-        width, top = cfg.width, 4 * cfg.width
-        down: list[nn.Module] = []
-        for a, b, kernel, stride in ((channels, width, 7, 1), (width, 2 * width, 4, 2), (2 * width, top, 4, 2)):
-            down += [_conv(a, b, kernel, stride), nn.InstanceNorm2d(b), nn.ReLU()]
+        width, top = cfg.width, cfg.width << cfg.halvings
+        widths = [width * 2**i for i in range(cfg.halvings + 1)]
+        down: list[nn.Module] = [_conv(channels, width, 7), nn.InstanceNorm2d(width), nn.ReLU()]
+        for a, b in pairwise(widths):
+            down += [_conv(a, b, 4, 2), nn.InstanceNorm2d(b), nn.ReLU()]
         self.content = nn.Sequential(*down, *(Residual(top) for _ in range(cfg.blocks)))
-        style: list[nn.Module] = [_conv(channels, width, 7), nn.ReLU(), _conv(width, 2 * width, 4, 2), nn.ReLU()]
-        style += [_conv(2 * width, top, 4, 2), nn.ReLU()]
-        self.style = nn.Sequential(*style, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(top, cfg.style_dim))
+        style: list[nn.Module] = [_conv(channels, width, 7), nn.ReLU()]
+        for a, b in pairwise((width, 2 * width, *[4 * width] * (STYLE_HALVINGS - 1))):
+            style += [_conv(a, b, 4, 2), nn.ReLU()]
+        self.style = nn.Sequential(*style, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, cfg.style_dim))
         self.blocks = nn.ModuleList(Residual(top) for _ in range(cfg.blocks))
         self.mlp = nn.Sequential(
             nn.Linear(cfg.style_dim, cfg.hidden), nn.ReLU(), nn.Linear(cfg.hidden, cfg.hidden), nn.ReLU(),
             nn.Linear(cfg.hidden, cfg.blocks * 4 * top),
         )  # fmt: skip
-        self.ups = nn.ModuleList(_conv(a, a // 2, 5) for a in (top, top // 2))
-        self.norms = nn.ModuleList(nn.GroupNorm(1, a // 2) for a in (top, top // 2))
+        self.ups = nn.ModuleList(_conv(a, b, 5) for a, b in pairwise(widths[::-1]))
+        self.norms = nn.ModuleList(nn.GroupNorm(1, c) for c in widths[-2::-1])
         self.last = _conv(width, channels, 7)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,8 +198,8 @@ class Residual(nn.Module):
         n, c = x.shape[:2]
         one, none = x.new_ones(n, c), x.new_zeros(n, c)
         shift1, scale1, shift2, scale2 = (none, one, none, one) if affine is None else affine.chunk(4, 1)
-        h = relu(adain(self.conv1(x), scale1, shift1))
-        return x + adain(self.conv2(h), scale2, shift2)
+        h = relu(adain(self.conv1(x), scale1, shift1, EPS))
+        return x + adain(self.conv2(h), scale2, shift2, EPS)
 
 
 class Discriminators(nn.Module):
