@@ -71,7 +71,7 @@ class Project:
                     found.append(" ".join(process.cmdline()))
         return found
 
-    def left_for_good(self, seconds: float = 30) -> list[str]:
+    def left_for_good(self, seconds: float = 240) -> list[str]:
         """Those that are still there after that long."""
         deadline = time.monotonic() + seconds
         while (found := self.left()) and time.monotonic() < deadline:
@@ -106,7 +106,7 @@ class Mlflow:
         """Signal the server and its workers; returns when they are gone."""
         if self._process is not None:
             os.killpg(self._process.pid, number)
-            self._process.wait(60)
+            self._process.wait(240)
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process = None

@@ -47,13 +47,20 @@ def faults(project: Project, trained: Project, mlflow: Mlflow, small: Disk, stor
                 lambda at, v=victim, n=number: put.kill(project, v, n, at.uniform(0, seconds), expected, mlflow),
             )
     for how in put.LOCKS:
-        yield Fault(f"a dvc.lock {how}", lambda at, how=how: put.spoil_lock(project, at, how))
+        yield Fault(f"a dvc.lock {how}", lambda at, how=how: put.spoil_lock(_current(project), at, how))
     yield Fault("a second flow", lambda at: put.two_at_once(project, at.uniform(0, seconds), expected))
     yield Fault("a training that hangs", lambda at: put.hang(project, at.uniform(0, seconds), expected, hours))
     yield Fault("disk full in a training", lambda at: put.full_disk(trained, small, 0, whole))
     yield Fault("disk full in a checkpoint", lambda at: put.full_disk(trained, small, 0.5, whole))
     yield Fault("MLflow's store locked", lambda at: _in_its_own_store(trained, whole))
     yield Fault("MLflow's disk full", lambda at: put.full_store(trained, store, whole))
+
+
+def _current(project: Project) -> Project:
+    """The project, brought up to date."""
+    status, printed = project.flow()
+    assert status == 0, printed
+    return project
 
 
 def _in_its_own_store(project: Project, expected: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from paragone.project import pipeline, settings
 from paragone.results import columns
-from support import ROOT, settings_files
+from support import ROOT, idx_files, settings_files
 
 DATASET = "mnist-5k"
 PAIR = ("ddpm", "ddim")  # a network, and a row that draws from it
@@ -20,10 +20,18 @@ PAIR = ("ddpm", "ddim")  # a network, and a row that draws from it
 TIMED = {"started", "seconds", "images_per_second", "latency_ms", "latency_runs", "peak_memory_mb"}
 
 
-def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None, classifier: bool = True) -> Path:
+def build(
+    folder: Path,
+    rows: Iterable[str] = PAIR,
+    *,
+    kimg: float | None = None,
+    classifier: bool = True,
+    digits: tuple[int, int] | None = None,
+) -> Path:
     """Write the project, and run what its rows need: the data, its checks, the classifier, the reference.
 
-    kimg: how long rows with a training of their own train, if not as in smoke.
+    kimg: how long rows with a training of their own train, if not as in smoke. digits: of how many the training and the
+    test split are, if not 4,000 and 1,000.
     """
     values = settings_files.project_values("smoke")
     smoke = values["profiles"]["smoke"]
@@ -34,10 +42,14 @@ def build(folder: Path, rows: Iterable[str] = PAIR, *, kimg: float | None = None
         plan["kimg"] = kimg
     if not classifier:
         smoke["spaces"].remove("classifier")
+    data = values["datasets"][DATASET]
+    if digits:
+        idx_files.write_set(folder / "upstream", *digits)
+        data |= {"source": "local", "path": "upstream"}
     chosen = {
         "profile": "smoke",
         "judges": [8, 8],
-        "datasets": {DATASET: values["datasets"][DATASET]},
+        "datasets": {DATASET: data},
         "profiles": {"smoke": smoke},
     }
     write(folder, chosen)
