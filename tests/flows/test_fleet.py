@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,9 +24,30 @@ def status(project: Path, target: str) -> str:
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server that speaks S3's protocol, with an empty bucket `meeting`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with Guard() as guard:
+        guard.start([sys.executable, "-m", "moto.server", "-p", str(port)], tmp_path, tmp_path / "s3.log")
+        deadline = time.monotonic() + 240
+        while not server.answers(f"{url}/moto-api/"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        boto3.client("s3", endpoint_url=url).create_bucket(Bucket="meeting")
+        yield url
+
+
 @pytest.mark.slow
-def test_two_workers_do_what_one_machine_would(tmp_path, monkeypatch):
-    project = fleet_project.build(tmp_path, str(tmp_path / "remote"), monkeypatch)
+def test_two_workers_that_meet_in_a_bucket_do_what_one_machine_would(tmp_path, monkeypatch, bucket):
+    """In a bucket; the tests below meet in a folder."""
+    project = fleet_project.build(tmp_path, "s3://meeting/dvc", monkeypatch, {"endpointurl": bucket})
     with Guard() as guard, fleet_project.serving(tmp_path, guard, monkeypatch):
         for name in ("one", "two"):
             fleet_project.start_worker(tmp_path, guard, name)
@@ -40,6 +62,7 @@ def test_two_workers_do_what_one_machine_would(tmp_path, monkeypatch):
         assert "<paragone table all>" in done.stdout
         again = fleet_project.fleet(project, "--profile", "all")
         assert "0 units for the workers" in again.stdout
+    assert boto3.client("s3", endpoint_url=bucket).list_objects_v2(Bucket="meeting")["KeyCount"] > 10
 
 
 @pytest.mark.slow
@@ -229,29 +252,3 @@ def test_a_remote_with_a_password_is_not_sent(tmp_path, monkeypatch, url):
         payload.remote_settings(project)
     assert "pass@" not in str(caught.value)
     assert "=1" not in str(caught.value)
-
-
-@pytest.mark.slow
-def test_workers_meet_in_an_s3_bucket(tmp_path, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with Guard() as guard:
-        guard.start([sys.executable, "-m", "moto.server", "-p", str(port)], tmp_path, tmp_path / "s3.log")
-        deadline = time.monotonic() + 60
-        while not server.answers(f"{url}/moto-api/"):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        boto3.client("s3", endpoint_url=url).create_bucket(Bucket="meeting")
-        project = fleet_project.build(tmp_path, "s3://meeting/dvc", monkeypatch, {"endpointurl": url})
-        with fleet_project.serving(tmp_path, guard, monkeypatch):
-            for name in ("one", "two"):
-                fleet_project.start_worker(tmp_path, guard, name)
-            done = fleet_project.fleet(project, "--profile", "all")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "up to date" in status(project, "runs/all/dvc.yaml:report")
-        assert boto3.client("s3", endpoint_url=url).list_objects_v2(Bucket="meeting")["KeyCount"] > 10
