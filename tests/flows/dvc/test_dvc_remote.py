@@ -18,7 +18,7 @@ STAGES = ("ingest-digits", "validate-digits", "ingest-others", "validate-others"
 def run(folder: Path, *command: str) -> str:
     """What a command says; it must succeed."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
     assert not done.returncode, done.stdout + done.stderr
     return done.stdout
 
@@ -27,10 +27,10 @@ def dvc(folder: Path, *args: str) -> str:
     return run(folder, sys.executable, "-m", "dvc", *args)
 
 
-@pytest.fixture
-def project(tmp_path: Path, root: Path) -> Path:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     """Two data sets from upstream files of their own, ingested and validated."""
-    folder = tmp_path / "project"
+    folder = tmp_path_factory.mktemp("prepared")
     (folder / "src").mkdir(parents=True)
     (folder / "src/paragone").symlink_to(root / "src/paragone")
     for name, train in (("digits", 80), ("others", 90)):
@@ -45,6 +45,12 @@ def project(tmp_path: Path, root: Path) -> Path:
     dvc(folder, "init", "-q")
     dvc(folder, "repro", "-q", *STAGES)
     return folder
+
+
+@pytest.fixture
+def project(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of that project."""
+    return Path(shutil.copytree(prepared, tmp_path / "project", symlinks=True))
 
 
 @pytest.mark.slow
