@@ -49,7 +49,8 @@ def test_a_token_sees_its_patch_and_what_overlaps() -> None:
     without, it reads patches, as the paper has it."""
     torch.manual_seed(0)
     for overlap in (0, 3):
-        net, x, seen = DiT(2, 1, 16, **SMALL, overlap=overlap), torch.randn(1, 2, 16, 16), []
+        net, x = DiT(2, 1, 16, **SMALL, overlap=overlap), torch.randn(1, 2, 16, 16)
+        seen: list[torch.Tensor] = []
         nn.init.normal_(net.stem.weight)
         net.stem.register_forward_hook(lambda _m, _i, y, seen=seen: seen.append(y))
         net(x, torch.tensor([3.0]))

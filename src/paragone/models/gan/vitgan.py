@@ -13,14 +13,16 @@ https://arxiv.org/abs/2107.04589.
                    D(T G(z)))^2]), L_G = E[softplus(-D(T G(z)))]; T as of DiffAug, lambda that of balanced consistency
 
 Settings are the paper's for CIFAR-10: 4 blocks of 384 dimensions and 6 heads, patches of 4 px that overlap by 2, Adam
-(0, 0.99) at 0.002, batches of 128, averaged weights; no gradient penalty. Learning rates of linear layers are
-equalised, as in the authors' code, https://github.com/mlpc-ucsd/ViTGAN.
+(0, 0.99) at 0.002, batches of 128, averaged weights; no gradient penalty. As in the authors' code,
+https://github.com/mlpc-ucsd/ViTGAN: learning rates of linear layers are equalised, G's positions are sines of learned
+waves over the grid of patches, of full size from the start, and T changes an image in each way with probability 0.8 and
+cuts it out with 0.3. lambda is 10 in the paper, 1 in that code.
 
 Deviations:
 - D's queries start at d_h^(-1/4) of an equalised layer's size. Distances grow as d_h and are divided by its root, and
   spectral norms are kept: at full size each token would look at itself alone.
-- G's positions are learned, from a start at N(0, 0.02); the paper leaves their kind open.
-- T is `paragone.models.layers.diffaug`; images are taken to be square, with a side that P divides.
+- T is `paragone.models.layers.diffaug`, without flips; images are taken to be square, with a side that P divides.
+- `generator_lr` gives the generator a rate of its own; the paper has one rate.
 - The plan is 400 epochs of CIFAR-10, which the paper does not state.
 """
 
@@ -39,6 +41,8 @@ from paragone.models.layers import diffaug, functional
 from paragone.models.layers.attention import attend
 from paragone.models.layers.spectral import SpectralNorm
 from paragone.models.layers.stylegan import Linear
+
+AUGMENTED = 0.8, 0.3  # how often an image is changed in each way, and cut out
 
 
 class ViTGAN(Model):
@@ -63,6 +67,7 @@ class ViTGAN(Model):
         augment: bool = True  # T; without it, no consistency either
         consistency: float = 10.0  # lambda
         lr: float = 2e-3
+        generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
         beta2: float = 0.99
 
@@ -84,8 +89,12 @@ class ViTGAN(Model):
         self.D.apply(keep_spectral_norm)
 
     def optimizers(self) -> dict[str, Optimizer]:
-        nets, betas = {"discriminator": self.D, "generator": self.G}, (self.cfg.beta1, self.cfg.beta2)
-        return {name: Adam(net.parameters(), self.cfg.lr, betas, fused=True) for name, net in nets.items()}
+        cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
+        rate = cfg.lr if cfg.generator_lr is None else cfg.generator_lr
+        return {
+            "discriminator": Adam(self.D.parameters(), cfg.lr, betas, fused=True),
+            "generator": Adam(self.G.parameters(), rate, betas, fused=True),
+        }
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
         x = batch["image"]  # (B,C,H,W)
@@ -96,17 +105,19 @@ class ViTGAN(Model):
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(self._seen(fake))), drawn=len(x))
 
     def _game(self, x: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        both = torch.cat([x, fake])  # in one batch, so that one power iteration serves both
-        score = self.D(self._seen(both)).float()
+        both = torch.cat([x, fake])
+        consistent = self.cfg.augment and self.cfg.consistency > 0
+        seen = torch.cat([self._seen(both), both]) if consistent else self._seen(both)
+        score, *plain = self.D(seen).float().split(len(both))  # in one batch, so that one power iteration serves all
         real_score, fake_score = score.chunk(2)
         loss = softplus(-real_score).mean() + softplus(fake_score).mean()
-        if not self.cfg.augment or not self.cfg.consistency:
+        if not consistent:
             return loss, {}
-        gap = 2 * (self.D(both).float() - score).square().mean()  # the mean over x plus that over G(z)
+        gap = 2 * (plain[0] - score).square().mean()  # the mean over x plus that over G(z)
         return loss + self.cfg.consistency * gap, {"consistency": gap.detach()}
 
     def _seen(self, x: Tensor) -> Tensor:
-        return diffaug.augment(x) if self.cfg.augment else x
+        return diffaug.augment(x, *AUGMENTED) if self.cfg.augment else x
 
     def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
         """G(z), z ~ N(0, I)."""
@@ -114,7 +125,7 @@ class ViTGAN(Model):
 
     def latents(self, n: int) -> Tensor:
         """z ~ N(0, I), (n,z_dim)."""
-        return torch.randn(n, self.cfg.z_dim, device=self.G.positions.device)
+        return torch.randn(n, self.cfg.z_dim, device=self.G.positions.weight.device)
 
     def decode(self, z: Tensor) -> Tensor:
         """G(z): (B,z_dim) -> (B,C,H,W) in [-1,1]."""
@@ -125,13 +136,17 @@ class Generator(nn.Module):
     """z (B,z_dim) -> (B,C,H,W) in [-1,1]."""
 
     coordinates: Tensor
+    places: Tensor
 
     def __init__(self, cfg: ViTGAN.Config, spec: Spec) -> None:
         super().__init__()
         self.colours, self.patch, self.side = spec.shape[0], cfg.patch, spec.shape[1] // cfg.patch
         d = cfg.width
         self.mapping = nn.Sequential(Linear(cfg.z_dim, d), nn.GELU(), Linear(d, d))
-        self.positions = nn.Parameter(0.02 * torch.randn(self.side**2, d))
+        places = torch.linspace(-1, 1, self.side)
+        self.register_buffer("places", torch.cartesian_prod(places, places), persistent=False)  # (T,2)
+        self.positions = nn.Linear(2, d)
+        nn.init.uniform_(self.positions.weight, -1.5 * sqrt(2), 1.5 * sqrt(2))  # full waves: small ones drown in w
         self.blocks = nn.ModuleList(GeneratorBlock(d, cfg.heads, cfg.mlp) for _ in range(cfg.depth))
         self.norm = SelfModulatedNorm(d, d)
         ticks = (torch.arange(cfg.patch) + 0.5) / cfg.patch * 2 - 1
@@ -142,7 +157,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         w = self.mapping(z)
-        h = self.positions.expand(len(z), -1, -1)  # (B,T,d)
+        h = torch.sin(self.positions(self.places).float()).expand(len(z), -1, -1)  # (B,T,d)
         for block in self.blocks:
             h = block(h, w)
         y = self.norm(h, w)

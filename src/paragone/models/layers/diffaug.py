@@ -11,26 +11,29 @@ from torch.nn.functional import pad
 from paragone.models.layers.ada import cut_out
 
 
-def augment(x: Tensor) -> Tensor:
-    """x (B,C,H,W) in [-1,1] -> the same shape: brightness, saturation, contrast; a shift; a square set to 0."""
-    return cut_out(shift(_colour(x.float())), torch.ones((), device=x.device))
+def augment(x: Tensor, often: float = 1.0, cut: float = 1.0) -> Tensor:
+    """x (B,C,H,W) in [-1,1] -> the same shape: brightness, saturation, contrast; a shift; a square set to 0.
+
+    often: the probability of each of the first four, for each image; cut: that of the square.
+    """
+    return cut_out(shift(_colour(x.float(), often), often), torch.full((), cut, device=x.device))
 
 
-def _colour(x: Tensor) -> Tensor:
+def _colour(x: Tensor, often: float) -> Tensor:
     """Adds up to 0.5; scales distances from a pixel's mean colour by 0 to 2, from the image's mean by 0.5 to 1.5."""
-    brightness, saturation, contrast = torch.rand(len(x), 3, 1, 1, 1, device=x.device).unbind(1)
-    x = x + brightness - 0.5
-    grey = x.mean(1, keepdim=True)
-    x = grey + (x - grey) * 2 * saturation
-    mean = x.mean((1, 2, 3), keepdim=True)
-    return mean + (x - mean) * (contrast + 0.5)
+    amount = torch.rand(len(x), 3, 1, 1, 1, device=x.device) - 0.5
+    brightness, saturation, contrast = (amount * (torch.rand_like(amount) < often)).unbind(1)  # 0 changes nothing
+    x = x + brightness
+    x = x + (x - x.mean(1, keepdim=True)) * 2 * saturation
+    return x + (x - x.mean((1, 2, 3), keepdim=True)) * contrast
 
 
-def shift(x: Tensor) -> Tensor:
+def shift(x: Tensor, often: float = 1.0) -> Tensor:
     """Each image moved by whole pixels, up to an eighth of the side, with 0 where nothing was: (B,C,H,W)."""
     n, _, h, w = x.shape
     most = max(1, h // 8)
-    dy, dx = torch.randint(-most, most + 1, (n, 2), device=x.device).unbind(1)
+    moved = torch.rand(n, 1, device=x.device) < often
+    dy, dx = (torch.randint(-most, most + 1, (n, 2), device=x.device) * moved).unbind(1)
     rows = torch.arange(h, device=x.device) + most - dy[:, None]  # (n,h), in the padded image
     columns = torch.arange(w, device=x.device) + most - dx[:, None]
     image = torch.arange(n, device=x.device)[:, None, None]
