@@ -111,6 +111,8 @@ class AliasFreeLayer(nn.Module):
     two low-pass filters, from one band to the next. rgb: 1 x 1, no non-linearity, no demodulation."""
 
     magnitude: Tensor
+    filter_up: Tensor
+    filter_down: Tensor
 
     def __init__(
         self, w_dim: int, before: Band, after: Band, kernel: int, *, rgb: bool = False, radial: bool = False
@@ -138,10 +140,10 @@ class AliasFreeLayer(nn.Module):
             self.magnitude.lerp_(x.detach().float().square().mean(), 1e-3)
         x = self._convolve(x * self.magnitude.rsqrt(), self.affine(w)) + self.bias
         with _single_on_cpu(x) as x:
-            x = upsample(x, self.filter_up, self.up, self.padding)  # type: ignore[arg-type]
+            x = upsample(x, self.filter_up, self.up, self.padding)
             if not self.rgb:
                 x = leaky_relu(x, 0.2) * math.sqrt(2)
-            return downsample(x, self.filter_down, self.down)  # type: ignore[arg-type]
+            return downsample(x, self.filter_down, self.down)
 
     def _convolve(self, x: Tensor, s: Tensor) -> Tensor:
         kernel = self.weight.shape[2]
