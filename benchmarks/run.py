@@ -37,7 +37,17 @@ it measures the images per second of a profile's rows on whatever device there i
 times training steps as CUDA graphs on a GPU ([docs/results/gpu.md](../docs/results/gpu.md)). `convolutions.py`
 measures [how far a training step is from its convolutions](convolutions.md), and `where.py`
 [where its time goes](where.md). `quality.py` measures what a user waits for: CPU time until samples are as near to the
-data as a peer's come. It has been tried for a few steps, and has not been run at its length."""
+data as a peer's come. It has been tried for a few steps, and has not been run at its length.
+`cached_sampling.py` measures what autoregressive samplers gain over [the plain
+loop](../docs/speed.md#autoregressive-sampling-from-kept-activations).
+
+ProGAN, StyleGAN2 and ViTGAN have no comparison yet. Of packages that can be installed, pro-gan-pth 3.4 (2021) has the
+paper's networks, loss and loop for ProGAN; its requirements are pinned to PyTorch 1.10, so it would come without them,
+as mimicry does. stylegan2-pytorch 1.9.0 (2025) is the kept one for StyleGAN2, with networks of its own (no equalised
+learning rate, other widths, and trackers and augmentation among its imports), so networks would be alike in size
+alone; stylegan2-torch 1.3.0 (2022) is nearer to the paper, and has networks and losses without a loop. gan-lab 0.4.2
+(2021) has ProGAN and StyleGAN, and no StyleGAN2. No package has ViTGAN: its peer would be the authors' code, which is
+not packaged."""
 
 
 def _python() -> Path:

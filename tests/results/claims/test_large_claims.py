@@ -86,16 +86,29 @@ def test_c29(evidence: Evidence) -> None:
 def test_c30(evidence: Evidence) -> None:
     rows = renamed(evidence, {"gan": "progan", "dcgan": "stylegan"})
 
-    def told(z: float, w: float | None) -> list[dict[str, Any]]:
-        mapped = None if w is None else {"score": w}
-        return [{"seed": s, "z": {"score": z + 0.001 * s}, "w": mapped} for s in SEEDS]
+    def told(z: float, w: float | None, dci: float = 0.2) -> list[dict[str, Any]]:
+        mapped = None if w is None else {"score": w, "dci": dci}
+        return [{"seed": s, "z": {"score": z + 0.001 * s, "dci": 0.1 + 0.001 * s}, "w": mapped} for s in SEEDS]
+
+    def long(z: float, w: float | None) -> list[dict[str, Any]]:
+        def about(value: float | None, seed: int) -> dict[str, float] | None:
+            return None if value is None else dict.fromkeys(("full", "end"), value + 0.1 * seed)
+
+        return [{"seed": s, "z": about(z, s), "w": about(w, s)} for s in SEEDS]
 
     of = {"progan": told(0.3, None), "stylegan": told(0.3, 0.6)}
-    finding = assess(rows, "c30_stylegan", separability=on(rows=of))
-    assert finding.parts == {"quality": SUPPORTED, "separates": SUPPORTED}
-    of["stylegan"] = told(0.58, 0.6)
-    finding = assess(rows, "c30_stylegan", separability=on(rows=of))
+    paths = {"progan": long(400.0, None), "stylegan": long(390.0, 200.0)}
+    finding = assess(rows, "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
+    assert finding.parts == dict.fromkeys(("quality", "paths", "separates", "disentangles"), SUPPORTED)
+    assert [e.size.value for e in finding.effects if e.part == "paths"] == pytest.approx([2.0, 1.95] * 2, rel=0.01)
+    of["stylegan"], paths["stylegan"] = told(0.58, 0.6, 0.11), long(100.0, 500.0)
+    finding = assess(rows, "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
     assert [e.verdict for e in finding.effects if e.part == "separates"] == [SUPPORTED, Verdict.SMALLER]
+    assert [e.verdict for e in finding.effects if e.part == "disentangles"] == [Verdict.SMALLER] * 2
+    assert [e.verdict for e in finding.effects if e.part == "paths"] == [CONTRADICTED] * 4
+    paths["progan"] = paths["progan"][:3]
+    few = assess(rows, "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
+    assert few.reason == "study 'path_length' has 3 seeds of both on mnist-5k; it takes 5"
 
 
 VQ = {"gan": "autoencoder", "dcgan": "vq_vae_512_restarts", "vae": "autoencoder_2", "vq_vae": "vq_vae_2_512",

@@ -118,7 +118,7 @@ def mig(codes: Floats, levels: Ints, bins: int) -> Floats:
     return _gap(information) / entropy
 
 
-def sap(codes: Floats, values: Ints, test: Flags, categorical: Flags) -> Floats:
+def sap(codes: Floats, values: Ints | Floats, test: Flags, categorical: Flags) -> Floats:
     """Separated attribute predictability of each factor, (K,); codes (N,J), values (N,K)."""
     scores = np.zeros((values.shape[1], codes.shape[1]))
     for k, v in enumerate(values.T):
@@ -127,11 +127,11 @@ def sap(codes: Floats, values: Ints, test: Flags, categorical: Flags) -> Floats:
     return _gap(scores)
 
 
-def _squared_correlation(z: Floats, v: Ints) -> float:
+def _squared_correlation(z: Floats, v: Ints | Floats) -> float:
     return float(np.corrcoef(z, v)[0, 1] ** 2) if np.ptp(z) and np.ptp(v) else 0.0
 
 
-def _thresholds(z: Floats, v: Ints, test: Flags) -> float:
+def _thresholds(z: Floats, v: Ints | Floats, test: Flags) -> float:
     """Balanced accuracy on test images of as many intervals of one latent as there are classes."""
     tree = DecisionTreeClassifier(max_leaf_nodes=len(np.unique(v)), class_weight="balanced", random_state=0)
     tree.fit(z[~test, None], v[~test])
@@ -146,7 +146,7 @@ class DCI(NamedTuple):
     informativeness: float
 
 
-def dci(codes: Floats, values: Ints, test: Flags, categorical: Flags, trees: int) -> DCI:
+def dci(codes: Floats, values: Ints | Floats, test: Flags, categorical: Flags, trees: int) -> DCI:
     """The three scores, each at most 1; codes (N,J), values (N,K)."""
     importance, told = np.zeros((codes.shape[1], values.shape[1])), []
     for k, v in enumerate(values.T):
