@@ -8,7 +8,7 @@ report/studies/<name>.py draws what the study <name> measured; a study without s
 Figures are drawn under `figures.STYLE`; a plot's name is a file name, and begins with the study's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import matplotlib as mpl
@@ -38,6 +38,15 @@ def _plots(name: str, content: Json, results: Results) -> list[Plot]:
     if name not in registry.names(KIND):
         return []
     return cast(list[Plot], registry.load(KIND, name).plots(content, results))
+
+
+def per_dataset(plot: Callable[[str, Json, Json, Results], Plot], found: Json, results: Results) -> list[Plot]:
+    """The figure of each data set on which any row was measured: plot(data set, what was measured there, found, ...)."""
+    return [
+        plot(dataset, measured, found, results)
+        for dataset, measured in found["datasets"].items()
+        if any(measured["rows"].values())
+    ]
 
 
 def title(results: Results, dataset: str) -> str:

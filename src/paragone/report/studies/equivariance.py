@@ -6,7 +6,7 @@ from paragone.report import tables
 from paragone.report.figures import Plot
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.scatter import INK, MARKERS, PALETTE
-from paragone.report.studies.base import row_titles, title
+from paragone.report.studies.base import per_dataset, row_titles, title
 from paragone.results.runs import Json, Results
 
 MEASURES = {"eq_t": "EQ-T", "eq_r": "EQ-R"}
@@ -16,11 +16,7 @@ BARS = {"eq_t": "still", "eq_r": "turned"}
 
 def plots(found: Json, results: Results) -> list[Plot]:
     """One figure per data set: a line per row, a point per seed, a panel per measure."""
-    return [
-        _plot(dataset, measured, found, results)
-        for dataset, measured in found["datasets"].items()
-        if any(measured["rows"].values())
-    ]
+    return per_dataset(_plot, found, results)
 
 
 def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:

@@ -6,7 +6,7 @@ from paragone.report import tables
 from paragone.report.figures import Plot
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.scatter import MARKERS, PALETTE
-from paragone.report.studies.base import row_titles, title
+from paragone.report.studies.base import per_dataset, row_titles, title
 from paragone.results.runs import Json, Results
 
 SPACES = {"z": "in z, the latent that is drawn", "w": "in w, what the mapping makes of it"}
@@ -15,11 +15,7 @@ SAMPLING = {"full": "anywhere on the path", "end": "at its beginning"}
 
 def plots(found: Json, results: Results) -> list[Plot]:
     """One figure per data set: a line per row, a point per seed, a panel per latent space."""
-    return [
-        _plot(dataset, measured, found, results)
-        for dataset, measured in found["datasets"].items()
-        if any(measured["rows"].values())
-    ]
+    return per_dataset(_plot, found, results)
 
 
 def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from paragone.report.figures import Plot
 from paragone.report.scatter import INK, MARKERS, PALETTE
-from paragone.report.studies.base import row_titles, title
+from paragone.report.studies.base import per_dataset, row_titles, title
 from paragone.results.runs import Json, Results
 
 MEASURES = {
@@ -16,11 +16,7 @@ MEASURES = {
 
 def plots(found: Json, results: Results) -> list[Plot]:
     """One figure per data set: a panel per code, a line per measure, a point per seed of each row."""
-    return [
-        _plot(dataset, measured, found, results)
-        for dataset, measured in found["datasets"].items()
-        if any(measured["rows"].values())
-    ]
+    return per_dataset(_plot, found, results)
 
 
 def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
