@@ -41,7 +41,7 @@ def _plots(name: str, content: Json, results: Results) -> list[Plot]:
 
 
 def per_dataset(plot: Callable[[str, Json, Json, Results], Plot], found: Json, results: Results) -> list[Plot]:
-    """The figure of each data set on which any row was measured: plot(data set, what was measured there, found, ...)."""
+    """The figure of each data set on which any row was measured: `plot` of its name and what was measured."""
     return [
         plot(dataset, measured, found, results)
         for dataset, measured in found["datasets"].items()
