@@ -3,11 +3,16 @@
 from typing import Any
 
 import pytest
+import torch
 
+from paragone.engine.macs import Counter
+from paragone.models.base import Progress, Spec
 from paragone.project import registry
+from paragone.project import settings as files
+from paragone.project.params import Params
 from paragone.results import runs as results
 from paragone.results.claims.base import Evidence, Finding, Verdict, find
-from support import sample_project
+from support import ROOT, sample_project
 
 SEEDS = range(5)
 SUPPORTED, CONTRADICTED, NO_EFFECT = Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.NO_EFFECT
@@ -84,7 +89,7 @@ def test_c29(evidence: Evidence) -> None:
 
 
 def test_c30(evidence: Evidence) -> None:
-    rows = renamed(evidence, {"gan": "progan", "dcgan": "stylegan"})
+    rows = longer(renamed(evidence, {"gan": "progan", "dcgan": "stylegan", "vae": "progan_longer"}), 1.456)
 
     def told(z: float, w: float | None, dci: float = 0.2) -> list[dict[str, Any]]:
         mapped = None if w is None else {"score": w, "dci": dci}
@@ -99,7 +104,9 @@ def test_c30(evidence: Evidence) -> None:
     of = {"progan": told(0.3, None), "stylegan": told(0.3, 0.6)}
     paths = {"progan": long(400.0, None), "stylegan": long(390.0, 200.0)}
     finding = assess(rows, "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
-    assert finding.parts == dict.fromkeys(("quality", "paths", "separates", "disentangles"), SUPPORTED)
+    assert finding.parts == dict.fromkeys(("quality", "compute", "paths", "separates", "disentangles"), SUPPORTED)
+    compute = [e.size.value for e in finding.effects if e.part == "compute"]
+    assert compute == pytest.approx([12 / 9, 1.22], rel=0.01)  # of the longer training's distances, in two spaces
     assert [e.size.value for e in finding.effects if e.part == "paths"] == pytest.approx([2.0, 1.95] * 2, rel=0.01)
     of["stylegan"], paths["stylegan"] = told(0.58, 0.6, 0.11), long(100.0, 500.0)
     finding = assess(rows, "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
@@ -109,6 +116,41 @@ def test_c30(evidence: Evidence) -> None:
     paths["progan"] = paths["progan"][:3]
     few = assess(rows, "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
     assert few.reason == "study 'path_length' has 3 seeds of both on mnist-5k; it takes 5"
+    unequal = assess(longer(rows, 1.2), "c30_stylegan", separability=on(rows=of), path_length=on(rows=paths))
+    assert unequal.reason == (
+        "mnist-5k: 'progan_longer' saw 1.200 times as many images as 'stylegan'; equal compute is 1.456 times as many"
+    )
+
+
+def longer(rows: Evidence, times: float) -> Evidence:
+    """ProGAN's longer training saw so many times the images of the other rows."""
+    runs = rows.results.runs.copy()
+    runs.loc[runs["model"] == "progan_longer", "train.images"] = int(100_000 * times)
+    return rows._replace(results=rows.results._replace(runs=runs))
+
+
+def test_c30s_rows_take_the_compute_that_its_rule_says() -> None:
+    """Multiply-accumulates of one step in the middle of each stage, times the steps of the stage."""
+    settings = files.load(ROOT, "claims-large")
+    taken = {row: _compute(settings, row) for row in ("stylegan", "progan_longer")}
+    assert taken["progan_longer"] == pytest.approx(taken["stylegan"], rel=0.005)
+
+
+def _compute(settings: Params, row: str) -> float:
+    cfg, plan = settings.config("claims-large", "shapes", row), settings.plan("claims-large", "shapes", row)
+    net: Any = registry.build_model(settings.model("claims-large", row), Spec((3, 32, 32), 0), cfg, {})
+    optimizers, images = net.optimizers(), torch.zeros(4, 3, 32, 32)
+    stages = 6 if row == "progan_longer" else 4  # from 4 x 4, from 8 x 8
+    shares = [(i + 0.5) / stages * net.cfg.growing for i in range(stages)] + [1.0]
+    lengths = [net.cfg.growing / stages] * stages + [1 - net.cfg.growing]
+    total = 0.0
+    for share, length in zip(shares, lengths, strict=True):
+        with Counter() as counter:
+            for update in net.losses({"image": images}, Progress(0, share * plan.kimg, plan.kimg)):
+                owned = [p for group in optimizers[update.optimizer].param_groups for p in group["params"]]
+                update.loss.backward(inputs=owned)
+        total += counter.flops / 2 / len(images) * length * plan.kimg
+    return total
 
 
 VQ = {"gan": "autoencoder", "dcgan": "vq_vae_512_restarts", "vae": "autoencoder_2", "vq_vae": "vq_vae_2_512",

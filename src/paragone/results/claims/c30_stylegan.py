@@ -1,5 +1,5 @@
-"""C30: StyleGAN against ProGAN: quality after equally many images, how smooth its paths are, and how linear and how
-disentangled the factors are in the latent."""
+"""C30: StyleGAN against ProGAN: quality after equally many images and at equal compute, how smooth its paths are, and
+how linear and how disentangled the factors are in the latent."""
 
 from paragone.evaluation import intervals
 from paragone.results import measures
@@ -17,6 +17,8 @@ from paragone.results.claims.base import (
 )
 
 BEFORE, AFTER = "progan", "stylegan"
+LONGER = "progan_longer"  # ProGAN, trained until it has taken as many multiply-accumulates as StyleGAN
+COMPUTE = 172.67 / 118.57  # millions of them an image, over both trainings: how many times more images that makes
 SEPARATES = at_least(0.1, neutral=0.0, equal=0.05)
 DISENTANGLES = at_least(0.05, neutral=0.0, equal=0.025)
 SMOOTH = at_least(1.1)
@@ -25,14 +27,15 @@ CLAIM = Claim(
     surveys=("zhao",),
     sentence="StyleGAN improves on ProGAN in quality and separates the factors of an image.",
     measured="On drawn shapes at 32 px. Quality: Frechet distance of ProGAN's samples over that of StyleGAN's, in "
-    "every feature space, after equally many images. Paths: perceptual path length (Karras et al. 2019, in "
+    "every feature space, after equally many images. Compute: the same of a ProGAN that is trained for longer, until "
+    "it has taken as many multiply-accumulates as StyleGAN. Paths: perceptual path length (Karras et al. 2019, in "
     "features of the study's network, not LPIPS) of ProGAN's z over that of StyleGAN's w, and of its own z over its w, "
     "anywhere on the path and at its beginning. Separates: how well a linear function of the latent tells the factors "
     "of the image that it makes (0: not at all, 1: perfectly), of StyleGAN's w less that of ProGAN's z, and less that "
     "of StyleGAN's own z. Disentangles: the DCI score of single latents, likewise.",
-    rule="Quality and paths: at least 1.1 times, within 1/1.1 to 1.1 no effect. Separates: larger by at least 0.1, "
-    "within 0.05 no effect. Disentangles: larger by at least 0.05, within 0.025 no effect. A verdict for each.",
-    rows=(BEFORE, AFTER),
+    rule="Quality, compute and paths: at least 1.1 times, within 1/1.1 to 1.1 no effect. Separates: larger by at least "
+    "0.1, within 0.05 no effect. Disentangles: larger by at least 0.05, within 0.025 no effect. A verdict for each.",
+    rows=(BEFORE, LONGER, AFTER),
     studies=("separability", "path_length"),
 )
 
@@ -40,12 +43,25 @@ CLAIM = Claim(
 def effects(evidence: Evidence) -> list[Effect]:
     result = []
     for d in evidence.datasets(*CLAIM.rows):
-        evidence.require_equal(d, CLAIM.rows, measures.IMAGES, "training images")
+        evidence.require_equal(d, (BEFORE, AFTER), measures.IMAGES, "training images")
         result += in_part("quality", distances(evidence, d, BEFORE, AFTER, at_least(1.1)))
+        result += in_part("compute", _at_equal_compute(evidence, d))
         result += _paths(evidence, d)
         result += _scores(evidence, d, "score", "Factors told linearly by", SEPARATES, "separates")
         result += _scores(evidence, d, "dci", "DCI score of", DISENTANGLES, "disentangles")
     return result
+
+
+def _at_equal_compute(evidence: Evidence, dataset: str) -> list[Effect]:
+    """The distances, ProGAN trained for longer. Raises NotMeasuredError unless it has seen as many more images as make
+    the compute equal."""
+    (longer, *_), (shorter, *_) = evidence.figures(dataset, (LONGER, AFTER), measures.IMAGES)
+    if abs(longer / shorter / COMPUTE - 1) > 0.01:
+        raise NotMeasuredError(
+            f"{dataset}: '{LONGER}' saw {longer / shorter:.3f} times as many images as '{AFTER}'; equal compute is "
+            f"{COMPUTE:.3f} times as many"
+        )
+    return distances(evidence, dataset, LONGER, AFTER, at_least(1.1))
 
 
 def _paths(evidence: Evidence, dataset: str) -> list[Effect]:
