@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flows.dvc import graph as graphs
 from flows.dvc import locks
-from flows.run import regenerate, resources
+from flows.run import gpus, regenerate
 from flows.run.progress import console
 from flows.run.request import Request
 from flows.run.resources import Seats
@@ -60,8 +60,9 @@ def make_plan(root: Path, request: Request) -> Plan:
     console.print(
         f"Profile {request.profile}: {len(visits)} stages to visit, {current} current, {request.slots} at once{where}."
     )
-    if visits and (sentence := resources.explain(request.gpus, request.slots)):
-        console.print(sentence, style="dim")
+    for sentence in (request.passed_over, gpus.explain(request.gpus, request.slots)):
+        if visits and sentence:
+            console.print(sentence, style="dim")
     return Plan(graph, visits, forced)
 
 

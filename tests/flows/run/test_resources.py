@@ -1,81 +1,10 @@
-"""Cores are counted, GPUs are queued for, and what is not there is named."""
-
-from pathlib import Path
+"""Cores are counted, and GPUs are queued for."""
 
 import pytest
 
-from flows.run import resources
-from flows.run.resources import MachineError, Seats, choose, computes
+from flows.run.resources import MachineError, Seats, computes
 
 TRAIN, REPORT = "runs/quick/digits/vae/dvc.yaml:train@0", "report"
-
-
-@pytest.fixture
-def two_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine whose driver's tool lists two."""
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho '0, GPU-aa'\necho '1, GPU-bb'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-
-@pytest.mark.usefixtures("two_gpus")
-def test_finds_all_gpus_or_those_that_the_environment_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose("auto") == choose("all") == ["0", "1"]
-    assert choose("none") == []
-    assert choose("1, 1") == ["1", "1"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,7")
-    assert resources.gpus() == ["GPU-bb"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert resources.gpus() == []
-
-
-@pytest.mark.usefixtures("two_gpus")
-def test_a_gpu_that_is_not_there_is_named() -> None:
-    with pytest.raises(MachineError, match=r"no GPU '2' here, there is: 0, 1"):
-        choose("0,2")
-
-
-def test_a_gpu_that_one_process_has_to_itself_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = tmp_path / "nvidia-smi"
-    listed = "0, GPU-aa, Exclusive_Process\n1, GPU-bb, Prohibited\n2, GPU-cc, Default"
-    tool.write_text(f"#!/bin/sh\necho '{listed}'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert choose("0,2,2") == ["0", "2", "2"]
-    assert choose("auto") == choose("all") == ["0", "2"]
-    with pytest.raises(MachineError, match="GPU '0' is named 3 times and lets one process compute at a time"):
-        choose("0,0,0")
-    with pytest.raises(MachineError, match="GPU '1' lets nothing compute; name another"):
-        choose("1")
-
-
-def test_gpus_that_let_nothing_compute_are_not_all_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = tmp_path / "nvidia-smi"
-    tool.write_text("#!/bin/sh\necho '0, GPU-aa, Prohibited'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert choose("auto") == []
-    with pytest.raises(
-        MachineError, match=r"at least one GPU and those here \(0\) let nothing compute; ask for 'auto'"
-    ):
-        choose("all")
-
-
-def test_how_rows_share_gpus_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tool = tmp_path / "nvidia-smi"
-    lines = "0, GPU-aa, Default, 81559\n1, GPU-bb, Exclusive_Process, 81559\n2, GPU-cc, Default, 8192"
-    tool.write_text(f"#!/bin/sh\necho '{lines}'\n")
-    tool.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert "`--gpus 0,0,0` with `--slots 3` or more lets 3 rows share one" in resources.explain(["0"], 16)
-    assert "`--gpus 0,0`" in resources.explain(["0"], 2)
-    assert "not those of a row alone" in resources.explain(["0", "0"], 4)
-    assert [resources.explain(gpus, 16) for gpus in ([], ["1"], ["2"])] == ["", "", ""]  # none, exclusive, small
 
 
 def test_shared_gpus_are_filled_evenly() -> None:
@@ -85,13 +14,6 @@ def test_shared_gpus_are_filled_evenly() -> None:
     seats.give_back(taken[1])
     seats.give_back(taken[3])
     assert seats.take(TRAIN) == taken[1]
-
-
-def test_a_machine_without_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert choose("auto") == []
-    with pytest.raises(MachineError, match="at least one GPU"):
-        choose("all")
 
 
 @pytest.mark.parametrize(
