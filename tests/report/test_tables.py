@@ -7,7 +7,7 @@ from scipy import stats
 from paragone.project import files, paths
 from paragone.report import tables
 from paragone.report.tables import Row, Table
-from paragone.results import columns, runs
+from paragone.results import runs
 from support import sample_project
 
 
@@ -51,17 +51,6 @@ def test_where_seeds_give_no_interval_samples_do_and_it_says_so(tmp_path, projec
     assert rows[""].cells["fd_clf"].over == "samples"  # the floor is one set, whatever the seeds
     assert "†" in three.caption[-1]
     assert "†" not in " ".join(tables.build(project.found, project.found.datasets[0])[2].caption)  # cost has none
-
-
-def test_only_inception_2015_is_called_fid():
-    assert columns.fd_label("inception-2015") == "FID"
-    assert columns.fd_label("clf-mnist-5k") == "FD-clf"
-    assert columns.fd_label("lite0-64") == "FD-Lite0"
-    assert columns.fd_label("random-conv") == "FD-random"
-    assert columns.fd_label("dinov2-s14") == "FD-DINOv2"
-    labels = [c.label for c in columns.main(["clf-x", "lite0-64", "inception-2015"])]
-    assert labels[:5] == ["FD-clf", "FD-Lite0", "FID", "FD-clf over judges", "FD-clf to test"]
-    assert labels.count("FID") == 1
 
 
 def test_the_best_is_bold_and_the_floor_is_not(project):
@@ -155,11 +144,6 @@ def test_nothing_measured_gives_a_table_of_reasons(project, tmp_path):
     assert {row.outcome for row in table.rows} == {"not run"}
     assert "No run has been evaluated yet." in table.caption
     assert "not ingested yet" in table.caption[0]
-
-
-def test_a_small_figure_keeps_a_digit():
-    column = columns.distance("lite0-64")
-    assert [column.number(v) for v in (1234.5678, 0.004, 0.0, -0.0001)] == ["1,234.57", "0.004", "0.00", "-0.0001"]
 
 
 def test_a_row_of_another_protocol_says_so_and_has_no_figures(tmp_path):

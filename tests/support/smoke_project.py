@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from paragone.project import pipeline, settings
-from paragone.results import columns
+from paragone.results.columns import by_table
 from support import ROOT, idx_files, settings_files
 
 DATASET = "mnist-5k"
@@ -81,7 +81,7 @@ def results(folder: Path) -> dict[str, Any]:
             found[str(file.relative_to(folder))] = {k: v for k, v in content.items() if k not in TIMED}
         elif file.is_file() and file.name not in ("dvc.lock", "failure.json", "usage.csv", "history.csv"):
             found[str(file.relative_to(folder))] = file.read_bytes()
-    timed = [name for column in columns.cost() for name in (column.key, f"{column.key}_ci95")]
+    timed = [name for column in by_table.cost() for name in (column.key, f"{column.key}_ci95")]
     for name in ("main", "quality", "reconstruction"):
         file = folder / f"reports/tables/{name}.csv"
         there = file.exists() and file.read_text().strip()  # one without a column is empty

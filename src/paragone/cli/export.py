@@ -19,7 +19,8 @@ import yaml
 from paragone import __version__
 from paragone.engine import inference
 from paragone.project import files, paths, texts
-from paragone.results import columns
+from paragone.results.columns import by_table
+from paragone.results.columns.cost import SPEED
 from paragone.results.runs import Json, flatten, is_figure
 
 
@@ -117,7 +118,7 @@ def model_index(where: paths.Run, name: str, facts: dict[str, Json]) -> list[Jso
     https://github.com/huggingface/hub-docs/blob/main/modelcard.md
     """
     found = dict(flatten("metrics", facts["metrics"]))
-    known = [c for c in columns.quality(list(facts["metrics"]["spaces"])) if is_figure(found.get(c.source))]
+    known = [c for c in by_table.quality(list(facts["metrics"]["spaces"])) if is_figure(found.get(c.source))]
     metrics = [
         {"type": c.key, "name": c.label + f" ({c.unit})" * bool(c.unit), "value": float(found[c.source] * c.scale)}
         for c in known
@@ -182,7 +183,7 @@ def _figures(facts: dict[str, Json], floor: Json) -> str:
     real = dict(flatten("metrics", floor))
     spaces = list(metrics["spaces"])
     rows = ["| figure | this model | real test images | what it is |", "|---|---:|---:|---|"]
-    for c in [*columns.quality(spaces), *columns.reconstruction(spaces), *columns.SPEED]:
+    for c in [*by_table.quality(spaces), *by_table.reconstruction(spaces), *SPEED]:
         if is_figure(value := found.get(c.source)):
             best = real.get(c.source)
             shown = c.number(best * c.scale) if is_figure(best) else ""

@@ -16,8 +16,8 @@ from paragone.evaluation.protocol_number import problem
 from paragone.project import files, paths
 from paragone.project.params import GUEST, Entry, Params, Profile
 from paragone.report import tables, terminal
-from paragone.results import columns
 from paragone.results import runs as results
+from paragone.results.columns.spaces import distance
 from paragone.results.runs import Json, Results, flatten, is_figure
 from paragone.stages import guest as stage
 
@@ -171,7 +171,7 @@ def places(found: Results, dataset: str, row: Json) -> dict[str, tuple[int, int]
     frame = found.of(dataset)
     (data,) = found.datasets
     placed = {}
-    for column in map(columns.distance, tables.spaces_of(found, data)):
+    for column in map(distance, tables.spaces_of(found, data)):
         means = frame[frame[column.source].map(is_figure)].groupby("model")[column.source].mean()
         placed[column.label] = (1 + int((means < row[column.source]).sum()), len(means))
     return placed

@@ -7,7 +7,7 @@ from paragone.report import figures, scatter
 from paragone.report.figures import Plot
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.results import history
-from paragone.results.columns import Column
+from paragone.results.columns.base import Column
 from paragone.results.history import Point
 from paragone.results.runs import DataSet, Results
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from paragone.report import tables
 from paragone.report.render import Grid, Line, Text
-from paragone.results import columns, judges
+from paragone.results import judges
+from paragone.results.columns.spaces import distance
 from paragone.results.runs import DataSet, Json, Results, is_figure
+from paragone.results.space_names import fd_label, space_short
 
 
 def grid(results: Results, dataset: DataSet) -> Grid | None:
@@ -20,8 +22,8 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
     names = sorted({judge for by_judge in judged.values() for judge in by_judge})
     orders = {"mean": {row: statistics.fmean(by_judge.values()) for row, by_judge in judged.items()}}
     orders |= {judge: {row: d[judge] for row, d in judged.items() if judge in d} for judge in names}
-    others = [space for space in spaces if columns.space_short(space) != "clf"]
-    orders |= {columns.fd_label(space): _means(groups, judged, space) for space in others}
+    others = [space for space in spaces if space_short(space) != "clf"]
+    orders |= {fd_label(space): _means(groups, judged, space) for space in others}
     ranks = {name: judges.ranks(values) for name, values in orders.items()}
     disputed = {row for d in judges.disputes(judged) for row in (d.first, d.second)}
     lines = [
@@ -34,7 +36,7 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
         )
         for row in sorted(orders["mean"], key=orders["mean"].__getitem__)
     ]
-    headers = ["Model", "FD-clf", *(f"Judge {judge}" for judge in names), *map(columns.fd_label, others)]
+    headers = ["Model", "FD-clf", *(f"Judge {judge}" for judge in names), *map(fd_label, others)]
     abouts = ["", "mean over the judges", *("seed and width of the classifier" for _ in names), *("" for _ in others)]
     caption = [
         "Rank, and in brackets the distance, mean over the seeds that finished.",
@@ -58,7 +60,7 @@ def about(dataset: DataSet) -> list[str]:
 
 
 def _means(groups: Mapping[str, Sequence[Json]], rows: Mapping[str, object], space: str) -> dict[str, float]:
-    column = columns.distance(space).source
+    column = distance(space).source
     seen = {row: [run[column] for run in groups[row] if is_figure(run.get(column))] for row in rows}
     return {row: statistics.fmean(values) for row, values in seen.items() if values}
 

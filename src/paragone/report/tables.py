@@ -8,10 +8,13 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from paragone.evaluation import intervals
-from paragone.results import columns, judges
-from paragone.results.columns import Column
+from paragone.results import judges
+from paragone.results.columns import by_table
+from paragone.results.columns.base import Column
+from paragone.results.families import HEADINGS
 from paragone.results.judges import Dispute
 from paragone.results.runs import DataSet, Json, Results, flatten, is_figure
+from paragone.results.space_names import fd_label, space_rank, space_short
 
 FLOOR = "Real images (floor)"
 CONFIDENCE = intervals.CONFIDENCE
@@ -57,7 +60,7 @@ class Row(NamedTuple):
 
     @property
     def heading(self) -> str:
-        return columns.FAMILIES.get(self.family, self.family.replace("_", " ").capitalize())
+        return HEADINGS.get(self.family, self.family.replace("_", " ").capitalize())
 
 
 class Table(NamedTuple):
@@ -94,17 +97,17 @@ def spaces_of(results: Results, dataset: DataSet) -> list[str]:
     prefix = "metrics.spaces."
     measured = results.of(dataset.name).dropna(axis=1, how="all").columns
     names += [c.removeprefix(prefix).partition(".")[0] for c in measured if c.startswith(prefix)]
-    return sorted(dict.fromkeys(names), key=columns.space_rank)
+    return sorted(dict.fromkeys(names), key=space_rank)
 
 
 def build(results: Results, dataset: DataSet) -> list[Table]:
     """The tables of figures of one data set: main, quality, cost, reconstruction."""
     spaces = spaces_of(results, dataset)
     kinds = {
-        "main": ("Comparison", columns.main(spaces)),
-        "quality": ("Quality in every feature space", columns.quality(spaces)),
-        "cost": ("Cost", columns.cost()),
-        "reconstruction": ("Reconstruction, translation and likelihood", columns.reconstruction(spaces)),
+        "main": ("Comparison", by_table.main(spaces)),
+        "quality": ("Quality in every feature space", by_table.quality(spaces)),
+        "cost": ("Cost", by_table.cost()),
+        "reconstruction": ("Reconstruction, translation and likelihood", by_table.reconstruction(spaces)),
     }
     groups, found = by_model(results.rows(dataset.name)), []
     disputes = _disputes(groups, spaces)
@@ -119,7 +122,7 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
 def compact(results: Results, dataset: DataSet) -> Table:
     """The main table cut to what a terminal shows, with a short caption."""
     spaces = spaces_of(results, dataset)
-    shown = columns.compact(spaces)
+    shown = by_table.compact(spaces)
     runs = results.of(dataset.name)
     seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) > 1)}."
     groups = by_model(results.rows(dataset.name))
@@ -142,7 +145,7 @@ def _rows(groups: Mapping[str, list[Json]], dataset: DataSet, shown: list[Column
     rows = [_model(group, shown) for group in groups.values()]
     if name == "reconstruction":
         rows = [row for row in rows if row.cells]
-    order = list(columns.FAMILIES)
+    order = list(HEADINGS)
     rows.sort(key=lambda r: (order.index(r.family) if r.family in order else len(order), r.family))  # stable
     rows = _mark_best(rows, shown)
     floor = _floor(dataset.floor, shown)
@@ -179,7 +182,7 @@ def _about_judges(groups: Mapping[str, list[Json]], disputes: list[Dispute]) -> 
 
 def _about_insiders(groups: Mapping[str, list[Json]], spaces: list[str]) -> list[str]:
     return [
-        f"{', '.join(titles)}: trained by, or chosen by, a network of the space {columns.space_short(space)}, which "
+        f"{', '.join(titles)}: trained by, or chosen by, a network of the space {space_short(space)}, which "
         "flatters them: go by the other spaces."
         for space, titles in judges.insiders(groups, spaces).items()
     ]
@@ -313,9 +316,9 @@ def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
 def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:
     measured = (dataset.floor or {}).get("spaces", {}) or (dataset.reference or {}).get("spaces", {})
     hashes = {s: str(measured[s].get("hash", "")) if isinstance(measured.get(s), dict) else "" for s in spaces}
-    names = [f"{columns.fd_label(s)} is in {s}" + (f" ({hashes[s][:12]})" if hashes[s] else "") for s in spaces]
+    names = [f"{fd_label(s)} is in {s}" + (f" ({hashes[s][:12]})" if hashes[s] else "") for s in spaces]
     first = f" KID, precision, recall, density and coverage of the main table are in {spaces[0]}." if spaces else ""
-    if spaces and all(columns.space_short(s) == "clf" for s in spaces):
+    if spaces and all(space_short(s) == "clf" for s in spaces):
         first += f" {ALONE}"
     return f"Feature spaces: {', '.join(names) or 'none measured yet'}.{first}"
 

@@ -15,9 +15,10 @@ import pandas as pd
 from scipy import special
 
 from paragone.evaluation import intervals
-from paragone.results import columns
-from paragone.results.columns import Column
+from paragone.results.columns import by_table
+from paragone.results.columns.base import Column
 from paragone.results.runs import Json, is_figure, is_missing
+from paragone.results.space_names import space_rank
 
 Over = Literal["paired seeds", "seeds", "samples", ""]
 SAME = {"train.data": "data hash", "metrics.protocol": "protocol", "metrics.n": "number of samples"}
@@ -116,10 +117,8 @@ def _check_alike(a: Side, b: Side, dataset: str, of_a: list[Json], of_b: list[Js
 
 def shown(runs: Sequence[Json]) -> list[Column]:
     """The columns that a comparison has: those of quality, reconstruction and cost, each once."""
-    spaces = sorted(
-        {k.split(".")[2] for run in runs for k in run if k.startswith("metrics.spaces.")}, key=columns.space_rank
-    )
-    found = [*columns.quality(spaces), *columns.reconstruction(spaces), *columns.cost()]
+    spaces = sorted({k.split(".")[2] for run in runs for k in run if k.startswith("metrics.spaces.")}, key=space_rank)
+    found = [*by_table.quality(spaces), *by_table.reconstruction(spaces), *by_table.cost()]
     return list({column.key: column for column in found if not column.setting}.values())
 
 

@@ -1,8 +1,9 @@
 """What the study `sampling_curve` says: one row at some number of steps against another, paired by seed."""
 
 from paragone.evaluation import intervals
-from paragone.results import columns, measures
+from paragone.results import measures
 from paragone.results.claims.base import SEEDS, Bounds, Effect, Evidence, Json, NotMeasuredError
+from paragone.results.space_names import fd_label
 
 STUDY = "sampling_curve"
 
@@ -24,7 +25,7 @@ def distances(
     for space in a[shared[0]]["spaces"]:
         figures = [[part[seed]["spaces"][space][measures.DISTANCE] for seed in shared] for part in (a, b)]
         of = f"{_name(evidence, *larger)} over that of {_name(evidence, *smaller)}"
-        what = f"{columns.fd_label(space)} of {of}, {evidence.title(found['dataset'])}"
+        what = f"{fd_label(space)} of {of}, {evidence.title(found['dataset'])}"
         result.append(Effect(what, "times", intervals.ratio(*figures), bounds))
     return result
 

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from paragone.results import columns, measures
+from paragone.results import measures
 from paragone.results.runs import Results, is_figure
+from paragone.results.space_names import fd_label, space_rank, space_short
 
 Json = dict[str, Any]
 SEEDS = 5  # at least, where a claim rests on seeds
@@ -56,7 +57,7 @@ class Evidence(NamedTuple):
         """
         pattern = re.compile(rf"metrics\.spaces\.([^.]+)\.{re.escape(figure)}")
         there = self.results.of(dataset).dropna(axis=1, how="all").columns
-        spaces = sorted((m[1] for name in there if (m := pattern.fullmatch(str(name)))), key=columns.space_rank)
+        spaces = sorted((m[1] for name in there if (m := pattern.fullmatch(str(name)))), key=space_rank)
         if not spaces:
             raise NotMeasuredError(f"{dataset}: no run has a {figure} in any feature space")
         return [(_label(figure, space), f"metrics.spaces.{space}.{figure}") for space in spaces]
@@ -162,8 +163,8 @@ class Evidence(NamedTuple):
 def _label(figure: str, space: str) -> str:
     """What a figure of a space is called: "FD-clf", "Coverage (clf)"."""
     if figure == measures.DISTANCE:
-        return columns.fd_label(space)
-    return f"{figure.capitalize()} ({columns.space_short(space)})"
+        return fd_label(space)
+    return f"{figure.capitalize()} ({space_short(space)})"
 
 
 def _too_few(runs: pd.DataFrame, dataset: str, rows: Sequence[str], column: str, found: int, seeds: int) -> str:

@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 from paragone.evaluation.protocol_number import PROTOCOL
 from paragone.project import files, git, paths
-from paragone.results import columns
-from paragone.results.columns import Column
+from paragone.results.columns.base import Column
+from paragone.results.columns.spaces import distance, kernel
 from paragone.results.runs import DataSet, Json, Results, is_figure
+from paragone.results.space_names import space_rank
 
 FIELDS = ("moment", "commit", "dirty", "protocol", "dataset", "row", "figure", "mean", "seeds", "terms")
 Key = tuple[str, str, str]  # data set, row, key of a column
@@ -59,8 +60,8 @@ def shown(results: Results, dataset: DataSet) -> list[Column]:
     prefix = "metrics.spaces."
     measured = results.of(dataset.name).dropna(axis=1, how="all").columns
     spaces = {c.removeprefix(prefix).partition(".")[0] for c in map(str, measured) if c.startswith(prefix)}
-    ordered = sorted(spaces, key=columns.space_rank)
-    return [column for space in ordered for column in (columns.distance(space), columns.kernel(space))]
+    ordered = sorted(spaces, key=space_rank)
+    return [column for space in ordered for column in (distance(space), kernel(space))]
 
 
 def record(root: Path, results: Results) -> list[Point]:

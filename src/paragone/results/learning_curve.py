@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-from paragone.results import columns
 from paragone.results.runs import Json
+from paragone.results.space_names import fd_label
 
 AXES = ("images", "generator_updates", "seconds", "macs")  # what a point says was spent
 SECONDS = {"cpu": "CPU-s", "wall": "seconds"}  # by the clock that trainings are timed with
@@ -111,7 +111,7 @@ def sentence(found: Json, titles: Mapping[str, str]) -> str:
     changed = {space: changes(of_space) for space, of_space in made.items()}
     n = len(finished(found))
     pairs = n * (n - 1) // 2
-    counts = " and ".join(f"{len(turned)} by {columns.fd_label(space)}" for space, turned in changed.items())
+    counts = " and ".join(f"{len(turned)} by {fd_label(space)}" for space, turned in changed.items())
     first = (
         f"Of {pairs} pair{'s' * (pairs != 1)} of rows, {counts} change places between the orders at equal images, "
         f"equal generator updates and equal {SECONDS[found['clock']]}."

@@ -16,7 +16,8 @@ from paragone.evaluation import stability
 from paragone.evaluation.protocol_number import PROTOCOL, problem
 from paragone.project import files, paths, registry, texts
 from paragone.project.params import GUEST, Params
-from paragone.results import columns, schema
+from paragone.results import schema
+from paragone.results.space_names import space_rank
 
 Json = dict[str, Any]
 
@@ -201,7 +202,7 @@ def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
 def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:
     for row in rows:
         floor = dict(flatten("metrics", floors[row["dataset"]]))
-        spaces = sorted(floors[row["dataset"]].get("spaces", {}), key=columns.space_rank)
+        spaces = sorted(floors[row["dataset"]].get("spaces", {}), key=space_rank)
         row["stability.state"] = stability.state(row, floor, spaces[:2])  # the classifiers', and one without labels
         if row["outcome"] == "finished":
             row["stability.missing_share"] = stability.missing_share(row)

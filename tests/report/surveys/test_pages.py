@@ -16,8 +16,8 @@ from paragone.report.surveys import base, zhao
 from paragone.report.surveys import pages as survey_pages
 from paragone.report.surveys import systems as surveys
 from paragone.report.surveys.pages import SurveyPage
-from paragone.results import columns
 from paragone.results.claims.base import SURVEYS, Bounds, Effect, Finding, Verdict, above, below
+from paragone.results.columns.quality import TRANSLATION
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_zhaos_uses_are_translators_on_each_data_set_or_say_why_not(project, bui
     sources = base.gather(project.found, built, [], {}, {})
     first, second = sources.measured
     figures = {"fd_clf": tables.Cell(3.0), "partner_ssim": tables.Cell(0.9), "cycle_l1": tables.Cell(4.0)}
-    shown = {c.key: c for c in columns.TRANSLATION if c.key in figures}
+    shown = {c.key: c for c in TRANSLATION if c.key in figures}
     row = first.rows["dcgan"]._replace(model="cyclegan", file="cyclegan", title="CycleGAN", cells=figures)
     here = first._replace(columns=first.columns | shown, rows={**first.rows, "cyclegan": row})
     read = {"diverse": 0.25, "reference": 0.1, "kept": 0.4}

@@ -7,8 +7,8 @@ from paragone.report import scatter
 from paragone.report.figures import Plot
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import row_titles, title
-from paragone.results import columns
 from paragone.results.runs import Json, Results
+from paragone.results.space_names import fd_label
 
 SHOWN = ("fd", "recall")
 
@@ -24,7 +24,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     for line, space in zip(axes, spaces, strict=True):
         for ax, key in zip(line, SHOWN, strict=True):
             _panel(ax, found, results, space, key)
-            label = f"{columns.fd_label(space)} (log)" if key == "fd" else f"{key} in {space}"
+            label = f"{fd_label(space)} (log)" if key == "fd" else f"{key} in {space}"
             ax.set(xscale="log", xlabel="training images (log)", ylabel=label)
             if key == "fd":
                 ax.set_yscale("log")

@@ -8,9 +8,10 @@ from paragone.report.figures import Plot
 from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import row_titles, title
-from paragone.results import columns, learning_curve
+from paragone.results import learning_curve
 from paragone.results.learning_curve import AXES, ORDERED, SECONDS, Order, Reached
 from paragone.results.runs import Json, Results
+from paragone.results.space_names import fd_label
 
 LIMITS = "One training of each row, one seed: small differences mean nothing."
 # of the axes: thousands, since long numbers would meet
@@ -30,7 +31,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     for line, axis in zip(axes, AXES, strict=True):
         for ax, space in zip(line, shown, strict=True):
             _panel(ax, found, axis, space, titles)
-            ax.set(xlabel=f"{names[axis]} (log)", ylabel=f"{columns.fd_label(space)} (log)")
+            ax.set(xlabel=f"{names[axis]} (log)", ylabel=f"{fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
         f"{found['n']:,} samples at each point of one training, seed {found['seed']}; lower is better; bars: 95 % "
@@ -81,7 +82,7 @@ def _times(found: Json, titles: Json) -> Grid:
                 _spent(learning_curve.reached(learning_curve.curve(row, axis, space), levels[space])) for axis in AXES
             ]
         lines.append(Line("model", cells))
-    stated = ", ".join(f"{columns.fd_label(space)} {level:,.2f}" for space, level in levels.items())
+    stated = ", ".join(f"{fd_label(space)} {level:,.2f}" for space, level in levels.items())
     how = "as the profile states it" if found["quality"] else "the largest final distance among the rows"
     between = (
         "Between two points the logarithm of the distance is taken to be linear in the logarithm of what was spent; "
@@ -93,7 +94,7 @@ def _times(found: Json, titles: Json) -> Grid:
         *_remarks(found, titles),
     ]
     names = {**HEADERS, "seconds": SECONDS[found["clock"]]}
-    headers = ["Model", *(f"{names[axis]} to {columns.fd_label(space)}" for space in shown for axis in AXES)]
+    headers = ["Model", *(f"{names[axis]} to {fd_label(space)}" for space in shown for axis in AXES)]
     return Grid("What a stated quality took", headers, [""] * len(headers), _numeric(headers), lines, caption)
 
 
@@ -123,7 +124,7 @@ def _orders(found: Json, titles: Json) -> Grid:
     for space in shown:
         for axis in ORDERED:
             at = f" at {_number(made[space][axis].at)}" if axis in made[space] else ""
-            headers.append(f"{columns.fd_label(space)}{at} {names[axis]}")
+            headers.append(f"{fd_label(space)}{at} {names[axis]}")
     caption = [
         learning_curve.sentence(found, titles),
         f"The distance, and in brackets the place of the row, at the largest amount that every row spent. {LIMITS}",

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from paragone.report.figures import Plot
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import title
-from paragone.results import columns
 from paragone.results.runs import Json, Results
+from paragone.results.space_names import fd_label
 
 COSTS = {
     "passes": "evaluations of the network (log)",
@@ -24,7 +24,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     for line, space in zip(axes, spaces, strict=True):
         for ax, (cost, label) in zip(line, COSTS.items(), strict=True):
             _panel(ax, found, results, space, cost)
-            ax.set(xscale="log", yscale="log", xlabel=label, ylabel=f"{columns.fd_label(space)} (log)")
+            ax.set(xscale="log", yscale="log", xlabel=label, ylabel=f"{fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
         f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples; along a line the number of "

@@ -7,8 +7,8 @@ from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
 from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import row_titles, title
-from paragone.results import columns
 from paragone.results.runs import Json, Results
+from paragone.results.space_names import fd_label
 
 SHOWN = {"recall": "recall", "fd": "{fd} (log)"}
 DIGITS = {"fd": 2, "precision": 3, "recall": 3, "density": 3, "coverage": 3}
@@ -24,7 +24,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     for line, space in zip(axes, spaces, strict=True):
         for ax, (key, label) in zip(line, SHOWN.items(), strict=True):
             _panel(ax, found, results, space, key)
-            name = label.format(fd=columns.fd_label(space))
+            name = label.format(fd=fd_label(space))
             ax.set(xlabel=f"precision in {space}", ylabel=name, yscale="log" if key == "fd" else "linear")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     caption = (
@@ -67,7 +67,7 @@ def grids(found: Json, results: Results) -> list[Grid]:
                 cells = [Text(f"{mean[k]:,.{digits}f}", value=mean[k]) for k, digits in DIGITS.items()]
                 lines.append(Line("model", [Text(titles.get(row, row)), Text(f"{value:g}", value=value), *cells]))
         shares = (f"{key.capitalize()} ↑" for key in DIGITS if key != "fd")
-        headers = ["Model", "Truncation", f"{columns.fd_label(space)} ↓", *shares]
+        headers = ["Model", "Truncation", f"{fd_label(space)} ↓", *shares]
         caption = [
             f"Means over seeds of {found['n']:,} samples.",
             "BigGAN's truncation is a threshold of |z|, and 0 none; a StyleGAN's is psi, and 1 none.",

@@ -18,7 +18,7 @@ from paragone.report.surveys import systems as surveys
 from paragone.report.tables import Row, Table
 from paragone.results.claims import base as claims
 from paragone.results.claims.base import Verdict
-from paragone.results.columns import Column
+from paragone.results.columns.base import Column
 from paragone.results.crashes import STATES
 from paragone.results.runs import DataSet, Json, Results
 

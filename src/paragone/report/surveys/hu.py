@@ -10,8 +10,8 @@ from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.surveys import base, systems
 from paragone.report.surveys.base import STATE, Measured, Sources, SurveyPage, section
 from paragone.report.tables import Row
-from paragone.results import columns
 from paragone.results.claims.base import SURVEYS
+from paragone.results.families import HEADINGS
 from paragone.results.runs import Json
 
 FAMILIES = ("gan", "vae", "vq", "diffusion")  # of those that the survey sets against each other, as table 2's columns
@@ -86,7 +86,7 @@ def _challenges(m: Measured, sources: Sources) -> Grid:
         lines.append(Line("model", [*map(Text, [entry["measure"], *cells, verdict or MISSING])]))
     return Grid(
         f"Challenges by family: {m.dataset.title}",
-        ["Measure", *(columns.FAMILIES[f] for f in FAMILIES), "Verdicts"],
+        ["Measure", *(HEADINGS[f] for f in FAMILIES), "Verdicts"],
         ["", *("row with the lowest mean, row with the highest" for _ in FAMILIES), "of the claims on it"],
         [False] * (len(FAMILIES) + 2),
         lines,

@@ -10,8 +10,8 @@ from PIL import Image
 
 from paragone.report.render import Grid, Line, Text
 from paragone.report.surveys.base import Measured, Picture, Section, Sources, section
-from paragone.results.columns import fd_label
 from paragone.results.runs import Json, is_figure
+from paragone.results.space_names import fd_label
 
 STUDY = "worked_scores"
 CLASSES = 10  # columns of the score's table; the most probable, where a classifier has more

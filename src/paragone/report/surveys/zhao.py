@@ -6,8 +6,8 @@ from paragone.report.render import MISSING, Grid, Line, Text
 from paragone.report.surveys import base, systems, worked
 from paragone.report.surveys.base import Measured, Picture, Section, Sources, SurveyPage, section
 from paragone.results.claims.base import SURVEYS
-from paragone.results.columns import fd_label
 from paragone.results.runs import Json
+from paragone.results.space_names import fd_label
 
 CHAIN = {
     "DCGAN": ("convolutions throughout, batch normalisation", "C03"),

@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 
 from paragone.project import paths
-from paragone.results import columns
+from paragone.results.columns import by_table
 from paragone.results.runs import Json, Results, is_figure, is_missing
 
 RUN = "paragone.run"  # tag: data set/model/seed
@@ -91,7 +91,7 @@ def settings(row: Json) -> Iterator[tuple[str, str]]:
 def figures(row: Json) -> Iterator[tuple[str, float]]:
     """Final figures: those of the tables under the names of their CSV, every other number under `more/`."""
     spaces = sorted({key.split(".")[2] for key in row if key.startswith("metrics.spaces.")})
-    known = {c.source: c.key for c in [*columns.quality(spaces), *columns.reconstruction(spaces), *columns.cost()]}
+    known = {c.source: c.key for c in [*by_table.quality(spaces), *by_table.reconstruction(spaces), *by_table.cost()]}
     for key, value in row.items():
         if is_figure(value) and (key in known or key.startswith(("metrics.", "sampling.", "train.updates."))):
             yield known.get(key, f"more/{key}"), float(value)

@@ -8,7 +8,8 @@ as it always did.
 import json
 from typing import Any
 
-from paragone.results import columns, history
+from paragone.results import history
+from paragone.results.columns.cost import TIMES
 from paragone.results.runs import Results
 
 NAME = "paragone"  # of the view, in the address
@@ -18,7 +19,7 @@ TAG = f"mlflow.sharedViewState.{NAME}"
 def state(results: Results) -> str:
     """The view of a profile's runs, as the tag holds it."""
     shown = list(dict.fromkeys(c.key for dataset in results.datasets for c in history.shown(results, dataset)))
-    measured = [*(f"metrics.`{key}`" for key in shown), *(f"metrics.`{c.key}`" for c in columns.TIMES)]
+    measured = [*(f"metrics.`{key}`" for key in shown), *(f"metrics.`{c.key}`" for c in TIMES)]
     view: dict[str, Any] = {
         "searchFilter": "tags.`paragone.run` LIKE '%/%'",  # neither the benchmark's own run nor superseded ones
         "selectedColumns": ["params.`dataset`", "params.`seed`", *measured],
