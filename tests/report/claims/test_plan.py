@@ -45,6 +45,17 @@ def test_a_profile_that_has_the_rows_is_named(tmp_path):
     assert need.commands == ["make demo PROFILE=quick"]
 
 
+def test_of_two_profiles_the_one_with_enough_seeds_is_named(tmp_path):
+    params = sample_project.make(tmp_path, seeds=(0,), datasets=("mnist-5k",))
+    quick = params.profiles["quick"]
+    small = quick.model_copy(update={"models": {row: quick.models[row] for row in ("gan", "vae")}})
+    large = quick.model_copy(update={"seeds": [0, 1, 2, 3, 4]})
+    every = params.model_copy(update={"profiles": {"small": small, "quick": quick, "large": large}})
+    found = runs.read(tmp_path, every, "small")
+    need = {n.id: n for n in plan.needs(verdicts.assess(found, every), found, every)}["C02"]
+    assert need.commands == ["make demo PROFILE=large"]
+
+
 def test_a_study_that_has_not_run_has_its_stage(tmp_path):
     params = sample_project.make(tmp_path, datasets=("mnist-5k",))
     (tmp_path / paths.study("quick", "sample_size")).unlink()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from paragone.project import paths
 from paragone.project.params import Params
 from paragone.report.claims.verdicts import Assessment
-from paragone.results.claims.base import Verdict
+from paragone.results.claims.base import SEEDS, Verdict
 from paragone.results.runs import Results
 
 
@@ -58,9 +58,9 @@ def _undone(results: Results, row: str) -> str:
 
 
 def _elsewhere(assessment: Assessment, params: Params) -> list[str]:
-    """The command of a profile that has all that the claim rests on."""
+    """The command of a profile that has all that the claim rests on, and the seeds that a verdict takes if one has."""
     rows, studies = set(assessment.claim.rows), set(assessment.claim.studies)
-    for name, profile in params.profiles.items():
+    for name, profile in sorted(params.profiles.items(), key=lambda item: len(item[1].seeds) < SEEDS):
         if rows <= set(profile.models) and studies <= set(profile.studies):
             return [f"make demo PROFILE={name}"]
     return []
