@@ -113,7 +113,7 @@ def _named(ids: list[str], there: Sequence[str]) -> list[str]:
 def _reasons() -> dict[str, str]:
     """Why nothing can compute on a GPU, and the remedy, by its number and by its uuid; only those it is true of."""
     version, holders = without_cuda(), _holders()
-    result = {}
+    result: dict[str, str] = {}
     for gpu in _listed():
         if version:
             why = f"is of no use to PyTorch {version}, built for CPUs; install a build for CUDA, or ask for none"

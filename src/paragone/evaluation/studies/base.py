@@ -9,4 +9,16 @@ A study's file is found by its name, which `studies` of a profile lists with its
 `measure` states its sample counts, seeds and protocol in what it returns; it raises ValueError naming what is missing.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from tqdm import tqdm
+
 from paragone.project.study import Work as Work
+
+T = TypeVar("T")
+
+
+def track(items: Sequence[T], title: str, unit: str) -> Iterable[T]:
+    """The items, one after the other, with a progress bar: studies may take minutes."""
+    return tqdm(items, desc=title, unit=f" {unit}", mininterval=1)

@@ -36,7 +36,7 @@ from torch.optim import Adam, Optimizer, RMSprop
 
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, mix, seed_all
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.layers import functional
 from paragone.models.layers.ensemble import Ensemble
 
@@ -99,8 +99,10 @@ def measure(work: Work) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for geometry in options.geometries:
         centres, std = modes(geometry)
-        games = {name: [cell(geometry, name, lr, options, device) for lr in options.lrs] for name in options.games}
-        found[geometry] = {"modes": len(centres), "std": std, "games": games}
+        found[geometry] = {"modes": len(centres), "std": std, "games": {name: [] for name in options.games}}
+    cells = [(geometry, name, lr) for geometry in options.geometries for name in options.games for lr in options.lrs]
+    for geometry, name, lr in track(cells, "collapse", "settings"):
+        found[geometry]["games"][name].append(cell(geometry, name, lr, options, device))
     return {**vars(options), "device": hardware.device_name(device), "geometries": found}
 
 

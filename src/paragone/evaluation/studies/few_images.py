@@ -18,7 +18,7 @@ from paragone.data import base as datasets
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, generator
 from paragone.evaluation import protocol
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.evaluation.studies.training_set_size import own, part, train_on
 from paragone.evaluation.studies.truncation import figures
 from paragone.project import paths
@@ -65,7 +65,8 @@ def measure(work: Work) -> dict[str, Any]:
     order = torch.randperm(len(train.images), generator=generator(0, Stream.EVALUATE))
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
     diverged: list[dict[str, Any]] = []
-    for row, size in ((row, size) for row in options.rows for size in (*options.sizes, 0)):
+    asked = [(row, size) for row in options.rows for size in (*options.sizes, 0)]
+    for row, size in track(asked, "few images", "sizes"):
         for run in runs[row][: options.seeds if size else None]:
             made = train_on(work, run, part(train, order[:size])) if size else own(work, run)
             about = {"seed": run.seed, "n_train": size or len(train.images)}

@@ -39,7 +39,7 @@ from paragone.engine import checkpoint, hardware
 from paragone.engine.batches import Order, draw
 from paragone.engine.loop import fit
 from paragone.engine.seeding import Stream, seed_all
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Plan, Progress
 from paragone.models.gan.dcgan import DCGAN
 from paragone.models.layers import functional, mlp
@@ -139,15 +139,14 @@ def measure(work: Work) -> dict[str, Any]:
     for dataset in _datasets(work):
         train, test = (datasets.load(work.root / paths.prepared(dataset), split) for split in ("train", "test"))
         losses, left_out = _losses(work, dataset, train, test, device)
-        depth = {
-            network: [
-                {"seed": seed, "depth": depth, **deep(network, depth, train, test, options, seed, device)}
-                for depth in options.depths
-                for seed in work.seeds
-            ]
-            for network in options.networks
-        }
-        found[dataset] = {"losses": losses, "depth": depth, "left_out": left_out}
+        depths: dict[str, list[dict[str, Any]]] = {network: [] for network in options.networks}
+        trained = [
+            (network, depth, seed) for network in options.networks for depth in options.depths for seed in work.seeds
+        ]
+        for network, depth, seed in track(trained, "gradients by depth", "VAEs"):
+            figures = deep(network, depth, train, test, options, seed, device)
+            depths[network].append({"seed": seed, "depth": depth, **figures})
+        found[dataset] = {"losses": losses, "depth": depths, "left_out": left_out}
     protocol = {key: value for key, value in vars(options).items() if key != "datasets"}
     return {**protocol, "seeds": work.seeds, "device": hardware.device_name(device), "datasets": found}
 
@@ -171,9 +170,8 @@ def _losses(
     losses = [name for game in GAMES for name in game.generators]
     curves: Curves = {age: {name: [] for name in losses} for age in ("untrained", "trained")}
     left_out: dict[str, str] = {}
-    for run in work.runs(work.options.row):
-        if run.dataset != dataset:
-            continue
+    runs = [run for run in work.runs(work.options.row) if run.dataset == dataset]
+    for run in track(runs, "gradients by loss", "seeds"):
         trained, meta = checkpoint.load_model(work.root / run.weights)
         if not isinstance(trained, DCGAN):
             where = f"profiles/{work.profile}.yaml: studies.gradients.row"

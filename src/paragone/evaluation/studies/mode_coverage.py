@@ -21,7 +21,7 @@ from paragone.evaluation import protocol, spaces
 from paragone.evaluation.extractors.base import Extractor
 from paragone.evaluation.metrics import modes
 from paragone.evaluation.metrics.base import Classified
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.project import paths
 
 SPACE = "classifier"
@@ -57,7 +57,7 @@ def measure(work: Work) -> dict[str, Any]:
         )
     (extractor,) = protocol.load_extractors(work.root, options.dataset, [SPACE]).values()
     found: dict[str, Any] = {row: [] for row in options.rows}
-    for run in runs:
+    for run in track(runs, "mode coverage", "runs"):
         net, meta = checkpoint.load_model(work.root / run.weights)
         about = {"seed": run.seed, "outcome": meta["outcome"], "reason": meta["reason"]}
         if meta["outcome"] == "finished":

@@ -35,7 +35,7 @@ from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.spaces import over_judges
 from paragone.evaluation.studies import watermark
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.diffusion import ddim
 from paragone.project import paths
 
@@ -75,7 +75,7 @@ def measure(work: Work) -> dict[str, Any]:
     Raises ValueError for a row that is no deterministic DDIM.
     """
     found: dict[str, Any] = {}
-    for run in work.runs(work.options.row):
+    for run in track(work.runs(work.options.row), "noise watermark", "runs"):
         model, meta = checkpoint.load_model(work.root / run.weights)
         measured = found.setdefault(run.dataset, {"runs": [], "diverged": []})
         if meta["outcome"] != "finished":

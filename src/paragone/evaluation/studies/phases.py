@@ -25,7 +25,7 @@ from paragone.engine.loop import ROWS, Outcome, fit
 from paragone.engine.sampling import Images
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation import held_out
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Plan
 from paragone.project import files, paths
 
@@ -56,7 +56,7 @@ def measure(work: Work) -> dict[str, Any]:
     for each number of thousand images seen. Raises ValueError for a row with parents."""
     hardware.be_deterministic(hardware.device())
     found: dict[str, dict[str, Any]] = {}
-    for run in _runs(work):
+    for run in track(_runs(work), "phases", "trainings"):
         found.setdefault(run.dataset, {})[run.model] = _train(work, run)
     return {"seed": work.seeds[0], "datasets": found}
 

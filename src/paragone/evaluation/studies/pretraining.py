@@ -33,7 +33,7 @@ from paragone.evaluation.metrics.base import Statistics
 from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.prdc import prdc
 from paragone.evaluation.spaces import Real, Space, over_judges
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Model, Plan, Spec
 from paragone.project import files, paths, registry
 
@@ -95,7 +95,7 @@ def measure(work: Work) -> dict[str, Any]:
     yardstick = _yardstick(work, data)
     arms: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
     seen = []
-    for run in runs:
+    for run in track(runs, "pretraining", "seeds"):
         for arm in ARMS:
             trained = _train(work, run, arm, data, yardstick)
             arms[arm].append({"seed": run.seed, **trained})

@@ -39,7 +39,7 @@ from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation import annealing, parzen, plane, protocol
 from paragone.evaluation.metrics.base import Clustered
 from paragone.evaluation.studies import likelihood, mode_coverage
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Model, Spec
 from paragone.project import files, paths, registry
 
@@ -106,7 +106,9 @@ def measure(work: Work) -> dict[str, Any]:
     baseline, baseline_hours; batch, steps, timed_steps.
     """
     device = hardware.device()
-    rows = {row: [_run(work, run, device) for run in work.runs(row)] for row in _rows(work)}
+    rows: dict[str, list[dict[str, Any]]] = {row: [] for row in _rows(work)}
+    for run in track([run for row in rows for run in work.runs(row)], "reproduce", "runs"):
+        rows[run.model].append(_run(work, run, device))
     batch = work.options.sampling_batch
     timed = {name: _ratio(name, baseline, batch, device) for name, baseline in work.options.sampling.items()}
     counted = {name: sizes(work.options.size, name) for name in work.options.size}

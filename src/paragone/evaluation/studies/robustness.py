@@ -36,7 +36,7 @@ from paragone.data import base as datasets
 from paragone.engine import checkpoint, hardware, sampling
 from paragone.engine.seeding import Stream, generator, mix, seed_all
 from paragone.evaluation.extractors.classifier import DIM
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Spec
 from paragone.models.layers.dcgan import Discriminator
 from paragone.project import paths
@@ -104,7 +104,7 @@ def measure(work: Work) -> dict[str, Any]:
             foreign = pgd(task.eps, options.steps)(other, task.test[0].numpy(), task.test[1])
             about = {"eps": task.eps, "eps_curve": [task.eps * m for m in options.curve], "kimg": task.kimg}
             entry = found.setdefault(task.network, {**about, "defences": {defence: [] for defence in DEFENCES}})
-            for defence in DEFENCES:
+            for defence in track(DEFENCES, f"robustness, {task.network}, seed {run.seed}", "defences"):
                 net = _train(task, defence, run.seed, options, device)
                 entry["defences"][defence].append(
                     {"seed": run.seed, **_attacked(net, foreign, task, options, run.seed)}

@@ -28,7 +28,7 @@ from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.prdc import prdc
 from paragone.evaluation.protocol import Reference
 from paragone.evaluation.spaces import Real, over_judges
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Model, Spec
 from paragone.project import paths, registry
 
@@ -72,19 +72,19 @@ def measure(work: Work) -> dict[str, Any]:
     train = datasets.load(work.root / paths.prepared(options.dataset), "train")
     extractors = protocol.load_extractors(work.root, options.dataset, options.spaces)
     reference = protocol.load(work.root / paths.reference(work.profile, options.dataset), extractors, train)
-    rows: dict[str, list[dict[str, Any]]] = {}
+    plan = _plan(options)
+    rows: dict[str, list[dict[str, Any]]] = {row: [] for row in plan}
     left_out = []
-    for row, steps in _plan(options).items():
-        rows[row] = []
-        for run in _runs(work, row):
-            model, meta = checkpoint.load_model(work.root / run.weights)
-            if meta["outcome"] != "finished":
-                left_out.append({"row": row, "seed": run.seed, "reason": meta["reason"]})
-                continue
-            for k, start in _asked(model, steps, options.starts):
-                net = model if k is None else at_steps(model, meta["recipe"], k, _where(work, row), start)
-                point = _point(net, train, reference, extractors, options.n, run.seed, meta["precision"])
-                rows[row].append({"seed": run.seed, "steps": k, "start": start, **point})
+    planned = [(row, run, steps) for row, steps in plan.items() for run in _runs(work, row)]
+    for row, run, steps in track(planned, "sampling curve", "runs"):
+        model, meta = checkpoint.load_model(work.root / run.weights)
+        if meta["outcome"] != "finished":
+            left_out.append({"row": row, "seed": run.seed, "reason": meta["reason"]})
+            continue
+        for k, start in _asked(model, steps, options.starts):
+            net = model if k is None else at_steps(model, meta["recipe"], k, _where(work, row), start)
+            point = _point(net, train, reference, extractors, options.n, run.seed, meta["precision"])
+            rows[row].append({"seed": run.seed, "steps": k, "start": start, **point})
     device = hardware.device_name(hardware.device())
     return {"dataset": options.dataset, "n": options.n, "seeds": work.seeds, "device": device, "rows": rows,
             "left_out": left_out}  # fmt: skip

@@ -28,7 +28,7 @@ from paragone.data import base as datasets
 from paragone.engine import checkpoint, hardware, replays, sampling
 from paragone.engine.seeding import Stream, seed_all
 from paragone.evaluation import intervals
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Model
 from paragone.project import files, paths, registry
 
@@ -168,7 +168,7 @@ def _time(work: Work, dataset: str, device: torch.device, clock: str) -> dict[st
     for sampler in every:
         _warm_up(sampler, options)
     share = options.seconds / (2 * options.rounds)
-    for i in range(options.rounds):
+    for i in track(range(options.rounds), f"sampling time, {dataset}", "rounds"):
         for sampler in every if i % 2 == 0 else reversed(every):
             if i < FEWEST or sampler.used < options.seconds:
                 sampler.first.append(sampler.round(1, options.draws, share))

@@ -24,7 +24,7 @@ from paragone.engine.loop import fit
 from paragone.engine.seeding import Stream, generator, seed_all
 from paragone.evaluation.spaces import choose
 from paragone.evaluation.studies import memorisation
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Plan
 from paragone.project import files, paths, registry
 
@@ -89,8 +89,10 @@ def _of_dataset(work: Work, dataset: str) -> dict[str, Any]:
     order = torch.randperm(len(train.images), generator=generator(0, Stream.EVALUATE))
     sizes, rows = [], _rows(work, dataset)
     for size in options.sizes:
-        few = part(train, order[:size])
-        trained = {row: [train_on(work, run, few) for run in runs[: options.seeds]] for row, runs in rows.items()}
+        few, trained = part(train, order[:size]), {row: list[Trained]() for row in rows}
+        chosen = [run for runs in rows.values() for run in runs[: options.seeds]]
+        for run in track(chosen, f"{size} images of {dataset}", "trainings"):
+            trained[run.model].append(train_on(work, run, few))
         sizes.append(_measure(few.images, test.images, trained))
     whole = {row: [own(work, run) for run in runs] for row, runs in rows.items()}
     return {"n_test": len(test.images), "sizes": [*sizes, _measure(train.images, test.images, whole)]}

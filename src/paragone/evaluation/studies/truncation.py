@@ -27,7 +27,7 @@ from paragone.evaluation.metrics.frechet import frechet_distance
 from paragone.evaluation.metrics.prdc import prdc
 from paragone.evaluation.protocol import Reference
 from paragone.evaluation.spaces import Real, over_judges
-from paragone.evaluation.studies.base import Work
+from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Model
 from paragone.project import paths
 
@@ -64,7 +64,7 @@ def measure(work: Work) -> dict[str, Any]:
     reference = protocol.load(work.root / paths.reference(work.profile, options.dataset), extractors, train)
     rows: dict[str, list[dict[str, Any]]] = {row: [] for row in options.rows}
     left_out = []
-    for run in runs:
+    for run in track(runs, "truncation", "runs"):
         model, meta = checkpoint.load_model(work.root / run.weights)
         if "truncations" not in model.capabilities:
             raise ValueError(f"{_where(work, run.model)} is a {model.title}, which truncates nothing; take it out")
