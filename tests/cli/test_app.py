@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -39,21 +38,15 @@ def inside(*args, cwd):
     return subprocess.CompletedProcess(args, code, out.getvalue(), err.getvalue())
 
 
-def settings_of(root, folder):
-    shutil.copy(root / "params.yaml", folder)
-    shutil.copytree(root / "profiles", folder / "profiles")
-    return folder
-
-
 @pytest.fixture
 def project(root, tmp_path):
-    return settings_of(root, tmp_path)
+    return settings_files.copy(root, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def prepared(root, tmp_path_factory):
     """The folder data/ of a project that has its digits."""
-    folder = settings_of(root, tmp_path_factory.mktemp("prepared"))
+    folder = settings_files.copy(root, tmp_path_factory.mktemp("prepared"))
     assert inside("ingest", "mnist-smoke", cwd=folder).returncode == 0
     return folder / "data"
 
@@ -154,25 +147,6 @@ def test_a_failed_stage_leaves_a_note_for_the_report_and_a_success_removes_it(pr
     assert not (branch / "0/failure.json").exists()
     assert {"model.safetensors", "train.json", "curves.csv"} <= {file.name for file in (branch / "0").iterdir()}
     assert not (project / ".ckpt/runs/smoke/mnist-smoke/gan/0").exists()
-
-
-def test_a_stage_reads_its_own_profile_and_imports_what_it_uses(project):
-    """No other profile's file, no other model; and torch only where there is something to compute."""
-    (project / "profiles/survey.yaml").write_text("broken: [")
-    code = (
-        "import sys\nfrom paragone.cli import app\nfrom paragone.project import checks\n"
-        "root, params = app._settings('quick')\nassert 'torch' not in sys.modules\n"
-        "app._check_names(params, 'quick', 'mnist-5k', 'dcgan')\nchecks.row(params, 'quick', 'dcgan')\n"
-        "print(*(name for name in sys.modules if name.startswith('paragone.models.') and 'layers' not in name))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()) == {"paragone.models.base", "paragone.models.gan", "paragone.models.gan.dcgan"}
-
-
-@pytest.mark.parametrize("name", re.findall(r"_stage\(\"(\w+)\"", Path(app.__file__).read_text()))
-def test_the_module_of_every_command_is_where_the_command_looks(name: str) -> None:
-    assert callable(app._module(f"stages.{name}").run)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Settings as files: params.yaml, and a file for each profile."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ def write_profile(folder: Path, name: str, content: Values) -> None:
     file = folder / paths.profile(name)
     file.parent.mkdir(exist_ok=True)
     file.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def copy(root: Path, folder: Path) -> Path:
+    """Copy the settings of a project into a folder, which is returned."""
+    shutil.copy(root / "params.yaml", folder)
+    shutil.copytree(root / "profiles", folder / "profiles")
+    return folder
 
 
 def edit(folder: Path, name: str, change: Callable[[Values], object]) -> None:
