@@ -1,4 +1,4 @@
-"""The loop: generator contract, resumption to the bit, averaging, schedules, divergence."""
+"""The loop: generator contract, resumption to the bit, averaging, divergence."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +8,7 @@ import torch
 from torch.optim import Optimizer
 
 from paragone.data.base import ImageSet
-from paragone.engine.batches import Order, draw
 from paragone.engine.loop import Outcome, fit
-from paragone.engine.schedules import ema_decay, learning_rate_scale
 from paragone.engine.seeding import Stream, seed_all
 from paragone.models.base import Plan
 from support.toy import PLAN, Toy, bits
@@ -66,50 +64,6 @@ def test_a_model_without_optimisers_trains_nothing(blobs, tmp_path):
 
     result = fit(Still(Toy.Config(), blobs.spec), blobs, PLAN, seed=0, folder=tmp_path, progress=False)
     assert (result.outcome, result.steps, result.curve) == ("finished", 0, [])
-
-
-def test_the_order_visits_every_image_once_an_epoch_and_differs_between_epochs():
-    order = Order(10, 3, seed=1)
-    epochs = [torch.cat([order(step) for step in range(3 * e, 3 * e + 3)]) for e in range(2)]
-    assert all(len(set(e.tolist())) == 9 for e in epochs)
-    assert not torch.equal(*epochs)
-    assert torch.equal(Order(10, 3, seed=1)(4), epochs[1][3:6])  # no need to walk there
-    with pytest.raises(ValueError, match="fewer than one batch of 11"):
-        Order(10, 11, seed=1)
-
-
-def test_a_batch_is_scaled_to_one_and_channels_last(blobs):
-    batch = draw(blobs, torch.tensor([0, 5]), frozenset({"image", "label"}), torch.device("cpu"))
-    assert batch["image"].shape == (2, 1, 32, 32)
-    assert batch["image"].min() == -1
-    assert batch["image"].max() == pytest.approx(220 / 127.5 - 1)
-    assert torch.equal(batch["label"], blobs.labels[[0, 5]])
-    with pytest.raises(ValueError, match="has none"):
-        draw(blobs._replace(labels=None), torch.tensor([0]), frozenset({"label"}), torch.device("cpu"))
-
-
-def test_learning_rates_follow_images_not_steps():
-    plan = Plan(kimg=100, batch=100, warmup_kimg=10, decay="linear")
-    assert learning_rate_scale(plan, 0) == pytest.approx(0.01)
-    assert learning_rate_scale(plan, 50) == pytest.approx(0.5)
-    assert learning_rate_scale(plan, 100) == pytest.approx(0)
-    assert learning_rate_scale(replace(plan, decay="cosine"), 50) == pytest.approx(0.5)
-    assert learning_rate_scale(replace(plan, decay="none"), 100) == 1
-    stepped = Plan(kimg=500, batch=100, drops=(0.4, 0.7), drop=0.5)
-    assert [learning_rate_scale(stepped, kimg) for kimg in (0, 199.9, 200, 349.9, 350, 500)] == [
-        1,
-        1,
-        0.5,
-        0.5,
-        0.25,
-        0.25,
-    ]
-
-
-def test_the_half_life_of_the_average_is_in_images():
-    plan = Plan(kimg=1000, batch=100, ema_kimg=10)
-    assert ema_decay(plan, 1000) ** (10_000 / 100) == pytest.approx(0.5)
-    assert ema_decay(plan, 0.1) < 0.1  # early on the average follows the weights
 
 
 def test_a_plan_refuses_what_makes_no_sense():

@@ -1,6 +1,5 @@
 """What a checkpoint holds of a model and its optimisers, as named tensors, and back."""
 
-import copy
 from collections import defaultdict
 from typing import Any
 
@@ -13,12 +12,6 @@ from paragone.models.base import Model
 
 def not_frozen(key: str) -> bool:
     return not key.startswith("frozen.")
-
-
-def averaged_copy(model: Model) -> Model:
-    """A copy in eval mode for the averaged weights; parents never change, so the two share theirs."""
-    copied = copy.deepcopy(model, {id(model.frozen): model.frozen})
-    return copied.eval().requires_grad_(False)
 
 
 def load_unfrozen(model: Model, tensors: dict[str, Tensor]) -> None:

@@ -34,8 +34,9 @@ from tqdm import tqdm
 from paragone.data import base as datasets
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, hardware, macs, sampling
-from paragone.engine.loop import ROWS, Outcome, fit
+from paragone.engine.loop import Outcome, fit
 from paragone.engine.seeding import Stream, seed_all
+from paragone.engine.training import ROWS
 from paragone.evaluation import held_out, protocol
 from paragone.evaluation.extractors.base import Extractor
 from paragone.evaluation.metrics import frechet

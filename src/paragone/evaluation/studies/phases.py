@@ -21,9 +21,10 @@ import numpy as np
 from paragone.data import base as datasets
 from paragone.data.base import ImageSet
 from paragone.engine import checkpoint, hardware, sampling
-from paragone.engine.loop import ROWS, Outcome, fit
+from paragone.engine.loop import Outcome, fit
 from paragone.engine.sampling import Images
 from paragone.engine.seeding import Stream, seed_all
+from paragone.engine.training import ROWS
 from paragone.evaluation import held_out
 from paragone.evaluation.studies.base import Work, track
 from paragone.models.base import Plan
