@@ -17,7 +17,7 @@ from paragone.evaluation.extractors import classifier
 from paragone.evaluation.extractors.base import Extractor
 from paragone.models.base import Batch, Model, Progress, Spec, Update
 from paragone.project import files
-from paragone.results import runs, schema
+from paragone.results import runs, wide_columns
 
 CPU = torch.device("cpu")
 CLASSES = 4
@@ -97,7 +97,7 @@ def test_every_figure_is_a_known_column_of_the_wide_table(whole: Set) -> None:
         )
     assert {"rate", "clustering", "codebook", "label_accuracy", "reconstruction"} <= set(measured)
     for column, _ in runs.flatten("metrics", measured):
-        assert schema.meaning(column) is not None, f"{column}: describe it in paragone.results.schema.COLUMNS"
+        assert wide_columns.meaning(column), f"{column}: describe it in paragone.results.wide_columns.COLUMNS"
 
 
 def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from paragone.results import runs
+from paragone.results import runs, wide_columns
 from paragone.results import schema as wide
 from paragone.results.schema import TableError
 
@@ -58,7 +58,7 @@ def test_floors_stand_beside_the_runs(project):
     row = next(r for r in project.found.rows() if r["name"] == "mnist-5k/vae/1")
     assert row["floor.spaces.clf-mnist-5k.fd"] == 0.8
     assert row["dataset_title"] == "MNIST-5K"
-    assert "of real test images" in wide.meaning("floor.spaces.clf-mnist-5k.fd").about
+    assert "of real test images" in wide_columns.meaning("floor.spaces.clf-mnist-5k.fd").about
 
 
 def test_values_of_several_types_become_json():
@@ -79,7 +79,7 @@ def test_every_column_is_described_with_its_unit(table):
         (
             "my_score",
             3.0,
-            r"column 'my_score' is not known; take it out, or describe it in paragone\.results\.schema",
+            r"column 'my_score' is not known; take it out, or describe it in paragone\.results\.wide_columns",
         ),
         ("sampling.latency_s", 0.1, r"'sampling\.latency_s' is not known; did you mean 'sampling\.latency_ms'"),
         (FD, "9.1", rf"column '{FD}' holds '9.1', which is no number; correct it, or write the table again"),

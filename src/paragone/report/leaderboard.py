@@ -19,6 +19,7 @@ from paragone.report import render, tables
 from paragone.report.render import Grid
 from paragone.results import runs, schema
 from paragone.results.runs import Results, is_missing
+from paragone.results.wide_columns import FLOOR
 
 NAME = "leaderboard"  # the profile of the merged table
 ALIKE = {"train.data": "data hash", "metrics.protocol": "protocol", "metrics.n": "number of samples"}
@@ -77,9 +78,9 @@ def _named(table: pd.DataFrame, name: str, twice: set[str]) -> pd.DataFrame:
 def _floor(rows: pd.DataFrame) -> runs.Json | None:
     """floor.json, from the columns that the table keeps of it."""
     found: runs.Json = {}
-    for column in (c for c in map(str, rows) if c.startswith(schema.FLOOR)):
+    for column in (c for c in map(str, rows) if c.startswith(FLOOR)):
         values = rows[column].dropna()
-        *above, last = column.removeprefix(schema.FLOOR).split(".")
+        *above, last = column.removeprefix(FLOOR).split(".")
         place = found
         for part in above if len(values) else ():
             place = place.setdefault(part, {})

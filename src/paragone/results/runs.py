@@ -1,6 +1,6 @@
 """Read every run of a profile into one wide table: one row per run, flat column names, nothing left out.
 
-Columns are the keys of a run's files, joined by dots under the file's name; `results.schema` says what they mean.
+Columns are the keys of a run's files, joined by dots under the file's name; `results.wide_columns` says what they mean.
 """
 
 import json
@@ -18,6 +18,7 @@ from paragone.project import files, paths, registry, texts
 from paragone.project.params import GUEST, Params
 from paragone.results import schema
 from paragone.results.space_names import space_rank
+from paragone.results.wide_columns import FLOOR
 
 Json = dict[str, Any]
 
@@ -196,7 +197,7 @@ def _add_floors(rows: list[Json], datasets: list[DataSet]) -> None:
     for row in rows:
         dataset = by_name[row["dataset"]]
         row["dataset_title"] = dataset.title
-        row |= {k: v for k, v in flatten(schema.FLOOR.rstrip("."), dataset.floor or {}) if is_figure(v)}
+        row |= {k: v for k, v in flatten(FLOOR.rstrip("."), dataset.floor or {}) if is_figure(v)}
 
 
 def _add_stability(root: Path, rows: list[Json], floors: Mapping[str, Json]) -> None:
