@@ -22,6 +22,8 @@ LAYERS = (
 ORCHESTRATION = ("dvc", "prefect", "mlflow", "great_expectations")
 MAY_IMPORT = {  # the only imports of those inside of the package
     "paragone.report.tracking.mirror": "mlflow",
+    "paragone.report.tracking.models": "mlflow",
+    "paragone.report.tracking.store": "mlflow",
     "paragone.stages.validate": "great_expectations",
     "paragone.stages.expectations": "great_expectations",
 }

@@ -6,7 +6,7 @@ import pytest
 
 from flows.prefect_server import server
 from paragone.project import filesystems
-from paragone.report.tracking import mirror
+from paragone.report.tracking.store import open_database
 
 TABLE = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:40 / /home rw - nfs4 filer:/home rw
@@ -46,7 +46,7 @@ def test_no_store_stands_on_a_shared_file_system(tmp_path, monkeypatch):
     (tmp_path / "mounts").write_text(f"1 0 0:1 / / rw - ext4 a rw\n2 1 0:2 / {tmp_path} rw - nfs4 filer:/x rw\n")
     monkeypatch.setattr(filesystems, "MOUNTS", tmp_path / "mounts")
     with pytest.raises(OSError, match="is on nfs4, where several machines would damage an SQLite file; name one on"):
-        mirror._open_database(f"sqlite:///{tmp_path}/mlflow.db")
+        open_database(f"sqlite:///{tmp_path}/mlflow.db")
     assert not (tmp_path / "mlflow.db").exists()
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / ".prefect"))
     with pytest.raises(server.ServerError, match=r"^PREFECT_HOME: .*/\.prefect is on nfs4, .* set it to a folder on"):

@@ -3,8 +3,6 @@
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +14,9 @@ from mlflow.entities import Run
 
 from paragone.project import paths
 from paragone.project.params import Params
-from paragone.report.tracking import history, mirror
+from paragone.report.tracking import history, mirror, run_record
+from paragone.report.tracking import store as tracking_store
+from paragone.report.tracking.store import ADDRESSES
 from support import sample_project
 
 
@@ -124,7 +124,7 @@ def test_a_mirror_that_was_cut_short_is_completed(tmp_path):
     mirror.sync(tmp_path, params, "quick")
     store = f"sqlite:///{tmp_path}/mlflow.db"
     cut = find(store)["fashion-mnist/gan/0"].info.run_id
-    MlflowClient(tracking_uri=store).delete_tag(cut, mirror.KEY)
+    MlflowClient(tracking_uri=store).delete_tag(cut, run_record.KEY)
     assert mirror.sync(tmp_path, params, "quick") == (1, 4)
     assert find(store)["fashion-mnist/gan/0"].info.run_id != cut
 
@@ -132,7 +132,7 @@ def test_a_mirror_that_was_cut_short_is_completed(tmp_path):
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_locked_store_costs_seconds_and_a_warning(tmp_path, capsys, monkeypatch, fresh):
     params = sample_project.make(tmp_path, seeds=(0,), datasets=("fashion-mnist",))
-    monkeypatch.setattr(mirror, "PATIENCE", 0.3)
+    monkeypatch.setattr(tracking_store, "PATIENCE", 0.3)
     if not fresh:
         mirror.sync(tmp_path, params, "quick")
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as holder:
@@ -144,29 +144,6 @@ def test_a_locked_store_costs_seconds_and_a_warning(tmp_path, capsys, monkeypatc
             mirror.sync(tmp_path, params, "quick")
     assert "warning: not mirrored" in capsys.readouterr().err
     assert mirror.mirror(tmp_path, params, "quick") is True
-
-
-SMALL_FILES = """
-import resource, signal, sys
-from pathlib import Path
-from paragone.report.tracking import history, mirror
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))  # an empty store takes twice that
-try:
-    mirror._open_database(f"sqlite:///{sys.argv[1]}")
-except Exception as error:
-    sys.exit(str(error))
-"""
-
-
-def test_a_database_that_could_not_be_made_whole_is_not_there(tmp_path):
-    file = tmp_path / "store/mlflow.db"
-    cut = subprocess.run([sys.executable, "-c", SMALL_FILES, file], capture_output=True, text=True, check=False)
-    assert cut.returncode == 1
-    assert "disk" in cut.stderr
-    assert list(file.parent.iterdir()) == []
-    mirror._open_database(f"sqlite:///{file}")
-    assert [e.name for e in MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()] == ["Default"]
 
 
 def test_two_mirrors_do_not_write_at_once(tmp_path, capsys, monkeypatch):
@@ -197,7 +174,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path, capsys):
 def _addresses(store: Path) -> set[str]:
     """All that MLflow's tables say of where artifacts are."""
     with closing(sqlite3.connect(store)) as database:
-        found = [database.execute(f"SELECT {column} FROM {table}").fetchall() for table, column in mirror.ADDRESSES]
+        found = [database.execute(f"SELECT {column} FROM {table}").fetchall() for table, column in ADDRESSES]
         dump = "\n".join(database.iterdump())
     assert len(found) == 5
     return {str(at) for rows in found for (at,) in rows if at} | {

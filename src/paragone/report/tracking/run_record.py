@@ -19,6 +19,7 @@ from paragone.results.columns import by_table
 from paragone.results.runs import Json, Results, is_figure, is_missing
 
 RUN = "paragone.run"  # tag: data set/model/seed
+KEY = "paragone.key"  # tag, written last: a run without it was cut short or still trains, and is replaced when it ends
 LONGEST = 250  # characters of a parameter
 FD = "fd_clf"  # what a registered model's best run is chosen by
 
