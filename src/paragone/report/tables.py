@@ -5,31 +5,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-import pandas as pd
-
 from paragone.evaluation import intervals
+from paragone.report import captions
 from paragone.results import judges
 from paragone.results.columns import by_table
 from paragone.results.columns.base import Column
 from paragone.results.families import HEADINGS
 from paragone.results.judges import Dispute
 from paragone.results.runs import DataSet, Json, Results, flatten, is_figure
-from paragone.results.space_names import fd_label, space_rank, space_short
+from paragone.results.space_names import space_rank, space_short
 
 FLOOR = "Real images (floor)"
-CONFIDENCE = intervals.CONFIDENCE
 DISPUTED = "‡"  # marks a distance whose judges do not agree on its row's place
 NAMED = 4  # pairs of rows that a caption names
 JUDGED = "fd_clf"  # the column of the distance that several networks judge
-ALONE = (
-    "A classifier's space rewards classes that can be recognised, and no space without labels of the data stands "
-    "beside it here: add lite0 or random_conv to the profile's `spaces`."
-)
 OVER_SAMPLES = "†"  # marks an interval that is over samples
-BEST = (
-    "Best of each column in bold, as printed, but for a count that several share; the floor and models of which a seed "
-    "did not finish do not compete."
-)
 
 
 class Cell(NamedTuple):
@@ -111,7 +101,11 @@ def build(results: Results, dataset: DataSet) -> list[Table]:
     }
     groups, found = by_model(results.rows(dataset.name)), []
     disputes = _disputes(groups, spaces)
-    caption = [*describe(results, dataset, spaces), *_about_judges(groups, disputes), *_about_insiders(groups, spaces)]
+    caption = [
+        *captions.describe(results, dataset, spaces),
+        *_about_judges(groups, disputes),
+        *_about_insiders(groups, spaces),
+    ]
     for name, (title, shown) in kinds.items():
         rows = _mark_disputed(_rows(groups, dataset, shown, name), disputes)
         noted = [*caption, *_about_samples(rows)]
@@ -129,7 +123,7 @@ def compact(results: Results, dataset: DataSet) -> Table:
     disputes = _disputes(groups, spaces)
     rows = _mark_disputed(_rows(groups, dataset, shown, "compact"), disputes)
     notes = [*_about_samples(rows), *_about_judges(groups, disputes), *_about_insiders(groups, spaces)]
-    caption = [_about_reference(dataset, runs), seeds, *notes, _about_hardware(runs)]
+    caption = [captions.about_reference(dataset, runs), seeds, *notes, captions.about_hardware(runs)]
     return Table("compact", dataset.title, dataset.name, shown, rows, caption)
 
 
@@ -263,95 +257,9 @@ def _mark_best(rows: list[Row], shown: list[Column]) -> list[Row]:
     return [row if row.outcome else mark(row) for row in rows]
 
 
-def describe(results: Results, dataset: DataSet, spaces: list[str]) -> list[str]:
-    """The protocol in words: what was compared with what, in which spaces, on which machine, over which seeds."""
-    runs = results.of(dataset.name)
-    return [
-        _about_data(dataset),
-        _about_reference(dataset, runs),
-        _about_spaces(dataset, spaces),
-        _about_seeds(results),
-        BEST,
-        _about_hardware(runs),
-    ]
-
-
-def _about_data(dataset: DataSet) -> str:
-    about = dataset.about
-    if about is None:
-        return f"{dataset.title}: not ingested yet."
-    size = " × ".join(str(v) for v in (about.get("shape") or [])[1:])
-    made = ["made-up images"] if about.get("source") == "generated" else []
-    notes = [*made, str(about.get("padding") or ""), str(about.get("altered") or ""), *(about.get("warnings") or [])]
-    checked = dataset.validation or {}
-    notes += ["failed its validation"] if checked.get("success") is False else []
-    notes += [f"validation: {warning}" for warning in checked.get("warnings") or []]
-    label = "; ".join(note for note in notes if note)
-    return f"{dataset.title}, {size} pixels" + (f" ({label})." if label else ".")
-
-
-def _about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
-    if dataset.set_aside:
-        return f"No floor: {dataset.set_aside}."
-
-    def known(key: str) -> str | None:
-        finished = runs[runs["outcome"] == "finished"]
-        found = list(finished[f"metrics.{key}"].dropna().unique()) if f"metrics.{key}" in runs else []
-        values = found or [v for v in [(dataset.floor or {}).get(key)] if v is not None]
-        return " or ".join(f"{int(v):,}" if is_figure(v) else str(v) for v in values) or None
-
-    floor_n = (dataset.floor or {}).get("n")
-    floor = (
-        f" Floor: {floor_n:,} real test images, drawn at random and evaluated as if they were samples; of distances to "
-        "the test split, as many training images."
-        if floor_n
-        else ""
-    )
-    n, real, split = map(known, ("n", "n_real", "reference_split"))
-    if n is None:
-        return "No run has been evaluated yet."
-    return f"{n} samples per run against {real or 'unknown'} real images (the {split or 'unknown'} split).{floor}"
-
-
-def _about_spaces(dataset: DataSet, spaces: list[str]) -> str:
-    measured = (dataset.floor or {}).get("spaces", {}) or (dataset.reference or {}).get("spaces", {})
-    hashes = {s: str(measured[s].get("hash", "")) if isinstance(measured.get(s), dict) else "" for s in spaces}
-    names = [f"{fd_label(s)} is in {s}" + (f" ({hashes[s][:12]})" if hashes[s] else "") for s in spaces]
-    first = f" KID, precision, recall, density and coverage of the main table are in {spaces[0]}." if spaces else ""
-    if spaces and all(space_short(s) == "clf" for s in spaces):
-        first += f" {ALONE}"
-    return f"Feature spaces: {', '.join(names) or 'none measured yet'}.{first}"
-
-
-def _about_seeds(results: Results) -> str:
-    n = len(results.seeds)
-    if n == 1:
-        return f"One seed ({results.seeds[0]}): no interval over seeds can be given, so small differences mean nothing."
-    return (
-        f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished); where these all "
-        "say the same, there is no spread and no interval."
-    )
-
-
 def _about_samples(rows: list[Row]) -> list[str]:
     """What the mark of an interval over samples means, if any cell bears it."""
     if not any(c.over == "samples" and c.half is not None for row in rows for c in row.cells.values()):
         return []
     meaning = "where as many other images of the same source would fall, against the same reference; seeds add to it"
-    return [f"{OVER_SAMPLES} {CONFIDENCE:.0%} interval over samples, not over seeds: {meaning}."]
-
-
-def _about_hardware(runs: pd.DataFrame) -> str:
-    keys = [f"train.{k}" for k in ("device", "threads", "precision", "torch")]
-    if not set(keys) <= set(runs):
-        return "Hardware: nothing has been trained yet."
-    seen = runs[keys].dropna().drop_duplicates()
-    parts = [
-        f"{r['train.device']}, {int(r['train.threads'])} thread{'s' * (r['train.threads'] > 1)}, "
-        f"{r['train.precision']}, torch {r['train.torch']}"
-        for _, r in seen.iterrows()
-    ]
-    clocks = set(runs["train.clock"].dropna()) if "train.clock" in runs else set()
-    timed = {"cpu": " Seconds are CPU time, one thread.", "wall": " Seconds are wall time."}
-    clock = timed[clocks.pop()] if len(clocks) == 1 else ""
-    return f"Hardware: {'; '.join(parts) or 'nothing has been trained yet'}.{clock}"
+    return [f"{OVER_SAMPLES} {intervals.CONFIDENCE:.0%} interval over samples, not over seeds: {meaning}."]

@@ -9,8 +9,8 @@ from PIL import Image
 
 from paragone.evaluation import intervals
 from paragone.project import registry
+from paragone.report import captions, render, tables
 from paragone.report import figures as figures_of
-from paragone.report import render, tables
 from paragone.report.claims.verdicts import Assessment
 from paragone.report.figures import Plot
 from paragone.report.render import Grid, Line, Text
@@ -75,7 +75,7 @@ class Measured(NamedTuple):
     @property
     def protocol(self) -> list[str]:
         """What was compared with what."""
-        return [sentence for sentence in self.main.caption if sentence != tables.BEST]
+        return [sentence for sentence in self.main.caption if sentence != captions.BEST]
 
     def key(self, key: str) -> str:
         """A column's key; of `fd`, that of the first distance."""
