@@ -1,64 +1,23 @@
 """References and evaluations on small images with a real classifier: what they contain, and what they refuse."""
 
 import json
-import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
-from paragone.data.base import ImageSet
 from paragone.evaluation import protocol, spaces
 from paragone.evaluation.extractors import classifier
-from paragone.evaluation.extractors.base import Extractor
-from paragone.models.base import Batch, Model, Progress, Spec, Update
 from paragone.project import files
-from paragone.results import runs, wide_columns
+from support.evaluated_bars import CLASSES, Set, bars
 
 CPU = torch.device("cpu")
-CLASSES = 4
-
-
-def bars(n: int, seed: int) -> ImageSet:
-    """Noisy bars (n,16,16,1), of one of four widths, as the label says."""
-    draw = torch.Generator().manual_seed(seed)
-    labels = torch.randint(CLASSES, (n,), generator=draw)
-    shift = torch.randint(1, 8, (n,), generator=draw)
-    at = torch.arange(16)
-    inside = (at >= shift[:, None]) & (at < (shift + 1 + 2 * labels)[:, None])  # (n,16)
-    noise = torch.randint(0, 60, (n, 16, 16), generator=draw)
-    images = (inside[:, None] * 190 + noise).to(torch.uint8)
-    return ImageSet(images[..., None], labels, Spec((1, 16, 16), CLASSES))
-
-
-class Set(NamedTuple):
-    train: ImageSet
-    test: ImageSet
-    extractors: dict[str, Extractor]
-    reference: protocol.Reference
-
-
-@pytest.fixture(scope="module")
-def whole() -> Set:
-    train, test = bars(400, 0), bars(120, 1)
-    net, _ = classifier.train(train, CPU, kimg=8, progress=False)
-    confusion = torch.tensor(
-        classifier.held_out(classifier.Classifier(net, "", ""), test, CPU)["soft_confusion"], dtype=torch.float64
-    )
-    extractors: dict[str, Extractor] = {"clf-bars": classifier.Classifier(net, "clf-bars", "0" * 64, confusion)}
-    return Set(train, test, extractors, protocol.build(extractors, train, test, 100, CPU))
 
 
 def evaluate(whole: Set, images: Tensor) -> dict[str, Any]:
     return protocol.evaluate(images, whole.reference, whole.extractors, CPU)
-
-
-def distances(whole: Set, images: Tensor) -> dict[str, float]:
-    return protocol.distances(images, whole.reference, whole.extractors, CPU)
 
 
 def test_new_real_images_score_near_the_ideal(whole: Set) -> None:
@@ -87,17 +46,6 @@ def test_every_figure_says_of_how_many_images_and_in_which_space(whole: Set) -> 
     for key in ("is", "modes"):
         assert (result[key]["n"], result[key]["space"]) == (100, "clf-bars")
     assert result["duplicates"]["n"] == result["nearest_train"]["n"] == 100
-
-
-def test_every_figure_is_a_known_column_of_the_wide_table(whole: Set) -> None:
-    measured = protocol.evaluate(bars(100, 2).images, whole.reference, whole.extractors, CPU, bars(100, 2).labels)
-    for model in (Mirror(), Sorter(), Codes()):
-        measured |= protocol.measure_capabilities(
-            model, whole.test.images, seed=0, device=CPU, labels=whole.test.labels, judge=lambda x: distances(whole, x)
-        )
-    assert {"rate", "clustering", "codebook", "label_accuracy", "reconstruction"} <= set(measured)
-    for column, _ in runs.flatten("metrics", measured):
-        assert wide_columns.meaning(column), f"{column}: describe it in paragone.results.wide_columns.COLUMNS"
 
 
 def test_each_failure_of_a_generator_shows_in_its_figure(whole: Set) -> None:
@@ -221,132 +169,6 @@ def test_a_reference_of_something_else_is_refused(whole: Set, tmp_path: Path) ->
     other = classifier.Classifier(known.net, "clf-bars", "1" * 64)
     with pytest.raises(protocol.EvaluationError, match=r"has hash \w+ for 'clf-bars', the extractor \w+; build"):
         protocol.load(tmp_path, {"clf-bars": other}, whole.train)
-
-
-class Mirror(Model):
-    """Reconstructs with a little noise; takes pixels for uniform over 256 levels."""
-
-    capabilities = frozenset({"reconstruct", "rate", "posterior", "log_likelihood_bound", "log_likelihood_estimate"})
-
-    def optimizers(self) -> dict[str, Optimizer]:
-        return {}
-
-    def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
-        yield from ()
-
-    def sample(self, n: int, cond: Tensor | None = None) -> Tensor:
-        return torch.zeros(n, 1, 16, 16)
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        return x + 0.05 * torch.randn_like(x)
-
-    def rate(self, x: Tensor) -> Tensor:
-        return x.new_tensor([0.5, 2.0]).expand(len(x), 2)
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
-
-    def log_likelihood_bound(self, x: Tensor) -> Tensor:
-        return x.new_full((len(x),), -x[0].numel() * math.log(256))
-
-    def log_likelihood_estimate(self, x: Tensor) -> Tensor:
-        return x.new_full((len(x),), -x[0].numel() * math.log(16))
-
-
-def test_reconstructions_have_the_distance_that_the_same_images_have_as_samples(whole: Set) -> None:
-    seen: list[Tensor] = []
-
-    def judge(made: Tensor) -> dict[str, float]:
-        seen.append(made)
-        return distances(whole, made)
-
-    found = protocol.measure_capabilities(Mirror(), whole.test.images, seed=3, device=CPU, judge=judge)
-    as_samples = evaluate(whole, seen[0])["spaces"]["clf-bars"]["fd"]
-    assert found["reconstruction"]["fd"] == {"clf-bars": pytest.approx(as_samples, rel=1e-5)}
-    assert as_samples > distances(whole, whole.test.images)["clf-bars"]  # the mirror is noisy
-
-
-def test_capabilities_are_measured_and_repeat_themselves(whole: Set) -> None:
-    test = whole.test.images
-    result = protocol.measure_capabilities(Mirror(), test, seed=3, device=CPU)
-    found = result["reconstruction"]
-    assert result["bits_per_dimension"] == pytest.approx(8)
-    assert result["estimated_bits_per_dimension"] == pytest.approx(4)
-    parts = result["decomposition"]  # posteriors that are all the prior
-    assert [parts[k] for k in ("mutual_information", "total_correlation", "dimension_kl")] == pytest.approx([0] * 3)
-    assert (parts["n"], parts["split"]) == (120, "test")
-    assert (result["n_test"], found["n"], found["split"]) == (120, 120, "test")
-    assert found["psnr"] == pytest.approx(-20 * math.log10(0.025), abs=1)
-    assert found["mse"] == pytest.approx(0.025**2, rel=0.3)
-    assert 0.5 < found["ssim"] < 1
-    assert result["rate"] == {"nats": 2.5, "active": 2, "latents": 2, "n": 120, "split": "test"}
-    torch.manual_seed(5)
-    assert protocol.measure_capabilities(Mirror(), test, seed=3, device=CPU) == result
-    assert protocol.measure_capabilities(Mirror(), test, seed=4, device=CPU) != result
-
-
-def test_a_model_that_takes_labels_is_given_those_of_the_images(whole: Set) -> None:
-    class Labelled(Model):
-        needs = frozenset({"image", "label"})
-        capabilities = frozenset({"reconstruct"})
-
-        def reconstruct(self, x: Tensor, cond: Tensor) -> Tensor:
-            return x * (cond == 1).view(-1, 1, 1, 1)
-
-    test = whole.test
-    made = protocol.measure_capabilities(Labelled(), test.images, seed=0, device=CPU, labels=test.labels)[
-        "reconstruction"
-    ]
-    other = test.images[test.labels != 1]
-    lost = ((other.double() - 127.5) / 255).square().mean() * len(other) / len(test.images)  # they become grey
-    assert made["mse"] == pytest.approx(float(lost), rel=0.01)
-
-
-def test_exact_likelihoods_stand_apart_from_bounds(whole: Set) -> None:
-    class Uniform(Model):
-        capabilities = frozenset({"log_likelihood"})
-
-        def log_likelihood(self, x: Tensor) -> Tensor:
-            return x.new_full((len(x),), -x[0].numel() * math.log(16))
-
-    result = protocol.measure_capabilities(Uniform(), whole.test.images, seed=0, device=CPU)
-    assert result == {"exact_bits_per_dimension": pytest.approx(4), "n_test": 120}
-
-
-class Sorter(Model):
-    """Knows the bars by their width, and calls them what it likes."""
-
-    capabilities = frozenset({"cluster"})
-
-    def cluster(self, x: Tensor) -> Tensor:
-        return 9 - (x[:, 0] > 0).sum((1, 2)) // 32
-
-
-class Codes(Model):
-    """Codes an image by how light it is."""
-
-    capabilities = frozenset({"codes"})
-    codebook_size = 8
-
-    def codes(self, x: Tensor) -> Tensor:
-        return ((x.mean((1, 2, 3)) + 1) * 4).long().clamp(0, 7).view(-1, 1, 1)
-
-
-def test_categories_are_judged_by_the_labels(whole: Set) -> None:
-    images, labels = whole.test.images, whole.test.labels
-    assert labels is not None
-    found = protocol.measure_capabilities(Sorter(), images, seed=0, device=CPU, labels=labels)["clustering"]
-    assert found == {"accuracy": 1, "categories": CLASSES, "n": 120, "split": "test"}
-    mixed = protocol.measure_capabilities(Sorter(), images, seed=0, device=CPU, labels=labels.roll(1))["clustering"]
-    assert mixed["accuracy"] < 0.6
-    assert protocol.measure_capabilities(Sorter(), images, seed=0, device=CPU) == {}
-
-
-def test_a_model_without_capabilities_has_no_such_figures(whole: Set) -> None:
-    class Plain(Model):
-        pass
-
-    assert protocol.measure_capabilities(Plain(), whole.test.images, seed=0, device=CPU) == {}
 
 
 def test_a_diverged_run_has_a_reason_and_no_figures() -> None:

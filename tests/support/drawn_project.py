@@ -5,7 +5,7 @@ from typing import Any
 
 from paragone.data import base as datasets
 from paragone.engine import checkpoint, hardware
-from paragone.evaluation import protocol
+from paragone.evaluation import capabilities, protocol
 from paragone.project import files, paths
 from paragone.project.params import Params
 from paragone.stages import ingest, train
@@ -49,7 +49,7 @@ def make(root: Path) -> None:
     for run in (paths.Run("small", "drawn", row, seed) for row in ROWS for seed in SEEDS):
         train.run(root, chosen, run.profile, run.dataset, run.model, run.seed)
         model, _ = checkpoint.load_model(root / run.weights)
-        found = protocol.measure_capabilities(model, test, run.seed, hardware.device())
+        found = capabilities.measure_capabilities(model, test, run.seed, hardware.device())
         about = {
             "protocol": protocol.PROTOCOL,
             "outcome": "finished",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from paragone.data import base
 from paragone.engine import checkpoint, hardware, sampling
-from paragone.evaluation import infinity, protocol, spaces
+from paragone.evaluation import capabilities, infinity, protocol, spaces
 from paragone.project import files, paths
 from paragone.project.params import Params
 
@@ -68,12 +68,12 @@ def _measure(root: Path, params: Params, where: paths.Run) -> dict[str, Any]:
         for name, figures in infinity.measure(drawn, reference, extractors, device).items():
             result["spaces"][name] |= figures
     if "translate" in network.capabilities:
-        result |= protocol.measure_translation(samples, test)
-        result |= protocol.measure_cycle(network, samples, test, where.seed, device)
+        result |= capabilities.measure_translation(samples, test)
+        result |= capabilities.measure_cycle(network, samples, test, where.seed, device)
     real = spaces.choose(torch.arange(len(test.images)), profile.samples)
     known = None if test.labels is None else test.labels[real]
     judge = partial(protocol.distances, reference=reference, extractors=extractors, device=device)
-    return result | protocol.measure_capabilities(network, test.images[real], where.seed, device, known, judge)
+    return result | capabilities.measure_capabilities(network, test.images[real], where.seed, device, known, judge)
 
 
 def _labels(path: Path) -> Tensor | None:

@@ -4,7 +4,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from paragone.data.base import ImageSet
-from paragone.evaluation import protocol
+from paragone.evaluation import capabilities
 from paragone.evaluation.metrics import translation
 from paragone.evaluation.metrics.base import Translated
 from paragone.models.base import Spec
@@ -34,14 +34,14 @@ def test_true_partners_are_perfect():
 def test_each_source_counts_once_and_stands_beside_its_own_figures():
     test = ImageSet(images(0, 5), None, Spec((3, 16, 16)), images(1, 5))
     samples = torch.cat([images(0, 5), images(2, 4)])  # the sources came round again
-    found = protocol.measure_translation(samples, test)["translation"]
+    found = capabilities.measure_translation(samples, test)["translation"]
     assert (found["n"], found["split"], found["l1"]) == (5, "test", 0)
     assert found["identity"] == translation.compute(Translated(images(0, 5), images(1, 5)))
-    short = protocol.measure_translation(samples[:3], test)["translation"]
+    short = capabilities.measure_translation(samples[:3], test)["translation"]
     assert (short["n"], short["l1"]) == (3, 0)
 
 
 def test_without_true_partners_there_are_no_figures():
-    assert protocol.measure_translation(images(0), ImageSet(images(0), None, Spec((3, 16, 16)))) == {}
+    assert capabilities.measure_translation(images(0), ImageSet(images(0), None, Spec((3, 16, 16)))) == {}
     unpaired = ImageSet(images(0), None, Spec((3, 16, 16)), images(1), paired=False)
-    assert protocol.measure_translation(images(0), unpaired) == {}
+    assert capabilities.measure_translation(images(0), unpaired) == {}
