@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from paragone.data import archives, folders, image_files, image_io, pixel_stats
+from paragone.data import archives, folders, image_io, image_listing, pixel_stats
 from paragone.data.base import Pixels
 from paragone.data.split_writer import fit
 
@@ -125,12 +125,12 @@ def _unreadable(error: Exception) -> str:
 
 def _pictures(path: Path, facts: Mapping[str, Any]) -> Guest:
     """The image files of a folder or zip, in the order of their names."""
-    names, others = image_files.contents(path)
+    names, others = image_listing.contents(path)
     chosen = [name for name in names if name != OVERVIEW]
     if not chosen:
-        beside = f" (it has: {image_files.count_by_kind(others)})" if others else ""
+        beside = f" (it has: {image_listing.count_by_kind(others)})" if others else ""
         raise GuestError(f"{path}: holds no image files{beside}; name what holds the PNG files of the samples")
-    notes = image_files.left_out([name for name in others if name != LABELS])
+    notes = image_listing.left_out([name for name in others if name != LABELS])
     modes: Counter[str] = Counter()
     images = []
     for name, data in _contents(path, chosen):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from paragone.data import image_files
+from paragone.data import image_listing
 from paragone.data.torchvision_compat import import_torchvision
 from paragone.project import paths
 from support import picture_files
@@ -39,8 +39,8 @@ def test_archives_in_an_archive_share_one_budget(tmp_path: Path, monkeypatch: py
     """Each of them alone stays within its own."""
     imagenet_archives(tmp_path / "ILSVRC")
     tar = tmp_path / "ILSVRC/ILSVRC2012_img_train.tar"
-    monkeypatch.setattr(image_files, "LEAST", tar.stat().st_size)
-    monkeypatch.setattr(image_files, "RATIO", 1)
+    monkeypatch.setattr(image_listing, "LEAST", tar.stat().st_size)
+    monkeypatch.setattr(image_listing, "RATIO", 1)
     with pytest.raises(ValueError, match=r"tar: holds more than the [\d,]+ bytes that its data set can have"):
         prepare(tmp_path, loader="imagenet", path="ILSVRC", resolution=16)
 

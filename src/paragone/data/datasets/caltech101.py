@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from paragone.data import archives, downloads, image_files
+from paragone.data import archives, downloads, image_files, image_listing
 from paragone.data.base import Loader, Request, Upstream
 from paragone.data.torchvision_compat import import_torchvision
 
@@ -30,8 +30,8 @@ def local(request: Request) -> Upstream:
     chosen = image_files.options(request, DEFAULTS)
     tar = _tar(request.path, request.raw)
     zipped = [file for file in (request.path, request.path / ZIP) if file.suffix == ".zip" and file.is_file()]
-    left = image_files.budget(zipped[0]) if zipped else None  # one for the zip and the tar in it
-    tree = image_files.unpacked(tar, request.raw, left)
+    left = image_listing.budget(zipped[0]) if zipped else None  # one for the zip and the tar in it
+    tree = image_listing.unpacked(tar, request.raw, left)
     return image_files.by_class(
         request.path, tree, FOLDER, request, chosen, lambda name: None if name == BACKGROUND else name
     )

@@ -8,7 +8,7 @@ test_share and seed). `fit`, `grey` and `max_damaged` as for image_folder.
 from collections.abc import Mapping
 from typing import Any
 
-from paragone.data import downloads, image_files
+from paragone.data import downloads, image_files, image_listing
 from paragone.data.base import Loader, Request, Upstream
 from paragone.data.torchvision_compat import import_torchvision
 
@@ -27,7 +27,7 @@ def local(request: Request) -> Upstream:
     chosen = image_files.options(request, DEFAULTS)
     inside = request.path / TAR
     holds_tar = inside.is_file() and not (request.path / FOLDER).is_dir()
-    tree = image_files.unpacked(inside if holds_tar else request.path, request.raw)
+    tree = image_listing.unpacked(inside if holds_tar else request.path, request.raw)
     return image_files.by_class(request.path, tree, FOLDER, request, chosen, _class_name)
 
 

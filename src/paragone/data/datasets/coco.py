@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from paragone.data import archives, image_files
+from paragone.data import archives, image_files, image_listing
 from paragone.data.base import DatasetError, Loader, Request, Upstream
 from paragone.data.datasets.pascal_voc import Box, dominant
 from paragone.data.image_files import Picture
@@ -75,7 +75,7 @@ def _split(path: Path, split: str, labelled: bool) -> list[Picture]:
     if not at.exists():
         raise DatasetError(f"{path}: holds neither {folder} nor {folder}.zip; name the folder of MS COCO 2017's files")
     instances = _instances(path, folder)
-    by_file = {name.rpartition("/")[2]: name for name in image_files.names(at)}  # a zip's names begin with its folder
+    by_file = {name.rpartition("/")[2]: name for name in image_listing.names(at)}  # a zip's names begin with its folder
     found = []
     for number, file in sorted(instances.files.items()):
         if file not in by_file:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from paragone.data import image_files as pictures
+from paragone.data import image_listing as listing
 from paragone.data.base import SPLITS, DatasetError, Loader, Request, Upstream
 from paragone.data.image_files import Picture
 
@@ -35,12 +36,12 @@ def local(request: Request) -> Upstream:
     """Raises DatasetError (or archives.ArchiveError) for a folder or archive that holds no set of images."""
     assert request.path is not None
     chosen = pictures.options(request, DEFAULTS)
-    path = pictures.unpacked(request.path, request.raw)
-    names, others = pictures.contents(path)
+    path = listing.unpacked(request.path, request.raw)
+    names, others = listing.contents(path)
     found = layout(request.path, list(names), chosen, others)
     here = [picture._replace(at=path) for picture in found.pictures]  # a tar was unpacked
-    notes = [*found.notes, *pictures.left_out(others)]
-    if jpegs := sum(p.name.lower().endswith(pictures.JPEG) for p in here):
+    notes = [*found.notes, *listing.left_out(others)]
+    if jpegs := sum(p.name.lower().endswith(listing.JPEG) for p in here):
         notes.append(f"{jpegs:,} images are JPEG (lossy): figures are not comparable with those on lossless copies")
     return pictures.upstream(here, request, chosen, class_names=found.class_names, warnings=notes, listed={path: names})
 
@@ -51,7 +52,7 @@ def layout(path: Path, names: Sequence[str], chosen: Mapping[str, Any], others: 
     others: files that are no images; where they are all that a class folder holds, it is no class without a word.
     """
     if not names:
-        known = " ".join(pictures.SUFFIXES)
+        known = " ".join(listing.SUFFIXES)
         raise DatasetError(f"{path}: holds no images ({known}); name the folder or archive that does")
     inner = _without_wrappers(names)
     if chosen["classes"] != "none":
@@ -85,13 +86,13 @@ def _check_classes(path: Path, inner: Mapping[str, tuple[str, ...]], others: Seq
         file = PurePosixPath(other)
         above = [*([file] if other.endswith("/") else []), *file.parents]
         highest = [folder for folder in above if folder not in read][-1:]
-        if any(part.startswith(".") for part in file.parts) or file.suffix.lower() in pictures.BESIDE or not highest:
+        if any(part.startswith(".") for part in file.parts) or file.suffix.lower() in listing.BESIDE or not highest:
             continue
         if len(highest[0].parts) <= deepest + any(part.lower() in splits for part in highest[0].parts[:-1]):
             unread[highest[0]].append(other)
     for folder, held in sorted(unread.items()):
         raise DatasetError(
-            f"{path}: of the folder '{folder}' beside class folders nothing is read ({pictures.count_by_kind(held)}); "
+            f"{path}: of the folder '{folder}' beside class folders nothing is read ({listing.count_by_kind(held)}); "
             "convert its images to PNG, take it away, or set options.classes to none for a set without labels"
         )
 

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from paragone.data import archives, image_files
+from paragone.data import archives, image_files, image_listing
 from paragone.data.base import SPLITS, DatasetError, Loader, Request, Upstream
 from paragone.data.image_files import Picture
 from paragone.data.torchvision_compat import import_torchvision
@@ -66,11 +66,11 @@ def _split(request: Request, folder: str, val_wnids: Sequence[str]) -> list[tupl
     assert request.path is not None
     at, split = request.path / folder, FOLDERS[folder]
     if not at.is_dir() and (tar := request.path / TARS[folder]).is_file():
-        left = image_files.budget(tar)
-        at = image_files.unpacked(tar, request.raw, left)
+        left = image_listing.budget(tar)
+        at = image_listing.unpacked(tar, request.raw, left)
         if folder == "train":
             _unpack_classes(at, left)
-    names = image_files.names(at) if at.is_dir() else {}
+    names = image_listing.names(at) if at.is_dir() else {}
     if not names:
         raise DatasetError(f"{request.path}: holds no {folder} images; {REMEDY}")
     if not any("/" in name for name in names):  # as published: the devkit tells their classes
@@ -89,7 +89,7 @@ def _split(request: Request, folder: str, val_wnids: Sequence[str]) -> list[tupl
 def _unpack_classes(at: Path, left: archives.Budget) -> None:
     """Each <WordNet id>.tar into a folder of that name; a tar goes once its folder is whole."""
     for tar in sorted(at.glob("*.tar")):
-        folder = image_files.unpacked(tar, at / ".tars", left)
+        folder = image_listing.unpacked(tar, at / ".tars", left)
         folder.rename(at / tar.stem)
         tar.unlink()
     shutil.rmtree(at / ".tars", ignore_errors=True)

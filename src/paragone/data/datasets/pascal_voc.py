@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
-from paragone.data import downloads, image_files
+from paragone.data import downloads, image_files, image_listing
 from paragone.data.base import DatasetError, Loader, Request, Upstream
 from paragone.data.image_files import Picture
 from paragone.data.torchvision_compat import import_torchvision
@@ -95,7 +95,7 @@ def _root(path: Path, raw: Path, split: str) -> Path:
         if (root / ROOT).is_dir() and (root / ROOT).is_relative_to(path):
             return root
     if (path / TARS[split]).is_file():
-        return image_files.unpacked(path / TARS[split], raw)
+        return image_listing.unpacked(path / TARS[split], raw)
     raise DatasetError(
         f"{path}: holds neither {ROOT} nor {TARS[split]}; name the folder of one VOCdevkit, or of the two archives"
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from paragone.data import image_files
+from paragone.data import image_files, image_listing
 from paragone.data.base import SPLITS, DatasetError, Loader, Request, Upstream
 from paragone.data.image_files import Picture
 
@@ -23,16 +23,16 @@ def local(request: Request) -> Upstream:
     """Raises DatasetError (or archives.ArchiveError) if one of the four folders is missing or holds no images."""
     assert request.path is not None
     chosen = image_files.options(request, DEFAULTS)
-    at = image_files.unpacked(request.path, request.raw)
+    at = image_listing.unpacked(request.path, request.raw)
     start = "A" if chosen["direction"] == "AtoB" else "B"
-    names, others = image_files.contents(at)
+    names, others = image_listing.contents(at)
     found = []
     for name in names:
         if folder := next((part for part in PurePosixPath(name).parts[:-1] if part in FOLDERS), None):
             split, side = FOLDERS[folder]
             found.append((folder, Picture(split, at, name, source=side == start)))
     _check(request.path, {folder for folder, _ in found})
-    notes, listed = image_files.left_out(others), {at: names}
+    notes, listed = image_listing.left_out(others), {at: names}
     pictures = [picture for _, picture in found]
     return image_files.upstream(pictures, request, chosen, warnings=notes, sources="unpaired", listed=listed)
 
