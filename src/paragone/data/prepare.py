@@ -98,7 +98,14 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     (folder / JOURNAL).unlink(missing_ok=True)
     table = pa.concat_tables([t for split in SPLITS for t in writers[split, False].tables]).combine_chunks()
     pq.write_table(table, folder / "manifest.parquet", compression="zstd")
-    skipped = [*made.skipped, *decoder.pending_skipped]
+    made = made._replace(skipped=[*made.skipped, *decoder.pending_skipped])
+    files.write_json(folder / "dataset.json", {**facts, **_facts(upstream, loader, resolution, names, made, writers)})
+
+
+def _facts(
+    upstream: Upstream, loader: Loader, resolution: int, names: Sequence[str], made: "_Made", writers: _Writers
+) -> dict[str, Any]:
+    """What dataset.json says of images that were written. Raises DatasetError for pairs that are not."""
     altered = "; ".join([upstream.altered] * bool(upstream.altered) + sorted(made.changes))
     padding, cropped = _padding(made.size, resolution, altered)
     counts = {source: {split: w.count for (split, s), w in writers.items() if s == source} for source in (False, True)}
@@ -107,8 +114,7 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
     hashes = {split: writers[split, False].hashes() for split in SPLITS}
     for split in counts[True]:
         hashes[split]["sources"] = writers[split, True].hashes()["images"]
-    whole = {
-        **facts,
+    return {
         "resolution": resolution,
         "shape": [made.size[2], resolution, resolution],
         "upstream_size": list(made.size[:2]),
@@ -123,15 +129,14 @@ def _fill(folder: Path, upstream: Upstream, loader: Loader, resolution: int, fac
         "padding": padding,
         "lossy": bool(cropped or altered),
         "altered": altered,
-        "exact": upstream.exact and not skipped,
-        "warnings": [texts.private(warning) for warning in [*upstream.warnings, *_left_out(skipped)]],
-        "skipped": [{"file": file, "reason": reason} for file, reason in skipped],
+        "exact": upstream.exact and not made.skipped,
+        "warnings": [texts.private(warning) for warning in [*upstream.warnings, *_left_out(made.skipped)]],
+        "skipped": [{"file": file, "reason": reason} for file, reason in made.skipped],
         "licence": loader.licence,
         "citation": loader.citation,
         "hashes": hashes,
         "content_hash": content_hash(hashes),
     }
-    files.write_json(folder / "dataset.json", whole)
 
 
 def _left_out(skipped: Sequence[tuple[str, str]]) -> list[str]:

@@ -2,12 +2,15 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from paragone.data import base
 from paragone.engine import checkpoint, hardware, sampling, visualize
+from paragone.engine.sampling import Images
+from paragone.models.base import Model
 from paragone.project import files, paths
 from paragone.project.params import Params
 
@@ -28,24 +31,7 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
     shutil.rmtree(root / this.pictures, ignore_errors=True)
     (root / this.pictures).mkdir(parents=True)
     if n:
-        train = base.load(root / paths.prepared(dataset), "train")
-        test = base.load(root / paths.prepared(dataset), "test")
-        labels = sampling.labels(net, train, n, seed)
-        source = sampling.sources(net, test, n)
-        batch = min(settings.sample_batch, n)
-        options = {"device": device, "precision": meta["precision"], "cond": labels, "source": source}
-        images, seconds = sampling.sample(net, n, seed=seed, batch=batch, **options)
-        sizes = [min(batch, n - start) for start in range(0, n, batch)]
-        speed = sampling.speed(net, seconds, sizes, **options)._asdict()
-        speed["evaluations"] = sampling.evaluations(net, device, labels, source)
-        speed["macs"] = sampling.macs(net, device, labels, source)
-        for name, picture in visualize.draw(net, test, seed=seed, device=device).items():
-            files.write(root / this.pictures / f"{name}.png", picture.save)
-        if source is not None:
-            files.write(root / this.pictures / "translations.png", visualize.translations(images, test).save)
-        if labels is not None:
-            picture = sampling.class_grid(images, labels, train.spec.classes)
-            files.write(root / this.pictures / "classes.png", picture.save)
+        images, batch, speed = _draw(root, this, net, meta["precision"], n, settings.sample_batch, device)
     else:
         channels, height, width = meta["recipe"]["shape"]
         images, batch, speed = np.zeros((0, height, width, channels), np.uint8), 0, NO_SPEED
@@ -63,3 +49,28 @@ def run(root: Path, params: Params, profile: str, dataset: str, model: str, seed
         "parameters": sum(p.numel() for p in net.parameters()),
     }
     files.write_json(root / this.sampling, {**speed, **about})
+
+
+def _draw(
+    root: Path, this: paths.Run, net: Model, precision: str, n: int, most: int, device: torch.device
+) -> tuple[Images, int, dict[str, Any]]:
+    """Draw n samples, in batches of at most `most`, and the model's pictures; the samples, the batch, and its speed."""
+    train = base.load(root / paths.prepared(this.dataset), "train")
+    test = base.load(root / paths.prepared(this.dataset), "test")
+    labels = sampling.labels(net, train, n, this.seed)
+    source = sampling.sources(net, test, n)
+    batch = min(most, n)
+    options: dict[str, Any] = {"device": device, "precision": precision, "cond": labels, "source": source}
+    images, seconds = sampling.sample(net, n, seed=this.seed, batch=batch, **options)
+    sizes = [min(batch, n - start) for start in range(0, n, batch)]
+    speed = sampling.speed(net, seconds, sizes, **options)._asdict()
+    speed["evaluations"] = sampling.evaluations(net, device, labels, source)
+    speed["macs"] = sampling.macs(net, device, labels, source)
+    pictures = visualize.draw(net, test, seed=this.seed, device=device)
+    if source is not None:
+        pictures["translations"] = visualize.translations(images, test)
+    if labels is not None:
+        pictures["classes"] = sampling.class_grid(images, labels, train.spec.classes)
+    for name, picture in pictures.items():
+        files.write(root / this.pictures / f"{name}.png", picture.save)
+    return images, batch, speed
