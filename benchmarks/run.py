@@ -39,7 +39,7 @@ measures [how far a training step is from its convolutions](convolutions.md), an
 [where its time goes](where.md). `quality.py` measures what a user waits for: CPU time until samples are as near to the
 data as a peer's come. It has been tried for a few steps, and has not been run at its length.
 `cached_sampling.py` measures what autoregressive samplers gain over [the plain
-loop](../docs/speed.md#autoregressive-sampling-from-kept-activations).
+loop](../docs/speed.md#autoregressive-sampling-with-cached-activations).
 
 ProGAN, StyleGAN2 and ViTGAN have no comparison yet. Of packages that can be installed, pro-gan-pth 3.4 (2021) has the
 paper's networks, loss and loop for ProGAN; its requirements are pinned to PyTorch 1.10, so it would come without them,
