@@ -22,7 +22,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PEERS = HERE / ".venv-peers"
 RESULTS = HERE / "results.json"
-COMPARISONS = ("dcgan", "vae", "autoencoders", "ddpm", "sngan", "glow", "rectified_flow", "cyclegan", "evaluation")
+COMPARISONS = (
+    "dcgan", "vae", "autoencoders", "ddpm", "sngan", "progan", "stylegan2", "glow", "rectified_flow", "cyclegan",
+    "evaluation",
+)  # fmt: skip
 LIMIT = 1800  # seconds a comparison may take
 
 METHOD = """\
@@ -41,13 +44,12 @@ data as a peer's come. It has been tried for a few steps, and has not been run a
 `cached_sampling.py` measures what autoregressive samplers gain over [the plain
 loop](../docs/speed.md#autoregressive-sampling-with-cached-activations).
 
-ProGAN, StyleGAN2 and ViTGAN have no comparison yet. Of packages that can be installed, pro-gan-pth 3.4 (2021) has the
-paper's networks, loss and loop for ProGAN; its requirements are pinned to PyTorch 1.10, so it would come without them,
-as mimicry does. stylegan2-pytorch 1.9.0 (2025) is the kept one for StyleGAN2, with networks of its own (no equalised
-learning rate, other widths, and trackers and augmentation among its imports), so networks would be alike in size
-alone; stylegan2-torch 1.3.0 (2022) is nearer to the paper, and has networks and losses without a loop. gan-lab 0.4.2
-(2021) has ProGAN and StyleGAN, and no StyleGAN2. No package has ViTGAN: its peer would be the authors' code, which is
-not packaged."""
+ProGAN and StyleGAN2 were measured while other programs kept both cores busy, so that their rates are low and their wall
+ratios vary. Their peers were last released in 2021 and 2022; no later package was found that has the papers' networks.
+stylegan2-pytorch 1.9.0 (2025) has others (no equalised learning rate, a discriminator of other blocks) and cannot be
+imported without an NVIDIA GPU, so it is no peer on a CPU. ViTGAN has no comparison. No package was found that has it,
+or all of its layers (attention by distances, self-modulated norms, weights that keep their spectral norm); the blocks
+of a package such as timm would make another network, and its authors' code is not packaged."""
 
 
 def _python() -> Path:
