@@ -37,7 +37,7 @@ def main(
     """Bring a profile up to date and print its comparison table.
 
     DVC says what has changed and runs each stage; Prefect runs several at once and records them. Nothing runs twice,
-    and a run that was killed goes on where it was when you start it again. A failed stage costs only what depends on
+    and a run that was killed resumes where it was when you start it again. A failed stage costs only what depends on
     it: the report is then built from the rest, and the exit code is 1.
 
     Each stage's output is .logs/PROFILE/STAGE.log. `dvc repro` does the same, one stage at a time.
@@ -60,7 +60,7 @@ def main(
         console.print(f"flow: {error}", style="red")
         status = 1
     except KeyboardInterrupt:
-        console.print("Stopped, and every stage with it; start again to go on from here.")
+        console.print("Stopped, and every stage with it; start again to resume from here.")
         status = 130
     raise typer.Exit(status)
 

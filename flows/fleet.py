@@ -66,7 +66,7 @@ def main(
 ) -> None:
     """Bring a profile up to date with the workers of a pool, and print its table.
 
-    A unit whose worker dies goes to another one, which starts after the last stage that was pushed.
+    A unit whose worker dies goes to another worker, which starts after the last stage that was pushed.
     """
     try:
         root = environment.find_root()
@@ -76,7 +76,7 @@ def main(
         console.print(f"fleet: {error}", style="red")
         status = 1
     except KeyboardInterrupt:
-        console.print("Stopped, and the units with it; start again to go on from here.")
+        console.print("Stopped, and the units with it; start again to resume from here.")
         status = 130
     raise typer.Exit(status)
 

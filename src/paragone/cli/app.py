@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Image generators, compared on the same terms.\n\n"
-    "`paragone init` makes a project and `paragone run` runs everything in it. Most commands below are its stages, "
+    "`paragone init` creates a project and `paragone run` runs everything in it. Most commands below are its stages, "
     "which DVC calls in order (`dvc dag` shows how they depend on each other).",
 )
 

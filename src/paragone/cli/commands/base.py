@@ -10,7 +10,7 @@ from paragone.project import environment, extras, files
 
 DatasetArgument = Annotated[str, typer.Argument(help="A data set of params.yaml, for example mnist-5k.")]
 ProfileArgument = Annotated[str, typer.Argument(help="A profile of profiles/: smoke, quick, survey.")]
-OneProfile = Annotated[str, typer.Argument(help="A profile of profiles/; the default one if left out.")]
+OneProfile = Annotated[str, typer.Argument(help="A profile of profiles/; the default profile if left out.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model of the profile, for example dcgan.")]
 SeedOption = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds.")]
 

@@ -13,14 +13,16 @@ from paragone.project import environment, paths
 def pipeline(
     profiles: Annotated[
         list[str] | None,
-        typer.Argument(help="Profiles that are to have pipelines too, from now on.", show_default=False),
+        typer.Argument(help="Profiles that should have pipelines too, from now on.", show_default=False),
     ] = None,
     check: Annotated[bool, typer.Option(help="Only say whether the files are current; exit 1 if not.")] = False,
-    drop: Annotated[bool, typer.Option("--drop", help="Remove those of the named profiles; results stay.")] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Remove the pipelines of the named profiles; results stay.")
+    ] = False,
 ) -> None:
-    """Generate the DVC pipelines of the default profile, and of those that somebody ran or names here.
+    """Generate the DVC pipelines of the default profile, and of those that were run before or are named here.
 
-    DVC sees these profiles alone: `dvc status`, `dvc repro` and `dvc metrics show` are about them.
+    DVC sees only these profiles: `dvc status`, `dvc repro` and `dvc metrics show` are about them.
     """
     root, _ = base.settings()
     base.module("cli.pipeline").run(root, profiles or [], check, drop)
@@ -32,7 +34,7 @@ def check(
         typer.Option(help="A profile whose networks are built too, without their weights; up to a minute."),
     ] = "",
 ) -> None:
-    """Check params.yaml and every profile, whether or not anything runs it; the first fault is one sentence."""
+    """Check params.yaml and every profile, used or not; the first fault is reported in one sentence."""
     root, _ = base.settings()
     from paragone.project import settings
 
@@ -43,16 +45,16 @@ def check(
 
 
 def check_model(
-    model: Annotated[str, typer.Argument(help="A model, or its file below plugins/models.")],
-    config: Annotated[str, typer.Option(help="Of its Config as JSON, to make it small: '{\"width\": 8}'.")] = "",
+    model: Annotated[str, typer.Argument(help="A model, or its file in plugins/models.")],
+    config: Annotated[str, typer.Option(help="Values of its Config as JSON, to make it small: '{\"width\": 8}'.")] = "",
 ) -> None:
-    """Hold a model to the contract: what is missing, in words; exit 1 if anything is."""
+    """Check a model against the contract and say in words what is missing; exit 1 if anything is."""
     root = environment.find_root()
     environment.prepare(root)
     raise typer.Exit(0 if base.module("cli.models").check(root, model, config) else 1)
 
 
-new = typer.Typer(no_args_is_help=True, help="Write the first version of something.")
+new = typer.Typer(no_args_is_help=True, help="Create the first version of a model.")
 
 
 @new.callback()
@@ -62,9 +64,9 @@ def _new() -> None:
 
 @new.command("model")
 def new_model(
-    name: Annotated[str, typer.Argument(help="Its name, as rsgan.")],
+    name: Annotated[str, typer.Argument(help="Its name, for example rsgan.")],
     family: Annotated[str, typer.Option(help="Its family: the folder of its file.")] = "gan",
-    profile: Annotated[str, typer.Option(help="The profile that gets its row; the default one if left out.")] = "",
+    profile: Annotated[str, typer.Option(help="The profile that gets its row; the default profile if left out.")] = "",
 ) -> None:
     """Write plugins/models/FAMILY/NAME.py, its test, and its row in a profile: a small GAN that already trains."""
     root, params = base.settings(profile)
@@ -72,7 +74,7 @@ def new_model(
 
 
 def search(name: Annotated[str, typer.Argument(help="A search of searches/, for example quick.")]) -> None:
-    """Search settings at random: as many configurations of each row, chosen by held-out images; a rerun goes on.
+    """Random search: equally many configurations of each row, chosen by held-out images. Run it again to resume.
 
     The outcome is docs/search/NAME.csv; what a profile takes over of it is for you to write.
     """
@@ -108,9 +110,11 @@ def cards() -> None:
 
 
 def init(
-    folder: Annotated[str, typer.Argument(help="The new folder, for example my-benchmark; its name is the project's.")],
+    folder: Annotated[
+        str, typer.Argument(help="The new folder, for example my-benchmark; its name becomes the project's.")
+    ],
 ) -> None:
-    """Make a project: settings, a first profile, its pipelines, git and DVC set up. It needs no clone of Paragone."""
+    """Create a project: settings, a first profile, its pipelines, git and DVC set up. It needs no clone of Paragone."""
     base.module("cli.init").run(Path(folder))
 
 
@@ -119,7 +123,7 @@ def clean(
         list[str] | None,
         typer.Argument(help="temporary, checkpoints, logs, mlflow, prefect, home; all but the last if left out."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove it; without, it is only listed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove what is listed.")] = False,
 ) -> None:
     """List what the project keeps and no longer needs, with sizes; with --yes, remove it. Results are never touched."""
     root = environment.find_root()

@@ -14,18 +14,20 @@ def score(
     source: Annotated[
         str, typer.Argument(help="A folder, zip, .npz or .npy of images, module:function, or an exported folder.")
     ],
-    dataset: Annotated[str, typer.Option(help="The data set that the images are to be like.")],
-    profile: Annotated[str, typer.Option(help="The profile to be measured by; the default one if left out.")] = "",
-    against: Annotated[str, typer.Option(help="A run's folder, or other images, to stand beside.")] = "",
-    title: Annotated[str, typer.Option(help="What the row is called.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="That a sampler or a checkpoint draws with.")] = 0,
+    dataset: Annotated[str, typer.Option(help="The data set that the images imitate.")],
+    profile: Annotated[
+        str, typer.Option(help="The profile that says how to measure; the default profile if left out.")
+    ] = "",
+    against: Annotated[str, typer.Option(help="A run's folder, or other images, to compare with.")] = "",
+    title: Annotated[str, typer.Option(help="The row's name.")] = "",
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The seed of a sampler or a checkpoint.")] = 0,
     labels: Annotated[bool, typer.Option("--labels", help="The sampler takes labels.")] = False,
     statistics: Annotated[
-        str, typer.Option(help="Published statistics to measure by too, as SPACE=FILE.npz (arrays mu and sigma).")
+        str, typer.Option(help="Published statistics to measure against too, as SPACE=FILE.npz (arrays mu and sigma).")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Measure images from elsewhere as a profile measures its own rows, and print their place in its table.
+    """Measure images from elsewhere as a profile measures its own rows, and print their rank in its table.
 
     paragone score samples/ --dataset mnist-5k
     """
@@ -40,7 +42,7 @@ def export_statistics(
     profile: ProfileArgument,
     dataset: DatasetArgument,
     space: Annotated[
-        str, typer.Argument(help="A feature space, as lite0-64; SPACE/JUDGE where several networks judge.")
+        str, typer.Argument(help="A feature space, for example lite0-64; SPACE/JUDGE where several networks judge.")
     ],
     out: Annotated[Path, typer.Argument(help="The .npz to write, with the arrays mu and sigma.")],
 ) -> None:
@@ -71,7 +73,9 @@ def publish(
 
 def claims(
     profile: Annotated[str, typer.Argument(help="A profile of profiles/; claims-quick if left out.")] = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Say what has to run for the claims not measured yet.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what has to run for the claims that are not measured yet.")
+    ] = False,
     table: Annotated[str, typer.Option(help="Use this saved table of runs (runs.parquet) instead.")] = "",
     studies: Annotated[str, typer.Option(help="With --table: the folder of the studies' JSON files.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per claim.")] = False,
@@ -106,7 +110,9 @@ def table(
 
 def track(
     profile: OneProfile = "",
-    follow: Annotated[bool, typer.Option(help="Go on, with the curves of what trains, until interrupted.")] = False,
+    follow: Annotated[
+        bool, typer.Option(help="Keep mirroring, with the curves of running trainings, until interrupted.")
+    ] = False,
 ) -> None:
     """Mirror every run into the MLflow store; running it again adds nothing."""
     root, params = base.settings(profile)
@@ -115,9 +121,10 @@ def track(
 
 def compare(
     a: Annotated[str, typer.Argument(help="A profile, PROFILE#ROW, a run's folder, a runs.parquet or COMMIT:PATH.")],
-    b: Annotated[str, typer.Argument(help="What to compare with it, likewise.")],
+    b: Annotated[str, typer.Argument(help="What to compare it with, in the same form.")],
     fail_if_worse: Annotated[
-        list[str] | None, typer.Option(help="Exit 1 if a figure of B is worse by more: 'fd_clf 5%', 'kid_clf 2'.")
+        list[str] | None,
+        typer.Option(help="Exit 1 if a figure of B is worse than A's by more than this: 'fd_clf 5%', 'kid_clf 2'."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     figure: Annotated[str, typer.Option(help="Draw the differences into this PNG, SVG or PDF file.")] = "",
@@ -137,6 +144,6 @@ def leaderboard(
     saved: Annotated[list[Path], typer.Argument(help="Saved tables (runs.parquet) of one protocol.")],
     out: Annotated[Path, typer.Option(help="The new folder.")] = Path("leaderboard"),
 ) -> None:
-    """Merge saved tables into one page, with the rows of all; one of another protocol or data is refused."""
+    """Merge the rows of saved tables into one page; tables of another protocol or other data are refused."""
     environment.prepare(Path.cwd())
     base.module("cli.leaderboard").run(saved, out)

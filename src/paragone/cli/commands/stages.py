@@ -11,12 +11,12 @@ from paragone.project import environment, failures, paths
 
 
 def fingerprint() -> None:
-    """Hash the code of every stage and model, so that DVC reruns what a change touches and nothing else."""
+    """Hash the code of every stage and model, so that DVC reruns what a change affects and nothing else."""
     base.module("stages.fingerprint").run(environment.find_root())
 
 
 def profile(profile: ProfileArgument) -> None:
-    """Check a profile, and write it as the other stages read it: rows of other profiles and of sweeps written out."""
+    """Check a profile and write it as the other stages read it, with inherited rows and sweeps written out."""
     root, _ = base.settings()
     from paragone.project import settings
 
@@ -34,7 +34,7 @@ def validate(dataset: DatasetArgument) -> None:
 
 
 def classifier(dataset: DatasetArgument) -> None:
-    """Train the classifiers that judge a data set: whose features and classes the metrics use."""
+    """Train the classifiers that judge a data set; the metrics use their features and classes."""
     _dataset_stage("classifier", dataset)
 
 
@@ -49,23 +49,28 @@ def train(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgume
 
 
 def guest(profile: ProfileArgument, dataset: DatasetArgument, model: ModelArgument, seed: SeedOption = 0) -> None:
-    """Take in what a row of the profile brings from elsewhere: samples, a sampler or a checkpoint."""
+    """Import what a guest row of the profile names: samples, a sampler or a checkpoint."""
     _run_stage("guest", profile, dataset, model, seed)
 
 
 def sample(
-    profile: Annotated[str, typer.Argument(help="A profile of profiles/: the stage of one of its runs.")] = "",
+    profile: Annotated[str, typer.Argument(help="A profile of profiles/, to run the stage of one of its runs.")] = "",
     dataset: Annotated[str, typer.Argument(help="A data set of the profile.")] = "",
     model: Annotated[str, typer.Argument(help="A model of the profile.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; any with --run.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="One of the profile's seeds; with --run, any seed.")
+    ] = 0,
     run: Annotated[str, typer.Option(help="Sample from this finished run or exported folder instead.")] = "",
     n: Annotated[int, typer.Option("--n", min=1, help="With --run: how many images.")] = 64,
     labels: Annotated[str, typer.Option(help="With --run: class numbers, such as 3,3,7; one per image.")] = "",
     sources: Annotated[
-        str, typer.Option(help="With --run of a model that translates: a .npy file of images, as a set's sources.npy.")
+        str,
+        typer.Option(
+            help="With --run of a model that translates: a .npy file of images, like a data set's sources.npy."
+        ),
     ] = "",
     out: Annotated[
-        str, typer.Option(help="With --run: the new folder of PNG files; default drawn/<run>-seed<seed>.")
+        str, typer.Option(help="With --run: the new folder for PNG files; default: drawn/<run>-seed<seed>.")
     ] = "",
 ) -> None:
     """Sample a trained model, and time it; with --run, write images of any finished run.
@@ -97,7 +102,7 @@ def study(profile: ProfileArgument, name: Annotated[str, typer.Argument(help="A 
 
 
 def report(profile: ProfileArgument) -> None:
-    """Write the tables, the figures and the pages from whatever runs exist; failed runs become rows that say so."""
+    """Write the tables, figures and pages from the runs that exist; failed runs become rows that say so."""
     _profile_stage("report", profile)
 
 
