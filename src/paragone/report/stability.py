@@ -43,10 +43,10 @@ def _short(value: float) -> str:
 
 
 _ABOUT = {
-    "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats, or, where not undertrained, at "
+    "collapsed": "share of seeds whose samples lack variety: more than 10 % repeats or, unless undertrained, at "
     "least a tenth of the classes missing beyond chance, or coverage below half of the floor's in both spaces",
-    "undertrained": "seeds with few repeats and precision below half of the floor's in both spaces, or in one where "
-    "other signs of collapse are there: those cannot be assessed then",
+    "undertrained": "share of seeds with few repeats and precision below half of the floor's in both spaces, or in one "
+    "while there are other signs of collapse, which cannot be assessed then",
     "diverged": "share of seeds whose loss became NaN or infinite",
     "missing": "mean share of the classes missing beyond chance",
     "coverage": "mean coverage of the samples, relative to that of real test images",

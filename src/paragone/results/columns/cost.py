@@ -9,7 +9,7 @@ TRAINING = [
         "train.kimg",
         unit="kimg",
         digits=1,
-        about="thousands of images drawn in its own training",
+        about="thousands of training images seen in its own training",
         setting=True,
     ),
     Column(
@@ -19,7 +19,7 @@ TRAINING = [
         unit="s",
         better="low",
         digits=1,
-        about="seconds of training, its parents' included",
+        about="seconds of training, including its parents'",
     ),
     Column(
         "parameters",
@@ -28,7 +28,7 @@ TRAINING = [
         unit="M",
         better="low",
         scale=1e-6,
-        about="millions of weights in the sampler, its parents' included",
+        about="millions of weights in the sampler, including its parents'",
         setting=True,
     ),
 ]
@@ -58,7 +58,7 @@ SPEED = [
         unit="per image",
         better="low",
         digits=0,
-        about="how often the network runs to draw one image: its most used layer, counted",
+        about="how often the network runs to draw one image, counted at its most used layer",
         setting=True,
     ),
     Column(
@@ -75,7 +75,14 @@ SPEED = [
 ]
 TIMES = [c for c in (*TRAINING, *SPEED) if c.key in ("train_seconds_total", "images_per_second")]
 COST_WITHOUT_PARENTS = [
-    Column("train_seconds", "Own training", "train.seconds", unit="s", digits=1, about="seconds, parents left out"),
+    Column(
+        "train_seconds",
+        "Own training",
+        "train.seconds",
+        unit="s",
+        digits=1,
+        about="seconds of training, without its parents'",
+    ),
     Column(
         "train_images_per_second", "Training rate", "train.images_per_second", unit="images/s", better="high", digits=0
     ),
@@ -85,7 +92,7 @@ COST_WITHOUT_PARENTS = [
         "train.generator_updates",
         unit="thousands",
         scale=1e-3,
-        about="steps of the optimiser that trains what draws images",
+        about="optimiser steps of the network that draws images",
         setting=True,
     ),
     Column(
@@ -104,7 +111,7 @@ COST_WITHOUT_PARENTS = [
         "train.parameters",
         unit="M",
         scale=1e-6,
-        about="parents left out",
+        about="millions of weights, without its parents'",
         setting=True,
     ),
     Column(

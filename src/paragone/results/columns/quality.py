@@ -25,7 +25,7 @@ MODES = [
         unit="classes",
         better="low",
         digits=0,
-        about="classes that the samples hardly show, after correcting the classifier's confusions (BBSE)",
+        about="classes that hardly appear among the samples, after correcting for the classifier's confusions (BBSE)",
     ),
     Column(
         "duplicates",
@@ -53,8 +53,8 @@ LABELS = Column(
     better="high",
     digits=1,
     scale=100,
-    about="share of conditional samples that the data set's classifier takes for the class asked for, uncorrected: "
-    "perfect samples score its accuracy on real images, the floor's figure",
+    about="share of conditional samples that the data set's classifier assigns to the requested class, uncorrected: "
+    "perfect samples score its accuracy on real images, which is the floor's figure",
 )
 CLUSTERS = Column(
     "clustering",
@@ -64,7 +64,7 @@ CLUSTERS = Column(
     better="high",
     digits=1,
     scale=100,
-    about="share of test images in a category, found without labels, that represents their class (its most frequent)",
+    about="share of test images whose category, found without labels, is one in which their class is the most frequent",
 )
 RECONSTRUCTION = [
     Column(
@@ -82,7 +82,7 @@ RECONSTRUCTION = [
         unit="dB",
         better="high",
         digits=1,
-        about="of reconstructed test images",
+        about="peak signal-to-noise ratio of reconstructed test images",
     ),
 ]
 MULTI_SCALE = Column(
@@ -94,7 +94,12 @@ MULTI_SCALE = Column(
     about="structural similarity of reconstructed test images at several scales: two at 32 px, three at 64 px",
 )
 MEAN_SQUARE = Column(
-    "mse", "MSE", "metrics.reconstruction.mse", better="low", digits=4, about="of reconstructed test images"
+    "mse",
+    "MSE",
+    "metrics.reconstruction.mse",
+    better="low",
+    digits=4,
+    about="mean squared error of reconstructed test images",
 )
 RATE = [
     Column(
@@ -102,9 +107,11 @@ RATE = [
         "Rate",
         "metrics.rate.nats",
         unit="nats",
-        about="divergence of the latents' posterior from their prior on test images: what the latents hold of an image",
+        about="KL divergence of the latents' posterior from their prior on test images: what latents hold of an image",
     ),
-    Column("active_latents", "Latents in use", "metrics.rate.active", digits=0, about="of a rate above 0.01 nats"),
+    Column(
+        "active_latents", "Latents in use", "metrics.rate.active", digits=0, about="latents with a rate above 0.01 nats"
+    ),
 ]
 DECOMPOSITION = [
     Column(
@@ -112,21 +119,21 @@ DECOMPOSITION = [
         "Index-code information",
         "metrics.decomposition.mutual_information",
         unit="nats",
-        about="of the rate: what the latents say of which test image it is; at most the logarithm of their number",
+        about="part of the rate: what the latents tell about which test image it is; at most log of their number",
     ),
     Column(
         "total_correlation",
         "Total correlation",
         "metrics.decomposition.total_correlation",
         unit="nats",
-        about="of the rate: how far the latents are from independent",
+        about="part of the rate: how far the latents are from being independent",
     ),
     Column(
         "dimension_kl",
         "Dimension-wise KL",
         "metrics.decomposition.dimension_kl",
         unit="nats",
-        about="of the rate: how far the latents are, one by one, from their prior",
+        about="part of the rate: how far each latent is from its prior",
     ),
 ]
 TRANSLATION = [
@@ -144,7 +151,7 @@ TRANSLATION = [
         "metrics.translation.psnr",
         unit="dB",
         better="high",
-        about="of translated test sources against their true partners",
+        about="peak signal-to-noise ratio of translated test sources against their true partners",
     ),
     Column(
         "partner_l1",
@@ -153,14 +160,14 @@ TRANSLATION = [
         unit="%",
         better="low",
         scale=100,
-        about="mean absolute difference of translated test sources from their true partners, of the pixel range",
+        about="mean absolute difference of translated sources from their true partners, over the pixel range",
     ),
     Column(
         "source_ssim",
         "SSIM untranslated",
         "metrics.translation.identity.ssim",
         digits=3,
-        about="the same of the sources left as they are: what a translation has to beat",
+        about="structural similarity of the untranslated sources to the true partners: what a translation has to beat",
         setting=True,
     ),
     Column(
@@ -169,7 +176,7 @@ TRANSLATION = [
         "metrics.translation.identity.l1",
         unit="%",
         scale=100,
-        about="the same of the sources left as they are: what a translation has to beat",
+        about="mean absolute difference of untranslated sources from the true partners: what a translation has to beat",
         setting=True,
     ),
     Column(
@@ -179,7 +186,7 @@ TRANSLATION = [
         unit="%",
         better="low",
         scale=100,
-        about="mean absolute difference of test sources from themselves translated there and back, of the pixel range",
+        about="mean absolute difference of test sources from their translations back, over the pixel range",
     ),
 ]
 BITS = Column(
@@ -212,7 +219,7 @@ CODEBOOK = [
         "metrics.codebook.perplexity",
         unit="codes",
         digits=1,
-        about="of the codes of test images: how many equally frequent codes would carry as much",
+        about="of the codes of test images: the number of equally frequent codes that would carry as much",
     ),
     Column(
         "codes_used",
@@ -222,7 +229,7 @@ CODEBOOK = [
         better="high",
         digits=1,
         scale=100,
-        about="share of the codebook",
+        about="share of the codebook that test images use",
     ),
 ]
 SAMPLES = Column(

@@ -14,7 +14,7 @@ def distance(space: str) -> Column:
 
 def judged(spaces: list[str]) -> list[Column]:
     """How far the judges of the classifiers' space are apart."""
-    about = "standard deviation of FD-clf over its judges, classifiers of several seeds and widths"
+    about = "standard deviation of FD-clf over its judges: classifiers with different seeds and widths"
     return [
         Column("fd_clf_spread", "FD-clf over judges", f"metrics.spaces.{space}.spread.fd", about=about, setting=True)
         for space in spaces
@@ -25,13 +25,13 @@ def judged(spaces: list[str]) -> list[Column]:
 def held_out(space: str) -> Column:
     short = space_short(space)
     label = f"{fd_label(space)} to test"
-    about = f"the same from the test split ({space}), which copying the training split does not lower"
+    about = f"Fréchet distance from the test split ({space}), which copying training images does not lower"
     return Column(f"fd_test_{short.lower()}", label, f"metrics.spaces.{space}.fd_test", better="low", about=about)
 
 
 def at_infinity(space: str) -> Column:
     short = space_short(space)
-    about = f"the same extrapolated to endless samples ({space}), for rows of which many are drawn; it lacks FD's bias"
+    about = f"Fréchet distance extrapolated to infinitely many samples ({space}), which removes its bias"
     source = f"metrics.spaces.{space}.fd_infinity"
     return Column(f"fd_infinity_{short.lower()}", f"{fd_label(space)} at ∞", source, better="low", about=about)
 
@@ -39,7 +39,7 @@ def at_infinity(space: str) -> Column:
 def reconstructed(space: str) -> Column:
     short = space_short(space)
     label, source = f"{fd_label(space)} of reconstructions", f"metrics.reconstruction.fd.{space}"
-    about = f"the same of reconstructed test images ({space}): a ceiling for what a prior can draw through the decoder"
+    about = f"Fréchet distance of reconstructed test images ({space}): the best a prior can reach through the decoder"
     return Column(f"reconstructed_fd_{short.lower()}", label, source, better="low", about=about)
 
 
