@@ -96,10 +96,11 @@ def _outcome(found: list[dict[str, Any]]) -> tuple[str, str]:
 
 HEAD = """# Faults injected into flows
 
-Each fault is injected into a smoke run of two rows (a network and a row that samples from it), with the real stages, two at a
-time, at random moments after the first stage of a run has begun. The flow is then started once more without any clean-up, and
-the runs and tables are compared with those of an undisturbed flow, byte for byte except where they record times.
-`tests/flows/test_faults.py` does the same with stand-in stages, at ten moments for each kill and each lock file.
+Each fault is injected into a smoke run of two rows (a network and a row that samples from it), with the real stages,
+two at a time, at random moments after the first stage of a run has begun. The flow is then started once more without
+any clean-up, and the runs and tables are compared with those of an undisturbed flow, byte for byte except where they
+record times. `tests/flows/test_faults.py` does the same with stand-in stages, at ten moments for each kill and each
+lock file.
 Written by `PYTHONPATH=tests python -m support.flow_faults`.
 
 """
