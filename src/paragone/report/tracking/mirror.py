@@ -29,7 +29,7 @@ from paragone.report.tracking import history, models, report_file, run_record, v
 from paragone.report.tracking.store import experiment_id, open_database, settle
 from paragone.results.runs import Json, Results, is_figure, read
 
-SEEN = "paragone.data.image_io"  # tag of a run that still trains: the images up to which its curve is there
+SEEN = "paragone.images"  # tag of a run that still trains: the images up to which its curve is there
 CHUNK = 1000  # metrics a request; MLflow takes no more
 QUEUE = 10.0  # seconds that a mirror waits for another one
 
