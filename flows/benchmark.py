@@ -78,4 +78,4 @@ def _numbers(text: str) -> list[int]:
 
 if __name__ == "__main__":
     environment.start_in_utf8()
-    app()
+    app(prog_name=environment.started_as())

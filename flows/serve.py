@@ -135,4 +135,4 @@ def _watch(worker: Process, url: str, logs: Path) -> None:
 
 if __name__ == "__main__":
     environment.start_in_utf8()
-    app()
+    app(prog_name=environment.started_as())

@@ -84,4 +84,4 @@ def runs_page(server_url: str, profile: str) -> str | None:
 
 if __name__ == "__main__":
     environment.start_in_utf8()
-    app()
+    app(prog_name=environment.started_as())

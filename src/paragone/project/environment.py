@@ -32,6 +32,7 @@ FIXED = {  # whatever they are set to
 LOCAL = ("127.0.0.1", "localhost", "::1")  # never through a proxy
 SERVERS = {"PREFECT_": "PREFECT_API_URL", "MLFLOW_": "MLFLOW_TRACKING_URI"}  # settings count for a server that is named
 HOMES = ("PREFECT_HOME", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
+STARTED_AS = "PARAGONE_STARTED_AS"  # for the one process that `paragone run` becomes, and no child of it
 TORCHRUN = "TORCHELASTIC_RUN_ID"  # set by torchrun alone
 LAUNCHER = re.compile(r"(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|TORCHELASTIC_\w+")
 DROPPED = {
@@ -59,6 +60,11 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / "params.yaml").is_file():
             return folder
     raise FileNotFoundError(f"no params.yaml in {here} or above it; run paragone inside a project's folder")
+
+
+def started_as() -> str | None:
+    """What the user typed to start this process, if `paragone` started it: the name that its help and errors show."""
+    return os.environ.pop(STARTED_AS, None)
 
 
 def prepare(root: Path) -> None:
