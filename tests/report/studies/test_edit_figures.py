@@ -37,7 +37,7 @@ def test_edits_are_a_point_an_attribute_beside_what_is_claimed() -> None:
     assert (list(x.get_xdata()), list(x.get_ydata())) == ([20.0], [0.1])
     assert claimed.get_xdata()[0] == 32
     assert ax.get_title("left") == "StyleSpace"
-    assert "best of 5" in plot.caption
+    assert "of the 5 latents ranked highest" in plot.caption
     assert "200 samples" in plot.caption
     assert " 1 that changed no pixel" in plot.caption
 
@@ -53,7 +53,7 @@ def test_poses_are_a_panel_a_code_beside_drawn_images() -> None:
     assert [bar.get_xdata()[0] for bar in bars] == [0.99, 0.95, 0.9]
     assert list(points.get_xdata()) == [0.7, 0.4, 0.5] * 2
     assert list(points.get_ydata()) == [0, 1, 2] * 2
-    assert "100 latents, each in 9 steps" in plot.caption
+    assert "100 latents, each with 9 values of the code" in plot.caption
 
 
 def test_styles_are_a_line_a_measure_beside_true_partners_and_chance() -> None:

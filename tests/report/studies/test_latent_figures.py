@@ -116,7 +116,7 @@ def test_edits_are_a_line_a_factor_and_a_dot_a_row() -> None:
     np.testing.assert_allclose(labelled["SMALL"].get_xdata(), [0.3, 0.2])
     np.testing.assert_allclose(labelled["drawn afresh"].get_xdata(), [0.95, 0.85])
     np.testing.assert_allclose(every.get_lines()[0].get_xdata(), [0.6, 0.5])
-    assert "Left out, since the classifier reads them badly: 'rotation' (80% read right)." in plot.caption
+    assert "Left out, since the classifier reads them badly: 'rotation' (80% read correctly)." in plot.caption
     assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
 
 

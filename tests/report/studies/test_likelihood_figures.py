@@ -35,7 +35,7 @@ def test_kinds_are_kept_apart(levels):
     for line, values, places in marks:
         assert list(line.get_xdata()) == pytest.approx([value * scale for value in values])
         assert list(line.get_ydata()) == places
-    assert "AVB's own, may lie on either side of the truth" in plot.caption
+    assert "AVB's own, may lie on either side of the true value" in plot.caption
     assert bool(beside) == (levels == 2)
     assert ("H. Larochelle" in plot.caption) == (levels == 2)
     assert "50 draws per image" in plot.caption
@@ -66,11 +66,11 @@ def test_the_table_has_each_way_to_a_figure_under_a_heading_of_its_own():
     (grid,) = base.tables({"likelihood": found}, RESULTS)["likelihood"]
     assert cells(grid, "Exact") == [["PixelCNN", "81.00", "0.149", "1", "–"]]
     assert cells(grid, "Bounds: the true value is lower") == [
-        ["AVB", "92.00", "0.169", "1", "one draw an image"], ["VAE", "95.00", "0.175", "1", "one draw an image"]
+        ["AVB", "92.00", "0.169", "1", "one draw per image"], ["VAE", "95.00", "0.175", "1", "one draw per image"]
     ]  # fmt: skip
-    assert cells(grid, "An adversary's estimates: no bounds") == [["AVB", "70.00", "0.129", "1", "one draw an image"]]
+    assert cells(grid, "An adversary's estimates: no bounds") == [["AVB", "70.00", "0.129", "1", "one draw per image"]]
     assert cells(grid, "Estimates by importance weighting") == [
-        ["VAE", "90.00 ± 0.20", "0.166 ± 0.000", "1", "50 draws an image"]
+        ["VAE", "90.00 ± 0.20", "0.166 ± 0.000", "1", "50 draws per image"]
     ]
     assert cells(grid, "Estimates by annealed importance sampling") == [
         ["VAE", "900.00 ± 9.80", "1.656 ± 0.018", "1", "1,000 steps, 16 chains, 100 images, noise of 0.1"]
@@ -92,6 +92,8 @@ def test_the_table_of_a_binarised_set_ends_with_published_figures_and_seeds_give
     ]
     (grid,) = base.tables({"likelihood": found}, RESULTS)["likelihood"]
     assert cells(grid, "Exact") == [["PixelCNN", "82.00 ± 4.97", "0.151 ± 0.009", "3", "–"]]
-    names = [row[0] for row in cells(grid, "Published: the static draw of H. Larochelle; see each source for the way")]
+    names = [
+        row[0] for row in cells(grid, "Published: the static draw of H. Larochelle; see each source for its method")
+    ]
     assert "VAE (40-d, 784-400-40 MLP) (Pythae reproduction)" in names
     assert "binarised once" in grid.caption[0]

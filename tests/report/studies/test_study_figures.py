@@ -23,7 +23,7 @@ def test_each_study_has_a_figure_a_data_set(project, found):
     assert {name: [plot.name for plot in plots] for name, plots in drawn.items()} == {
         name: [f"{name}-mnist-5k", f"{name}-fashion-mnist"] for name in found
     }
-    assert "500 test images; 3 of each class" in drawn["blind_scores"][0].caption
+    assert "Sets of 500 images. Real: test images; repeated: 3 of each class" in drawn["blind_scores"][0].caption
     again = base.draw(found, project.found)
     for name, plots in drawn.items():
         for one, two in zip(plots, again[name], strict=True):

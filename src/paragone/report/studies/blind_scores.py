@@ -38,9 +38,9 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         ax.set_xlabel(label)
     axes[0].set_yticks(range(len(sets)), sets)
     caption = (
-        f"{found['n']:,} test images; {found['kept']} of each class, repeated; the first without their detail "
-        f"(Gaussian blur, {found['sigma']:g} px); half of the classes; {_other(content, results)}. "
-        f"A point a draw of {found['draws']}; the bar is their mean; against "
+        f"Sets of {found['n']:,} images. Real: test images; repeated: {found['kept']} of each class, again and again; "
+        f"blurred: test images without detail (Gaussian blur, {found['sigma']:g} px); dropped: half of the classes; "
+        f"foreign: {_other(content, results)}. One point per draw ({found['draws']} draws); bars: means; against "
         f"{content['n_real']:,} real images in {content['space']}. {title(results, dataset)}."
     )
     return Plot(f"blind_scores-{dataset}", "What scores cannot see", caption, figure)

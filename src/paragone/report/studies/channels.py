@@ -33,13 +33,13 @@ def _plot(dataset: str, rows: dict[str, list[Json]], found: Json, results: Resul
     axes[0].set_ylabel("share of edits that succeed")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     unknown = sum(target["psnr"] is None for target in targets)
-    left = f" {unknown} that changed no pixel, or left none outside, have no PSNR and no point." if unknown else ""
+    left = f" Without a PSNR: {unknown} that changed no pixel, or left no region unedited." if unknown else ""
     n = max(target["n"] for target in targets)
     caption = (
-        "One point per attribute and seed: the single latent that was best of "
-        f"{found['candidates']} at giving it, on up to {n:,} samples that lacked it. An edit succeeds if the attribute "
-        "reads as it should and all other factors as before. Dashed: what a survey states of StyleGAN2 and 3, "
-        f"{CLAIMED} dB.{left} {title(results, dataset)}."
+        f"One point per attribute and seed: of the {found['candidates']} latents ranked highest, the one that best "
+        f"adds the attribute to up to {n:,} samples without it. An edit succeeds if the classifier then reads the "
+        f"attribute, and all other factors as before. Dashed: what a survey states for StyleGAN2 and 3, {CLAIMED} "
+        f"dB.{left} {title(results, dataset)}."
     )
     return Plot(f"channels-{dataset}", "Edits by a single latent", caption, figure)
 

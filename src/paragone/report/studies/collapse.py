@@ -27,7 +27,7 @@ HEADERS = [
     "Loss",
     "Learning rate",
     "Modes covered",
-    "Trials with all",
+    "Trials with all modes",
     "High quality, %",
     "Reverse KL, nats",
     "Diverged",
@@ -45,7 +45,7 @@ def _grid(found: Json, geometry: str, content: Json) -> Grid:
         f"{found['trials']} trials at each setting, {found['steps']:,} generator updates; {found['n']:,} samples.",
         "Means over the trials that did not diverge, ± their standard deviation.",
         "High quality: within three standard deviations of a mode.",
-        "Reverse KL: of the samples' shares of the modes from even ones; 0: even.",
+        "Reverse KL: from the samples' distribution over the modes to the uniform one; 0: uniform.",
     ]
     numeric = [False, *[True] * 6]
     title = f"Mode collapse: {geometry} of {content['modes']}"
@@ -147,11 +147,11 @@ def _along(found: Json, geometry: str, content: Json) -> Plot:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     rates = ", ".join(f"{lr:g}" for lr in found["lrs"])
     caption = (
-        f"Modes covered along the training, each loss at its best learning rate of {rates}. Left: at equal updates of "
-        "the generator. Right: at equal updates of the discriminator, of which the Wasserstein losses make"
-        f" {found['critics']} for each of the generator's."
+        f"Modes covered during training, each loss at its best learning rate of {rates}. Left: by generator updates. "
+        "Right: by discriminator updates, of which the Wasserstein losses make"
+        f" {found['critics']} per generator update."
     )
-    return Plot(f"collapse-{geometry}-along", f"The {geometry} along the training", caption, figure)
+    return Plot(f"collapse-{geometry}-along", f"The {geometry} during training", caption, figure)
 
 
 def _samples(geometry: str, content: Json) -> Plot:

@@ -41,10 +41,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
         if sum(map(len, swept.values())) < FEWEST:
             continue
         caption = (
-            "What a larger weight on the KL divergence (of beta-TCVAE: on the total correlation) costs, and what it "
-            "buys: error of reconstructed test images, the information that the latents carry, and how well single "
-            f"latents represent single factors (of {measured['n']:,} images; {1 / len(measured['factors']):.2f} is "
-            f"chance for the FactorVAE score); a dot a seed, lines through the means. {title(results, dataset)}."
+            "What a larger weight on the KL divergence (for beta-TCVAE: on the total correlation) costs, and what it "
+            "gains: the error of reconstructed test images, the information that the latents carry, and how well "
+            f"single latents represent single factors (on {measured['n']:,} images; {1 / len(measured['factors']):.2f} "
+            f"is chance for the FactorVAE score); one dot per seed, lines through the means. {title(results, dataset)}."
         )
         name = f"disentanglement-{dataset}"
         drawn.append(Plot(name, "beta against reconstruction and disentanglement", caption, _figure(swept)))
@@ -103,14 +103,15 @@ def grids(found: Json, results: Results) -> list[Grid]:
 def _scores(measured: Json, rows: Mapping[str, list[Json]], where: str, titles: Mapping[str, str]) -> Grid:
     lines = [Line("model", [Text(titles[row]), *(_cell(runs, key) for key in COLUMNS)]) for row, runs in rows.items()]
     about = (
-        f"Means over seeds, with their 95 % intervals, of {measured['n']:,} images; {measured['n_test']:,} of them, "
-        "which no forest or threshold has learned from, make SAP and informativeness. Of the FactorVAE score "
-        f"{1 / len(measured['factors']):.2f} is chance."
+        f"Means over seeds, with their 95 % intervals, on {measured['n']:,} images; SAP and informativeness are "
+        f"measured on {measured['n_test']:,} of them, from which no forest or threshold has learned. For the FactorVAE "
+        f"score {1 / len(measured['factors']):.2f} is chance."
     )
     left_out = [f"Left out: {titles[r['row']]}, seed {r['seed']} ({r['reason']})." for r in measured["left_out"]]
     abouts = [
-        "", "mutual information gap", "gap of how well one latent predicts a factor", "share of votes read right",
-        "each latent tells of one factor", "each factor is told by one latent", "all latents tell of the factors",
+        "", "mutual information gap", "how much better the best latent predicts a factor than the next",
+        "share of votes classified correctly", "each latent represents one factor",
+        "each factor is represented by one latent", "how well all latents together predict the factors",
     ]  # fmt: skip
     headers = ["Row", *COLUMNS.values()]
     return Grid(
@@ -135,8 +136,8 @@ def _orders(rows: Mapping[str, list[Json]], results: Results, dataset: str) -> l
                 orders = (_order({model: figures[model] for model in both}) for figures in (best, theirs))
                 lines.append(Line("model", [Text(score), *map(Text, orders), Text(source)]))
     about = (
-        f"Best first, of each model its best row. The published orders are those on {ELSEWHERE}, with other networks "
-        "and budgets: orders may be compared, values may not. VAE is beta = 1."
+        f"Best first; each model by its best row. The published orders are for {ELSEWHERE}, with other networks and "
+        "budgets: orders may be compared, values may not. VAE is beta = 1."
     )
     headers = ["Score", "Our order", "Published order", "Source"]
     name = f"Orders: {title(results, dataset)} and {ELSEWHERE}"

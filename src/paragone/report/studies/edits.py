@@ -20,9 +20,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
         if not rows:
             continue
         caption = (
-            f"Share of edits of {measured['n']} test images after which the wanted factor reads as asked for, and the "
-            "others as on the reconstruction that was edited; means over seeds. Crosses: images drawn afresh, which is "
-            f"what the classifier accepts from a perfect editor ({measured['perfect']:.0%} in all)."
+            f"Share of edits of {measured['n']} test images after which the classifier reads the factor as requested, "
+            "and the others as on the reconstruction that was edited; means over seeds. Crosses: images drawn anew "
+            "with that factor, which is what the classifier accepts from a perfect editor "
+            f"({measured['perfect']:.0%} overall)."
             f"{_left_out(measured)} {title(results, dataset)}."
         )
         drawn.append(Plot(f"edits-{dataset}", "Edits that succeed", caption, _figure(measured, rows, results)))
@@ -30,7 +31,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
 
 
 def _left_out(measured: Json) -> str:
-    names = [f"'{name}' ({measured['accuracy'][name]:.0%} read right)" for name in measured["left_out"]]
+    names = [f"'{name}' ({measured['accuracy'][name]:.0%} read correctly)" for name in measured["left_out"]]
     return f" Left out, since the classifier reads them badly: {', '.join(names)}." if names else ""
 
 

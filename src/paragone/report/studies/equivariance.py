@@ -32,8 +32,8 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
         ax.set(xlabel=f"{label}, dB", ylim=(len(rows) - 0.5, -0.5))
     axes[0].set_yticks(range(len(rows)), [row_titles(results).get(row, row) for row in rows])
     caption = (
-        f"One point per seed, {found['n']:,} latents each; more is better. Bars: images that do not move (EQ-T), and "
-        f"images turned there and back, as the comparison turns them (EQ-R). {title(results, dataset)}."
+        f"One point per seed, {found['n']:,} latents each; higher is better. Bars: the score of images that do not "
+        f"move (EQ-T), and of images rotated there and back, as the comparison does (EQ-R). {title(results, dataset)}."
     )
     return Plot(f"equivariance-{dataset}", "Moving and turning with the input", caption, figure)
 

@@ -44,8 +44,9 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     figure.legend(*upper[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LOSSES), fontsize=8)
     caption = (
         "Above: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
-        "before and after its training. Below left: how much of the gradient reaches a VAE's first layer before "
-        f"training; right: the bound on test images after {found['vae_kimg']:g} thousand images, higher is better. "
+        "one that is untrained and one that is trained. Below left: how much of the gradient reaches the first layer "
+        f"of an untrained VAE; right: the bound on test images after {found['vae_kimg']:g} thousand images, higher is "
+        "better. "
         f"Lines: medians over the seeds {', '.join(map(str, found['seeds']))}; bands: their range. "
         f"{title(results, dataset)}."
     )

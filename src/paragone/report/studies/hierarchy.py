@@ -30,9 +30,9 @@ def plots(found: Json, results: Results) -> list[Plot]:
         axes[0].legend(fontsize=8)
         lost = ", ".join(f"{run['row']} (seed {run['seed']})" for run in content["diverged"])
         caption = (
-            "Norm of the gradient of the bound by the weights of each group of latents, from the top, which the image "
-            f"reaches through all others, on {found['probe']} training images; a dot a seed, lines through the "
-            f"medians. {f'Diverged: {lost}. ' if lost else ''}{title(results, dataset)}."
+            "Norm of the bound's gradient with respect to the weights of each group of latents, from the top group, "
+            f"which is farthest from the image, on {found['probe']} training images; one dot per seed, lines through "
+            f"the medians. {f'Diverged: {lost}. ' if lost else ''}{title(results, dataset)}."
         )
         drawn.append(Plot(f"hierarchy-{dataset}", "Gradients through the hierarchy", caption, figure))
     return drawn

@@ -30,9 +30,9 @@ def _overlap(dataset: str, content: Json, results: Results) -> Plot:
     _name(ax, content["rows"], results)
     figure.legend(loc="outside lower center", fontsize=8)
     caption = (
-        f"One point per seed (its first {_samples(content):,} samples), the bar their mean: overlap of the bright "
-        "figure of a sample with that of the true partner of the source that it was asked to translate; 1 is the same "
-        f"place and form. Dashed: {content['n_test']:,} true partners, each against the next. "
+        f"One point per seed (its first {_samples(content):,} samples); bars: means. Overlap of the bright figure in a "
+        "sample with that in the true partner of its source; 1 means the same position and shape. "
+        f"Dashed: {content['n_test']:,} true partners, each compared with the next. "
         f"{title(results, dataset)}."
     )
     return Plot(f"layout-{dataset}", "Layout that was asked for", caption, figure)
@@ -50,10 +50,10 @@ def _read(dataset: str, found: Json, content: Json, results: Results) -> Plot:
     _name(axes[0], content["rows"], results)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Share of samples of which a network reads what the source asked for; one point per seed (its first "
-        f"{_samples(content):,} samples), the bar their mean. Size and place count as read within "
-        f"{found['tolerance']:g} of their range. Dotted: the true partners, read alike; dashed: each against the next ("
-        f"{content['n_test']:,}). {title(results, dataset)}."
+        f"Share of samples in which a network reads what the source asked for; one point per seed (its first "
+        f"{_samples(content):,} samples); bars: means. Size and position count as correct within "
+        f"{found['tolerance']:g} of their range. Dotted: the true partners, read by the same network; dashed: each "
+        f"compared with the next ({content['n_test']:,}). {title(results, dataset)}."
     )
     return Plot(f"layout-read-{dataset}", "Class, size and place that were asked for", caption, figure)
 

@@ -34,7 +34,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.set(xlabel=f"{names[axis]} (log)", ylabel=f"{fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
-        f"{found['n']:,} samples at each point of one training, seed {found['seed']}; lower is better; bars: 95 % "
+        f"{found['n']:,} samples at each point of one training run, seed {found['seed']}; lower is better; bars: 95 % "
         f"intervals over samples. {title(results, found['dataset'])}. {found['device']}."
     )
     return [Plot("learning_curve", "Quality along the training", caption, figure)]
@@ -85,17 +85,19 @@ def _times(found: Json, titles: Json) -> Grid:
     stated = ", ".join(f"{fd_label(space)} {level:,.2f}" for space, level in levels.items())
     how = "as the profile states it" if found["quality"] else "the largest final distance among the rows"
     between = (
-        "Between two points the logarithm of the distance is taken to be linear in the logarithm of what was spent; "
-        "≤: there by the first point."
+        "Between two points the logarithm of the distance is interpolated linearly in the logarithm of what was spent; "
+        "≤: reached by the first point."
     )
     caption = [
-        f"What each row's training took to come to {stated} for the first time: {how}. {LIMITS}",
+        f"What each row's training took to reach {stated} for the first time: {how}. {LIMITS}",
         between,
         *_remarks(found, titles),
     ]
     names = {**HEADERS, "seconds": SECONDS[found["clock"]]}
     headers = ["Model", *(f"{names[axis]} to {fd_label(space)}" for space in shown for axis in AXES)]
-    return Grid("What a stated quality took", headers, [""] * len(headers), _numeric(headers), lines, caption)
+    return Grid(
+        "What it took to reach a stated quality", headers, [""] * len(headers), _numeric(headers), lines, caption
+    )
 
 
 def _spent(reached: Reached | None) -> Text:
@@ -127,7 +129,7 @@ def _orders(found: Json, titles: Json) -> Grid:
             headers.append(f"{fd_label(space)}{at} {names[axis]}")
     caption = [
         learning_curve.sentence(found, titles),
-        f"The distance, and in brackets the place of the row, at the largest amount that every row spent. {LIMITS}",
+        f"The distance, and in brackets the row's rank, at the largest amount that every row spent. {LIMITS}",
         *_outside(made, titles, names),
     ]
     return Grid("Three orders of the rows", headers, [""] * len(headers), _numeric(headers), lines, caption)
@@ -148,7 +150,7 @@ def _outside(made: dict[str, dict[str, Order]], titles: Json, names: dict[str, s
     """Rows that an order leaves out."""
     missing = {(row, axis) for orders in made.values() for axis, order in orders.items() for row in order.missing}
     named = ", ".join(f"{titles.get(row, row)} ({names[axis]})" for row, axis in sorted(missing))
-    return [f"Not in an order, since nothing is known there: {named}."] if named else []
+    return [f"Left out of an order, for lack of a measurement there: {named}."] if named else []
 
 
 def _remarks(found: Json, titles: Json) -> list[str]:
@@ -157,7 +159,10 @@ def _remarks(found: Json, titles: Json) -> list[str]:
     if diverged := [titles.get(row, row) for row, of in found["rows"].items() if of["outcome"] != "finished"]:
         remarks.append(f"Diverged: {', '.join(diverged)}.")
     if other := [titles.get(row, row) for row, of in found["rows"].items() if not of["same_weights"]]:
-        remarks.append(f"Not the weights of the row's own run, trained elsewhere or otherwise: {', '.join(other)}.")
+        remarks.append(
+            "Weights that differ from those of the row's own run, trained on other hardware or in another way: "
+            f"{', '.join(other)}."
+        )
     if found["left_out"]:
         left = ", ".join(f"{titles.get(row, row)} ({why})" for row, why in found["left_out"].items())
         remarks.append(f"Without a curve: {left}.")

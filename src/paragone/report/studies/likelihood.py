@@ -27,9 +27,11 @@ class Kind(NamedTuple):
 
 KINDS = {
     "exact": Kind("exact", "o", "Exact", ""),
-    "bound": Kind("bound", ">", "Bounds: the true value is lower", "one draw an image"),
-    "importance": Kind("importance-weighted estimate", "D", "Estimates by importance weighting", "{k} draws an image"),
-    "estimate": Kind("adversary's estimate, no bound", "P", "An adversary's estimates: no bounds", "one draw an image"),
+    "bound": Kind("bound", ">", "Bounds: the true value is lower", "one draw per image"),
+    "importance": Kind("importance-weighted estimate", "D", "Estimates by importance weighting", "{k} draws per image"),
+    "estimate": Kind(
+        "adversary's estimate, no bound", "P", "An adversary's estimates: no bounds", "one draw per image"
+    ),
     "annealed": Kind(
         "annealed estimate",
         "s",
@@ -67,17 +69,17 @@ def _grid(found: Json, dataset: str, content: Json, results: Results) -> Grid:
         lines += [_line(row_titles(results)[row], measured[row], name, content) for row in best]
     binary, dynamic = content["levels"] == 2, bool(content.get("dynamic"))
     if binary:
-        lines.append(Line("heading", [Text(f"Published: {BESIDE[dynamic][2]}; see each source for the way")]))
+        lines.append(Line("heading", [Text(f"Published: {BESIDE[dynamic][2]}; see each source for its method")]))
         lines += [_published_line(row, content) for row in _published(dynamic)]
     levels = f"binarised {'anew for every training batch' if dynamic else 'once'}" if binary else "256 levels"
     caption = [
         f"{content['n']:,} test images, {levels}, unless a line names another number. Lower is better.",
-        "Figures compare under one heading alone, and on one data set.",
-        "±: the 95 % interval of the mean over seeds; of one seed, of the mean over test images, where it was kept.",
+        "Figures may only be compared under the same heading and on the same data set.",
+        "±: the 95 % interval of the mean over seeds; with one seed, of the mean over test images, where known.",
     ]
     if any(nats(runs, name) for runs in content["rows"].values() for name in ("annealed", "parzen")) and not binary:
         caption.append(
-            "Annealing and Parzen windows give densities; times the bin of a level, they are nats of levels."
+            "Annealing and Parzen windows give densities, which are multiplied by the width of a grey level's bin."
         )
     numeric = [False, True, True, True, False]
     abouts = ["", "per image", "nats / (dimensions x ln 2)", "that finished", ""]
@@ -151,13 +153,13 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     caption = (
         f"{content['n']:,} test images of {title(results, dataset)}, one mark per seed. A bound lies above the true "
-        f"value by an amount that is not known; an importance-weighted estimate ({found['k']} draws per image) comes "
-        "near it from above; so does an annealed one. Exact values compare with exact ones alone."
+        f"value by an unknown amount; an importance-weighted estimate ({found['k']} draws per image) approaches it "
+        "from above, and so does an annealed one. Exact values may only be compared with exact ones."
     )
     if any(run.get("estimate") is not None for runs in rows.values() for run in runs):
         caption += (
-            " An adversary's estimate, AVB's own, may lie on either side of the truth, and lies below it while the "
-            "adversary falls short: it ranks nothing."
+            " An adversary's estimate, AVB's own, may lie on either side of the true value, and lies below it while "
+            "the adversary is not optimal: it cannot be used to rank models."
         )
     if beside:
         caption += (

@@ -47,10 +47,10 @@ def _measures(found: Json, dataset: str, measured: Json, results: Results, title
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
         f"Above the line, images of known origin ({measured['controls']['copied']['n']} each; noise of "
-        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below, samples, one "
-        f"point per seed; bars: the excess of all seeds with its 95 % interval over which of the real images "
-        f"({measured['n_train']:,} and {measured['n_test']:,}) were for training. A small ratio alone may just mean "
-        f"smooth images, as for the blurred ones. {title(results, dataset)}."
+        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below it, samples, "
+        "one point per seed; bars: 95 % intervals of the excess over all seeds, with respect to which of the real "
+        f"images ({measured['n_train']:,} and {measured['n_test']:,}) were used for training. A small ratio alone may "
+        f"only mean smooth images, as with the blurred ones. {title(results, dataset)}."
     )
     return Plot(f"memorisation-{dataset}", "Nearness to training images", caption, figure)
 
@@ -76,7 +76,7 @@ def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str
         ax.set_title(titles.get(row, row), fontsize=11, loc="left")
         ax.set_axis_off()
     caption = (
-        "Of each row's first seed, the samples that come nearest to one training image by the criterion of "
+        "The samples of each row's first seed that come nearest to a single training image, by the criterion of "
         f"near-copies, each above that image. {title(results, dataset)}."
     )
     return Plot(f"memorisation-pairs-{dataset}", "Nearest pairs", caption, figure)

@@ -29,7 +29,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     shown = dict(zip(labels, handles, strict=True))  # each once
     ax.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.05), fontsize=8)
     caption = (
-        f"{found['n']:,} samples per run; one point per seed; dashed: collapse from here on. As many real test images "
-        f"miss {found['real']['missing']:,}. {title(results, found['dataset'])}."
+        f"{found['n']:,} samples per run; one point per seed. Runs to the right of the dashed line count as collapsed. "
+        f"As many real test images miss {found['real']['missing']:,}. {title(results, found['dataset'])}."
     )
     return [Plot(f"mode_coverage-{found['dataset']}", "Missing modes", caption, figure)]

@@ -36,8 +36,9 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
     figure.legend(*detection.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
         f"{found['n']:,} marked images of each run (seeds {', '.join(str(run['seed']) for run in runs)}), and half as "
-        f"many unmarked ones that set no threshold; bars: Wilson's 95 % intervals. Dashed: {100 * found['rate']:g} % "
-        f"of unmarked images may pass. Right: one point per seed, of {found['n']:,} images. "
+        f"many unmarked ones that were not used to set the threshold; bars: Wilson's 95 % intervals. Dashed: the "
+        f"{100 * found['rate']:g} % of unmarked images that may pass. Right: one point per seed, from "
+        f"{found['n']:,} images. "
         f"{title(results, dataset)}."
     )
     return Plot(f"noise_watermark-{dataset}", "A mark in the noise", caption, figure)

@@ -23,11 +23,11 @@ def grids(found: Json, results: Results) -> list[Grid]:
         lines += [_line(c, titles) for c in compared]
     about = (
         f"Kendall's tau-b between two orders of the rows by {found['figure']}, mean over seeds; 1: the same order, "
-        "0: as for two random ones."
+        "0: no more alike than two random orders."
     )
     caption = [about, "Interval: bootstrap over rows."]
     numeric = [False, False, False, False, True, False, True, True, False, True]
-    abouts = [""] * 7 + ["of the pairs of rows, in the same order", "the row whose rank differs most", ""]
+    abouts = [""] * 7 + ["pairs of rows that are in the same order", "the row whose rank differs most", ""]
     return [Grid("Do orders carry?", HEADERS, abouts, numeric, lines, caption)]
 
 

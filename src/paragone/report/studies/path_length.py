@@ -33,9 +33,9 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     axes[0].set_yticks(range(len(rows)), [row_titles(results).get(row, row) for row in rows])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Squared distance of two images a share of {found['epsilon']:g} of the way apart, over that share squared, in "
-        f"features of {found['features']}; {found['n']:,} paths each, a point per seed. Shorter is smoother, and a "
-        f"model that draws one image has none at all. {title(results, dataset)}."
+        f"Squared distance between two images that are {found['epsilon']:g} of the path apart, divided by that "
+        f"fraction squared, in features of {found['features']}; {found['n']:,} paths each, one point per seed. Shorter "
+        f"is smoother; for a model that always draws the same image it is 0. {title(results, dataset)}."
     )
     return Plot(f"path_length-{dataset}", "Perceptual path length", caption, figure)
 
@@ -53,7 +53,7 @@ def grids(found: Json, results: Results) -> list[Grid]:
     headers = ["Model", "Data set", *(f"{space}, {sampling}" for space, sampling in keys)]
     caption = (
         f"Features of {found['features']}, {found['n']:,} paths each; mean and 95 % t-interval over seeds where there "
-        "are several. Full: anywhere on the path; end: at its beginning."
+        "are several. Full: pairs from anywhere on the path; end: from its beginning."
     )
     numeric = [False, False, *(True for _ in keys)]
     return [Grid("Perceptual path length", headers, [""] * len(headers), numeric, lines, [caption])]

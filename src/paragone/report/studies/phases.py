@@ -37,7 +37,8 @@ def _plot(dataset: str, row: str, content: Json, seed: int, results: Results) ->
     ax.tick_params(length=0)
     name = row_titles(results).get(row, row)
     caption = (
-        f"{name}: images of the same latents along one training, seed {seed}, not selected. {title(results, dataset)}."
+        f"{name}: images of the same latents during one training run, seed {seed}, not selected. "
+        f"{title(results, dataset)}."
         + ("" if content["outcome"] == "finished" else f" It diverged: {content['reason']}.")
         + ("" if content["same_weights"] else " It did not end with the weights of the row's own run.")
     )

@@ -37,8 +37,8 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     axes[0].set_yticks(range(len(MEASURES)), list(MEASURES.values()))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     caption = (
-        f"One point per seed: {found['n']:,} latents, each in {found['steps']} steps of the code, as a network reads "
-        "them. Bars: images drawn with the factor going through its range, which is what the network costs a perfect "
-        f"model. {title(results, dataset)}."
+        f"One point per seed: {found['n']:,} latents, each with {found['steps']} values of the code, as read by a "
+        "network. Bars: the same for images drawn with the factor passing through its range, that is, what a perfect "
+        f"model would score. {title(results, dataset)}."
     )
     return Plot(f"pose-{dataset}", "Turning a code", caption, figure)

@@ -37,9 +37,9 @@ def plots(found: Json, results: Results) -> list[Plot]:
     figure.legend(*distance.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
-        f"'{found['row']}' from scratch and from what it had learned in {found['pretrained_kimg']:g} kimg of "
-        f"{title(results, found['source'])}, which come on top of the budget shown; one line per seed ({seeds}), "
-        f"{found['n']:,} samples a point. Dotted: the end of the early part. "
+        f"'{found['row']}' from scratch, and pretrained on {found['pretrained_kimg']:g} kimg of "
+        f"{title(results, found['source'])}, which are not part of the budget shown; one line per seed ({seeds}), "
+        f"{found['n']:,} samples per point. Dotted: the end of the early part. "
         f"{title(results, found['target'])}."
     )
     return [Plot(f"pretraining-{found['target']}", "Pre-trained and from scratch", caption, figure)]

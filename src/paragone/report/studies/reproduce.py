@@ -21,14 +21,14 @@ def grids(found: Json, results: Results) -> list[Grid]:
         f"fewer than {reproduced.FEWEST} seeds and no published spread, {counts['not run']} not run."
     )
     rule = (
-        "Inside: our mean within the published value's stated spread; where the source states none, the published "
-        "value where one more run of ours would fall in 95 of 100 cases."
+        "Inside: our mean lies within the published value's stated spread; where the source states none, the published "
+        "value lies in the range in which one more run of ours would fall in 95 of 100 cases."
     )
     caption = [
         came_out,
         rule,
-        "± of ours: that range (of times, over timed batches), or for one seed the 95 % interval over test images.",
-        f"Minutes: of training, mean over the seeds, on {found['cpu'] or found['device']}.",
+        "± of ours: that range (of times, over timed batches), or with one seed the 95 % interval over test images.",
+        f"Minutes of training: mean over the seeds, on {found['cpu'] or found['device']}.",
         "A shortened schedule is a protocol of its own.",
     ]
     abouts = [
@@ -38,7 +38,7 @@ def grids(found: Json, results: Results) -> list[Grid]:
         "",
         "that finished",
         "",
-        "images seen, over the source's",
+        "images seen, in % of the source's",
         "of training",
         "",
     ]
@@ -100,7 +100,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     ax.invert_yaxis()
     ax.set_xlabel("ours less the published figure, % of it")
     caption = (
-        "Points: our mean, with the range in which one more seed would fall in 95 of 100 cases, or for one seed the "
-        "interval over test images. Bars: the spread that the source states."
+        "Points: our mean, with the range in which one more seed would fall in 95 of 100 cases, or with one seed the "
+        "95 % interval over test images. Bars: the spread that the source states."
     )
     return [Plot("reproduce-difference", "Published and reproduced", caption, figure)]

@@ -25,10 +25,11 @@ def plots(found: Json, results: Results) -> list[Plot]:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
-        f"Share of {found['n']} test images still classified after PGD of {found['steps']} steps, by how far a pixel "
-        f"may move; a line is a mean over seeds ({seeds}), a thin one a seed. Large markers: images that survive every "
-        "attack at the eps of adversarial training (dotted), longer PGD and another network's images included. The "
-        f"discriminator tells real images from samples of '{found['row']}'. {title(results, found['dataset'])}."
+        f"Share of {found['n']} test images still classified correctly after PGD with {found['steps']} steps, by how "
+        f"far a pixel may move; lines: means over seeds ({seeds}); thin lines: single seeds. Large markers: images "
+        "that survive every attack at the eps of adversarial training (dotted), including longer PGD and images "
+        f"transferred from another network. The discriminator tells real images from samples of '{found['row']}'. "
+        f"{title(results, found['dataset'])}."
     )
     return [Plot(f"robustness-{found['dataset']}", "Accuracy under attack", caption, figure)]
 

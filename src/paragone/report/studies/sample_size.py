@@ -35,7 +35,7 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     figure.axes[0].legend(fontsize=8)
     caption = (
         f"Subsets of growing size against the same {content['n_real']:,} real images, in {content['space']}. Points: "
-        "draws; lines: their means; dashed: a + b / n at endless n (Chong and Forsyth 2020). "
+        "draws; lines: their means; dashed: a + b / n extrapolated to infinite n (Chong and Forsyth 2020). "
         f"{title(results, dataset)}."
     )
     return Plot(f"sample_size-{dataset}", "Distance against sample size", caption, figure)

@@ -27,8 +27,9 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.set(xscale="log", yscale="log", xlabel=label, ylabel=f"{fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
-        f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples; along a line the number of "
-        f"steps of the same weights{_relays(found)}. {found['device']}. {title(results, found['dataset'])}."
+        f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples; along a line, the same "
+        f"weights are sampled in different numbers of steps{_relays(found)}. {found['device']}. "
+        f"{title(results, found['dataset'])}."
     )
     return [Plot("sampling_curve", "Quality against the cost of a sample", caption, figure)]
 

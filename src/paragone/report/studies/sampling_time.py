@@ -35,8 +35,8 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     ax.set_xlabel(f"{CLOCKS[found['clock']]} over that of {baseline} (log)")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Time to draw the first image, and a batch of {found['batch']}, over that of {baseline} (dashed); in brackets "
-        "how often an image passes through the network. Rows in turn in one process, 95 % intervals over rounds: "
+        f"Time to draw the first image, and a batch of {found['batch']}, relative to {baseline} (dashed); in brackets, "
+        "how often an image passes through the network. Rows take turns in one process; 95 % intervals over rounds: "
         f"{found['device']}, {found['threads']} thread{'s' * (found['threads'] > 1)}. {title(results, dataset)}."
     )
     return Plot(f"sampling_time-{dataset}", "Sampling time", caption, figure)

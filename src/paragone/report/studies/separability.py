@@ -22,10 +22,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
             continue
         caption = (
             f"Share of each factor that a linear function of the latents explains, on {found['n']:,} samples of each "
-            "run, half of them to fit it: 1 is told perfectly, 0 no better than chance. Dots: means over seeds, of "
-            f"those whose samples vary in the factor.{_left_out(measured)} {title(results, dataset)}."
+            "run, half of which are used to fit it: 1 is a perfect prediction, 0 no better than chance. Dots: means "
+            f"over those seeds whose samples vary in the factor.{_left_out(measured)} {title(results, dataset)}."
         )
-        drawn.append(Plot(f"separability-{dataset}", "Factors told from latents", caption, _figure(rows, results)))
+        drawn.append(Plot(f"separability-{dataset}", "Factors predicted from latents", caption, _figure(rows, results)))
     return drawn
 
 

@@ -30,7 +30,7 @@ def _plot(dataset: str, content: Json, results: Results) -> Plot:
     figure.legend(loc="outside lower center", fontsize=8)
     n = max(f["n"] for figures in rows.values() for f in figures)
     caption = (
-        f"One point per seed (its first {n:,} samples), the bar their mean; beside {content['real']['n']:,} real test "
-        f"images. Below 1 is blurred, far above 1 is noise. {title(results, dataset)}."
+        f"One point per seed (its first {n:,} samples); bars: means; relative to {content['real']['n']:,} real test "
+        f"images. Below 1 means blurred, far above 1 means noise. {title(results, dataset)}."
     )
     return Plot(f"sharpness-{dataset}", "Sharpness", caption, figure)

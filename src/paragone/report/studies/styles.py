@@ -36,9 +36,9 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     ax.set_yticks(range(len(MEASURES)), list(MEASURES.values()))
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     caption = (
-        f"One point per seed: {measured['n']:,} sources, each translated in {found['styles']} random styles and once "
-        f"in that of a reference image, as a network reads {', '.join(found['content'])} (content) and "
-        f"{', '.join(found['style'])} (style). Bars: true partners. Dotted: the partner of another source, by "
-        f"chance of the reference's style. {title(results, dataset)}."
+        f"One point per seed: {measured['n']:,} sources, each translated into {found['styles']} random styles and once "
+        f"into that of a reference image; a network reads {', '.join(found['content'])} (content) and "
+        f"{', '.join(found['style'])} (style). Bars: true partners. Dotted: how often the partner of another source "
+        f"has the reference's style by chance. {title(results, dataset)}."
     )
     return Plot(f"styles-{dataset}", "Styles of a translator", caption, figure)

@@ -40,8 +40,8 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
         scatter.plain_ticks(ax.xaxis)
     excess.legend(fontsize=8)
     caption = (
-        f"In pixels, {found['n']} samples of each training: {found['seeds']} seeds on few images, all seeds on all of "
-        f"them, pooled; bars: 95 % intervals. Dashed: by chance; of {measured['n_test']:,} test images, which no model "
-        f"saw. {title(results, dataset)}."
+        f"In pixels, {found['n']} samples of each trained model: {found['seeds']} seeds on few images, all seeds on "
+        "all images, pooled; bars: 95 % intervals. Dashed: chance level (left), and the share among "
+        f"{measured['n_test']:,} test images, which no model saw (right). {title(results, dataset)}."
     )
     return Plot(f"training_set_size-{dataset}", "Memorisation against training images", caption, figure)

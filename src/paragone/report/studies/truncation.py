@@ -28,8 +28,8 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.set(xlabel=f"precision in {space}", ylabel=name, yscale="log" if key == "fd" else "linear")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     caption = (
-        f"Means over seeds of {found['n']:,} samples, the same draws at each value of truncation, which stands beside "
-        f"its point. {title(results, found['dataset'])}."
+        f"Means over seeds of {found['n']:,} samples, from the same draws at each value of truncation, which is "
+        f"printed beside its point. {title(results, found['dataset'])}."
     )
     return [Plot("truncation", "What truncation trades", caption, figure)]
 
@@ -70,7 +70,7 @@ def grids(found: Json, results: Results) -> list[Grid]:
         headers = ["Model", "Truncation", f"{fd_label(space)} ↓", *shares]
         caption = [
             f"Means over seeds of {found['n']:,} samples.",
-            "BigGAN's truncation is a threshold of |z|, and 0 none; a StyleGAN's is psi, and 1 none.",
+            "BigGAN's truncation is a threshold on |z|, where 0 means none; a StyleGAN's is psi, where 1 means none.",
             *(f"Left out: {left['row']}, seed {left['seed']}: {left['reason']}." for left in found["left_out"]),
         ]
         numeric = [False, *(True for _ in headers[1:])]

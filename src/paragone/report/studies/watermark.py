@@ -46,10 +46,10 @@ def _caption(found: Json, measured: Json, rows: list[str], of: str) -> str:
     return (
         f"Sheets of {tile['tiles']} samples ({tile['sheet']} px; {sheets} sheets of {', '.join(rows)}), each with "
         f"{found['bits']} bits of its own; bars: Wilson's 95 % intervals. Detected: at least {threshold['bits']} bits "
-        f"read right, which {100 * threshold['false_positives']:.2g} % of {threshold['n']:,} comparisons of unmarked "
-        f"sheets with random bits reach (dashed: the {100 * found['rate']:g} % that was asked for). Crop: of each side "
-        "so much is kept, enlarged again unless in place. Right: means, with real test images as a thin line. "
-        f"{of}."
+        f"are read correctly, which {100 * threshold['false_positives']:.2g} % of {threshold['n']:,} comparisons of "
+        f"unmarked sheets with random bits achieve (dashed: the {100 * found['rate']:g} % that was asked for). Crop: "
+        "the number is the share of each side that is kept; the sheet is enlarged again unless cropped in place. "
+        f"Right: means; thin lines: real test images. {of}."
     )
 
 

@@ -30,9 +30,10 @@ def _plot(dataset: str, content: Json, name: str, results: Results) -> Plot:
     ax.autoscale_view()
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Features of {content['space']} in the plane of the real ones' first two principal components: means, and the "
-        f"Gaussians' ellipses at one and two deviations. Fréchet distance in this plane {plane['metric']:.3g}, "
-        f"in all {content['dims']} dimensions {content['frechet']['metric']:.3g}. {title(results, dataset)}."
+        f"Features of {content['space']} in the plane of the real features' first two principal components: the means, "
+        "and the Gaussians' ellipses at one and two standard deviations. Fréchet distance in this plane "
+        f"{plane['metric']:.3g}, in all {content['dims']} dimensions {content['frechet']['metric']:.3g}. "
+        f"{title(results, dataset)}."
     )
     return Plot(f"worked_scores-{dataset}", "Two Gaussians and their distance", caption, figure)
 
