@@ -35,16 +35,19 @@ def test_collapsed_and_diverged_runs_are_counted_on_every_data_set(evidence: Evi
     )
 
 
-def test_runs_that_all_learned_nothing_tell_nothing(evidence: Evidence) -> None:
+def test_runs_that_all_learned_nothing_leave_every_share_open(evidence: Evidence) -> None:
     runs = evidence.results.runs
-    undertrained = evidence._replace(
-        results=evidence.results._replace(runs=runs.assign(**{"stability.state": "undertrained"}))
-    )
-    with pytest.raises(
-        NotMeasuredError,
-        match=r"crashes cannot be told from too small a budget: GAN 0 of 0 on MNIST-5K \(5 undertrained\)",
-    ):
-        crashes.count(undertrained, ("gan",))
+    undertrained = runs["stability.state"].where(runs["model"] != "ddpm", "undertrained")
+    some = evidence._replace(results=evidence.results._replace(runs=runs.assign(**{"stability.state": undertrained})))
+    found = crashes.count(some, ("ddpm",))
+    assert (found.n, found.share.low, found.share.high) == (0, 0.0, 1.0)
+    gan = crashes.count(some, ("gan",))
+    told, counted = crashes.fewer(some, ("ddpm",), ("gan",), 0.1)
+    assert told.size.low == pytest.approx(gan.share.low - 1)
+    assert told.size.high == pytest.approx(gan.share.high)
+    assert told.verdict == "too uncertain"
+    assert "DDPM 0 of 0 on MNIST-5K (5 undertrained)" in told.note
+    assert counted.size.value < 0  # all of the undertrained count as crashes
 
 
 def test_runs_that_have_not_ended_are_no_evidence(evidence: Evidence) -> None:

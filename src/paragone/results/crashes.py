@@ -4,12 +4,14 @@ A share of runs, with Wilson's interval. Runs of several data sets are pooled, s
 interval too wide to say anything; the note beside the share lists each row and data set. Undertrained runs
 are counted both ways. Left out: that they show few kinds of images means that the budget was short, not that the
 training crashed. And as crashes, in an effect of its own: who leaves out what went badly makes a row look steady.
+Where every run is undertrained, the first share may be anything from none to all, and says so by its interval.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from paragone.evaluation import intervals
+from paragone.evaluation.intervals import Interval
 from paragone.results.claims.base import SEEDS, Effect, Evidence, NotMeasuredError, above, at_least
 
 STATES = ("collapsed", "diverged")
@@ -25,8 +27,9 @@ class Crashes(NamedTuple):
     undertrained: int  # in neither of the first two
 
     @property
-    def share(self) -> intervals.Interval:
-        return intervals.share(self.hits, self.n)
+    def share(self) -> Interval:
+        """Of no runs, anything: 0 to 1."""
+        return intervals.share(self.hits, self.n) if self.n else Interval(0.5, 0.0, 1.0, 0)
 
     def with_undertrained(self) -> "Crashes":
         """The same with undertrained runs counted as crashes."""
@@ -36,8 +39,7 @@ class Crashes(NamedTuple):
 def count(evidence: Evidence, rows: Sequence[str]) -> Crashes:
     """The crashes of these rows, on every data set of the profile on which they run.
 
-    Raises NotMeasuredError unless each row has enough runs (`SEEDS`) with a state on each of its data sets, and one run
-    or more is not undertrained.
+    Raises NotMeasuredError unless each row has enough runs (`SEEDS`) with a state on each of its data sets.
     """
     hits, n, left, notes = 0, 0, 0, []
     for row in rows:
@@ -51,10 +53,6 @@ def count(evidence: Evidence, rows: Sequence[str]) -> Crashes:
             left_out = f" ({undertrained} undertrained)" if undertrained else ""
             parts.append(f"{bad} of {len(learned)} on {evidence.title(dataset)}{left_out}")
         notes.append(f"{evidence.name(row)} {', '.join(parts)}")
-    if not n:
-        raise NotMeasuredError(
-            f"every run is undertrained, so crashes cannot be told from too small a budget: {'; '.join(notes)}"
-        )
     return Crashes(hits, n, "; ".join(notes), left)
 
 
@@ -100,8 +98,11 @@ def fewer(evidence: Evidence, steady: Sequence[str], other: Sequence[str], size:
     return effects
 
 
-def _difference(a: Crashes, b: Crashes) -> intervals.Interval:
-    return intervals.share_difference((a.hits, a.n), (b.hits, b.n))
+def _difference(a: Crashes, b: Crashes) -> Interval:
+    if a.n and b.n:
+        return intervals.share_difference((a.hits, a.n), (b.hits, b.n))
+    x, y = a.share, b.share
+    return Interval(x.value - y.value, x.low - y.high, x.high - y.low, 0)
 
 
 def _names(evidence: Evidence, rows: Sequence[str]) -> str:
