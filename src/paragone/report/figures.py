@@ -44,15 +44,15 @@ PICTURES = {
     ),
     "tempered": (
         "Temperature",
-        "One column per draw: the latents of the last row, at temperature 1, shrunk in the rows above to lower ones.",
+        "One column per draw: the last row is at temperature 1, the rows above at lower ones.",
     ),
     "mixed": (
         "Style mixing",
-        "Each image at the left with the styles of the one above: coarse, middle, fine ones, three rows each.",
+        "The images at the left with the styles of those above: coarse, middle and fine ones, three rows each.",
     ),
     "traversal": (
         "Traversal",
-        "A row a latent, which goes from the 1 % to the 99 % quantile of its prior, or a code through its values.",
+        "One row per latent, from the 1 % to the 99 % quantile of its prior, or per code, through its values.",
     ),
 }
 """What models may have in their folder `pictures`: file name without suffix -> title and caption."""
@@ -118,15 +118,15 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
             if figure is not None:
                 title = f"Quality against {against} time"
                 caption = (
-                    f"{title}; down and left is better, and the line joins the rows that no other beats at both. "
-                    f"{dataset.title}."
+                    f"{title}; lower and further left is better. The line joins the rows that no other row beats in "
+                    f"both. {dataset.title}."
                 )
                 yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
         swept = tradeoff.draw(results, dataset)
         if swept is not None:
             caption = (
-                "Information that the latents carry on a test image against the error of its reconstruction, one point "
-                f"per row of one model; down is better, left is less information. {dataset.title}."
+                "Information that the latents carry about a test image against the error of its reconstruction, one "
+                f"point per row of one model; down is better, left is less information. {dataset.title}."
             )
             yield Plot(f"tradeoff-{dataset.name}", "Reconstruction against KL", caption, swept)
         yield from filter(None, [_curves(results, dataset)])

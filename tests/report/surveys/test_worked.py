@@ -82,7 +82,7 @@ def test_the_terms_add_up_to_the_runs_distance(zhao: SurveyPage, project: Path) 
     checks = [line for line in found.lines if line.cells[0].text == "Check"]
     assert [line.cells[1].text for line in checks] == [
         "the metric, of the same features",
-        "the run's metrics.json, as evaluated",
+        "metrics.json of the run",
     ]
     assert [line.cells[2].text for line in checks] == ["equal", "equal"]
     judge = evaluated(project)["spaces"]["clf-squares"]["judges"]["s0-w16"]

@@ -127,7 +127,7 @@ class Sources(NamedTuple):
             return f"Sharpness: {self.no_study('sharpness')[0].lower()}{self.no_study('sharpness')[1:]}"
         counts = {f["n"] for runs in found["rows"].values() for f in runs}
         if not counts:
-            return "Sharpness: no run of the study's rows left samples."
+            return "Sharpness: no run of the study's rows has samples."
         n = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
         return f"Sharpness: the first {n} samples of a run beside {found['real']['n']:,} real test images."
 

@@ -16,8 +16,8 @@ from paragone.results.runs import Json
 
 FAMILIES = ("gan", "vae", "vq", "diffusion")  # of those that the survey sets against each other, as table 2's columns
 OTHERWISE = (
-    "The survey's numbers come from other data, at other sizes, on other hardware: they are quoted beside ours, not "
-    "to be compared digit by digit. The rule of each claim says what is compared."
+    "The survey's numbers come from other data, other image sizes and other hardware: they are quoted beside ours, not "
+    "for comparison digit by digit. The rule of each claim says what is compared."
 )
 
 

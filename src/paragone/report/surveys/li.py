@@ -83,8 +83,8 @@ def _absent(name: str, loader: str, results: Results) -> Grid:
     """The table that there would be, and why it is empty."""
     has = ", ".join(d.title for d in results.datasets)
     why = (
-        f"not measured here: profile {results.profile} only has {has}; add a data set of params.yaml with the loader "
-        f"'{loader}' to its data sets, and run it"
+        f"not measured here: profile {results.profile} has only {has}; add a data set of params.yaml with the loader "
+        f"'{loader}' to the profile's data sets, and run it"
     )
     lines = [Line("model", [Text(registry.model_class(model).title), Text(why)]) for model in BESIDE]
     return Grid(f"GAN beside VAE: {name}", ["Model", "Status"], [""] * 2, [False] * 2, lines, [])
@@ -97,7 +97,7 @@ def _data(sources: Sources) -> Grid:
     lines = [Line("model", [*map(Text, _facts(name, place, sources))]) for name, place in places.items()]
     caption = [
         "What the loaders know about each set; its card in data/cards/ has the citation, the origin and the hashes.",
-        "Sources: a part that a dependency ships (packaged), a verified download, your own files (local).",
+        "Available from: a part shipped with a dependency (packaged), a verified download, your own files (local).",
         f"Profile {sources.results.profile}.",
     ]
     return Grid("Data sets of the survey", headers, [""] * len(headers), [False] * len(headers), lines, caption)

@@ -10,12 +10,10 @@ from paragone.results.claims.base import SURVEYS
 from paragone.results.runs import Json
 
 WHOSE = (
-    "Source: survey, the survey names it; implied, it follows from what the survey says about combinations; li, a "
-    "claim of another survey on a system that this one names; textbook, a general point, added for completeness."
+    "Source: survey (the survey names it), implied (it follows from what the survey says about combinations), li (a "
+    "claim of another survey about a system that this one names) or textbook (a general point, added here)."
 )
-BOUND = (
-    "A bound in bits per dimension needs a likelihood over grey levels: rows with a Bernoulli likelihood state none."
-)
+BOUND = "A bound in bits per dimension needs a likelihood over grey levels: rows with a Bernoulli likelihood have none."
 
 
 def page(sources: Sources) -> SurveyPage:

@@ -62,7 +62,7 @@ def _number(value: float) -> str:
 
 def _about(m: Measured, example: Json, network: str) -> list[str]:
     return [
-        f"{_title(m, example)}, seed {example['seed']} (the first that left samples).",
+        f"{_title(m, example)}, seed {example['seed']} (the first with samples).",
         (
             f"{example['n']:,} samples, {example['n_real']:,} real images, "
             f"features of {network} ({example['dims']} dimensions)."
@@ -124,7 +124,7 @@ def _plane(m: Measured, example: Json) -> Grid:
         _check("the metric, of the same features", total, plane["metric"]),
     ]
     caption = [
-        "Features projected on the first two principal components of the real ones, the origin at the real mean.",
+        "Features projected onto the first two principal components of the real ones; the origin is the real mean.",
         f"The two hold {100 * plane['share']:.0f} % of the real features' variance.",
         *_about(m, example, _network(example)),
         m.protocol[0],
@@ -162,7 +162,7 @@ def _against_run(
 ) -> list[tuple[str, str, str, float]]:
     """The figure of the run itself: another one, if the study is of an earlier run."""
     values = [run.get(column) for run in _runs(m, example, sources)]
-    return [_check("the run's metrics.json, as evaluated", ours, v) for v in values if is_figure(v)]
+    return [_check("metrics.json of the run", ours, v) for v in values if is_figure(v)]
 
 
 def _runs(m: Measured, example: Json, sources: Sources) -> list[Json]:
@@ -197,7 +197,7 @@ def _few(m: Measured, example: Json) -> Grid:
     caption = [
         f"The first {len(few['p'])} samples, not selected, in one part.",
         *([f"The {CLASSES} most probable of {len(order):,} classes."] if len(order) > CLASSES else []),
-        "So few samples cannot score above their number, nor above the number of classes.",
+        "With so few samples the score cannot exceed their number, nor the number of classes.",
         *_about(m, example, str(example["space"])),
         m.protocol[0],
     ]
@@ -221,7 +221,7 @@ def _parts(m: Measured, example: Json, sources: Sources) -> Grid:
     ]
     caption = [
         f"The samples in random order, in {len(kl)} equal parts, as the evaluation takes them.",
-        "p(y) is each part's own.",
+        "Each part has its own p(y).",
         *_about(m, example, str(example["space"])),
         *m.protocol,
     ]

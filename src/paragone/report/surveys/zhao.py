@@ -95,7 +95,7 @@ def _chain(m: Measured, sources: Sources) -> Grid:
     return Grid(
         f"The chain: {m.dataset.title}",
         ["System", "What it adds", *(c.header for c in shown), "Seeds", "Status", "Better than before?"],
-        ["", "", *(c.about for c in shown), "finished of planned", "", "the verdict of the claim that says so"],
+        ["", "", *(c.about for c in shown), "finished of planned", "", "the verdict on the claim that it is"],
         [False, False, *(True for _ in shown), False, False, False],
         lines,
         m.protocol,
@@ -129,14 +129,14 @@ def _size_grid(m: Measured, sizes: Json, row: str) -> Grid:
             lines.append(Line("model", [Text(f"{n:,}", value=n), *cells, Text(str(len(drawn)))]))
         limit = sizes["limit"][images]
         lines.append(
-            Line("model", [Text("endless (extrapolated)"), Text(f"{limit:.2f}", value=limit), *[Text(MISSING)] * 2])
+            Line("model", [Text("infinite (extrapolated)"), Text(f"{limit:.2f}", value=limit), *[Text(MISSING)] * 2])
         )
     available = ", ".join(f"{n:,} {'real' if key == 'real' else row}" for key, n in sizes["available"].items())
     caption = [
         "Mean ± half-width of the 95 % t-interval over draws of subsets.",
         f"Drawn from {available}; against {sizes['n_real']:,} real images, in {sizes['space']}.",
-        "Large subsets of one set share most of their images: fresh samples would give wider intervals.",
-        "Extrapolated: a line of the distance over 1 / n, at 0. KID is unbiased.",
+        "Large subsets of the same set share most of their images: fresh samples would give wider intervals.",
+        "Extrapolated: a line fitted to the distance over 1 / n, read at 0. KID is unbiased.",
         *m.protocol,
     ]
     headers = ["Images", f"{fd_label(sizes['space'])} ↓", "KID-clf (×10³) ↓", "Draws"]
@@ -170,10 +170,10 @@ def _blind_grid(m: Measured, study: Json) -> Grid:
         cells = [_mean([f[key] for f in scores["sets"][name]], digits) for key, (_, digits) in SCORES.items()]
         lines.append(Line("model", [Text(f"{name.capitalize()}: {about}"), *cells]))
     caption = [
-        f"Mean ± half-width of the 95 % t-interval over {study['draws']} draws of {study['n']:,} images a set.",
+        f"Mean ± half-width of the 95 % t-interval over {study['draws']} draws of {study['n']:,} images per set.",
         f"Against {scores['n_real']:,} real images, in {scores['space']}.",
         f"Repeated: {study['kept']} images per class. Blurred: by {study['sigma']:g} pixels.",
-        "SSIM: of each image to a copy blurred in that way. MS-SSIM: of pairs of one class.",
+        "SSIM: between each image and a copy blurred in that way. MS-SSIM: between pairs of one class.",
         *m.protocol,
     ]
     headers = ["Set", *(header for header, _ in SCORES.values())]
@@ -211,7 +211,7 @@ def _translators(sources: Sources) -> Grid:
             title = registry.model_class(name).title
             lines.append(Line("model", [*map(Text, (use, how, title)), *absent, Text(systems.status(None, name))]))
     headers = ["Use", "Learned", "System", "Data", "Distance", *(c.header for c in columns.values()), "Seeds", "Status"]
-    about = "of its translations from the real images; lower is better"
+    about = "from its translations to the real images; lower is better"
     abouts = ["", "", "", "", about, *(c.about for c in columns.values()), "finished of planned", ""]
     numeric = [False] * 5 + [True] * len(columns) + [False] * 2
     return Grid("Art and styles", headers, abouts, numeric, lines, sources.protocol())
@@ -231,7 +231,7 @@ def _styles_grid(m: Measured, study: Json, content: Json) -> Grid:
     caption = [
         "Mean ± half-width of the 95 % t-interval over seeds.",
         f"{given}factors from drawn images: {factors}.",
-        f"Of the true partners it reads the content of {real}; {chance} of references agree in style by chance.",
+        f"It reads the content of {real} of true partners correctly; {chance} of references share a style by chance.",
         *m.protocol,
     ]
     headers = ["Row", *(f"{label} (%)" for label in SHARES.values()), "Seeds"]
