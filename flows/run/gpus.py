@@ -4,7 +4,7 @@ import os
 import runpy
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import util
 from pathlib import Path
 from typing import NamedTuple
@@ -16,16 +16,6 @@ SHARES = 3  # rows that are advised to share a GPU, at most
 SERVER = "nvidia-cuda-mps-server"  # holds a GPU for the processes that share it
 
 
-def here() -> list[str]:
-    """Ids of the GPUs that this process may use: all that nvidia-smi lists, or those of CUDA_VISIBLE_DEVICES."""
-    listed = _listed()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return [gpu.number for gpu in listed]
-    known = {name for gpu in listed for name in gpu[:2]}
-    return [name for name in visible.split(",") if name in known or (listed and name.startswith("MIG-"))]
-
-
 class Gpu(NamedTuple):
     """One, as nvidia-smi lists it."""
 
@@ -35,6 +25,13 @@ class Gpu(NamedTuple):
     memory: int  # MB; 0 where the driver does not tell
 
 
+class Choice(NamedTuple):
+    """The GPUs to compute on, and why others that are here were not chosen where none was named; "" for none."""
+
+    ids: list[str]
+    left_alone: str
+
+
 def _listed() -> list[Gpu]:
     """Every GPU; none where the driver's tool is missing or fails."""
     found = _ask("--query-gpu=index,uuid,compute_mode,memory.total")
@@ -42,10 +39,20 @@ def _listed() -> list[Gpu]:
     return [Gpu(p[0], p[1], p[2], int(p[3]) if p[3].isdecimal() else 0) for p in whole]
 
 
+def _visible(listed: Sequence[Gpu]) -> list[str]:
+    """Ids of the GPUs that this process may use: all that are listed, or those of CUDA_VISIBLE_DEVICES."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [gpu.number for gpu in listed]
+    known = {name for gpu in listed for name in gpu[:2]}
+    return [name for name in visible.split(",") if name in known or (listed and name.startswith("MIG-"))]
+
+
 def _holders() -> dict[str, str]:
-    """The processes that compute on each GPU, by its uuid; "" for the server that lets several share it."""
-    found = _ask("--query-compute-apps=gpu_uuid,pid,process_name")
-    return {p[0]: "" if SERVER in p[2] else f"process {p[1]} ({p[2]})" for p in found if len(p) > 2}
+    """A process that computes on each GPU, by its uuid; none where the server lets several share it."""
+    found = [p for p in _ask("--query-compute-apps=gpu_uuid,pid,process_name") if len(p) > 2]
+    shared = {uuid for uuid, _, name, *_ in found if SERVER in name}
+    return {uuid: f"process {pid} ({name})" for uuid, pid, name, *_ in found if uuid not in shared}
 
 
 def _ask(query: str) -> list[list[str]]:
@@ -70,35 +77,30 @@ def without_cuda() -> str:
     return "" if built.get("cuda") or built.get("hip") else str(built["__version__"])
 
 
-def choose(wish: str) -> list[str]:
-    """The GPU ids that `auto`, `all`, `none` or a list such as `0,1,1` denotes. Raises MachineError."""
+def choose(wish: str) -> Choice:
+    """The GPUs that `auto`, `all`, `none` or a list such as `0,1,1` denotes. Raises MachineError."""
     if wish == "none":
-        return []
-    there = here()
-    if wish == "all" and not there:
-        raise MachineError("gpus: 'all' asks for at least one GPU and nvidia-smi lists none here; ask for 'auto'")
+        return Choice([], "")
+    listed = _listed()
+    there, why = _visible(listed), _reasons(listed)
     if wish not in ("auto", "all"):
-        return _named([name.strip() for name in wish.split(",")], there)
-    why = _reasons()
+        return Choice(_named([name.strip() for name in wish.split(",")], there, listed, why), "")
     free = [name for name in there if name not in why]
+    barred = "; ".join(f"GPU '{name}' {why[name]}" for name in there if name in why)
     if wish == "all" and not free:
-        raise MachineError(f"gpus: 'all' asks for at least one GPU and {_joined(there, why)}; ask for 'auto'")
-    return free
+        raise MachineError(
+            f"gpus: 'all' asks for at least one GPU and {barred or 'nvidia-smi lists none here'}; ask for 'auto'"
+        )
+    return Choice(free, f"Left alone: {barred}." if barred else "")
 
 
-def passed_over(wish: str) -> str:
-    """Why GPUs that are here are not among those that `auto` denotes; "" where all are, or others are asked for."""
-    return f"Left alone: {_joined(here(), _reasons())}." if wish == "auto" and _reasons() else ""
-
-
-def _named(ids: list[str], there: Sequence[str]) -> list[str]:
+def _named(ids: list[str], there: Sequence[str], listed: Sequence[Gpu], why: Mapping[str, str]) -> list[str]:
     """The ids, if each can be computed on."""
     for name in ids:
         if name not in there:
             found = ", ".join(there) or "none"
             raise MachineError(f"gpus: there is no GPU '{name}' here, there is: {found}; or ask for auto, all or none")
-    why = _reasons()
-    exclusive = {name for gpu in _listed() for name in gpu[:2] if gpu.mode == "Exclusive_Process"}
+    exclusive = {name for gpu in listed for name in gpu[:2] if gpu.mode == "Exclusive_Process"}
     for name in ids:
         if name in why:
             raise MachineError(f"gpus: GPU '{name}' {why[name]}")
@@ -110,16 +112,17 @@ def _named(ids: list[str], there: Sequence[str]) -> list[str]:
     return ids
 
 
-def _reasons() -> dict[str, str]:
+def _reasons(listed: Sequence[Gpu]) -> dict[str, str]:
     """Why nothing can compute on a GPU, and the remedy, by its number and by its uuid; only those it is true of."""
-    version, holders = without_cuda(), _holders()
+    version = without_cuda() if listed else ""
+    holders = _holders() if any(gpu.mode == "Exclusive_Process" for gpu in listed) else {}
     result: dict[str, str] = {}
-    for gpu in _listed():
+    for gpu in listed:
         if version:
             why = f"is of no use to PyTorch {version}, built for CPUs; install a build for CUDA, or ask for none"
         elif gpu.mode == "Prohibited":
             why = "lets nothing compute; name another, or set its mode: nvidia-smi -c 0"
-        elif gpu.mode == "Exclusive_Process" and holders.get(gpu.uuid):
+        elif gpu.mode == "Exclusive_Process" and gpu.uuid in holders:
             why = (
                 f"lets one process compute at a time and {holders[gpu.uuid]} does; wait for it, name another, or set "
                 "its mode: nvidia-smi -c 0"
@@ -128,10 +131,6 @@ def _reasons() -> dict[str, str]:
             continue
         result |= {gpu.number: why, gpu.uuid: why}
     return result
-
-
-def _joined(names: Sequence[str], why: dict[str, str]) -> str:
-    return "; ".join(f"GPU '{name}' {why[name]}" for name in names if name in why)
 
 
 def explain(ids: Sequence[str], slots: int) -> str:

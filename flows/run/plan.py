@@ -60,7 +60,7 @@ def make_plan(root: Path, request: Request) -> Plan:
     console.print(
         f"Profile {request.profile}: {len(visits)} stages to visit, {current} current, {request.slots} at once{where}."
     )
-    for sentence in (request.passed_over, gpus.explain(request.gpus, request.slots)):
+    for sentence in (request.left_alone, gpus.explain(request.gpus, request.slots)):
         if visits and sentence:
             console.print(sentence, style="dim")
     return Plan(graph, visits, forced)

@@ -27,7 +27,7 @@ class Request:
     report: str  # the address of the profile's last stage
     slots: int  # stages at once
     gpus: tuple[str, ...]  # ids; one named twice is shared by two stages
-    passed_over: str  # why GPUs that are here are not used, where they were not chosen by name
+    left_alone: str  # why GPUs that are here are not used, where they were not chosen by name
     force: bool  # whether to run stages again that are current
     hours: float | None  # that a stage may take
 
@@ -79,7 +79,7 @@ def check(
     limit = chosen.stage_hours if hours is None else hours
     if limit is not None and not (isinstance(limit, int | float) and math.isfinite(limit) and limit > 0):
         raise RequestError(f"limit: a stage cannot take {limit} hours; give a number above 0")
-    devices = cards.choose(gpus)
+    devices, left_alone = cards.choose(gpus)
     trunk = paths.trunk(name, params.profile)
     return Request(
         profile=name,
@@ -93,7 +93,7 @@ def check(
         report="report" if trunk == Path("dvc.yaml") else f"{trunk}:report",
         slots=slots or max(resources.cores(), len(devices)),
         gpus=tuple(devices),
-        passed_over=cards.passed_over(gpus),
+        left_alone=left_alone,
         force=force,
         hours=limit,
     )  # fmt: skip

@@ -7,10 +7,14 @@ import pytest
 import torch
 
 from flows.run import gpus
-from flows.run.gpus import choose
+from flows.run.gpus import Choice
 from flows.run.resources import MachineError
 
 Drive = Callable[..., None]
+
+
+def choose(wish: str) -> list[str]:
+    return gpus.choose(wish).ids
 
 
 @pytest.fixture
@@ -36,9 +40,9 @@ def test_finds_all_gpus_or_those_that_the_environment_leaves(driver: Drive, monk
     assert choose("none") == []
     assert choose("1, 1") == ["1", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-bb,7")
-    assert gpus.here() == ["GPU-bb"]
+    assert choose("auto") == ["GPU-bb"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert gpus.here() == []
+    assert choose("auto") == []
 
 
 def test_a_gpu_that_is_not_there_is_named(driver: Drive) -> None:
@@ -51,10 +55,10 @@ def test_a_gpu_that_one_process_has_to_itself_is_not_shared(driver: Drive) -> No
     driver("0, GPU-aa, Exclusive_Process\\n1, GPU-bb, Prohibited\\n2, GPU-cc, Default\\n")
     assert choose("0,2,2") == ["0", "2", "2"]
     assert choose("auto") == choose("all") == ["0", "2"]
-    assert gpus.passed_over("auto") == (
+    assert gpus.choose("auto").left_alone == (
         "Left alone: GPU '1' lets nothing compute; name another, or set its mode: nvidia-smi -c 0."
     )
-    assert gpus.passed_over("0") == ""
+    assert gpus.choose("0") == Choice(["0"], "")
     with pytest.raises(MachineError, match="GPU '0' is named 3 times and lets one process compute at a time"):
         choose("0,0,0")
     with pytest.raises(MachineError, match="GPU '1' lets nothing compute; name another"):
@@ -63,7 +67,10 @@ def test_a_gpu_that_one_process_has_to_itself_is_not_shared(driver: Drive) -> No
 
 def test_a_gpu_for_one_process_that_another_holds_is_not_taken(driver: Drive) -> None:
     listed = "0, GPU-aa, Exclusive_Process\\n1, GPU-bb, Default\\n2, GPU-cc, Exclusive_Process\\n"
-    driver(listed, "GPU-aa, 4211, python\\nGPU-bb, 4212, python\\nGPU-cc, 97, nvidia-cuda-mps-server\\n")
+    driver(
+        listed,
+        "GPU-aa, 4211, python\\nGPU-bb, 4212, python\\nGPU-cc, 97, nvidia-cuda-mps-server\\nGPU-cc, 98, python\\n",
+    )
     assert choose("auto") == ["1", "2"]  # of those that share, the server lets another in
     with pytest.raises(
         MachineError, match=r"GPU '0' lets one process compute at a time and process 4211 \(python\) do"
@@ -81,8 +88,8 @@ def test_gpus_are_of_no_use_to_a_pytorch_for_cpus(driver: Drive, monkeypatch: py
     with pytest.raises(MachineError, match="at least one GPU and GPU '0' is of no use to PyTorch"):
         choose("all")
     assert choose("auto") == []
-    assert "Left alone: GPU '0' is of no use" in gpus.passed_over("auto")
-    assert gpus.passed_over("none") == ""
+    assert "Left alone: GPU '0' is of no use" in gpus.choose("auto").left_alone
+    assert gpus.choose("none") == Choice([], "")
 
 
 def test_which_build_of_pytorch_is_installed_is_read_without_importing_it() -> None:
@@ -107,6 +114,6 @@ def test_how_rows_share_gpus_is_explained(driver: Drive) -> None:
 def test_a_machine_without_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert choose("auto") == []
-    assert gpus.passed_over("auto") == ""
+    assert gpus.choose("auto").left_alone == ""
     with pytest.raises(MachineError, match="at least one GPU"):
         choose("all")
