@@ -8,7 +8,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from paragone.evaluation import factor_classifier
+from paragone.data import base as datasets
+from paragone.evaluation import factor_classifier, factors
 from paragone.evaluation.factor_classifier import Names
 from paragone.project import paths
 from paragone.project.params import Dataset, Params
@@ -79,9 +80,13 @@ def test_factors_that_it_reads_well_are_trusted(classifier: factor_classifier.Fa
     assert not classifier.trusted(lambda values, side: bars(values, side)[::-1].copy(), 24, 0.8).any()
 
 
-def test_a_set_that_holds_a_factor_fixed_is_refused(tmp_path: Path) -> None:
-    options = {"n_train": 60, "n_test": 12, "rotation": [6]}
+def test_a_factor_that_a_set_holds_fixed_is_drawn_as_it_is_there(tmp_path: Path) -> None:
+    options = {"n_train": 60, "n_test": 12, "rotation": [3], "background": [4]}
     entry = Dataset(loader="shapes", source="generated", options=options)
     ingest.run(tmp_path, Params.model_construct(profile="none", profiles={}, datasets={"few": entry}), "few")
-    with pytest.raises(ValueError, match="factor 'rotation' has one value in it; take a set whose factors all vary"):
-        factor_classifier.drawn(tmp_path / paths.prepared("few"), ("shape",))
+    prepared = tmp_path / paths.prepared("few")
+    draw, names = factor_classifier.drawn(prepared, ("shape", "colour", "background"))
+    assert names.names == ["shape", "colour", "scale", "x", "y"]
+    known = factors.read(prepared, ("shape",), 4)
+    train = datasets.load(prepared, "train").images
+    assert np.array_equal(draw(names.of(known.values[:60]), 32), train.numpy())

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from paragone.data.base import Pixels
+from paragone.data.base import ATTRIBUTE, Pixels
 from paragone.data.pixels import to_float
 from paragone.engine import hardware
 from paragone.engine.seeding import Stream, mix, seed_all
@@ -80,18 +81,26 @@ class FactorClassifier(NamedTuple):
 
 
 def drawn(prepared: Path, categorical: tuple[str, ...]) -> tuple[Draw, Names]:
-    """How a prepared set draws its images, and from which factors; those named have no order.
+    """How a prepared set draws its images, and from which factors; those named have no order. A factor that has one
+    value in the set keeps it, and is not among them.
 
-    Raises ValueError for a set that is not drawn, and for one that holds a factor fixed.
+    Raises ValueError for a set that is not drawn.
     """
     known = read(prepared, categorical, levels=2)
     name = str(files.read_json(prepared / "dataset.json")["loader"])
     if name not in registry.names("datasets") or not hasattr(module := registry.load("datasets", name), "draw"):
         raise ValueError(f"{prepared}: loader '{name}' does not draw images from factors; take a set of shapes")
-    if fixed := [factor for factor in module.LOADER.attributes if factor not in known.names]:
-        raise ValueError(f"{prepared}: factor '{fixed[0]}' has one value in it; take a set whose factors all vary")
     counts = np.array([len(module.LOADER.attributes[factor]) for factor in known.names])
-    return module.draw, Names(known.names, counts, known.categorical)
+    fixed = [factor for factor in module.LOADER.attributes if factor not in known.names]
+    first = pd.read_parquet(prepared / "manifest.parquet", columns=[ATTRIBUTE + factor for factor in fixed])[:1]
+    kept = {factor: int(first[ATTRIBUTE + factor].item()) for factor in fixed}
+
+    def draw(values: Mapping[str, Ints], side: int) -> Pixels:
+        n = len(next(iter(values.values())))
+        images: Pixels = module.draw({**values, **{factor: np.full(n, value) for factor, value in kept.items()}}, side)
+        return images
+
+    return draw, Names(known.names, counts, known.categorical)
 
 
 def train(

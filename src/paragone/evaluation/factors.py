@@ -97,16 +97,17 @@ def finished(work: Work, runs: list[paths.Run], diverged: list[dict[str, Any]]) 
 def read(prepared: Path, categorical: tuple[str, ...], levels: int) -> Factors:
     """The attributes of a prepared set that vary; ordered ones with more values are cut into `levels` intervals.
 
-    Raises ValueError for a set that has none, or lacks one of those named as categorical.
+    Raises ValueError for a set that has none, and for a name in `categorical` that is no attribute of the set.
     """
     table = pd.read_parquet(prepared / "manifest.parquet")
-    columns = [str(c) for c in table if str(c).startswith(ATTRIBUTE) and table[c].nunique() > 1]
+    known = [str(c) for c in table if str(c).startswith(ATTRIBUTE)]
+    columns = [c for c in known if table[c].nunique() > 1]
     names = [c.removeprefix(ATTRIBUTE) for c in columns]
     if not names:
         raise ValueError(f"{prepared}: the factors of its images are not known; use a drawn set, such as shapes")
-    if unknown := sorted(set(categorical) - set(names)):
-        known = ", ".join(names)
-        raise ValueError(f"{prepared}: no factor '{unknown[0]}' (categorical) varies in it; those that do: {known}")
+    if unknown := sorted(set(categorical) - {c.removeprefix(ATTRIBUTE) for c in known}):
+        there = ", ".join(names)
+        raise ValueError(f"{prepared}: no factor '{unknown[0]}' (categorical) in it; those that vary: {there}")
     values = table[columns].to_numpy(np.int64, copy=True)
     named = np.array([name in categorical for name in names])
     cut = [v - v.min() if c else _cut(v, levels) for v, c in zip(values.T, named, strict=True)]

@@ -152,7 +152,7 @@ def test_images_that_are_not_known_by_factors_are_refused(tmp_path: Path) -> Non
 
 def test_a_factor_that_does_not_exist_is_named(drawn: Path) -> None:
     params = drawn_project.params(studies={"disentanglement": {**OPTIONS, "categorical": ["form"]}})
-    with pytest.raises(ValueError, match=r"no factor 'form' \(categorical\) varies in it; those that do: shape, "):
+    with pytest.raises(ValueError, match=r"no factor 'form' \(categorical\) in it; those that vary: shape, "):
         study.run(drawn, params, "small", "disentanglement")
 
 

@@ -24,8 +24,8 @@ COST = at_least(5.0, equal=1.5)
 CLAIM = Claim(
     surveys=("hu",),
     sentence="StyleGAN2 and 3 edit attributes finely (PSNR above 32 dB) at a high training cost.",
-    measured="On drawn shapes, whose attributes a network reads: for each attribute the best single channel of a "
-    "StyleGAN2's style space (Wu et al. 2021), measured on other samples. Fine: PSNR of edited against unedited "
+    measured="On few-shapes, a drawn set whose attributes a network reads: for each attribute the best single channel "
+    "of a StyleGAN2's style space (Wu et al. 2021), measured on other samples. Fine: PSNR of edited against unedited "
     "samples outside of the region that the edit is about. Works: share of edits after which the attribute reads as "
     "asked and all others as before. Cost: seconds of training per image of StyleGAN2 over DCGAN's. At 32 px and "
     "small budgets; StyleGAN3 is not edited: its styles are not StyleSpace's.",
