@@ -33,7 +33,7 @@ def test_filters_are_scipys(taps: int, cutoff: float, width: float, rate: float)
 
 
 def test_bands_are_designed_as_for_the_papers_1024_px() -> None:
-    made = bands(1024, 14, 2, 32_768, 512)
+    made = bands(1024, 14, 2, 32_768, 512, 10)
     # layers' names in the authors' networks: L0_36_512, L1_36_512, L2_52_512 ... L13_1024_32, L14_1024_3
     assert [b.size for b in made] == [36, 36, 52, 52, 84, 148, 148, 276, 276, 532, 1044, 1044, 1044, 1024, 1024]
     assert [b.channels for b in made[:-1]] == [512] * 7 + [323, 203, 128, 81, 51, 32, 32]
@@ -61,7 +61,7 @@ def test_resampling_equals_zero_insertion_and_scipys_convolution(padding: tuple[
 
 def test_on_a_cpu_filters_act_in_float32_under_autocast_too() -> None:
     torch.manual_seed(0)
-    designed = bands(32, 6, 2, 256, 16)
+    designed = bands(32, 6, 2, 256, 16, 10)
     layer = AliasFreeLayer(8, designed[1], designed[2], 3).eval()
     x, w = torch.randn(2, 16, designed[1].size, designed[1].size), torch.randn(2, 8)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -76,8 +76,13 @@ def _psnr(a: torch.Tensor, b: torch.Tensor) -> float:
     return 10 * math.log10(scale**2 / (a - b).square().mean().item())
 
 
-def test_an_untrained_generator_moves_with_its_input() -> None:
-    model = build().eval()
+@pytest.mark.parametrize("margin", [4, 10])
+def test_an_untrained_generator_moves_with_its_input(margin: int) -> None:
+    model = build(margin=margin).eval()
+    assert (
+        model.synthesis.layers[0](model.synthesis.input(torch.zeros(1, 8)), torch.zeros(1, 8)).shape[2]
+        == 16 + 2 * margin
+    )
     w = torch.randn(2, 8)
     with torch.no_grad():
         before = model.synthesis(w)
@@ -123,3 +128,5 @@ def test_losses_are_those_of_stylegan2_without_path_lengths() -> None:
 def test_bad_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="critical is 6; it must be 1 to 5"):
         build(critical=6)
+    with pytest.raises(ValueError, match="margin is -1; it must be at least 0"):
+        build(margin=-1)

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import softplus
 
 from paragone.models.base import Progress, Spec
+from paragone.models.gan import stylegan2
 from paragone.models.gan.vitgan import SelfModulatedNorm, ViTGAN, l2_attention
 from paragone.models.layers import diffaug
 from paragone.models.layers.stylegan import Linear
@@ -56,8 +57,8 @@ def test_every_linear_layer_of_the_discriminator_keeps_its_spectral_norm() -> No
 def test_patches_overlap() -> None:
     """A pixel next to a patch's border reaches both patches' embeddings, but for those further than the overlap."""
     model = build(depth=0, overlap=2)
-    assert model.D.embed.weight.shape[1] == 3 * 8 * 8
-    assert build(overlap=0).D.embed.weight.shape[1] == 3 * 4 * 4
+    assert model.D.embed.weight.shape[1] == 3 * 8 * 8  # type: ignore[union-attr, index]
+    assert build(overlap=0).D.embed.weight.shape[1] == 3 * 4 * 4  # type: ignore[union-attr, index]
 
 
 def test_the_self_modulated_norm_against_its_definition() -> None:
@@ -120,6 +121,24 @@ def test_the_losses_are_the_papers() -> None:
     assert not build(augment=False)._game(X, X)[1]
 
 
+def test_stylegan2s_discriminator_may_judge_with_its_penalty_on_what_it_sees() -> None:
+    model = build(discriminator="stylegan2", d_width=64, d_max_width=8, gamma=3.0, r1_every=2, augment=False)
+    assert isinstance(model.D, stylegan2.Discriminator)
+    assert not any(hasattr(m, "parametrizations") for m in model.D.modules())
+    torch.manual_seed(1)
+    d, r1, g = list(model.losses({"image": X}, Progress(0)))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        fake, other = model.G(torch.randn(4, 6)), model.G(torch.randn(4, 6))
+        torch.testing.assert_close(d.loss, softplus(-model.D(X)).mean() + softplus(model.D(fake)).mean())
+        torch.testing.assert_close(g.loss, softplus(-model.D(other)).mean())
+    leaf = X.clone().requires_grad_()
+    model.D(leaf).sum().backward(inputs=[leaf])
+    assert leaf.grad is not None
+    torch.testing.assert_close(r1.loss, 2 * 1.5 * leaf.grad.square().sum((1, 2, 3)).mean())
+    assert len(list(model.losses({"image": X}, Progress(1)))) == 2
+
+
 def test_diffaug_shifts_whole_pixels_and_fills_with_0() -> None:
     torch.manual_seed(0)
     x = torch.rand(20, 2, 16, 16) + 1
@@ -151,3 +170,5 @@ def test_bad_settings_are_refused() -> None:
         build(heads=3)
     with pytest.raises(ValueError, match="patches of 5 px; these are 16 x 16"):
         build(patch=5)
+    with pytest.raises(ValueError, match="r1_every is 0; it must be at least 1"):
+        build(r1_every=0)

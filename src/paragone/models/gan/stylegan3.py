@@ -52,6 +52,7 @@ class StyleGAN3(Model):
         depth: int = 2  # layers of the mapping network
         layers: int = 14  # of the synthesis network, without ToRGB
         critical: int = 2  # of these, critically sampled
+        margin: int = 10  # samples around the image, so that its borders are not seen
         width: int = 32_768  # channels times twice the cut-off,
         max_width: int = 512  # and never more than these; config R takes twice both
         gamma: float = 8.0  # weight of R1
@@ -70,6 +71,8 @@ class StyleGAN3(Model):
                 raise ValueError(
                     f"critical is {self.critical}; it must be 1 to {self.layers - 1}, fewer than all layers"
                 )
+            if self.margin < 0:
+                raise ValueError(f"margin is {self.margin}; it must be at least 0")
 
     w_mean: Tensor
 
@@ -141,7 +144,9 @@ class Synthesis(nn.Module):
         super().__init__()
         turning = cfg.configuration == "r"
         factor, kernel = (2, 1) if turning else (1, 3)
-        designed = bands(spec.shape[1], cfg.layers, cfg.critical, factor * cfg.width, factor * cfg.max_width)
+        designed = bands(
+            spec.shape[1], cfg.layers, cfg.critical, factor * cfg.width, factor * cfg.max_width, cfg.margin
+        )
         designed[-1] = designed[-1]._replace(channels=spec.shape[0])
         self.input = FourierInput(cfg.w_dim, designed[0])
         self.layers = nn.ModuleList(

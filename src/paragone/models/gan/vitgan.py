@@ -1,4 +1,4 @@
-"""ViTGAN: a generator and a discriminator made of transformers.
+"""ViTGAN: a generator and a discriminator made of transformers, or its generator with StyleGAN2's discriminator.
 
 Lee, Chang, Jiang, Zhang, Tu, Liu 2021, "ViTGAN: training GANs with vision transformers",
 https://arxiv.org/abs/2107.04589.
@@ -18,10 +18,15 @@ https://github.com/mlpc-ucsd/ViTGAN: learning rates of linear layers are equalis
 waves over the grid of patches, of full size from the start, and T changes an image in each way with probability 0.8 and
 cuts it out with 0.3. lambda is 10 in the paper, 1 in that code.
 
+`discriminator: stylegan2` is the paper's other pair, its best and the only one in that code: to L_D it adds
+gamma / 2 E[||grad D(T x)||^2], gamma 0.1, in every step. D has the channels of that code at 32 px.
+
 Deviations:
 - D's queries start at d_h^(-1/4) of an equalised layer's size. Distances grow as d_h and are divided by its root, and
   spectral norms are kept: at full size each token would look at itself alone.
 - T is `paragone.models.layers.diffaug`, without flips; images are taken to be square, with a side that P divides.
+- StyleGAN2's discriminator sees real and generated images in batches of their own, so that it can compare the images
+  of each; that code mixes them. Its gradient term is taken at the augmented images, in a step of its own.
 - `generator_lr` gives the generator a rate of its own; the paper has one rate.
 - The plan is 400 epochs of CIFAR-10, which the paper does not state.
 """
@@ -29,6 +34,7 @@ Deviations:
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import pi, sqrt
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +43,7 @@ from torch.nn.utils import parametrize
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
+from paragone.models.gan import stylegan2
 from paragone.models.layers import diffaug, functional
 from paragone.models.layers.attention import attend
 from paragone.models.layers.spectral import SpectralNorm
@@ -66,6 +73,12 @@ class ViTGAN(Model):
         fourier: int = 16  # frequencies of places within a patch
         augment: bool = True  # T; without it, no consistency either
         consistency: float = 10.0  # lambda
+        discriminator: Literal["vit", "stylegan2"] = "vit"
+        d_width: int = 4_096  # of StyleGAN2's discriminator: channels times side,
+        d_max_width: int = 512  # and never more than these
+        stddev_group: int = 4
+        gamma: float = 0.1  # weight of its R1
+        r1_every: int = 1
         lr: float = 2e-3
         generator_lr: float | None = None  # the generator's, where it is not lr too
         beta1: float = 0.0
@@ -74,6 +87,9 @@ class ViTGAN(Model):
         def __post_init__(self) -> None:
             if self.width % self.heads:
                 raise ValueError(f"heads is {self.heads}; it must divide the width, which is {self.width}")
+            for name in ("r1_every", "stddev_group"):
+                if getattr(self, name) < 1:
+                    raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
 
     def __init__(self, cfg: Config, spec: Spec) -> None:
         super().__init__()
@@ -85,8 +101,12 @@ class ViTGAN(Model):
             )
         self.cfg = cfg
         self.G = Generator(cfg, spec)
-        self.D = Discriminator(cfg, spec)
-        self.D.apply(keep_spectral_norm)
+        self.D: Discriminator | stylegan2.Discriminator
+        if cfg.discriminator == "stylegan2":
+            channels = stylegan2.widths(spec.shape, cfg.d_width, cfg.d_max_width, self.title)
+            self.D = stylegan2.Discriminator(spec.shape[0], channels[::-1], cfg.stddev_group)
+        else:
+            self.D = Discriminator(cfg, spec).apply(keep_spectral_norm)
 
     def optimizers(self) -> dict[str, Optimizer]:
         cfg, betas = self.cfg, (self.cfg.beta1, self.cfg.beta2)
@@ -97,10 +117,13 @@ class ViTGAN(Model):
         }
 
     def losses(self, batch: Batch, progress: Progress) -> Iterator[Update]:
-        x = batch["image"]  # (B,C,H,W)
+        cfg, x = self.cfg, batch["image"]  # (B,C,H,W)
         with torch.no_grad():
             fake = self.G(self.latents(len(x))).float()
         yield Update("discriminator", *self._game(x, fake), drawn=len(x))
+        if cfg.discriminator == "stylegan2" and progress.step % cfg.r1_every == 0:
+            r1 = functional.zero_centred_gradient_penalty(self.D, self._seen(x))
+            yield Update("discriminator", cfg.r1_every * cfg.gamma / 2 * r1, {"r1": r1.detach()})
         fake = self.G(self.latents(len(x))).float()
         yield Update("generator", functional.nonsaturating_generator_loss(self.D(self._seen(fake))), drawn=len(x))
 
@@ -108,13 +131,20 @@ class ViTGAN(Model):
         both = torch.cat([x, fake])
         consistent = self.cfg.augment and self.cfg.consistency > 0
         seen = torch.cat([self._seen(both), both]) if consistent else self._seen(both)
-        score, *plain = self.D(seen).float().split(len(both))  # in one batch, so that one power iteration serves all
+        score, *plain = self._judge(seen, len(x)).split(len(both))
         real_score, fake_score = score.chunk(2)
         loss = softplus(-real_score).mean() + softplus(fake_score).mean()
         if not consistent:
             return loss, {}
         gap = 2 * (plain[0] - score).square().mean()  # the mean over x plus that over G(z)
         return loss + self.cfg.consistency * gap, {"consistency": gap.detach()}
+
+    def _judge(self, images: Tensor, n: int) -> Tensor:
+        """Scores of several batches of n images: with ViT all at once, so that one power iteration serves all; with
+        StyleGAN2 one by one, since its score depends on how much the images of a batch differ."""
+        if self.cfg.discriminator == "vit":
+            return self.D(images).float()
+        return torch.cat([self.D(batch).float() for batch in images.split(n)])
 
     def _seen(self, x: Tensor) -> Tensor:
         return diffaug.augment(x, *AUGMENTED) if self.cfg.augment else x

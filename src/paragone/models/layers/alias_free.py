@@ -16,7 +16,6 @@ from torch.nn.functional import affine_grid, conv2d, conv_transpose2d, leaky_rel
 from paragone.models.layers.stylegan import Linear
 
 LRELU_UPSAMPLING = 2  # how much finer the grid is on which the non-linearity acts
-MARGIN = 10  # samples around the image, so that its borders are not seen
 TAPS = 6  # of a filter, for each sample of its coarser grid
 
 
@@ -30,16 +29,17 @@ class Band(NamedTuple):
     channels: int
 
 
-def bands(resolution: int, layers: int, critical: int, width: int, max_width: int) -> list[Band]:
+def bands(resolution: int, layers: int, critical: int, width: int, max_width: int, margin: int) -> list[Band]:
     """Of the layers' outputs, then ToRGB's, from cutoff 2 and stopband 2^2.1 up in a geometric series; the last
-    `critical` and ToRGB have the image's own cutoff, half of its resolution (section 3.2, appendix F.1)."""
+    `critical` and ToRGB have the image's own cutoff, half of its resolution (section 3.2, appendix F.1). `margin`
+    samples around the image keep its borders from being seen; the last two outputs do without."""
     made = []
     for i in range(layers + 1):
         e = min(i / (layers - critical), 1.0)
         cutoff = 2 * (resolution / 4) ** e
         stopband = 2**2.1 * (resolution / 2 * 2**0.3 / 2**2.1) ** e
         rate = 2 ** math.ceil(math.log2(min(2 * stopband, resolution)) - 1e-9)
-        size = resolution if i >= layers - 1 else rate + 2 * MARGIN
+        size = resolution if i >= layers - 1 else rate + 2 * margin
         channels = max(1, round(min(width / 2 / cutoff, max_width)))
         made.append(Band(cutoff, max(stopband, rate / 2) - cutoff, rate, size, channels))
     return made
