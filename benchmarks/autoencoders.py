@@ -5,9 +5,10 @@ autoencoder, one for the discriminator of codes) and CoupledOptimizerAdversarial
 decoder, discriminator), over a BaseDataset of float images with a shuffling DataLoader, in float32. One slice is one
 epoch of its `train_step`; its evaluation, checkpoints and logs between epochs are left out.
 
-The losses are each side's own. pythae weighs adversary and reconstruction in one update of the autoencoder, where the
-AAE paper and Paragone have two; its VAEGAN leaves the reconstructions out of the game, which the paper and Paragone
-judge too (twice as many fakes), and may skip an update by its margin, which is set so that it never does.
+Each side uses its own losses. pythae adds up the adversarial and the reconstruction loss in one update of the
+autoencoder; the AAE paper and Paragone have two updates. pythae's VAEGAN does not show the discriminator the
+reconstructions; the paper and Paragone do, so they have twice as many fakes. Its margin may skip updates; it is set so
+that this never happens.
 """
 
 import logging
@@ -40,15 +41,15 @@ SIDES = {
     "vae-gan": (VAEGAN, VAEGAN.Config(width=8, z_dim=16, optimizer="adam"), 1_000),
 }
 WORDS = {
-    "aae, mlp": "AAE, the paper's networks of two hidden layers",
+    "aae, mlp": "AAE, the paper's networks with two hidden layers",
     "aae, conv": "AAE, convolutional networks",
-    "vae-gan": "VAE-GAN, the paper's networks at a quarter of their width",
+    "vae-gan": "VAE-GAN, the paper's networks at a quarter of the width",
 }
 GOAL = 1.3
 
 
 class Encoder(BaseEncoder):
-    """Our encoder as pythae calls it: a code with the log variance that it expects."""
+    """Our encoder behind pythae's interface: a code with the log variance that pythae expects."""
 
     def __init__(self, net: nn.Module, variance: bool) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """Our decoder as pythae calls it."""
+    """Our decoder behind pythae's interface."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Decoder(BaseDecoder):
 
 
 class Codes(BaseDiscriminator):
-    """Our discriminator of codes as pythae calls it, which asks for probabilities."""
+    """Our discriminator of codes behind pythae's interface, which asks for probabilities."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -85,7 +86,7 @@ class Codes(BaseDiscriminator):
 
 
 class Likeness(BaseDiscriminator):
-    """Our discriminator of images as pythae calls it: layer 1 holds the features, layer 2 the probabilities."""
+    """Our discriminator of images behind pythae's interface: features in layer 1, probabilities in layer 2."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -139,7 +140,7 @@ def pythae_training(model: AAE | VAEGAN, images: Tensor, folder: str) -> harness
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    logging.disable(logging.WARNING)  # pythae's news of itself
+    logging.disable(logging.WARNING)  # silence pythae's log
     data = digits.image_set()
     pixels = data.images.permute(0, 3, 1, 2).float() / 255
     sides: dict[str, harness.Slice] = {}
@@ -151,17 +152,17 @@ def measure(rounds: int) -> dict[str, Any]:
                 sides[f"{name}, {precision}"] = harness.our_training(ours, data, replace(plan, precision=precision))
             sides[f"{name}, pythae"] = pythae_training(model(config, data.spec), pixels[:images], folder)
         timings = harness.interleave(sides, rounds)
-    precisions = {"auto": "ours as it comes (bf16 where the hardware has it)", "fp32": "ours in float32"}
+    precisions = {"auto": "ours, default precision (bf16 where supported)", "fp32": "ours in float32"}
     pairs = [
         harness.Pair(f"{n}, {p}", f"{n}, pythae", f"{WORDS[n]}; {about}", GOAL if p == "auto" else None)
         for n in WORDS
         for p, about in precisions.items()
     ]
     return {
-        "title": "AAE and VAE-GAN, training",
+        "title": "AAE and VAE-GAN training",
         "peer": "pythae's adversarial trainers",
-        "setting": f"the same networks, 32 x 32 x 1, batches of {BATCH}, Adam; a step of AAE is the paper's two phases "
-        "here, with two passes through the encoder, and one joint update there",
+        "setting": f"The same networks, 32 x 32 x 1, batches of {BATCH}, Adam. An AAE step is the paper's two phases "
+        "in Paragone, with two passes through the encoder, and one joint update in pythae",
         "versions": harness.versions("pythae"),
         **harness.summarise(timings, pairs),
     }

@@ -1,10 +1,10 @@
-"""What kept activations save where images or codes are drawn one symbol after another: CPU time against the plain loop.
+"""CPU time that cached activations save in autoregressive sampling, compared with the plain loop.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/cached_sampling.py
 
 The networks are those of profile `all`, untrained, for packaged MNIST at 32 px. The plain loop passes the whole grid
-through the network for each symbol; both draw from the same logits (tests hold the draws to be equal). `--passes` of a
-plain loop are timed, spread over the grid, and stand for all; those of a small grid are all run.
+through the network for each symbol. Both draw from the same logits, and tests check that the draws are equal. Of a
+plain loop only `--passes` passes are timed, spread over the grid, and extrapolated to all; small grids are run in full.
 """
 
 import statistics
@@ -30,26 +30,26 @@ from paragone.project import registry, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEC = Spec((1, 32, 32), 10)
-ROUNDS = 3  # of which the median is taken
+ROUNDS = 3  # the median is reported
 
 
 class Sampler(NamedTuple):
-    """One network that draws symbols: all of them from kept activations, or one more by the plain loop."""
+    """One network that draws symbols: all of them from cached activations, or a single one by the plain loop."""
 
     name: str
     symbols: int
     cached: Callable[[int], object]
-    one: Callable[[int, int], object]  # n images, the symbol's place
+    one: Callable[[int, int], object]  # number of images, position of the symbol
 
 
 def main(
-    images: Annotated[list[int] | None, typer.Option(help="Images drawn at a time.")] = None,
-    passes: Annotated[int, typer.Option(help="Passes of a plain loop that are timed.")] = 16,
+    images: Annotated[list[int] | None, typer.Option(help="Number of images drawn at a time.")] = None,
+    passes: Annotated[int, typer.Option(help="Number of passes of a plain loop that are timed.")] = 16,
 ) -> None:
     """Print the table."""
     sizes = images or [1, 16]
     print(f"{hardware.cpu_name()}, torch {torch.__version__}, {torch.get_num_threads()} thread(s), float32.\n")
-    print("| network | symbols | images | kept, CPU-s | plain, CPU-s | times as fast |\n|---|---:|---:|---:|---:|---:|")
+    print("| network | symbols | images | cached, CPU-s | plain, CPU-s | speed-up |\n|---|---:|---:|---:|---:|---:|")
     for sampler in samplers():
         for n in sizes:
             kept = statistics.median(cpu_seconds(lambda n=n, s=sampler: s.cached(n)) for _ in range(ROUNDS))
@@ -81,7 +81,7 @@ def samplers() -> list[Sampler]:
 
 
 def _convolutional(name: str, net: GatedPixelCNN, size: tuple[int, ...], prior: VQPrior2 | None) -> Sampler:
-    """A gated PixelCNN over a grid of one symbol a place; what a prior of the bottom is conditioned on is made once."""
+    """A gated PixelCNN over a grid with one symbol per position. The condition of a bottom prior is computed once."""
     h, w = size
     places = list(product(range(h), range(w)))
 
@@ -112,14 +112,14 @@ def _transformer(name: str, net: CausalTransformer) -> Sampler:
 
 
 def plain_loop(sampler: Sampler, n: int, passes: int) -> float:
-    """CPU seconds of all passes, from those that are timed; the first is a warm-up."""
+    """CPU seconds of all passes, extrapolated from the timed ones, after a warm-up."""
     places = torch.linspace(0, sampler.symbols - 1, min(passes, sampler.symbols)).round().int().tolist()
     sampler.one(n, 0)
     return cpu_seconds(lambda: [sampler.one(n, place) for place in places]) / len(places) * sampler.symbols
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """Of this process."""
+    """CPU seconds of this process."""
     start = time.process_time()
     with torch.no_grad():
         work()

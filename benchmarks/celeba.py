@@ -1,7 +1,7 @@
-"""Preparing CelebA: Paragone's `ingest` against the loop of Pillow calls that one would write by hand.
+"""Preparing CelebA: Paragone's `ingest` against a hand-written loop of Pillow calls.
 
-The pictures are drawn, in CelebA's layout and of its size (178 x 218 JPEGs of about 7 kB). The loop opens, cuts and
-resizes them and stores one array; ours also checks the annotations, describes and hashes every image, and writes the
+The pictures are synthetic, in CelebA's layout and size (178 x 218 JPEGs of about 7 kB). The loop opens, crops and
+resizes them and stores one array. Ours also checks the annotations, describes and hashes every image, and writes the
 manifest. Both give the same pixels.
 """
 
@@ -29,11 +29,11 @@ from support import celeba_files
 
 COUNT = 20_000  # pictures
 SIDE, CROP = 64, "centre-178"
-WATCH = 0.1  # seconds between two looks at the memory
+WATCH = 0.1  # seconds between two samples of the memory
 
 
 def draw(folder: Path, count: int) -> Path:
-    """CelebA's folder of `count` pictures: one drawn picture, moved by another amount and under other noise each."""
+    """A CelebA folder of `count` pictures: one synthetic picture, each time with a different shift and noise."""
     random = np.random.default_rng(0)
     coarse = Image.fromarray(random.integers(0, 256, (7, 6, 3), np.uint8)).resize(SIZE, Image.Resampling.BICUBIC)
     noise = random.normal(0, 3.5, (4 * SIZE[1], 4 * SIZE[0], 1))
@@ -69,7 +69,7 @@ def prepare(root: Path, source: Path) -> Path:
 
 
 def by_hand(source: Path, out: Path) -> None:
-    """Pictures of all partitions but validation, as ours, in the order of their names."""
+    """The pictures of all partitions but validation, as in ours, in the order of their names."""
     images = []
     for line in (source / "list_eval_partition.txt").read_text().splitlines():
         name, partition = line.split()
@@ -81,7 +81,7 @@ def by_hand(source: Path, out: Path) -> None:
 
 
 def watch(root: Path, source: Path) -> dict[str, float]:
-    """Prepare in a process of its own: seconds, CPU-seconds and the most memory that it and its workers held."""
+    """Prepare in a process of its own; its seconds, CPU-seconds and peak memory, workers included."""
     code = "import sys; sys.path[:0] = sys.argv[1:2]; import celeba; from pathlib import Path; "
     code += "celeba.prepare(Path(sys.argv[2]), Path(sys.argv[3]))"
     started = time.perf_counter()
@@ -93,7 +93,7 @@ def watch(root: Path, source: Path) -> dict[str, float]:
             all_ = [process, *process.children(recursive=True)]
             most = max(most, sum(p.memory_full_info().uss for p in all_))
             cpu = max(cpu, sum(sum(p.cpu_times()[:2]) for p in all_))
-        except psutil.Error:  # one ended meanwhile
+        except psutil.Error:  # a process ended in the meantime
             pass
         time.sleep(WATCH)
     if process.returncode:
@@ -123,16 +123,19 @@ def measure(rounds: int) -> dict[str, Any]:
     return {
         "title": "Preparing CelebA",
         "peer": "a loop of Pillow calls",
-        "setting": f"{COUNT:,} drawn JPEGs of 178 x 218 ({size / 1000:.1f} kB each), crop {CROP}, {SIDE} px. Ours uses "
-        "all cores (the loop one), checks the annotations, describes and hashes every image, and can be killed and go "
-        f"on. In a process of its own it took {all_['cpu_seconds']:.0f} CPU-seconds, with its workers never more than "
-        f"{all_['peak_bytes'] / 2**20:.0f} MiB; for a tenth of the pictures {few['peak_bytes'] / 2**20:.0f} MiB",
+        "setting": f"{COUNT:,} synthetic JPEGs of 178 x 218 ({size / 1000:.1f} kB each), crop {CROP}, {SIDE} px. Ours "
+        "uses all cores (the loop uses one), checks the annotations, describes and hashes every image, and resumes "
+        f"after a kill. In a process of its own it took {all_['cpu_seconds']:.0f} CPU-seconds and at most "
+        f"{all_['peak_bytes'] / 2**20:.0f} MiB, workers included; for a tenth of the pictures, at most "
+        f"{few['peak_bytes'] / 2**20:.0f} MiB",
         "versions": harness.versions("pillow"),
         **harness.summarise(
             timings,
             [
                 harness.Pair("ours", "by hand", "a folder of pictures"),
-                harness.Pair("zip", "by hand", "img_align_celeba.zip, read as it is; the loop reads the folder"),
+                harness.Pair(
+                    "zip", "by hand", "img_align_celeba.zip, read without unpacking; the loop reads the folder"
+                ),
             ],
         ),
     }
@@ -141,9 +144,9 @@ def measure(rounds: int) -> dict[str, Any]:
 def _agree(folder: Path) -> None:
     split = [np.load(folder / "folder" / paths.prepared("celeba") / s / "images.npy") for s in ("train", "test")]
     if not np.array_equal(np.concatenate(split), np.load(folder / "by_hand.npy")):
-        raise SystemExit("both sides should give the same pixels, and do not")
+        raise SystemExit("the two sides give different pixels")
 
 
 if __name__ == "__main__":
-    del sys.modules["__main__"].__file__  # workers import the program they belong to: `paragone` is small, this is not
+    del sys.modules["__main__"].__file__  # or each worker would import this large module
     harness.main(measure)

@@ -1,10 +1,10 @@
-"""How far a training step is from its convolutions: what a CPU spends on everything else.
+"""How much a CPU spends on a training step beyond its convolutions.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/convolutions.py
 
-The convolutions of a training are recorded, forward and backward, with their shapes, layouts and types;
-then training and these convolutions alone take turns in one process. The ratio of their CPU times is taken within each
-round. Writes convolutions.md and convolutions.json beside this file.
+Records the forward and backward convolutions of a training with their shapes, layouts and types. Then training and
+these convolutions alone take turns in one process, and the ratio of their CPU times is taken within each round. Writes
+convolutions.md and convolutions.json beside this file.
 """
 
 import json
@@ -34,7 +34,7 @@ GOALS = {"fp32": 1.15, "auto": 1.35}
 
 
 class Row(NamedTuple):
-    """What is trained, and how many steps a slice has."""
+    """What is trained, and the number of steps in a slice."""
 
     cls: type[Model]
     config: Any
@@ -53,7 +53,7 @@ ROWS = {
 
 
 class Held(NamedTuple):
-    """A tensor's outside."""
+    """A tensor without its values."""
 
     size: torch.Size
     stride: tuple[int, ...]
@@ -64,7 +64,7 @@ Call = tuple[Callable[..., Any], Any]  # an operator and its arguments, tensors 
 
 
 class Recorder(TorchDispatchMode):
-    """Notes every convolution that runs inside of it."""
+    """Records every convolution that runs inside it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def _outside(value: Any) -> Any:
 
 
 def alone(calls: list[Call], images: int) -> harness.Slice:
-    """A slice is these convolutions, on noise; those that are alike share their tensors."""
+    """A slice runs these convolutions on noise; tensors of the same shape, layout and type are shared."""
     tensors: dict[Held, Tensor] = {}
 
     def inside(value: Any) -> Any:
@@ -120,14 +120,14 @@ def sides(name: str) -> dict[str, harness.Slice]:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Rounds after the warm-up.")] = harness.ROUNDS,
-    row: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(ROWS)}: these alone.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the table goes, and beside it the figures as JSON.")] = harness.HERE
+    rounds: Annotated[int, typer.Option(help="Number of rounds after the warm-up.")] = harness.ROUNDS,
+    row: Annotated[list[str] | None, typer.Option(help=f"Only these of: {', '.join(ROWS)}.")] = None,
+    out: Annotated[Path, typer.Option(help="File for the table; the figures go beside it as JSON.")] = harness.HERE
     / "convolutions.md",
 ) -> None:
     """Measure every row and write the table."""
     if torch.get_num_threads() != 1:
-        raise SystemExit("set OMP_NUM_THREADS=1: everything is measured on one thread")
+        raise SystemExit("set OMP_NUM_THREADS=1: this benchmark measures one thread")
     lines, results = [], []
     for name in row or ROWS:
         pairs = [
@@ -144,11 +144,11 @@ def main(
             print(lines[-1], flush=True)
     machine = harness.environment()
     about = (
-        "# A training step and its convolutions\n\nWritten by `python benchmarks/convolutions.py`: CPU time of "
-        "training over that of its convolutions alone, forward and backward, on one thread, in turns; the "
-        f"median over {rounds} rounds, in brackets the least and the greatest. `auto`: bfloat16 where the hardware has "
-        "it.\n\n"
-        "| row | step : convolutions | goal | images per CPU-second |\n|---|---:|---|---:|\n"
+        "# A training step and its convolutions\n\nWritten by `python benchmarks/convolutions.py`. The table divides "
+        "the CPU time of training by that of its convolutions alone, forward and backward, on one thread, in turns. It "
+        f"gives the median over {rounds} rounds, with minimum and maximum in brackets. `auto` is bfloat16 where the "
+        "hardware supports it.\n\n"
+        "| row | step / convolutions | goal | images per CPU-second |\n|---|---:|---|---:|\n"
     )
     bf16 = "with" if machine["bf16"] else "without"
     end = (

@@ -1,10 +1,10 @@
 """CycleGAN: Paragone's loop against the loop of the authors' PyTorch code, with the same networks.
 
-https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, cycle_gan_model.py and its data set of two folders: an image of
-each collection read from its file, converted to RGB or grey, to a tensor and normalised, one of the other collection
-at random; batches of 1, float32; both generators in one step with the discriminators frozen, then the discriminators,
-each with a pool of 50 translations; losses kept as numbers at every step. Resizing, cropping and mirroring are left out
-on both sides, and its DataLoader has no workers here.
+https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, cycle_gan_model.py and its data set of two folders. An image of
+one collection and a random one of the other are read from their files, converted to RGB or grey and to a tensor, and
+normalised. Batches of 1, float32. Both generators learn in one step with the discriminators frozen, then the
+discriminators, each with a pool of 50 translations. Losses are stored as numbers at every step. Resizing, cropping and
+mirroring are left out on both sides, and the authors' DataLoader has no workers here.
 """
 
 import itertools
@@ -34,7 +34,7 @@ CONFIG = CycleGAN.Config(width=16, blocks=3, strided=2)
 
 
 class TwoFolders(Dataset[dict[str, Tensor]]):
-    """An image of folder A and a random one of folder B."""
+    """An image from folder A and a random one from folder B."""
 
     def __init__(self, root: Path) -> None:
         self.a, self.b = (sorted((root / side).iterdir()) for side in "AB")
@@ -50,7 +50,7 @@ class TwoFolders(Dataset[dict[str, Tensor]]):
 
 
 class ImagePool:
-    """A list of the last translations."""
+    """A pool of recent translations."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -149,16 +149,16 @@ def measure(rounds: int) -> dict[str, Any]:
         }
         sides |= {f"authors {p}": Authors(CycleGAN(CONFIG, data.spec), Path(folder), p) for p in ("fp32", "bf16")}
         timings = harness.interleave(sides, rounds)
-    auto = "ours as it comes (bf16 where the hardware has it)"
+    auto = "ours, default precision (bf16 where supported)"
     pairs = [
-        harness.Pair("ours auto", "authors fp32", f"{auto}; the authors' loop as it comes (float32)", 1.5),
+        harness.Pair("ours auto", "authors fp32", f"{auto}; the authors' loop as published (float32)", 1.5),
         harness.Pair("ours fp32", "authors fp32", "both in float32"),
         harness.Pair("ours auto", "authors bf16", f"{auto}; the authors' loop with bf16 autocast"),
     ]
     return {
-        "title": "CycleGAN, training",
+        "title": "CycleGAN training",
         "peer": "the loop of the authors' PyTorch code",
-        "setting": f"the same networks (width {CONFIG.width}, {CONFIG.blocks} residual blocks, {CONFIG.strided} "
+        "setting": f"The same networks (width {CONFIG.width}, {CONFIG.blocks} residual blocks, {CONFIG.strided} "
         f"strided layers), {SIZE} x {SIZE} x 1, batches of 1",
         "versions": harness.versions("torchvision"),
         **harness.summarise(timings, pairs),

@@ -120,8 +120,8 @@ def measure(rounds: int) -> dict[str, Any]:
         for name in SETTINGS:
             sides |= contestants(name, folder)
         timings = harness.interleave(sides, rounds)
-    ours = {"auto": "ours as it comes (bf16 where the hardware has it)", "fp32": "ours in float32"}
-    peer = {2: "example as it comes", 0: "example without worker processes"}
+    ours = {"auto": "ours, default precision (bf16 where supported)", "fp32": "ours in float32"}
+    peer = {2: "example as published", 0: "example without workers"}
     pairs = [
         harness.Pair(
             f"{name}, {p}",
@@ -134,9 +134,9 @@ def measure(rounds: int) -> dict[str, Any]:
         for workers in peer
     ]
     return {
-        "title": "DCGAN, training",
+        "title": "DCGAN training",
         "peer": "the loop of PyTorch's DCGAN example",
-        "setting": f"the same networks, 4 x 4 kernels as in the example, batches of {BATCH}, Adam",
+        "setting": f"The same networks, 4 x 4 kernels as in the example, batches of {BATCH}, Adam",
         "versions": harness.versions("torchvision"),
         **harness.summarise(timings, pairs),
     }

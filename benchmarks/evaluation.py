@@ -1,10 +1,10 @@
 """Evaluation: Paragone's feature extraction and metrics against torch-fidelity, with the same extractor.
 
 https://github.com/toshas/torch-fidelity: `calculate_metrics` with EfficientNet-Lite0 registered as a feature extractor.
-Both sides extract features of as many real images as fakes and compute the Frechet distance, the kernel distance over
-the full sets and precision and recall with k = 5; ours adds density, coverage and the standard errors of both
-distances. The values have to agree. torch-fidelity calls the extractor as a PyTorch module, as it calls any other; ours
-runs it as an evaluation does.
+Both sides extract features of equally many real images and fakes. Both compute the Fréchet distance, the kernel
+distance over the full sets, and precision and recall with k = 5. Ours also computes density, coverage and the standard
+errors of both distances. The values have to agree. torch-fidelity calls the extractor as a plain PyTorch module, like
+any other; Paragone runs it as its evaluation does.
 """
 
 import tempfile
@@ -39,7 +39,7 @@ NAMES = {  # ours: torch-fidelity's
 
 
 class Lite0(FeatureExtractorBase):
-    """Our extractor as torch-fidelity calls it: uint8 (B,3,H,W) to a tuple of features."""
+    """Our extractor behind torch-fidelity's interface: uint8 (B,3,H,W) to a tuple of features."""
 
     def __init__(self, name: str, features_list: list[str], **_: Any) -> None:
         super().__init__(name, features_list)
@@ -62,7 +62,7 @@ class Lite0(FeatureExtractorBase):
 
 
 class Images(Dataset[Tensor]):
-    """uint8 (N,H,W,1) one by one, as torch-fidelity takes them: (3,H,W)."""
+    """uint8 images (N,H,W,1), handed out one by one as (3,H,W), as torch-fidelity expects."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images.permute(0, 3, 1, 2)
@@ -97,7 +97,7 @@ def peer(real: Tensor, fake: Tensor, values: dict[str, float], **options: Any) -
 
 
 def ours(real: Tensor, fake: Tensor, values: dict[str, float], keep: bool) -> harness.Slice:
-    """A slice is one evaluation; keep: what a reference holds of the real images is computed once."""
+    """A slice is one evaluation. With `keep`, the statistics of the real images are computed only once."""
     extractor, cpu = lite0.load(ROOT, ""), torch.device("cpu")
 
     def reference() -> tuple[Statistics, Tensor]:
@@ -141,18 +141,18 @@ def measure(rounds: int) -> dict[str, Any]:
         }
         timings = harness.interleave(sides, rounds)
     pairs = [
-        harness.Pair("ours", "torch-fidelity", "equal work, from nothing but the images", 1.5),
-        harness.Pair("ours, kept", "torch-fidelity, kept", "equal work, what each keeps of the real images kept"),
+        harness.Pair("ours", "torch-fidelity", "equal work, starting from images alone", 1.5),
+        harness.Pair("ours, kept", "torch-fidelity, kept", "equal work, each side's cache of the real images kept"),
         harness.Pair(
-            "ours", "torch-fidelity, defaults", "torch-fidelity as it comes: kernel distance over 100 subsets of 1,000"
+            "ours", "torch-fidelity, defaults", "torch-fidelity's defaults: kernel distance over 100 subsets of 1,000"
         ),
     ]
     return {
         "title": "Evaluation",
         "peer": "torch-fidelity",
-        "setting": f"{N} real images and {N} fakes, EfficientNet-Lite0 at 64 px (the same module on both sides); "
-        f"Frechet distance, kernel distance over the full sets, precision and recall (k = {K}); ours adds density, "
-        "coverage and the standard errors of both distances",
+        "setting": f"{N} real images and {N} fakes; EfficientNet-Lite0 at 64 px, the same module on both sides. Both "
+        "compute the Fréchet distance, the kernel distance over the full sets, and precision and recall "
+        f"(k = {K}). Ours also computes density, coverage and the standard errors of both distances",
         "versions": harness.versions("torch-fidelity"),
         "values": agreement(mine, theirs),
         **harness.summarise(timings, pairs),

@@ -1,9 +1,9 @@
-"""Two workers against one: the same two units of two seeds each, on workers that share nothing but a DVC remote.
+"""Two workers compared with one: the same two units of two seeds each; workers share only a DVC remote.
 
     .venv/bin/python benchmarks/fleet.py [--seconds 20] [--waiting]
 
-Each of the four trainings keeps a core busy for so many seconds of CPU, or only waits, which tells what a fleet costs
-where the workers are other machines. Writes orchestration.json and orchestration.md beside this file.
+Each of the four trainings keeps a core busy for the given CPU seconds. With --waiting it only waits, as if each worker
+had its own machine. Writes orchestration.json and orchestration.md beside this file.
 """
 
 import sys
@@ -25,7 +25,7 @@ from support import fleet_project  # noqa: E402
 
 
 def measure(workers: int, seconds: float, computes: bool) -> float:
-    """Wall seconds from the first unit sent to the last one home, the workers waiting."""
+    """Wall seconds from the first unit sent to the last one returned, with the workers already waiting."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch, Guard() as guard:
         root = Path(folder)
         project = fleet_project.build(root, str(root / "remote"), patch)
@@ -47,10 +47,10 @@ def measure(workers: int, seconds: float, computes: bool) -> float:
 
 
 def main(
-    seconds: Annotated[float, typer.Option(help="That each of the four trainings takes.")] = 20.0,
-    waiting: Annotated[bool, typer.Option("--waiting", help="They wait, in place of keeping a core busy.")] = False,
+    seconds: Annotated[float, typer.Option(help="Seconds that each of the four trainings takes.")] = 20.0,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Let the trainings wait instead of computing.")] = False,
 ) -> None:
-    """Measure, and print the ratio."""
+    """Measure both, and print the ratio."""
     environment.prepare(ROOT)
     walls = []
     for count in (1, 2):

@@ -1,10 +1,10 @@
-"""What orchestration costs: on a graph of the survey's size, and on a profile.
+"""What orchestration costs, on a graph as large as the survey's and on a profile.
 
     .venv/bin/python benchmarks/flow.py graph     # 1,122 trivial stages
     .venv/bin/python benchmarks/flow.py profile   # quick: plain commands, `dvc repro`, the flow
 
-Both write orchestration.json and orchestration.md beside this file, and work in a folder of their own. The stages of
-the graph are trivial (a shell writes their outputs), so what is measured there is DVC, Prefect and the flow alone.
+Both work in a temporary folder, and write orchestration.json and orchestration.md beside this file. The stages of
+the graph are trivial (a small script writes their outputs), so the figures are those of DVC, Prefect and the flow.
 """
 
 import cProfile
@@ -27,26 +27,26 @@ from orchestration import Cost
 from paragone.project import environment
 
 app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None, pretty_exceptions_enable=False)
-KeepOption = Annotated[Path | None, typer.Option(help="Make the project here and keep it.")]
-SlotsOption = Annotated[int, typer.Option(help="Stages at once.")]
+KeepOption = Annotated[Path | None, typer.Option(help="Folder for the project; it is kept.")]
+SlotsOption = Annotated[int, typer.Option(help="Stages that run at once.")]
 
 # Where a no-op `dvc repro` spends its time: parts that do not overlap, by file and function of DVC.
 PARTS = {
-    "its note of who reads and writes which file, read and written again for each": ("dvc/rwlock.py", "_edit_rwlock"),
-    "params.yaml and runs/code.yaml, parsed again for each stage": ("dvc/dependency/param.py", "read_params"),
-    "pipeline and lock files, read, checked and resolved": ("dvc/repo/index.py", "from_repo"),
-    "dependencies and outputs, looked at": ("dvc/output.py", "status"),
-    "the graph of the stages": ("dvc/repo/index.py", "graph"),
+    "rereading and rewriting the lock that records who reads or writes which file": ("dvc/rwlock.py", "_edit_rwlock"),
+    "parsing params.yaml and runs/code.yaml again for each stage": ("dvc/dependency/param.py", "read_params"),
+    "reading, checking and resolving pipeline and lock files": ("dvc/repo/index.py", "from_repo"),
+    "checking dependencies and outputs": ("dvc/output.py", "status"),
+    "building the graph of stages": ("dvc/repo/index.py", "graph"),
 }
 
 
 @app.command()
 def graph(
-    datasets: Annotated[int, typer.Option(help="Data sets; each is 108 stages of runs and 4 of the trunk.")] = 10,
+    datasets: Annotated[int, typer.Option(help="Data sets; each adds 108 stages of runs and 4 of the trunk.")] = 10,
     slots: SlotsOption = 2,
     keep: KeepOption = None,
 ) -> None:
-    """Measure a first flow, flows and DVC with nothing to do, and a flow after one output was deleted."""
+    """Measure a first flow, a flow and DVC with nothing to do, and a flow after one output was deleted."""
     with _folder(keep) as folder:
         if not (folder / "params.yaml").exists():
             projects.build(folder, datasets)
@@ -70,7 +70,7 @@ def graph(
 
 @app.command(hidden=True)
 def repro_in_profile() -> None:
-    """A no-op `dvc repro` in this process and folder, in cProfile by CPU time; leaves build/profile."""
+    """Profile a no-op `dvc repro` in this process and folder by CPU time; writes build/profile."""
     import time
 
     from dvc.cli import main
@@ -84,7 +84,7 @@ def repro_in_profile() -> None:
 
 
 def shares(stats: Path) -> list[dict[str, Any]]:
-    """The share that each of PARTS has of a profile's time, and the number of its calls."""
+    """The share of a profile's time that each of PARTS takes, and its number of calls."""
     table: dict[Any, Any] = pstats.Stats(str(stats)).stats  # type: ignore[attr-defined]
     whole = max(row[3] for row in table.values())
     found = []
@@ -96,12 +96,14 @@ def shares(stats: Path) -> list[dict[str, Any]]:
 
 @app.command()
 def profile(
-    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "quick",
+    profile: Annotated[str, typer.Option(help="Name of a profile in profiles/.")] = "quick",
     slots: SlotsOption = 2,
     keep: KeepOption = None,
-    mode: Annotated[list[str] | None, typer.Option(help="These modes alone; figures of the others are kept.")] = None,
+    mode: Annotated[
+        list[str] | None, typer.Option(help="Only these modes; the figures of the others are kept.")
+    ] = None,
 ) -> None:
-    """Measure a profile from nothing: the plain commands, `dvc repro`, and the flow with one slot and with several."""
+    """Measure a profile from scratch: plain commands, `dvc repro`, and the flow with one slot and with several."""
     flow = [sys.executable, "-m", "flows.benchmark", "--profile", profile, "--slots"]
     modes: dict[str, list[str] | str] = {
         "flow": [*flow, str(slots)],
@@ -132,7 +134,7 @@ def profile(
 
 @app.command(hidden=True)
 def plain(profile: str) -> None:
-    """Run the commands of a profile's stages in this folder, one after the other, with no DVC; leaves build/stages."""
+    """Run the commands of a profile's stages in this folder one after another, without DVC; writes build/stages."""
     import networkx as nx
     from dvc.repo import Repo
 
@@ -155,7 +157,7 @@ def _measure(found: dict[str, Any], name: str, command: list[str] | str, folder:
 
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
-    """The folder to work in, gone afterwards unless it is to be kept."""
+    """The folder to work in, deleted afterwards unless `keep` is given."""
     environment.prepare(projects.ROOT)
     folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="paragone-flow-"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Break files at random and read them: whatever comes, only errors that are a sentence may come out.
+"""Damage files at random and read them: every error must be a readable sentence.
 
     python benchmarks/fuzz.py --seconds 600 --seed 0
 
-A file is a sound one of its kind with bytes changed, cut, doubled or taken from another, and is read as the project
-reads it. A sentence is a ValueError or an OSError of the project with one line of text.
+Each file starts as a valid one of its kind; then bytes are changed, cut, doubled or taken from another file. It is read
+as the project reads it. A sentence is a ValueError or OSError raised by the project, with one line of text.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
                     faults[kind.name] += 1
                     print(f"{kind.name}, seed {seed}: {type(error).__name__}: {error}", flush=True)
             seed += 1
-    print(f"{given.seconds:g} s from seed {given.seed}: kind, files, refused, no sentence, slowest")
+    print(f"{given.seconds:g} s from seed {given.seed}: kind, files, refused, without a sentence, slowest")
     for name in tried:
         print(f"{name:<14}{tried[name]:>8,}{refused[name]:>9,}{faults[name]:>5}{slowest[name]:8.2f} s")
 

@@ -1,10 +1,10 @@
 """Glow: Paragone's flow and loop against normflows' GlowBlock, MultiscaleFlow and the loop of its Glow example.
 
 https://github.com/VincentStimper/normalizing-flows, examples/glow.ipynb: images through ToTensor, Scale and Jitter in a
-shuffling DataLoader without workers, forward_kld, Adamax with weight decay, a step where the loss is finite, the loss
-logged at every step. Both networks have L levels of K steps, actnorm in the couplings' networks too, and 1 x 1
-convolutions by LU; ours has besides a convolution at each split, for the mean and scale of what is handed out, and, as
-the authors' code, weights by which its 3 x 3 convolutions see where the image ends.
+shuffling DataLoader without workers; forward_kld; Adamax with weight decay; steps only where the loss is finite; the
+loss logged at every step. Both networks have L levels of K steps, actnorm inside the coupling networks too, and 1 x 1
+convolutions with an LU decomposition. Ours also has a convolution at each split, for the mean and scale of the half
+that is split off, and, like the authors' code, an edge channel for its 3 x 3 convolutions.
 """
 
 import tempfile
@@ -28,11 +28,11 @@ from torchvision import datasets, transforms  # noqa: E402
 
 BATCH, STEPS = 32, 4  # a slice is STEPS batches
 CONFIG = Glow.Config(levels=3, steps=8, width=128)
-TOLERANCE = 0.05  # by which the numbers of parameters may differ
+TOLERANCE = 0.05  # relative difference allowed between the parameter counts
 
 
 def normflows_glow() -> nf.MultiscaleFlow:
-    """The flow of CONFIG, in normflows' words; its levels run from noise to images."""
+    """The flow of CONFIG as a normflows model; its levels run from noise to images."""
     base, flows, merges = [], [], []
     for i in range(CONFIG.levels):
         channels, side = 2 ** (CONFIG.levels + 1 - i), 32 // 2 ** (CONFIG.levels - i)
@@ -99,16 +99,16 @@ def measure(rounds: int) -> dict[str, Any]:
         }
         sides |= {f"normflows {p}": Example(normflows_glow(), folder, p) for p in ("fp32", "bf16")}
         timings = harness.interleave(sides, rounds)
-    auto = "ours as it comes (bf16 where the hardware has it)"
+    auto = "ours, default precision (bf16 where supported)"
     pairs = [
-        harness.Pair("ours auto", "normflows fp32", f"{auto}; example as it comes (float32)", 1.3),
+        harness.Pair("ours auto", "normflows fp32", f"{auto}; example as published (float32)", 1.3),
         harness.Pair("ours fp32", "normflows fp32", "both in float32"),
         harness.Pair("ours auto", "normflows bf16", f"{auto}; example with bf16 autocast"),
     ]
     return {
-        "title": "Glow, training",
+        "title": "Glow training",
         "peer": "normflows' GlowBlock and the loop of its Glow example",
-        "setting": f"flows of {ours / 1e6:.3f} M and {theirs / 1e6:.3f} M parameters ({CONFIG.levels} levels of "
+        "setting": f"Flows with {ours / 1e6:.3f} M and {theirs / 1e6:.3f} M parameters ({CONFIG.levels} levels of "
         f"{CONFIG.steps} steps, width {CONFIG.width}), 32 x 32 x 1, batches of {BATCH}",
         "versions": harness.versions("normflows", "torchvision"),
         **harness.summarise(timings, pairs),

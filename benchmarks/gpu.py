@@ -1,14 +1,14 @@
-"""Training steps as CUDA graphs, on one GPU: are the bits those of eager steps, and what does it gain?
+"""Training steps as CUDA graphs on one GPU: do they give the same bits as eager steps, and how much faster are they?
 
     python benchmarks/gpu.py --out gpu        # writes gpu.json and gpu.md; at most 12 minutes
-    python benchmarks/gpu.py --out dry --dry  # tries the script on a CPU, by the stand-in; its figures mean nothing
+    python benchmarks/gpu.py --out dry --dry  # tries the script on a CPU with a stand-in; its figures mean nothing
 
-Needs this repository (PYTHONPATH=src where it is not installed), PyTorch, and the wheels numpy, pyarrow, pydantic,
-pyyaml, safetensors and tqdm. First, for every row, where the time of an eager step goes. Then, row by row: 60 steps
-eager, 60 as graphs, and 60 as graphs cut after 30 and resumed, whose three digests must be equal; then the rates, what
-share of a step the GPU computes, what share it waits for the host, and the time to one image of an iterative sampler.
-The files are written again after every figure, so that a run that is cut off keeps what it has. Nothing is compiled,
-whatever a row's plan says.
+Needs this repository (PYTHONPATH=src where it is not installed), PyTorch, and the packages numpy, pyarrow, pydantic,
+pyyaml, safetensors and tqdm. It first measures where the time of an eager step goes, for every row. Then, row by row,
+it trains 60 steps eagerly, 60 as graphs, and 60 as graphs interrupted after 30 and resumed; the three digests must be
+equal. Then it measures the rates, the share of a step in which the GPU computes, the share in which it waits for the
+host, and the time an iterative sampler takes for one image. The files are rewritten after every figure, so an
+interrupted run keeps its results. Nothing is compiled, whatever a row's plan says.
 """
 
 import argparse
@@ -50,25 +50,25 @@ FIRST = (
     "vq_vae",
     "vq_prior",
     "ddpm",
-)  # measured in this order
-CURVE = 200  # rows of a curve: a plan of 200 intervals ends each with one
+)  # measured first, in this order
+CURVE = 200  # rows of a curve: a plan of 200 intervals writes one at the end of each
 
 
 class Sizes(NamedTuple):
-    """How much is done."""
+    """Lengths of the measurements."""
 
-    steps: int  # of each of the three trainings that must agree
+    steps: int  # of each of the three trainings whose digests must agree
     interval: int  # steps in a timed interval
-    intervals: int  # of which a rate is the median
-    warm: int  # intervals before them, in which graphs are recorded: each kind of step must come three times
+    intervals: int  # a rate is the median over these
+    warm: int  # warm-up intervals, in which graphs are recorded: each kind of step must occur three times
 
 
 GPU, DRY = Sizes(60, 40, 4, 6), Sizes(24, 4, 2, 4)
-PATIENCE = 15.0  # seconds for either of the two; slow rows make do with fewer
+PATIENCE = 15.0  # seconds for the warm-up and for the timed intervals; slow rows have fewer intervals
 
 
 class Setting(NamedTuple):
-    """What all rows share."""
+    """The settings that all rows share."""
 
     params: Params
     profile: str
@@ -80,7 +80,7 @@ class Setting(NamedTuple):
         return replace(self.params.plan(self.profile, self._dataset, row), compile=False)
 
     def build(self, row: str) -> Model:
-        """The row's model with fresh weights, and so its parents; the same at every call."""
+        """The row's model and its parents with fresh weights, the same at every call."""
         entry = self.params.entry(self.profile, row)
         parents: dict[str, nn.Module] = {role: self.build(parent) for role, parent in entry.parents.items()}
         seed_all(0, Stream.INIT)
@@ -93,8 +93,8 @@ class Setting(NamedTuple):
 
 
 class Timed:
-    """A recorder that counts graphs and, once `on`, times each replay by the GPU's clock. record=False: it refuses to
-    record, so that steps stay eager with everything else as it is under graphs."""
+    """A recorder that counts graphs and, once `on`, times each replay by the GPU's clock. With record=False it refuses
+    to record: steps stay eager, and everything else is as with graphs."""
 
     def __init__(self, inner: Recorder, record: bool = True) -> None:
         self._inner, self._record = inner, record
@@ -121,7 +121,7 @@ class Timed:
         return timed, taken
 
     def busy(self) -> float:
-        """Seconds of the GPU in the timed replays."""
+        """GPU seconds in the timed replays."""
         return sum(start.elapsed_time(end) for start, end in self.marks) / 1000
 
 
@@ -130,7 +130,7 @@ def recorder(device: torch.device, record: bool = True) -> Timed:
 
 
 def digest(outcome: Outcome) -> str:
-    """Of the weights' bits and the curve."""
+    """A digest of the weights' bits and the curve."""
     found = hashlib.sha256(json.dumps(outcome.curve, sort_keys=True).encode())
     for name, tensor in sorted(outcome.model.state_dict().items()):
         whole = tensor.detach().cpu().contiguous().flatten()
@@ -139,7 +139,7 @@ def digest(outcome: Outcome) -> str:
 
 
 def agree(of: Setting, row: str) -> dict[str, Any]:
-    """The digests of a training eager, as graphs, and as graphs cut half-way and resumed."""
+    """The digests of a training run eagerly, as graphs, and as graphs interrupted half-way and resumed."""
     plan = replace(of.plan(row), kimg=of.sizes.steps * of.plan(row).batch / 1000)
     digests, last = {}, None
     with tempfile.TemporaryDirectory() as root:
@@ -168,7 +168,7 @@ def train(
 
 
 def rate(of: Setting, row: str, record: bool) -> dict[str, Any]:
-    """Milliseconds of a step, the median over intervals; then, over one more each, what the GPU did in it."""
+    """Milliseconds per step, the median over intervals; then the GPU's activity, in one more interval each."""
     clock = Clock(of.sizes, of.device, recorder(of.device, record))
     plan = replace(of.plan(row), kimg=CURVE * of.sizes.interval * of.plan(row).batch / 1000)
     outcome = train(of, row, plan, clock.recorder, clock)
@@ -182,15 +182,15 @@ def rate(of: Setting, row: str, record: bool) -> dict[str, Any]:
 
 
 class Clock:
-    """Called at the end of every interval: lets some pass, times some, has the replays of one timed by the GPU, counts
-    the kernels of one, and then says stop. The last two cost time of their own."""
+    """Called at the end of every interval. It skips the warm-up, times some intervals, then lets the GPU time the
+    replays of one and counts the kernels of another, and stops the training. The last two add overhead."""
 
     def __init__(self, sizes: Sizes, device: torch.device, recorder: Timed) -> None:
         self._sizes, self._device, self.recorder = sizes, device, recorder
-        self.took: list[float] = []  # seconds of the timed intervals
+        self.took: list[float] = []  # seconds, one per timed interval
         self.found: dict[str, Any] = {}
         self._phase, self._calls = self._warm, 0
-        self._last = self._since = time.perf_counter()  # the last call, and the phase's beginning
+        self._last = self._since = time.perf_counter()  # the last call, and the start of the phase
         self._profiler = profiling(device)
 
     def __call__(self, step: int) -> bool:
@@ -233,9 +233,9 @@ class Clock:
 
 
 def images(of: Setting, row: str) -> dict[str, Any]:
-    """Milliseconds to draw one image with an iterative or autoregressive sampler, eagerly and with its evaluations
-    replayed, and whether the two are equal; nothing for other samplers, and for models that translate. Both keep what
-    they keep in the same way: growing caches would sum in another order."""
+    """Milliseconds to draw one image with an iterative or autoregressive sampler, eagerly and with replayed
+    evaluations, and whether the two images are equal. Empty for other samplers and for models that translate. Both use
+    the same kind of cache: growing caches would sum in a different order."""
     model = hardware.place(of.build(row).eval().requires_grad_(False), of.device)
     if "source" in model.needs:
         return {}
@@ -264,7 +264,7 @@ def profiling(device: torch.device) -> profile:
 
 
 def kernels(profiler: profile, steps: int) -> dict[str, Any]:
-    """How many kernels a step has, and their milliseconds; copies and fills count too. None on a CPU."""
+    """The number of kernels per step and their milliseconds, with copies and fills. None on a CPU."""
     events = [e for e in profiler.events() or [] if str(e.device_type).endswith("CUDA")]
     if not events:
         return {"kernels": None, "kernel_ms": None}
@@ -280,18 +280,18 @@ def clean(device: torch.device) -> None:
 
 
 HEADERS = (
-    "row", "eager ms", "eager kernel ms", "graph ms", "times", "images/s, eager", "images/s, graph", "kernel share",
+    "row", "eager ms", "eager kernel ms", "graph ms", "speed-up", "images/s, eager", "images/s, graph", "kernel share",
     "host wait", "kernels", "graphs", "MB, eager", "MB, graph", "bits equal", "one image ms, eager",
     "one image ms, graph", "same image", "remark",
 )  # fmt: skip
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """The table, with what was not measured left open."""
+    """The table; cells of figures that were not measured are empty."""
     about = ", ".join(f"{k}: {v}" for k, v in result["about"].items())
     lines = [f"# Training steps as CUDA graphs\n\n{about}\n"]
     if result["about"]["dry"]:
-        lines.append("**Dry mode: tried on a CPU, by a stand-in for the graphs. The figures mean nothing.**\n")
+        lines.append("**Dry run on a CPU, with a stand-in for the graphs. The figures mean nothing.**\n")
     lines += ["| " + " | ".join(HEADERS) + " |", "|---" + "|---:" * (len(HEADERS) - 2) + "|---|"]
     for row, found in result["rows"].items():
         lines.append("| " + " | ".join(line(row, found)) + " |")
@@ -321,7 +321,7 @@ def shown(value: float | None, digits: int = 0) -> str:
 
 
 def measure(of: Setting, rows: list[str], minutes: float, write: Callable[[dict[str, Any], str], None]) -> None:
-    """Every figure in turn, written as it comes; what begins after the time is up is left out."""
+    """Measure every figure in turn and write it at once. Nothing starts once the time is up."""
     found: dict[str, Any] = {row: {} for row in rows}
     began = time.monotonic()
     jobs: list[tuple[str, str, Callable[[], dict[str, Any]]]] = [
@@ -341,7 +341,7 @@ def measure(of: Setting, rows: list[str], minutes: float, write: Callable[[dict[
             return
         try:
             found[row][part] = work()
-        except (RuntimeError, ValueError) as error:  # one row's failure is its own
+        except (RuntimeError, ValueError) as error:  # a row that fails stops no other row
             found[row]["error"] = " ".join(str(error).split())[:300]
         longest = max(longest, time.monotonic() - started)
         print(row, part, json.dumps(found[row].get(part, found[row].get("error"))), flush=True)
@@ -360,7 +360,7 @@ def results(out: Path, about: dict[str, Any]) -> Iterator[Callable[[dict[str, An
 
 
 def setting(dry: bool, device: torch.device, profile: str | None = None, shape: str | None = None) -> Setting:
-    """Noise of a shape as the training set, and the rows of a profile."""
+    """A training set of noise in the given shape, and the rows of a profile."""
     name = profile or ("systems" if dry else "survey")
     c, h, w = (int(part) for part in (shape or ("1x32x32" if dry else "3x32x32")).split("x"))
     noise = torch.randint(0, 256, (4_000, h, w, c), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -369,13 +369,15 @@ def setting(dry: bool, device: torch.device, profile: str | None = None, shape: 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Training steps as CUDA graphs: equal bits, rates, kernel share.")
-    parser.add_argument("--out", type=Path, default=Path("gpu"), help="files to write, without their endings")
-    parser.add_argument("--profile", help="a profile of profiles/ (survey; dry: systems)")
-    parser.add_argument("--shape", help="channels x height x width (3x32x32; dry: 1x32x32)")
-    parser.add_argument("--rows", nargs="*", help="these rows alone, in this order")
-    parser.add_argument("--minutes", type=float, default=12, help="after which nothing more begins")
-    parser.add_argument("--dry", action="store_true", help="on a CPU, by the stand-in, small")
+    parser = argparse.ArgumentParser(
+        description="Training steps as CUDA graphs: equality of bits, rates, kernel share."
+    )
+    parser.add_argument("--out", type=Path, default=Path("gpu"), help="output files, without extension")
+    parser.add_argument("--profile", help="a profile in profiles/ (default: survey; dry: systems)")
+    parser.add_argument("--shape", help="channels x height x width (default: 3x32x32; dry: 1x32x32)")
+    parser.add_argument("--rows", nargs="*", help="only these rows, in this order")
+    parser.add_argument("--minutes", type=float, default=12, help="time after which no measurement starts")
+    parser.add_argument("--dry", action="store_true", help="a small run on a CPU, with a stand-in for graphs")
     args = parser.parse_args(arguments)
     device = torch.device("cpu") if args.dry else hardware.device()
     if device.type != "cuda" and not args.dry:
@@ -384,7 +386,7 @@ def main(arguments: list[str] | None = None) -> None:
     of = setting(args.dry, device, args.profile, args.shape)
     known = list(of.params.get_profile(of.profile).models)
     rows = args.rows or [*(row for row in FIRST if row in known), *(row for row in known if row not in FIRST)]
-    rows = [row for row in rows if of.plan(row).kimg]  # others are not trained
+    rows = [row for row in rows if of.plan(row).kimg]  # the others have no training
     about = {
         "device": hardware.device_name(device), "torch": torch.__version__, "cuda": torch.version.cuda, "dry": args.dry,
         "profile": of.profile, "shape": " x ".join(map(str, of.data.spec.shape)),

@@ -1,9 +1,9 @@
-"""Time two or more programs against each other in one process, in turns, and sum up their ratios.
+"""Time two or more programs against each other in one process, in turns, and summarise their ratios.
 
-A machine's speed drifts with what else runs on it. So every side does a short slice of equal work, one side after the
-other, round after round; a ratio is taken within each round, and the median over the rounds is the result. Ratios of
-CPU time (this process and its children, such as a DataLoader's workers) hardly feel other programs; ratios of wall
-time are what a user waits for, and here do.
+The speed of a machine drifts with what else runs on it. So the sides take turns, round after round, with a short slice
+of work each. A ratio is taken within each round, and the result is the median over rounds. Other programs hardly affect
+ratios of CPU time (this process and its children, such as a DataLoader's workers). They do affect ratios of wall time,
+which are what a user waits for.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from paragone.data.base import ImageSet
 from paragone.engine import hardware, loop
 from paragone.models.base import Model, Plan
 
-Slice = Callable[[], int]  # does one slice of work and says how many images it was
+Slice = Callable[[], int]  # does one slice of work and returns its number of images
 HERE = Path(__file__).parent
 ROUNDS = 5
-IDLE = 0.05  # seconds without CPU time after which workers are taken to have nothing left to do
+IDLE = 0.05  # after so many seconds without CPU time, workers count as finished
 
 
 class Timing(NamedTuple):
@@ -41,7 +41,7 @@ class Timing(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Which two sides are compared, in a reader's words, and the goal (none: the row is shown for information)."""
+    """Two sides to compare, a description for the reader, and the goal (None: for information only)."""
 
     ours: str
     peer: str
@@ -50,20 +50,21 @@ class Pair(NamedTuple):
 
 
 def _cpu() -> float:
-    """CPU seconds so far of this process, its living children and those that ended."""
+    """CPU seconds so far of this process and its children, living and ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     total = time.process_time() + ended.ru_utime + ended.ru_stime
     for child in psutil.Process().children(recursive=True):
         try:
             used = child.cpu_times()
-        except psutil.NoSuchProcess:  # ended since it was listed
+        except psutil.NoSuchProcess:  # it ended after it was listed
             continue
         total += used.user + used.system
     return total
 
 
 def settled_cpu() -> float:
-    """Wait until the children have filled their queues, so that no side works in another's slice; the CPU time."""
+    """Wait until the children have filled their queues, so that no side works during another's slice; returns the CPU
+    time."""
     while psutil.Process().children():
         before = _cpu()
         time.sleep(IDLE)
@@ -91,7 +92,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def summarise(timings: Mapping[str, Sequence[Timing]], pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Images a second of each side, and each pair's ratios (above 1: ours is faster), as plain data."""
+    """The images per second of each side and the ratios of each pair (above 1: ours is faster), as plain data."""
     sides = {
         name: {
             "images_per_slice": rows[0].images,
@@ -110,7 +111,7 @@ def summarise(timings: Mapping[str, Sequence[Timing]], pairs: Sequence[Pair]) ->
 
 
 def our_training(model: Model, data: ImageSet, plan: Plan) -> Slice:
-    """A slice is one call of `training.fit` of plan.kimg, its set-up and curve included."""
+    """A slice is one call of `loop.fit` for plan.kimg, including its set-up and curve."""
 
     def work() -> int:
         with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +124,7 @@ def our_training(model: Model, data: ImageSet, plan: Plan) -> Slice:
 
 
 def environment() -> dict[str, Any]:
-    """The machine and the one thread that all sides run on."""
+    """The machine, and the number of threads that all sides run on."""
     device = hardware.device()
     return {
         "device": hardware.device_name(device),
@@ -147,6 +148,6 @@ def main(measure: Callable[[int], dict[str, Any]]) -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds after the warm-up")
     args = parser.parse_args()
     if torch.get_num_threads() != 1:
-        raise SystemExit("set OMP_NUM_THREADS=1: every side is measured on one thread")
+        raise SystemExit("set OMP_NUM_THREADS=1: both sides are measured on one thread")
     result = {"environment": environment(), **measure(args.rounds)}
     args.out.write_text(json.dumps(result, indent=2))

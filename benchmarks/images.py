@@ -1,8 +1,8 @@
-"""What a large set of images costs while it is prepared: memory and open files by images done.
+"""Memory and open files while a large set of images is prepared.
 
     python benchmarks/images.py --count 200000
 
-The files are links to a few hundred small pictures, in ten class folders; all processes are counted.
+The files are links to a few hundred small pictures, in ten class folders. All processes count.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Multiply-accumulates of a training step, by row: what a rate is estimated from where none was measured.
+"""Multiply-accumulates (MACs) of a training step by row, for estimating rates that were not measured.
 
     .venv/bin/python benchmarks/macs.py --profile survey --shape 3x32x32 --out macs.json
 
-Nothing is computed: tensors have shapes and no values, and a counter adds up what the matrix products, convolutions and
-attention of a step's losses and gradients would take (attention that a CPU fuses is not in macs.json yet). One step is
-counted, late in the training, when a network that grows is whole; terms that come every few steps are counted if they
-fall on it. A row that draws its own training data first (reflow) does so here too and takes too long: its figure in
-macs.json is that of the row that it starts from.
+Nothing is computed: tensors have shapes but no values, and a counter adds up the matrix products, convolutions and
+attention of a step's losses and gradients (attention that a CPU fuses is not in macs.json yet). One step late in the
+training is counted, when a growing network is complete. Terms that occur only every few steps count if they fall on
+that step. A row that first draws its own training data (reflow) would take too long here: its figure in macs.json is
+that of the row it starts from.
 """
 
 import json
@@ -23,18 +23,18 @@ from paragone.project import registry, settings
 from paragone.project.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARE = 0.9  # of the training that is over
+SHARE = 0.9  # how far the training has got at the counted step
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "survey",
-    shape: Annotated[str, typer.Option(help="Channels x height x width of the images.")] = "3x32x32",
-    rows: Annotated[list[str] | None, typer.Option(help="These rows alone, and their parents.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to write the figures as JSON.")] = None,
+    profile: Annotated[str, typer.Option(help="Name of a profile in profiles/.")] = "survey",
+    shape: Annotated[str, typer.Option(help="Image shape: channels x height x width.")] = "3x32x32",
+    rows: Annotated[list[str] | None, typer.Option(help="Only these rows; name their parents too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
     """Print one line per row, then write the file."""
     for name, value in (("__float__", 1.0), ("__int__", 1), ("__bool__", True), ("__index__", 1)):
-        setattr(FakeTensor, name, lambda self, value=value: value)  # every number that a step reads
+        setattr(FakeTensor, name, lambda self, value=value: value)  # for every number that a step reads
     loaded, nets = settings.load(ROOT, profile), dict[str, Model]()
     found: dict[str, Any] = {}
     c, h, w = (int(part) for part in shape.split("x"))
@@ -42,7 +42,7 @@ def main(
         for row in rows or loaded.get_profile(profile).models:
             try:
                 found[row] = count(loaded, profile, row, Spec((c, h, w), 10), nets)
-            except Exception as error:  # whatever a step without values comes to; the other rows go on
+            except Exception as error:  # a step without values may fail in any way; the other rows continue
                 found[row] = {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"}
             typer.echo(f"{row}: {json.dumps(found[row])}")
             if out:
@@ -50,8 +50,8 @@ def main(
 
 
 def count(loaded: Params, profile: str, row: str, spec: Spec, nets: dict[str, Model]) -> dict[str, Any]:
-    """The budget of a row and what an image of it takes, in millions of multiply-accumulates; leaves its network in
-    nets, where its children find it."""
+    """A row's budget and its millions of multiply-accumulates per image. Stores its network in `nets`, where its
+    children find it."""
     dataset = next(iter(loaded.get_profile(profile).datasets))
     plan = loaded.plan(profile, dataset, row)
     parents = {role: nets[parent] for role, parent in loaded.entry(profile, row).parents.items() if parent in nets}

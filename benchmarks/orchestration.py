@@ -1,4 +1,4 @@
-"""What flow.py and fleet.py share: the cost of a command, and the page that their figures make."""
+"""What flow.py and fleet.py share: measuring the cost of a command, and writing orchestration.md."""
 
 import datetime
 import json
@@ -23,23 +23,23 @@ METHOD = """\
 # What orchestration costs
 
 Written by `python benchmarks/flow.py graph`, `python benchmarks/flow.py profile` and `python benchmarks/fleet.py`; the
-figures are in [orchestration.json](orchestration.json). CPU seconds count every process involved, the server included,
-and other programs on the machine hardly change them; wall seconds are what a user waits for when nothing else runs.
+figures are in [orchestration.json](orchestration.json). CPU seconds include every process involved, Prefect's server
+too; other programs on the machine hardly affect them. Wall seconds are what a user waits for when nothing else runs.
 """
 
 
 LIMIT = """\
-What of it could be had without changing DVC, and why it is not taken: 14 % is the YAML of runs/code.yaml, which would
-be read in no time as JSON; 11 % is that the prepared folder of a data set is listed and hashed anew for each of the
-stages that depend on it, which a single file would not be. Either changes a dependency, so that everything that was
-ever trained would run again. The rest is the same for any project: four nested locks a stage, each of which reads,
-checks and writes a file twice; the search for each parameter, which goes through all that a file has; pipelines and
-lock files in YAML. So `dvc repro -s` is for one folder, and the flow for everything.
+Two parts could be avoided without changing DVC. 14 % is parsing runs/code.yaml, which would take almost no time as
+JSON. 11 % is listing and hashing the prepared folder of a data set again for each stage that depends on it, which a
+single file would avoid. Neither is done, because both change a dependency, so everything ever trained would run again.
+The rest is the same in any project: four nested locks per stage, each of which reads, checks and writes a file twice;
+looking up each parameter by going through its whole file; pipelines and lock files in YAML. So use `dvc repro -s` for
+one folder, and the flow for everything.
 """
 
 
 class Cost:
-    """Wall and CPU seconds of a command with all of its children, and the greatest memory of all of them together."""
+    """Wall and CPU seconds of a command and its children, and their peak memory together."""
 
     def __init__(self, command: list[str] | str, cwd: Path, log: Path) -> None:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
@@ -61,8 +61,8 @@ class Cost:
         self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     def _watch(self, pid: int, ended: threading.Event) -> None:
-        """Sample the proportional memory (shared pages divided) of the tree, and of the process alone, in MB: often at
-        first, for short commands, then each second."""
+        """Sample the memory in MB (shared pages divided) of the process tree and of the process alone: often at first,
+        for short commands, then once a second."""
         began = time.monotonic()
         try:
             process = psutil.Process(pid)
@@ -90,7 +90,7 @@ def _memory(process: psutil.Process) -> float:
 
 
 def keep(section: str, found: Mapping[str, Any]) -> None:
-    """Put a section's figures into orchestration.json, and write orchestration.md anew."""
+    """Store a section's figures in orchestration.json, and rewrite orchestration.md."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results[section] = {**found, "environment": environment()}
     for path, text in ((RESULTS, json.dumps(results, indent=2) + "\n"), (PAGE, render(results))):
@@ -100,7 +100,7 @@ def keep(section: str, found: Mapping[str, Any]) -> None:
 
 
 def keep_modes(about: Mapping[str, Any], modes: Mapping[str, Any]) -> None:
-    """Put modes of a profile beside those that were measured of it before, each with its own day and load."""
+    """Add modes of a profile to those measured earlier, each with its own date and load."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     before = results.get("profile", {})
     same = all(before.get(key) == value for key, value in about.items())
@@ -113,7 +113,7 @@ def environment() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 1),  # of the last minute, the measured command's own included
+        "load": round(os.getloadavg()[0], 1),  # over the last minute, including the measured command
         "python": platform.python_version(),
         **{name: version(name) for name in ("dvc", "prefect")},
     }
@@ -134,15 +134,15 @@ def render(results: Mapping[str, Any]) -> str:
 def _profile(found: Mapping[str, Any]) -> str:
     modes = found["modes"]
     names = {
-        "plain": "the stages' commands alone, one after the other",
+        "plain": "the stages' commands alone, one after another",
         "dvc repro": "`dvc repro`, one stage at a time",
         "flow, one slot": "the flow, one slot",
         "flow": f"the flow, {found['slots']} slots",
     }
     lines = [
-        f"## The profile `{found['profile']}`, from nothing",
+        f"## The profile `{found['profile']}` from scratch",
         "",
-        "| how | wall, s | CPU, s | runs | weights of all runs | load at the end |",
+        "| mode | wall, s | CPU, s | runs | hash of all weights | load at the end |",
         "|---|---:|---:|---:|---|---:|",
     ]
     for mode, name in names.items():
@@ -157,12 +157,13 @@ def _profile(found: Mapping[str, Any]) -> str:
     if {"plain", "flow, one slot"} <= modes.keys():
         over = modes["flow, one slot"]["wall_s"] / modes["plain"]["wall_s"] - 1
         lines.append(
-            f"With one slot its wall time is {over:+.1%} over the plain commands' (goal under 5 %: "
-            f"{_met(over < 0.05)}): reading the graph, starting a server, one `dvc` per stage, hashing, locks."
+            f"With one slot, its wall time is {over:+.1%} relative to the plain commands (goal under 5 %: "
+            f"{_met(over < 0.05)}). The difference is reading the graph, starting a server, one `dvc` per stage, "
+            "hashing and locks."
         )
-    lines.append("A load of more than the stages at once means that another mode ran beside it, on the other core.")
+    lines.append("A load above the number of slots means that another mode ran on the other core at the same time.")
     same = len({cost["weights"] for cost in modes.values()}) == 1
-    lines.append(f"The weights of all runs were {'the same bytes' if same else '**not** the same bytes'} in every row.")
+    lines.append(f"The weights of all runs are {'' if same else '**not** '}byte-identical in every mode.")
     return "\n".join([*lines, "", _where(found), ""])
 
 
@@ -170,31 +171,31 @@ def _graph(found: Mapping[str, Any]) -> str:
     costs = found["costs"]
     first, flow, repro = costs["first flow"], costs["no-op flow"], costs["no-op dvc repro"]
     lines = [
-        f"## A graph of the survey's size: {found['stages']} stages with trivial commands",
+        f"## A graph as large as the survey's: {found['stages']} trivial stages",
         "",
-        "| what | wall, s | CPU, s | memory, MB | of the command itself |",
+        "| command | wall, s | CPU, s | memory, MB | the command's own memory, MB |",
         "|---|---:|---:|---:|---:|",
     ]
     for name, cost in costs.items():
         memory = f"{cost['memory_mb']:,} | {cost['own_memory_mb']:,}"
         lines.append(f"| {name} | {cost['wall_s']:,.1f} | {cost['cpu_s']:,.1f} | {memory} |")
     text = f"""\
-A trivial stage costs {first["wall_s"] / found["stages"]:.2f} s of wall time with {found["slots"]} at once, and
-{first["cpu_s"] / found["stages"]:.2f} s of CPU, most of it the start of `dvc`. Goals: nothing to do in under 5 s by the
-flow: {_met(flow["wall_s"] < 5)}; by `dvc repro`: {_met(repro["wall_s"] < 5)}, and what it does with its time is its
-own:"""
-    lines += ["", text, "", "| of a no-op `dvc repro` | share of its CPU time | calls |", "|---|---:|---:|"]
+A trivial stage costs {first["wall_s"] / found["stages"]:.2f} s of wall time with {found["slots"]} slots, and
+{first["cpu_s"] / found["stages"]:.2f} s of CPU time, most of it for starting `dvc`. The goal is under 5 s when nothing
+has to be done. The flow: {_met(flow["wall_s"] < 5)}. `dvc repro`: {_met(repro["wall_s"] < 5)}, and it spends that
+time in its own code:"""
+    lines += ["", text, "", "| part of a no-op `dvc repro` | share of its CPU time | calls |", "|---|---:|---:|"]
     lines += [f"| {row['what']} | {row['share']:.0%} | {row['calls']:,} |" for row in found["profile of dvc repro"]]
     return "\n".join([*lines, "", LIMIT, _where(found), ""])
 
 
 def _forks(found: Mapping[str, Any]) -> str:
     lines = [
-        "## `dvc` by forks of one process",
+        "## Forking `dvc` from one process",
         "",
-        f"Before, each stage imported DVC. The same {found['stages']} trivial stages by flows of both kinds, in turns:",
+        f"Before, each stage imported DVC. The same {found['stages']} trivial stages, both kinds of flow in turns:",
         "",
-        "| how | wall, s | CPU, s | of it the flow | Prefect's server | `dvc`, and the rest |",
+        "| flow | wall, s | CPU, s | CPU of the flow itself | of Prefect's server | of `dvc` and the rest |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for row in found["rounds"]:
@@ -205,7 +206,7 @@ def _forks(found: Mapping[str, Any]) -> str:
 
 
 def _large(found: Mapping[str, Any]) -> str:
-    lines = [f"## {found['stages']:,} stages", "", found["note"], "", "| what | figure | goal |", "|---|---:|---|"]
+    lines = [f"## {found['stages']:,} stages", "", found["note"], "", "| quantity | value | goal |", "|---|---:|---|"]
     lines += [f"| {row['what']} | {row['figure']} | {row['goal']} |" for row in found["figures"]]
     return "\n".join([*lines, "", _where(found), ""])
 
@@ -213,12 +214,12 @@ def _large(found: Mapping[str, Any]) -> str:
 def _fleet(found: Mapping[str, Any]) -> str:
     one, two = found["walls_s"]
     text = f"""\
-## Two workers against one{"" if found["computes"] else ", as if on machines of their own"}
+## Two workers compared with one{"" if found["computes"] else ", as if each had its own machine"}
 
-Two units of two seeds; each of the four trainings takes {found["seconds"]:g} s of
-{"one core" if found["computes"] else "waiting"}. One worker: {one:.0f} s, two: {two:.0f} s, ratio {one / two:.2f}; the
-trainings alone would be 2.00. Each unit is a clone, a pull, six stages with a push each, and the way back of what was
-made."""
+Two units with two seeds each. Each of the four trainings {"computes" if found["computes"] else "waits"} for
+{found["seconds"]:g} s{" on one core" if found["computes"] else ""}. One worker: {one:.0f} s; two: {two:.0f} s; ratio
+{one / two:.2f}. The trainings alone would give 2.00. Each unit is a clone, a pull, six stages with a push each, and the
+transfer of the results back."""
     return "\n".join([text, "", _where(found), ""])
 
 

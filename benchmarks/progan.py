@@ -1,17 +1,17 @@
 """ProGAN: Paragone's networks and loop against pro-gan-pth's, https://github.com/akanimax/pro_gan_pytorch.
 
-pro-gan-pth's networks, loss and updates as they come, with their checks for gradients that overflow and losses read at
-each update; four updates of each network on every batch and noise; averaged weights; its data set of image files in its
-shuffling loader. Its loop over sizes is replaced by ours, so that both sides fade each size in at the same images, and
-its pictures, checkpoints and TensorBoard's summaries are left out. Its loader has no workers here.
+pro-gan-pth's networks, loss and updates are used unchanged, with their checks for overflowing gradients and with losses
+read at each update: four updates of each network on every batch and noise, averaged weights, and its data set of image
+files in its shuffling loader, here without workers. Its loop over sizes is replaced by ours, so that both sides fade in
+each size at the same images. Its pictures, checkpoints and TensorBoard summaries are left out.
 
-Both networks have the same layers. Where ours doubles or halves within a strided convolution, as the authors' fused
-kernels do, pro-gan-pth repeats pixels before one and averages them after one and its activation, at the larger size;
-and its generator's updates take gradients of the discriminator's weights too, which nobody uses. A slice is 115 million
-multiply-accumulates an image here and 210 million there.
+Both networks have the same layers. Ours doubles and halves sizes inside strided convolutions, as the authors' fused
+kernels do. pro-gan-pth repeats pixels before a convolution, and averages them after a convolution and its activation,
+so it computes at the larger size. Its generator updates also compute gradients of the discriminator's weights, which
+are not used. An image takes 115 million multiply-accumulates in Paragone and 210 million in pro-gan-pth.
 
-It was written for PyTorch 1.10. What later ones changed of a transposed convolution's padding, which is none here, is
-put back, and the module of TensorBoard, which it imports for its loop, is an empty one.
+pro-gan-pth was written for PyTorch 1.10. A later change to the padding of transposed convolutions is undone, and an
+empty module replaces TensorBoard, which its loop imports.
 """
 
 import importlib
@@ -39,13 +39,13 @@ from paragone.models.layers import progressive
 import_torchvision()
 
 BATCH, STEPS, SIZE, FILES = 16, 28, 32, 500  # a slice is STEPS batches, from 4 x 4 to SIZE
-REPEATS = 4  # updates on a batch there
-TOLERANCE = 0.01  # by which the numbers of parameters may differ
+REPEATS = 4  # updates per batch in pro-gan-pth
+TOLERANCE = 0.01  # relative difference allowed between the parameter counts
 CONFIG = ProGAN.Config(z_dim=64, width=512, max_width=64)  # as in the profiles all and claims-large
 
 
 def import_peer() -> Any:
-    """pro-gan-pth's module of the loop, and with it its networks, on the present PyTorch."""
+    """pro-gan-pth's training module and its networks, made to run on current PyTorch."""
     unused = ModuleType("torch.utils.tensorboard")
     unused.SummaryWriter = None
     sys.modules[unused.__name__] = unused
@@ -56,7 +56,7 @@ def import_peer() -> Any:
 
 
 class Peer:
-    """Its training, in slices."""
+    """pro-gan-pth's training, in slices."""
 
     def __init__(self, folder: Path) -> None:
         self.gan = import_peer()
@@ -89,7 +89,7 @@ class Peer:
 
 
 def channels(stage: int) -> int:
-    """Of stage 1, 4 x 4, and up: its networks have no argument for it."""
+    """Channels of each stage, from stage 1 (4 x 4) up; pro-gan-pth's networks have no argument for them."""
     return min(CONFIG.max_width, CONFIG.width // 2 ** (stage + 1))
 
 
@@ -116,17 +116,17 @@ def measure(rounds: int) -> dict[str, Any]:
             f"ours {p}": harness.our_training(model, data, replace(plan, precision=p)) for p, model in models.items()
         }
         timings = harness.interleave(sides | {"pro-gan-pth": peer}, rounds)
-    auto = "ours as it comes (bf16 where the hardware has it); pro-gan-pth in float32"
+    auto = "ours, default precision (bf16 where supported); pro-gan-pth in float32"
     pairs = [
         harness.Pair("ours auto", "pro-gan-pth", auto, 1.2),
         harness.Pair("ours fp32", "pro-gan-pth", "both in float32"),
     ]
     return {
-        "title": "ProGAN, training",
+        "title": "ProGAN training",
         "peer": "pro-gan-pth's networks and updates",
-        "setting": f"the same layers, of {CONFIG.max_width} channels at most ({ours / 1e6:.3f} M and "
-        f"{theirs / 1e6:.3f} M parameters), resized within convolutions here and beside them there; grown within each "
-        f"slice from 4 x 4 x 1 to {SIZE} x {SIZE} x 1, WGAN-GP, batches of {BATCH}",
+        "setting": f"The same layers, with at most {CONFIG.max_width} channels ({ours / 1e6:.3f} M and "
+        f"{theirs / 1e6:.3f} M parameters). Paragone resizes inside convolutions, pro-gan-pth outside them. Each slice "
+        f"grows from 4 x 4 x 1 to {SIZE} x {SIZE} x 1. WGAN-GP, batches of {BATCH}",
         "versions": harness.versions("pro-gan-pth", "torchvision"),
         **harness.summarise(timings, pairs),
     }

@@ -1,4 +1,4 @@
-"""Projects to measure on: one of trivial stages in a graph of the survey's size, and copies of this one."""
+"""Projects to measure on: one with trivial stages and a graph as large as the survey's, and copies of this one."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ from paragone.project.params import FILE
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 
-# Stands in for the command: it finds the stage that runs it and writes that stage's outputs. What is no stage goes to
-# the real command. No import but sys and os: this is to cost next to nothing.
+# Stands in for the command `paragone`: it finds the stage that runs it and writes that stage's outputs. Anything else
+# goes to the real command. It imports only sys and os, so that it costs next to nothing.
 COMMAND = """#!{python} -ISE
 import os, sys
 
@@ -47,7 +47,7 @@ if not done or command.startswith(("paragone fingerprint", "paragone profile")):
 
 
 def build(folder: Path, datasets: int) -> None:
-    """A project of its own: git, DVC, the pipelines of `datasets` data sets, and COMMAND before all else on PATH."""
+    """A separate project: git, DVC, the pipelines of `datasets` data sets, and COMMAND first on PATH."""
     smoke = profiles.resolve(ROOT, "smoke")
     names = [f"set-{i:02d}" for i in range(datasets)]
     models = dict(list(smoke["models"].items())[:12])
@@ -66,7 +66,7 @@ def build(folder: Path, datasets: int) -> None:
 
 
 def copy_project(folder: Path) -> None:
-    """The code and DVC's settings, of the project's own so that an edit meanwhile changes nothing."""
+    """Copy the code and DVC's settings, so that edits made meanwhile change nothing."""
     for name in (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
@@ -75,7 +75,7 @@ def copy_project(folder: Path) -> None:
 
 
 def begin(folder: Path) -> None:
-    """Its git repository and its pipelines."""
+    """Create its git repository and pipelines."""
     for line in ("git init -q", "git add .", "git -c user.name=a -c user.email=a@b commit -qm x", "paragone pipeline"):
         subprocess.run(line.split(), cwd=folder, check=True)
 

@@ -1,17 +1,17 @@
-"""Time to a quality: CPU-seconds of training until samples are as near to the data as a peer's come.
+"""Time to a quality: CPU-seconds of training until samples are as close to the data as a peer's.
 
     python benchmarks/quality.py --systems dcgan --seeds 0 1 2 3 4 --out quality    # needs the peers: see run.py
     python benchmarks/quality.py --systems dcgan --budget 0.01 --points 2 --samples 64 --out dry
 
-Ours is the row of profile `classic`, by its own settings. The peer is what people would otherwise use, by the recipe of
-its example, on networks of that example's kind: PyTorch's DCGAN example, pythae's VAE, diffusers' unconditional
-example, mimicry's SNGAN. Both train on the same 4,000 digits with one thread, one after the other, seed by seed. At
-points evenly spaced in images each draws samples, which the other 1,000 digits judge by the Frechet distance in two
-spaces without labels. Only training counts, loaders and workers included, not drawing or judging.
+Ours is the row of profile `classic` with its own settings. The peer is what people would otherwise use, with the recipe
+and the kind of networks of its example: PyTorch's DCGAN example, pythae's VAE, diffusers' unconditional example,
+mimicry's SNGAN. Both train on the same 4,000 digits on one thread, one after the other, seed by seed. At points evenly
+spaced in images, each side draws samples. Their Fréchet distance to the other 1,000 digits is measured in two spaces
+without labels. Only training time counts, with loaders and workers; sampling and evaluation do not.
 
-The quality that is asked for is, in each space, the greater of both sides' mean distances at the end, so that each side
-comes to it; `--target SPACE=FD` states another. Times between points are interpolated, logarithms of distances taken to
-be linear in time. A ratio above 1: ours is there first. Its interval is over seeds, paired.
+The target in each space is the larger of the two sides' mean final distances, so that both sides reach it. `--target
+SPACE=FD` sets another. Times between points are interpolated, with the logarithm of the distance linear in time. A
+ratio above 1 means that ours gets there first. Its interval is over paired seeds.
 """
 
 import argparse
@@ -44,13 +44,13 @@ from paragone.project import registry, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SPACES = ("lite0", "random_conv")
-TRAIN = 4_000  # of the 5,000 digits; the others judge
-BATCH, STEPS = 250, 50  # of a draw; of a diffusion model's sampler, on both sides
+TRAIN = 4_000  # of the 5,000 digits; the rest are held out
+BATCH, STEPS = 250, 50  # images per draw; steps of a diffusion model's sampler, on both sides
 GOAL = 2.0
 
 
 class Point(NamedTuple):
-    """A training at one moment."""
+    """The state of a training at one point."""
 
     cpu: float  # seconds so far
     kimg: float
@@ -61,14 +61,14 @@ class Peer(Protocol):
     """Someone else's training, in slices."""
 
     def __call__(self) -> int:
-        """Train a slice; how many real images it was."""
+        """Train for a slice; returns its number of real images."""
 
     def draw(self, n: int) -> Tensor:
         """n samples, (n,C,32,32) in [-1,1]."""
 
 
 class Judge:
-    """The distance of samples from held-out digits in every space."""
+    """Distances of samples from held-out digits, in every space."""
 
     def __init__(self, real: Tensor, samples: int) -> None:
         self.samples = samples
@@ -94,7 +94,7 @@ class Clock:
         self.paused, self.began = 0.0, harness.settled_cpu()
 
     def judged(self, kimg: float, judge: Callable[[], dict[str, float]]) -> Point:
-        """A point, whose judging takes no time."""
+        """A point; the time for judging it is not counted."""
         now = harness.settled_cpu()
         point = Point(now - self.began - self.paused, kimg, judge())
         self.paused += harness.settled_cpu() - now
@@ -102,7 +102,7 @@ class Clock:
 
 
 def ours(row: str, data: ImageSet, judge: Judge, seed: int, budget: float, points: int) -> list[Point]:
-    """A row of `classic`, judged along its training with the weights that it would be given there."""
+    """A row of `classic`, judged along its training with the weights that it would have at each point."""
     params = settings.load(ROOT, "classic")
     plan = params.plan("classic", "mnist-5k", row)
     plan = replace(plan, kimg=budget * plan.kimg, eval_every=budget * plan.kimg / points)
@@ -126,7 +126,7 @@ def ours(row: str, data: ImageSet, judge: Judge, seed: int, budget: float, point
 
 
 def _drawn(model: Model, n: int, seed: int, precision: str) -> Tensor:
-    """(n,H,W,C) uint8; of a diffusion model by DDIM, in as many steps as the peer."""
+    """(n,H,W,C) uint8; a diffusion model is sampled by DDIM, in the same number of steps as the peer."""
     if isinstance(model, DDPM):
         model = DDIM(DDIM.Config(steps=min(STEPS, model.cfg.timesteps)), Spec(model.shape), ddpm=model)
     images, _ = sampling.sample(
@@ -136,7 +136,7 @@ def _drawn(model: Model, n: int, seed: int, precision: str) -> Tensor:
 
 
 def theirs(peer: Peer, judge: Judge, kimg: float, points: int, seed: int) -> list[Point]:
-    """A peer, judged along as many points."""
+    """A peer, judged at the same number of points."""
     found: list[Point] = []
     clock, images = Clock(), 0
     while len(found) < points:
@@ -156,8 +156,8 @@ def _pixels(peer: Peer, n: int, seed: int) -> Tensor:
 
 
 def dcgan_peer(train: Tensor, folder: str, kimg: float) -> Peer:
-    """PyTorch's DCGAN example at 32 px and half its width, with its two workers; samples as its pictures, with the
-    statistics of a batch."""
+    """PyTorch's DCGAN example at 32 px and half its width, with its two workers. Like the example, it samples with
+    batch statistics."""
     import dcgan
 
     class Drawn(dcgan.Example):
@@ -165,12 +165,12 @@ def dcgan_peer(train: Tensor, folder: str, kimg: float) -> Peer:
             return torch.tanh(self.G(torch.randn(n, self.z_dim)))
 
     _write(folder, train)
-    setting = dcgan.SETTINGS["small"]._replace(steps=5)  # short slices: points fall between two
+    setting = dcgan.SETTINGS["small"]._replace(steps=5)  # short slices, because points fall between them
     return Drawn(dcgan.DCGAN(setting.config, Spec((1, 32, 32))), folder, setting, 2)
 
 
 def vae_peer(train: Tensor, folder: str, kimg: float) -> Peer:
-    """pythae's trainer on convolutional networks, Adam at 1e-3."""
+    """pythae's trainer with convolutional networks and Adam at 1e-3."""
     import vae
 
     model = VAE(vae.SIDES["conv"][0], Spec((1, 32, 32)))
@@ -190,7 +190,8 @@ def vae_peer(train: Tensor, folder: str, kimg: float) -> Peer:
 
 
 def ddpm_peer(train: Tensor, folder: str, kimg: float) -> Peer:
-    """diffusers' unconditional example, its rate falling over this training, its averaged weights sampled by DDIM."""
+    """diffusers' unconditional example, with its learning-rate schedule over this training; its averaged weights are
+    sampled by DDIM."""
     import ddpm
     from diffusers import DDIMScheduler
 
@@ -219,8 +220,8 @@ def ddpm_peer(train: Tensor, folder: str, kimg: float) -> Peer:
 
 
 def sngan_peer(train: Tensor, folder: str, kimg: float) -> Peer:
-    """mimicry's SNGAN and Trainer; its networks take three channels, of which grey digits fill all. It trains in
-    slices, each by a Trainer of its own, so its rate does not fall."""
+    """mimicry's SNGAN and Trainer. Its networks take three channels, so grey digits are repeated in all three. Each
+    slice has a new Trainer, so the learning rate stays constant."""
     import sngan
 
     class Drawn(sngan.Mimicry):
@@ -240,7 +241,7 @@ PEERS: dict[str, Callable[[Tensor, str, float], Peer]] = {
 
 
 def reached(points: Sequence[Point], space: str, target: float) -> float | None:
-    """CPU-seconds until the distance is first at most the target; None if it never is."""
+    """CPU-seconds until the distance first reaches the target; None if it never does."""
     if points[0].fd[space] <= target:
         return points[0].cpu
     for a, b in pairwise(points):
@@ -251,7 +252,7 @@ def reached(points: Sequence[Point], space: str, target: float) -> float | None:
 
 
 def compared(sides: dict[str, list[list[Point]]], space: str, target: float | None) -> dict[str, Any]:
-    """The target, the seconds of each side by seed, and the ratio with its interval."""
+    """The target, each side's seconds by seed, and the ratio with its interval."""
     ends = {side: statistics.fmean(points[-1].fd[space] for points in runs) for side, runs in sides.items()}
     wanted = max(ends.values()) if target is None else target
     seconds = {side: [reached(points, space, wanted) for points in runs] for side, runs in sides.items()}
@@ -280,13 +281,13 @@ def line(system: str, space: str, found: dict[str, Any], seeds: int) -> str:
 
 
 HEADER = (
-    "| system | space | FD asked for | ours, CPU-s (seeds that came to it) | peer, CPU-s | peer : ours, 95 % | "
-    f"goal {GOAL:g} | FD at the end, ours | peer |\n|---|---|---:|---:|---:|---:|---|---:|---:|"
+    "| system | space | target FD | ours, CPU-s (seeds that reached it) | peer, CPU-s | peer / ours, 95 % | "
+    f"goal {GOAL:g} | final FD, ours | peer |\n|---|---|---:|---:|---:|---:|---|---:|---:|"
 )
 
 
 def measure(system: str, args: argparse.Namespace) -> Iterator[dict[str, list[list[Point]]]]:
-    """The points of both sides, again after each seed."""
+    """The points of both sides so far, after each seed."""
     images = digits.padded()
     data = ImageSet(images[:TRAIN], torch.from_numpy(digits.digits()[1][:TRAIN]).long(), Spec((1, 32, 32), 10))
     judge = Judge(images[TRAIN:], args.samples)
@@ -302,15 +303,15 @@ def measure(system: str, args: argparse.Namespace) -> Iterator[dict[str, list[li
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="CPU time until a stated quality, ours and peers'.")
+    parser = argparse.ArgumentParser(description="CPU time to reach a quality, ours and a peer's.")
     parser.add_argument("--systems", nargs="*", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--budget", type=float, default=1.0, help="of the rows of classic, in shares of theirs")
-    parser.add_argument("--peer-budget", type=float, default=1.0, help="the peer's images, in shares of ours")
+    parser.add_argument("--budget", type=float, default=1.0, help="our images, as a fraction of the budgets in classic")
+    parser.add_argument("--peer-budget", type=float, default=1.0, help="the peer's images, as a fraction of ours")
     parser.add_argument("--points", type=int, default=10)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--target", nargs="*", default=[], metavar="SPACE=FD", help=f"spaces: {', '.join(SPACES)}")
-    parser.add_argument("--out", type=Path, default=Path("quality"), help="files to write, without their endings")
+    parser.add_argument("--out", type=Path, default=Path("quality"), help="output files, without extension")
     args = parser.parse_args(arguments)
     targets = {space: float(value) for space, _, value in (text.partition("=") for text in args.target)}
     if unknown := targets.keys() - {*SPACES}:

@@ -1,9 +1,9 @@
-"""Images a second of every row of a profile, in training and in sampling, on this machine's device.
+"""Images per second of every row of a profile, in training and sampling, on this machine's device.
 
     .venv/bin/python benchmarks/rates.py --profile survey --shape 3x32x32 --out rates.json
 
-Each row trains a few seconds on noise with its own networks and plan, and then draws one batch of the profile's size; a
-row that has no training is drawn from its parent. `docs/scaling.md` has what a profile costs from these rates.
+Each row trains on noise for a few seconds with its own networks and plan, and then draws one batch of the profile's
+size. A row without training draws from its parent. `docs/scaling.md` derives the cost of profiles from these rates.
 """
 
 import gc
@@ -28,19 +28,19 @@ from paragone.project import registry, settings
 from paragone.project.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
-FEWEST = 4  # intervals that a rate is the median of; the first is left out as a warm-up
-QUICK = 3.0  # seconds: a batch drawn faster is drawn again, and the second is the figure
+FEWEST = 4  # least number of intervals for a median; the first interval is a warm-up and left out
+QUICK = 3.0  # seconds: a batch drawn faster is drawn twice, and the second time counts
 
 
 def main(
-    profile: Annotated[str, typer.Option(help="A profile of profiles/.")] = "survey",
-    shape: Annotated[str, typer.Option(help="Channels x height x width of the images.")] = "3x32x32",
-    rows: Annotated[list[str] | None, typer.Option(help="These rows alone.")] = None,
+    profile: Annotated[str, typer.Option(help="Name of a profile in profiles/.")] = "survey",
+    shape: Annotated[str, typer.Option(help="Image shape: channels x height x width.")] = "3x32x32",
+    rows: Annotated[list[str] | None, typer.Option(help="Only these rows.")] = None,
     eager: Annotated[list[str] | None, typer.Option(help="Rows to train without compilation.")] = None,
-    images: Annotated[int, typer.Option(help="Images in the training set.")] = 20_000,
-    seconds: Annotated[float, typer.Option(help="That each row trains, at least.")] = 4.0,
-    steps: Annotated[int, typer.Option(help="Steps in an interval; a multiple of 60 has every phase of a row.")] = 60,
-    out: Annotated[Path | None, typer.Option(help="Where to write the figures as JSON.")] = None,
+    images: Annotated[int, typer.Option(help="Number of images in the training set.")] = 20_000,
+    seconds: Annotated[float, typer.Option(help="Minimum training time per row.")] = 4.0,
+    steps: Annotated[int, typer.Option(help="Steps per interval; a multiple of 60 covers every phase of a row.")] = 60,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
     """Print one line per row as it is measured, then write the file."""
     loaded, found = settings.load(ROOT, profile), []
@@ -56,7 +56,11 @@ def main(
         plan = replace(plan, compile=plan.compile and row not in (eager or []))
         try:
             figures = measure(loaded, profile, row, plan, data, nets, seconds, steps)
-        except (RuntimeError, ValueError, KeyError) as error:  # one row's failure (KeyError: its parent's) is its own
+        except (
+            RuntimeError,
+            ValueError,
+            KeyError,
+        ) as error:  # a row that fails (KeyError: its parent did) stops no other row
             figures = {"error": " ".join(str(error).split())[:300]}
         found.append({"row": row, "kimg": plan.kimg, "batch": plan.batch, "compile": plan.compile, **figures})
         typer.echo(json.dumps(found[-1]))
@@ -75,7 +79,7 @@ def measure(
     seconds: float,
     steps: int,
 ) -> dict[str, Any]:
-    """The rates and the peak memory of a row; leaves its network in nets, where its children find it."""
+    """A row's rates and peak memory. Stores its network in `nets`, where its children find it."""
     settings, entry, device = loaded.get_profile(profile), loaded.entry(profile, row), hardware.device()
     parents = {role: nets[parent].cpu() for role, parent in entry.parents.items()}
     seed_all(0, Stream.INIT)
@@ -83,7 +87,7 @@ def measure(
     net = registry.build_model(loaded.model(profile, row), data.spec, config, parents)
     found: dict[str, Any] = {"parameters": sum(p.numel() for p in net.parameters())}
     if device.type == "cuda":
-        torch.cuda.init()  # statistics know no device before
+        torch.cuda.init()  # memory statistics need an initialised device
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
@@ -103,15 +107,15 @@ def measure(
 
 
 def train(net: Model, data: ImageSet, plan: Plan, seconds: float, steps: int) -> dict[str, float]:
-    """Images a second: the median over intervals of so many steps, each ended by reading the loss; and what came before
-    the first interval's end (compilation, the choice of kernels)."""
+    """Images per second: the median over intervals of `steps` steps, each ended by reading the loss. Also the time
+    until the end of the first interval, which includes compilation and the choice of kernels."""
     began, moments = time.perf_counter(), []
 
     def enough(step: int) -> bool:
         moments.append(time.perf_counter())
         return len(moments) > FEWEST and moments[-1] - moments[0] > seconds
 
-    # a curve has 200 rows, so a plan of 200 intervals has one at the end of each
+    # a curve has 200 rows, so a plan of 200 intervals writes one at the end of each
     short = replace(plan, kimg=200 * steps * plan.batch / 1000)
     with tempfile.TemporaryDirectory() as folder:
         fit(net, data, short, seed=0, folder=Path(folder), progress=False, stop=enough)

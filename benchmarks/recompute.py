@@ -1,11 +1,11 @@
-"""Figures and verdicts of a finished project, computed again from its raw files by numpy, pandas and scipy alone.
+"""Recompute figures and verdicts of a finished project from its raw files, with numpy, pandas and scipy alone.
 
-    python benchmarks/recompute.py PROJECT PROFILE DATASET ROW           five metrics of a row's first seed
-    python benchmarks/recompute.py PROJECT PROFILE DATASET --verdicts    what claims say, by runs and studies
+    python benchmarks/recompute.py PROJECT PROFILE DATASET ROW           metrics of a row's first seed
+    python benchmarks/recompute.py PROJECT PROFILE DATASET --verdicts    the verdicts on claims, from runs and studies
 
-Nothing of Paragone is imported: images are read from .npy files, the judges' weights from their safetensors files, by
-the layout that these have; networks, distances, intervals and rules are written out here. `paragone claims PROFILE
---json` prints the project's own verdicts, to be compared with.
+Nothing is imported from Paragone. Images are read from .npy files and the judges' weights from their safetensors files;
+networks, distances, intervals and rules are written out here. Compare the verdicts with those that `paragone claims
+PROFILE --json` prints.
 """
 
 import json
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
 
 
 def metrics(root: Path, profile: str, dataset: str, row: str) -> pd.DataFrame:
-    """What the project says of a row's first seed, and what comes out here."""
+    """The project's figures of a row's first seed, and those computed here."""
     run = sorted((root / "runs" / profile / dataset / row).glob("[0-9]*"))[0]
     said = json.loads((run / "metrics.json").read_text())
     space = said["spaces"][f"clf-{dataset}"]
@@ -73,8 +73,8 @@ def tensors(path: Path) -> dict[str, Array]:
 
 
 def features(weights: Path, images: Array, block: int = 200) -> Array:
-    """Of images (N,H,W,1): pairs of 3x3 convolutions with batch norm and ReLU, each pair followed by a 2x2 maximum;
-    then one linear layer with batch norm and ReLU."""
+    """Features of images (N,H,W,1): pairs of 3x3 convolutions with batch norm and ReLU, each pair followed by 2x2 max
+    pooling; then one linear layer with batch norm and ReLU."""
     w = tensors(weights)
     layers = sorted(int(name.split(".")[1]) for name in w if name.startswith("trunk.") and w[name].ndim == 4)
     parts = []
@@ -91,7 +91,7 @@ def features(weights: Path, images: Array, block: int = 200) -> Array:
 
 
 def convolved(x: Array, weight: Array) -> Array:
-    """(N,C,H,W) by (K,C,3,3), zero-padded."""
+    """Convolve (N,C,H,W) with (K,C,3,3), zero-padded."""
     n, c, h, wide = x.shape
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     shifted = np.stack([padded[:, :, i : i + h, j : j + wide] for i in range(3) for j in range(3)], 2)  # (N,C,9,H,W)
@@ -101,7 +101,7 @@ def convolved(x: Array, weight: Array) -> Array:
 
 
 def normed(x: Array, w: dict[str, Array], name: str) -> Array:
-    """Batch norm by its running statistics, and ReLU."""
+    """Batch norm with running statistics, then ReLU."""
     shape = (1, -1, *[1] * (x.ndim - 2))
     scale = w[f"{name}.weight"] / np.sqrt(w[f"{name}.running_var"] + 1e-5)
     shift = w[f"{name}.bias"] - scale * w[f"{name}.running_mean"]
@@ -109,21 +109,21 @@ def normed(x: Array, w: dict[str, Array], name: str) -> Array:
 
 
 def frechet(a: Array, b: Array) -> float:
-    """By the matrix square root of the product of covariances, as Heusel et al. 2017 state it."""
+    """Fréchet distance by the matrix square root of the product of covariances, as in Heusel et al. 2017."""
     s, t = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = linalg.sqrtm(s @ t)
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s + t) - 2 * np.trace(root).real)
 
 
 def kernel(a: Array, b: Array) -> float:
-    """The unbiased squared MMD under (a.b / D + 1)^3."""
+    """The unbiased squared MMD with the kernel (a.b / D + 1)^3."""
     within = [((x @ x.T / x.shape[1] + 1) ** 3) for x in (a, b)]
     means = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in within]
     return float(means[0] + means[1] - 2 * ((a @ b.T / a.shape[1] + 1) ** 3).mean())
 
 
 def nearest(images: Array, pool: Array | None) -> Array:
-    """Root mean squared difference, pixels in 0 to 1, to the nearest of the pool, or to the nearest other image."""
+    """RMS difference (pixels in 0 to 1) to the nearest image of the pool, or to the nearest other image."""
     x = images.reshape(len(images), -1) / 255
     y = x if pool is None else pool.reshape(len(pool), -1) / 255
     squared = (x**2).sum(1)[:, None] + (y**2).sum(1) - 2 * x @ y.T
@@ -135,12 +135,12 @@ def nearest(images: Array, pool: Array | None) -> Array:
 
 
 def middle(values: Array) -> float:
-    """The median; of an even number of values the lower of the two in the middle, as PyTorch has it."""
+    """The median; for an even number of values, the lower of the two middle ones, as in PyTorch."""
     return float(np.sort(values)[(len(values) - 1) // 2])
 
 
 def laplacian(images: Array) -> float:
-    """Mean variance of the Laplacian of grey images, without their edge."""
+    """Mean variance of the Laplacian of grey images, without their border."""
     return float(np.mean([ndimage.laplace(image)[1:-1, 1:-1].var() for image in images[..., 0] / 255]))
 
 
@@ -154,7 +154,7 @@ def _sharpness(root: Path, profile: str, dataset: str, row: str) -> float:
 
 
 def verdicts(root: Path, profile: str, dataset: str) -> pd.DataFrame:
-    """Every effect of the claims, its interval, and what the rule says of it."""
+    """Every effect of the claims, its interval, and the verdict that the rule gives."""
     table = runs(root, profile, dataset)
     study = json.loads((root / "runs" / profile / "studies" / "sharpness.json").read_text())["datasets"][dataset]
     spaces = [c.removeprefix("fd ") for c in table if c.startswith("fd ")]
@@ -163,7 +163,7 @@ def verdicts(root: Path, profile: str, dataset: str) -> pd.DataFrame:
         return table[table["row"] == row].sort_values("seed")[column].to_numpy(float)
 
     def blurs(row: str) -> Array:
-        """By what factor sharpness departs from real images', either way."""
+        """The factor between the sharpness of samples and real images, in either direction."""
         by_seed = sorted(study["rows"][row], key=lambda run: run["seed"])
         return np.exp(np.abs(np.log([run["sharpness"] / study["real"]["sharpness"] for run in by_seed])))
 
@@ -190,7 +190,7 @@ def verdicts(root: Path, profile: str, dataset: str) -> pd.DataFrame:
 
 
 def runs(root: Path, profile: str, dataset: str) -> pd.DataFrame:
-    """One line a run, from its metrics.json."""
+    """One line per run, from its metrics.json."""
     lines = []
     for file in sorted((root / "runs" / profile / dataset).glob("*/*/metrics.json")):
         said = json.loads(file.read_text())
@@ -204,14 +204,14 @@ def runs(root: Path, profile: str, dataset: str) -> pd.DataFrame:
 
 
 def difference(a: Array, b: Array) -> tuple[float, float, float]:
-    """Mean of the paired differences and Student's interval at 95 %."""
+    """Mean of the paired differences, with Student's 95 % interval."""
     d = a - b
     half = stats.t.ppf(0.975, len(d) - 1) * stats.sem(d) if d.std() else np.inf
     return float(d.mean()), float(d.mean() - half), float(d.mean() + half)
 
 
 def ratio(a: Array, b: Array) -> tuple[float, float, float]:
-    """Geometric mean of the paired ratios; the interval is of the logarithms."""
+    """Geometric mean of the paired ratios, with the interval taken over logarithms."""
     value, low, high = np.exp(difference(np.log(a), np.log(b)))
     return float(value), float(low), float(high)
 
@@ -219,7 +219,7 @@ def ratio(a: Array, b: Array) -> tuple[float, float, float]:
 def rule(
     size: tuple[float, float, float], least: float, neutral: float, margin: float, most: float = np.inf
 ) -> tuple[float, float, float, str]:
-    """The size, and the verdict on it: at least `least`, or between that and `most`; no effect within `margin`."""
+    """The size and the verdict: supported from `least` (up to `most`), no effect within `margin`."""
     value, low, high = size
     mirrored = 1 / margin if neutral == 1 else 2 * neutral - margin
     if low > neutral:

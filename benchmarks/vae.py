@@ -31,7 +31,7 @@ BATCH = VAE.plan.batch
 
 
 class Encoder(BaseEncoder):
-    """Our encoder as pythae calls it."""
+    """Our encoder behind pythae's interface."""
 
     def __init__(self, model: VAE) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """Our decoder as pythae calls it, which takes the logarithm of the likelihood from probabilities."""
+    """Our decoder behind pythae's interface, which computes the log likelihood from probabilities."""
 
     def __init__(self, model: VAE) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def pythae_training(model: VAE, images: Tensor, folder: str) -> harness.Slice:
 
 
 def measure(rounds: int) -> dict[str, Any]:
-    logging.disable(logging.WARNING)  # pythae's news of itself
+    logging.disable(logging.WARNING)  # silence pythae's log
     data = digits.image_set()
     pixels = data.images.permute(0, 3, 1, 2).float() / 255
     sides: dict[str, harness.Slice] = {}
@@ -91,17 +91,17 @@ def measure(rounds: int) -> dict[str, Any]:
                 sides[f"{name}, {precision}"] = harness.our_training(model, data, replace(plan, precision=precision))
             sides[f"{name}, pythae"] = pythae_training(VAE(config, data.spec), pixels[:images], folder)
         timings = harness.interleave(sides, rounds)
-    words = {"mlp": "the paper's networks of one hidden layer", "conv": "convolutional networks"}
-    precisions = {"auto": "ours as it comes (bf16 where the hardware has it)", "fp32": "ours in float32"}
+    words = {"mlp": "the paper's networks with one hidden layer", "conv": "convolutional networks"}
+    precisions = {"auto": "ours, default precision (bf16 where supported)", "fp32": "ours in float32"}
     pairs = [
         harness.Pair(f"{n}, {p}", f"{n}, pythae", f"{words[n]}; {precisions[p]}", 1.5 if p == "auto" else None)
         for n in words
         for p in precisions
     ]
     return {
-        "title": "VAE, training",
+        "title": "VAE training",
         "peer": "pythae's BaseTrainer",
-        "setting": f"the same networks, 32 x 32 x 1, batches of {BATCH}, Bernoulli likelihood, "
+        "setting": f"The same networks, 32 x 32 x 1, batches of {BATCH}, Bernoulli likelihood, "
         "Adagrad (one hidden layer) or Adam (convolutional)",
         "versions": harness.versions("pythae"),
         **harness.summarise(timings, pairs),

@@ -1,10 +1,10 @@
-"""Where a training step's time goes on a CPU: shares of kinds of operations, by PyTorch's profiler.
+"""Where the time of a training step goes on a CPU: shares by kind of operation, from PyTorch's profiler.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/where.py
 
-Each operation counts with its own time, without the operations that it calls. Shares hardly feel other programs on the
-machine, which interrupt every kind alike; the times themselves do, and are not shown. Writes where.md and where.json
-beside this file.
+Each operation counts its own time, without the operations that it calls. Other programs on the machine slow every kind
+alike, so they change the times but hardly the shares; only shares are shown. Writes where.md and where.json beside this
+file.
 """
 
 import json
@@ -27,7 +27,7 @@ from paragone.engine import loop
 from paragone.models.base import Spec
 
 SHOWN = ("DCGAN, 32 px, width 32", "VAE, convolutional", "DDPM, width 32")
-KINDS = {  # the first whose word is in an operator's name
+KINDS = {  # an operator belongs to the first kind that has a word of its name
     "convolutions": ("conv",),
     "random numbers": ("rand", "normal_", "uniform", "bernoulli", "dropout"),
     "matrix products": ("addmm", "mm", "linear"),
@@ -41,13 +41,13 @@ REST = "the rest"
 
 
 def kind(operator: str) -> str:
-    """Of an operator's name, such as aten::mkldnn_convolution."""
+    """The kind of an operator, such as aten::mkldnn_convolution."""
     name = operator.lower()
     return next((k for k, words in KINDS.items() if any(word in name for word in words)), REST)
 
 
 def shares(name: str, precision: str, steps: int) -> dict[str, Any]:
-    """Of each kind in the steps of a row."""
+    """The share of each kind in the time of a row's steps."""
     row = ROWS[name]
     grey = digits.image_set(row.shape[1])
     data = ImageSet(grey.images.expand(-1, -1, -1, row.shape[0]).contiguous(), grey.labels, Spec(row.shape, 10))
@@ -68,23 +68,23 @@ def shares(name: str, precision: str, steps: int) -> dict[str, Any]:
 
 
 def main(
-    steps: Annotated[int, typer.Option(help="Steps of each row that are profiled.")] = 12,
-    out: Annotated[Path, typer.Option(help="Where the table goes, and beside it the figures as JSON.")] = harness.HERE
+    steps: Annotated[int, typer.Option(help="Number of profiled steps per row.")] = 12,
+    out: Annotated[Path, typer.Option(help="File for the table; the figures go beside it as JSON.")] = harness.HERE
     / "where.md",
 ) -> None:
     """Profile the rows and write the table."""
     if torch.get_num_threads() != 1:
-        raise SystemExit("set OMP_NUM_THREADS=1: everything is measured on one thread")
+        raise SystemExit("set OMP_NUM_THREADS=1: this benchmark measures one thread")
     found = {f"{name}, {p}": shares(name, p, steps) for name in SHOWN for p in ("fp32", "auto")}
-    lines = ["| of a step's time, % | " + " | ".join(found) + " |", "|---" + "|---:" * len(found) + "|"]
+    lines = ["| share of a step's time, % | " + " | ".join(found) + " |", "|---" + "|---:" * len(found) + "|"]
     for k in (*KINDS, REST):
         lines.append(f"| {k} | " + " | ".join(f"{100 * f['kinds'][k]:.0f}" for f in found.values()) + " |")
     machine = harness.environment()
     about = (
-        "# Where a training step's time goes\n\nWritten by `python benchmarks/where.py`: PyTorch's profiler, "
-        f"{steps + 2} steps of each row on one thread, each\noperation with its own time. `auto`: bfloat16 where the "
-        "hardware has it. What runs outside of operations (Python, the\nloop) is not among them. Other programs "
-        "on the machine interrupt every kind of operation alike.\n\n"
+        "# Where the time of a training step goes\n\nWritten by `python benchmarks/where.py` with PyTorch's profiler: "
+        f"{steps + 2} steps of each row on one thread. Each\noperation counts its own time, without the operations "
+        "that it calls. `auto` is bfloat16 where the hardware supports it.\nTime spent outside operations (in Python, "
+        "in the training loop) is left out. Other programs on the machine slow every\nkind of operation alike.\n\n"
     )
     bf16 = "with" if machine["bf16"] else "without"
     named = f"{time.strftime('%Y-%m-%d')}, {machine['device']}"
