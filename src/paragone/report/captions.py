@@ -7,12 +7,12 @@ from paragone.results.runs import DataSet, Results, is_figure
 from paragone.results.space_names import fd_label, space_short
 
 ALONE = (
-    "A classifier's space rewards recognisable classes, and there is no space here that was made without the data's "
-    "labels: add lite0 or random_conv to the profile's `spaces`."
+    "A classifier's space rewards recognisable classes, and no space here was made without the data's labels: add "
+    "lite0 or random_conv to the profile's `spaces`."
 )
 BEST = (
-    "The best of each column, as printed, is in bold, except a count that several share; the floor, and models with "
-    "an unfinished seed, are left out."
+    "Bold: the best of each column, as printed, unless several rows share a count; the floor and models with an "
+    "unfinished seed do not compete."
 )
 
 
@@ -57,7 +57,7 @@ def about_reference(dataset: DataSet, runs: pd.DataFrame) -> str:
     floor_n = (dataset.floor or {}).get("n")
     floor = (
         f" Floor: {floor_n:,} real test images, drawn at random and evaluated as if they were samples; for distances "
-        "to the test split, as many training images."
+        "to the test split, the same number of training images."
         if floor_n
         else ""
     )
@@ -82,8 +82,8 @@ def _about_seeds(results: Results) -> str:
     if n == 1:
         return f"One seed ({results.seeds[0]}): no interval over seeds can be given, so small differences mean nothing."
     return (
-        f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished); where these are "
-        "all equal, there is no spread and no interval."
+        f"Mean ± half-width of the {CONFIDENCE:.0%} t-interval over {n} seeds (those that finished); there is no "
+        "interval where all seeds give the same value."
     )
 
 

@@ -31,12 +31,12 @@ PICTURES = {
     "classes": ("Samples by class", "First samples of each class that was requested, one row per class, not selected."),
     "translations": (
         "Translations",
-        "First source images of the test split, below each its translation and, where known, its true partner.",
+        "The first source images of the test split. Below each, its translation and, where known, its true partner.",
     ),
     "pairs": ("Reconstructions", "The first test images, each above its reconstruction."),
     "interpolation": (
         "Interpolation",
-        "One row per pair of draws from the latents' prior, in equal steps from one to the other.",
+        "One row per pair of draws from the latent prior, in equal steps from one to the other.",
     ),
     "truncated": (
         "Truncation",
@@ -48,11 +48,11 @@ PICTURES = {
     ),
     "mixed": (
         "Style mixing",
-        "The images at the left with the styles of those above: coarse, middle and fine ones, three rows each.",
+        "The images on the left with styles of those at the top: coarse, middle and fine styles, three rows each.",
     ),
     "traversal": (
         "Traversal",
-        "One row per latent, from the 1 % to the 99 % quantile of its prior, or per code, through its values.",
+        "One row per latent, from the 1 % to the 99 % quantile of its prior, or per code, through all its values.",
     ),
 }
 """What models may have in their folder `pictures`: file name without suffix -> title and caption."""
@@ -119,14 +119,14 @@ def draw(results: Results, dataset: DataSet, main: Table) -> Iterator[Plot]:
                 title = f"Quality against {against} time"
                 caption = (
                     f"{title}; lower and further left is better. The line joins the rows that no other row beats in "
-                    f"both. {dataset.title}."
+                    f"both respects. {dataset.title}."
                 )
                 yield Plot(f"quality-{against}-{dataset.name}", title, caption, figure)
         swept = tradeoff.draw(results, dataset)
         if swept is not None:
             caption = (
-                "Information that the latents carry about a test image against the error of its reconstruction, one "
-                f"point per row of one model; down is better, left is less information. {dataset.title}."
+                "Reconstruction error against the information that the latents carry about a test image, one point "
+                f"per row of a model. Lower is better; further left is less information. {dataset.title}."
             )
             yield Plot(f"tradeoff-{dataset.name}", "Reconstruction against KL", caption, swept)
         yield from filter(None, [_curves(results, dataset)])
@@ -217,7 +217,7 @@ def _panels(grids: Sequence[tuple[str, Image.Image]]) -> Figure:
 def _curves(results: Results, dataset: DataSet) -> Plot | None:
     figure = curves(results, results.rows(dataset.name))
     caption = (
-        "Training losses by thousands of images seen; one line per loss and seed. "
+        "Training losses against thousands of images seen, one line per loss and seed. "
         f"Losses of different models are not comparable. {dataset.title}."
     )
     if figure is None:
@@ -269,5 +269,5 @@ def _curve_panel(ax: Axes, runs: list[tuple[Json, pd.DataFrame]]) -> None:
             ax.annotate(
                 "diverged", (1, 1), xycoords="axes fraction", ha="right", va="top", color=PALETTE[1], fontsize=9
             )
-    ax.set_xlabel("kimg")
+    ax.set_xlabel("images seen (kimg)")
     ax.legend(fontsize=8, loc="best")

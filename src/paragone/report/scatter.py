@@ -17,8 +17,8 @@ INK, GRID = "#1f2328", "#d5d9df"  # the page replaces these two in its dark them
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#B8A800"]  # Okabe and Ito 2008
 MARKERS = "osD^vPX*"
 SECONDS = {
-    "sampling": "seconds to draw 1,000 images (log)",
-    "training": "seconds of training, parents' included (log)",
+    "sampling": "seconds per 1,000 images (log)",
+    "training": "training seconds, parents included (log)",
 }
 _SIDES = [("left", "center", 1, 0), ("center", "bottom", 0, 1), ("center", "top", 0, -1), ("right", "center", -1, 0),
           ("left", "bottom", 0.8, 0.8), ("left", "top", 0.8, -0.8), ("right", "bottom", -0.8, 0.8),

@@ -50,10 +50,10 @@ _ABOUT = {
     "diverged": "share of seeds whose loss became NaN or infinite",
     "missing": "mean share of the classes missing beyond chance",
     "coverage": "mean coverage of the samples, relative to that of real test images",
-    "grad": "gradient norm: median and 95th percentile over the training (each a median over seeds)",
-    "trend": "gradient norm of the last tenth over that of the first: far from 1 means exploding or vanishing",
-    "oscillation": "spread of the loss around a straight line over the last half, over its mean absolute value; only "
-    "rows with the same loss are comparable",
+    "grad": "gradient norm: median and 95th percentile over the training (medians over seeds)",
+    "trend": "gradient norm in the last tenth divided by that in the first: far from 1 means exploding or vanishing",
+    "oscillation": "spread of the loss around a straight line in the last half, divided by its mean absolute value; "
+    "only rows with the same loss are comparable",
 }
 
 
@@ -90,7 +90,7 @@ def grid(results: Results, dataset: DataSet) -> Grid | None:
             f"Collapsed: {_ABOUT['collapsed']}; in brackets, Wilson's 95 % interval.",
             f"Undertrained: {_ABOUT['undertrained']}. Diverged: {_ABOUT['diverged']}.",
             f"Gradient: {_ABOUT['grad']}; trend: {_ABOUT['trend']}. Oscillation: {_ABOUT['oscillation']}.",
-            "A point of a curve is a mean over 1/200 of the training: faster oscillations are not seen.",
+            "Each point of a curve is a mean over 1/200 of the training, so faster oscillations are not seen.",
         ],
     )
 
@@ -152,15 +152,15 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
         figure = Figure(figsize=(10.5, 1.5 + 0.28 * len(models)), layout="constrained")
         coverage, gradient, swing = figure.subplots(1, 3, sharey=True)
         _panel(coverage, runs, models, ["stability.coverage"])
-        coverage.set_xlabel("coverage, over that of real test images")
+        coverage.set_xlabel("coverage, relative to real test images")
         for axes, key, roles, label in (
             (
                 gradient,
                 "grad_p95",
                 ("adversary", "model"),
-                "gradient norm of the adversary (or the\nmodel), 95th percentile",
+                "gradient norm of the adversary\n(or model), 95th percentile",
             ),
-            (swing, "oscillation", ("generator", "model"), "oscillation of the loss of the\ngenerator (or the model)"),
+            (swing, "oscillation", ("generator", "model"), "loss oscillation of the\ngenerator (or model)"),
         ):
             _panel(axes, runs, models, [f"stability.{key}.{role}" for role in roles])
             axes.set_xlabel(f"{label} (log)")
@@ -171,7 +171,7 @@ def plot(results: Results, dataset: DataSet) -> Plot | None:
         for state, (color, marker) in STATES.items():
             coverage.plot([], [], marker, color=color, label=state)
         figure.legend(*coverage.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
-    caption = f"Every seed of every model; diverged runs have no coverage and are shown at 0. {dataset.title}."
+    caption = f"Every seed of every model. Diverged runs have no coverage and are shown at 0. {dataset.title}."
     return Plot(f"stability-{dataset.name}", "Stability over seeds", caption, figure)
 
 

@@ -51,7 +51,7 @@ def draw(results: Results, dataset: DataSet) -> Figure | None:
         for name, x, y in zip(sweep.names, sweep.rate, sweep.error, strict=True):
             text = name.removeprefix(sweep.title).lstrip(" ,") or name
             ax.annotate(text, (x, y), (5, 5), textcoords="offset points", fontsize=8, color=INK)
-    ax.set(xlabel="rate: KL of posterior from prior (nats per image)", ylabel="mean squared error of reconstructions")
+    ax.set(xlabel="rate: KL(posterior || prior), nats per image", ylabel="MSE of reconstructions (lower is better)")
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.margins(0.15)

@@ -66,9 +66,9 @@ def test_layouts_are_a_point_a_seed_beside_chance(tmp_path: Path) -> None:
     assert [ax.get_xlabel() for ax in read.figure.axes] == [
         "class",
         "size",
-        "place, across",
-        "place, down",
-        "all of them",
+        "horizontal position",
+        "vertical position",
+        "all factors",
     ]
     steered, _, plain, _, chance, real = read.figure.axes[2].get_lines()
     assert list(steered.get_xdata()) == [run["read"]["x"] for run in content["rows"]["controlnet"]]
@@ -93,7 +93,7 @@ def test_separability_is_a_panel_per_space_and_a_dot_per_row(tmp_path: Path) -> 
     factors = list(rows["dcgan"][0]["z"]["by_factor"])
     (plot,) = drawn("separability", found, {"dcgan": "DCGAN", "stylegan": "StyleGAN"})
     z, w = plot.figure.axes
-    assert [tick.get_text() for tick in z.get_yticklabels()] == ["mean of those that vary", *factors[::-1]]
+    assert [tick.get_text() for tick in z.get_yticklabels()] == ["mean over varying factors", *factors[::-1]]
     dots = {line.get_label(): line.get_xdata() for line in w.get_lines()}
     assert list(dots["DCGAN"]) == []  # it has no mapping
     assert dots["StyleGAN"][0] == pytest.approx(np.mean([run["w"]["score"] for run in rows["stylegan"]]))
@@ -107,7 +107,7 @@ def test_what_was_left_out_or_diverged_is_said_and_nothing_measured_draws_nothin
     (plot,) = drawn("separability", {"n": 2000, "datasets": {"drawn": content}}, {"progan": "ProGAN"})
     (ax,) = plot.figure.axes
     assert list(ax.get_lines()[0].get_ydata()) == [0, 2]  # a factor that does not vary has no dot
-    assert "the classifier reads them badly: rotation." in plot.caption
+    assert "the classifier reads them poorly: rotation." in plot.caption
     assert "Diverged: progan (seed 1)." in plot.caption
     results = Results(Path(), "small", "", [0], [], pd.DataFrame({"model": [], "title": []}))
     for name, empty in (("separability", content | {"rows": {"progan": []}}), ("layout", {"rows": {}})):

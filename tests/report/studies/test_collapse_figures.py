@@ -40,7 +40,7 @@ def test_the_best_rate_covers_most_and_is_then_the_purest(found):
 
 def test_the_table_leaves_trials_that_diverged_out_of_its_means(found):
     (grid,) = base.tables({"collapse": found}, None)["collapse"]
-    assert grid.title == "Mode collapse: ring of 8"
+    assert grid.title == "Mode collapse: ring of 8 modes"
     texts = [[cell.text for cell in line.cells] for line in grid.lines]
     assert texts[0] == ["minimax", "0.1", "6.7 ± 2.3", "2", "50.0 ± 0.0", "0.10 ± 0.00", "1"]
     assert texts[3] == ["Wasserstein, penalty", "0.2", "8.0 ± 0.0", "4", "80.0 ± 0.0", "0.10 ± 0.00", "0"]

@@ -37,9 +37,9 @@ def test_edits_are_a_point_an_attribute_beside_what_is_claimed() -> None:
     assert (list(x.get_xdata()), list(x.get_ydata())) == ([20.0], [0.1])
     assert claimed.get_xdata()[0] == 32
     assert ax.get_title("left") == "StyleSpace"
-    assert "of the 5 latents ranked highest" in plot.caption
+    assert "among the 5 top-ranked latents" in plot.caption
     assert "200 samples" in plot.caption
-    assert " 1 that changed no pixel" in plot.caption
+    assert "Not shown: 1 without a PSNR" in plot.caption
 
 
 def test_poses_are_a_panel_a_code_beside_drawn_images() -> None:
@@ -53,7 +53,7 @@ def test_poses_are_a_panel_a_code_beside_drawn_images() -> None:
     assert [bar.get_xdata()[0] for bar in bars] == [0.99, 0.95, 0.9]
     assert list(points.get_xdata()) == [0.7, 0.4, 0.5] * 2
     assert list(points.get_ydata()) == [0, 1, 2] * 2
-    assert "100 latents, each with 9 values of the code" in plot.caption
+    assert "100 latents with 9 values of the code each" in plot.caption
 
 
 def test_styles_are_a_line_a_measure_beside_true_partners_and_chance() -> None:
@@ -66,8 +66,8 @@ def test_styles_are_a_line_a_measure_beside_true_partners_and_chance() -> None:
     assert [(bar.get_xdata()[0], round(float(bar.get_ydata().mean()))) for bar in ends] == [
         (0.97, 0), (0.97, 2), (0.94, 3), (0.05, 3)]  # fmt: skip
     labels = [tick.get_text() for tick in ax.get_yticklabels()]
-    assert dict(zip(labels, points.get_xdata(), strict=True))["by reference: its style taken"] == 0.3
-    assert dict(zip(labels, points.get_xdata(), strict=True))["random style: two differ in style"] == 0.6
+    assert dict(zip(labels, points.get_xdata(), strict=True))["reference style: style taken over"] == 0.3
+    assert dict(zip(labels, points.get_xdata(), strict=True))["random style: styles differ"] == 0.6
     assert "shape, x (content) and colour (style)" in plot.caption
 
 

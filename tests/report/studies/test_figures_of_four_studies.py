@@ -114,7 +114,7 @@ def test_detections_of_all_rows_are_one_share() -> None:
     detection = plot.figure.axes[0]
     shares = [float(line.get_xdata()[0]) for line in detection.get_lines() if len(line.get_xdata()) == 1]
     assert shares == [1.0, 0.25, 1.0, 0.0]  # 8 of 8 and 2 of 8 sheets, then the other mark's
-    assert [label.get_text() for label in detection.get_yticklabels()] == ["as marked", "jpeg 75"]
+    assert [label.get_text() for label in detection.get_yticklabels()] == ["unchanged", "jpeg 75"]
     assert "8 sheets of dcgan, vae" in plot.caption
 
 

@@ -55,7 +55,7 @@ def test_rows_stand_by_beta_and_lines_go_through_means() -> None:
     np.testing.assert_allclose(line.get_ydata(), [0.01, 0.04, 0.16])
     np.testing.assert_allclose(mig.get_lines()[0].get_ydata(), [0.5, 0.125, 0.03125])
     assert [ax.get_title("left") for ax in (mig, sap, votes, dci)] == ["MIG", "SAP", "FactorVAE score", "DCI score"]
-    assert "7,200 images; 0.50 is chance" in plot.caption
+    assert "7,200 images. Chance level of the FactorVAE score: 0.50." in plot.caption
     assert rate.get_ylim()[0] == 0
     assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
 
@@ -112,11 +112,11 @@ def test_edits_are_a_line_a_factor_and_a_dot_a_row() -> None:
     one, every = plot.figure.axes
     assert [tick.get_text() for tick in one.get_yticklabels()] == ["colour", "x"]
     labelled = {line.get_label(): line for line in one.get_lines()}
-    assert set(labelled) == {"SMALL", "drawn afresh"}  # no seed of `large` was edited
+    assert set(labelled) == {"SMALL", "perfect editor"}  # no seed of `large` was edited
     np.testing.assert_allclose(labelled["SMALL"].get_xdata(), [0.3, 0.2])
-    np.testing.assert_allclose(labelled["drawn afresh"].get_xdata(), [0.95, 0.85])
+    np.testing.assert_allclose(labelled["perfect editor"].get_xdata(), [0.95, 0.85])
     np.testing.assert_allclose(every.get_lines()[0].get_xdata(), [0.6, 0.5])
-    assert "Left out, since the classifier reads them badly: 'rotation' (80% read correctly)." in plot.caption
+    assert "Left out because the classifier reads them poorly: 'rotation' (80% read correctly)." in plot.caption
     assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
 
 

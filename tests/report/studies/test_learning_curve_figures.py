@@ -48,13 +48,13 @@ def test_a_panel_for_each_space_and_all_that_is_spent_in_the_profiles_order(foun
     assert figures.encode(plot, "svg") == figures.encode(plot, "svg")
     axes = plot.figure.axes
     assert [ax.get_ylabel() for ax in axes[:2]] == ["FD-clf (log)", "FD-Lite0 (log)"]
-    spent = ["thousand images (log)", "generator updates (log)", "CPU-s (log)", "multiply-accumulates (log)"]
+    spent = ["thousand images (log)", "generator updates (log)", "CPU-s (log)", "MACs (log)"]
     assert [ax.get_xlabel() for ax in axes[::2]] == spent
     assert [line.get_label() for line in axes[0].get_lines()] == ["GAN", "VAE", "DDPM"]
     assert list(axes[2].get_lines()[2].get_xdata()) == []  # nobody knows which of its updates are the generator's
     assert list(axes[0].get_lines()[0].get_xdata()) == [1, 10]
     assert list(axes[4].get_lines()[0].get_xdata()) == [1, 10]
-    assert "500 samples at each point of one training run, seed 0" in plot.caption
+    assert "500 samples at each point of one training run (seed 0)" in plot.caption
 
 
 def test_what_a_quality_took_is_between_points_or_before_them(tables: Any) -> None:
@@ -67,11 +67,10 @@ def test_what_a_quality_took_is_between_points_or_before_them(tables: Any) -> No
     assert images / 1000 == pytest.approx(seconds, rel=0.01)
     assert seconds == pytest.approx(10 ** (0.9542 / 1.9542), rel=0.01)  # log 90/10 of log 90/1
     about = times.caption
-    assert "FD-clf 10.00, FD-Lite0 100.00 for the first time: the largest final distance" in about[0]
+    assert "until it first reached FD-clf 10.00, FD-Lite0 100.00 (the largest final distance" in about[0]
     assert "Without a curve: DDIM (starts from ddpm)." in about
     assert (
-        "Weights that differ from those of the row's own run, trained on other hardware or in another way: DDPM."
-        in about
+        "Weights differ from the row's own run, which was trained on other hardware or in another way: DDPM." in about
     )
 
 
@@ -82,7 +81,7 @@ def test_places_stand_beside_the_distances(tables: Any) -> None:
         ["GAN", "10 (3)", "10 (2)", "10 (3)"], ["VAE", "8 (2)", "8 (1)", "8 (2)"], ["DDPM", "1 (1)", "–", "1 (1)"],
     ]  # fmt: skip
     assert orders.caption[0].startswith("Of 3 pairs of rows, 0 by FD-clf and 0 by FD-Lite0 change places")
-    assert "Left out of an order, for lack of a measurement there: DDPM (updates)." in orders.caption
+    assert "Left out of an order because nothing was measured there: DDPM (updates)." in orders.caption
 
 
 def test_time_is_called_what_its_clock_says(found: dict[str, Any]) -> None:

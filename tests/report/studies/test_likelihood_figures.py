@@ -35,7 +35,7 @@ def test_kinds_are_kept_apart(levels):
     for line, values, places in marks:
         assert list(line.get_xdata()) == pytest.approx([value * scale for value in values])
         assert list(line.get_ydata()) == places
-    assert "AVB's own, may lie on either side of the true value" in plot.caption
+    assert "(AVB's own) may lie on either side of the true value" in plot.caption
     assert bool(beside) == (levels == 2)
     assert ("H. Larochelle" in plot.caption) == (levels == 2)
     assert "50 draws per image" in plot.caption

@@ -23,7 +23,7 @@ def test_each_study_has_a_figure_a_data_set(project, found):
     assert {name: [plot.name for plot in plots] for name, plots in drawn.items()} == {
         name: [f"{name}-mnist-5k", f"{name}-fashion-mnist"] for name in found
     }
-    assert "Sets of 500 images. Real: test images; repeated: 3 of each class" in drawn["blind_scores"][0].caption
+    assert "Sets of 500 images. Real: test images. Repeated: 3 of each class" in drawn["blind_scores"][0].caption
     again = base.draw(found, project.found)
     for name, plots in drawn.items():
         for one, two in zip(plots, again[name], strict=True):
@@ -52,4 +52,4 @@ def test_the_modes_that_runs_miss_stand_row_by_row(project):
     points = [(x, y) for line in ax.get_lines()[:-1] for x, y in zip(*line.get_data(), strict=True)]
     assert points == [(25, 0), (25, 1), (100, 1)]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["GAN", "DCGAN"]
-    assert "As many real test images miss 2. MNIST-5K." in plot.caption
+    assert "The same number of real test images misses 2 modes. MNIST-5K." in plot.caption

@@ -210,7 +210,7 @@ def _panel(ax: mpl.axes.Axes, unit: str, group: list[Effect], labels: list[list[
     if unit == "times" and all(e.size.low > 0 for e in group):
         ax.set_xscale("log")
         scatter.plain_ticks(ax.xaxis)
-    ax.set(yticks=[], ylim=(-0.5, len(group) - 0.2), xlabel={"times": "times (log)", "": "difference"}.get(unit, unit))
+    ax.set(yticks=[], ylim=(-0.5, len(group) - 0.2), xlabel={"times": "ratio (log)", "": "difference"}.get(unit, unit))
     ax.spines["left"].set_visible(False)
 
 

@@ -20,7 +20,7 @@ SCORES = {
     "fd": "Fréchet distance\n(lower is better)",
     "coverage": "coverage\n(higher is better)",
     "ssim": "SSIM to blurred copies",
-    "pairs": "MS-SSIM of pairs\nof one class",
+    "pairs": "MS-SSIM of pairs\nwithin a class",
 }
 
 
@@ -38,10 +38,10 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         ax.set_xlabel(label)
     axes[0].set_yticks(range(len(sets)), sets)
     caption = (
-        f"Sets of {found['n']:,} images. Real: test images; repeated: {found['kept']} of each class, again and again; "
-        f"blurred: test images without detail (Gaussian blur, {found['sigma']:g} px); dropped: half of the classes; "
-        f"foreign: {_other(content, results)}. One point per draw ({found['draws']} draws); bars: means; against "
-        f"{content['n_real']:,} real images in {content['space']}. {title(results, dataset)}."
+        f"Sets of {found['n']:,} images. Real: test images. Repeated: {found['kept']} of each class, over and over. "
+        f"Blurred: test images under a Gaussian blur ({found['sigma']:g} px). Dropped: only half of the classes. "
+        f"Foreign: {_other(content, results)}. One point per draw ({found['draws']} draws); bars: means. Compared "
+        f"with {content['n_real']:,} real images in {content['space']}. {title(results, dataset)}."
     )
     return Plot(f"blind_scores-{dataset}", "What scores cannot see", caption, figure)
 

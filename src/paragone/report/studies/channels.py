@@ -29,17 +29,17 @@ def _plot(dataset: str, rows: dict[str, list[Json]], found: Json, results: Resul
     for ax, (row, runs) in zip(axes, rows.items(), strict=True):
         _panel(ax, [target for run in runs for target in run["targets"]], factors)
         ax.set_title(row_titles(results).get(row, row), fontsize=11, loc="left")
-        ax.set(ylim=(-0.03, 1.03), xlabel="PSNR outside of the edited region, dB")
-    axes[0].set_ylabel("share of edits that succeed")
+        ax.set(ylim=(-0.03, 1.03), xlabel="PSNR outside the edited region (dB)")
+    axes[0].set_ylabel("share of successful edits")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     unknown = sum(target["psnr"] is None for target in targets)
-    left = f" Without a PSNR: {unknown} that changed no pixel, or left no region unedited." if unknown else ""
+    left = f" Not shown: {unknown} without a PSNR, which changed no pixel or every region." if unknown else ""
     n = max(target["n"] for target in targets)
     caption = (
-        f"One point per attribute and seed: of the {found['candidates']} latents ranked highest, the one that best "
+        f"One point per attribute and seed: among the {found['candidates']} top-ranked latents, the one that best "
         f"adds the attribute to up to {n:,} samples without it. An edit succeeds if the classifier then reads the "
-        f"attribute, and all other factors as before. Dashed: what a survey states for StyleGAN2 and 3, {CLAIMED} "
-        f"dB.{left} {title(results, dataset)}."
+        f"attribute and leaves all other factors unchanged. Dashed: {CLAIMED} dB, which a survey states for StyleGAN2 "
+        f"and 3.{left} {title(results, dataset)}."
     )
     return Plot(f"channels-{dataset}", "Edits by a single latent", caption, figure)
 

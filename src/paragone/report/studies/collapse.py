@@ -45,10 +45,10 @@ def _grid(found: Json, geometry: str, content: Json) -> Grid:
         f"{found['trials']} trials at each setting, {found['steps']:,} generator updates; {found['n']:,} samples.",
         "Means over the trials that did not diverge, ± their standard deviation.",
         "High quality: within three standard deviations of a mode.",
-        "Reverse KL: from the samples' distribution over the modes to the uniform one; 0: uniform.",
+        "Reverse KL: divergence of the samples' distribution over the modes from the uniform one (0: uniform).",
     ]
     numeric = [False, *[True] * 6]
-    title = f"Mode collapse: {geometry} of {content['modes']}"
+    title = f"Mode collapse: {geometry} of {content['modes']} modes"
     return Grid(title, HEADERS, [""] * 7, numeric, lines, caption)
 
 
@@ -114,8 +114,8 @@ def _phases(found: Json, geometry: str, content: Json) -> Plot:
     caption = (
         f"{geometry.capitalize()} of {content['modes']} modes, {found['trials']} trials at each setting, "
         f"{found['steps']:,} generator updates. Left: the share of trials whose samples cover every mode. Right: the "
-        "median share of samples within three standard deviations of a mode. A trial that diverged counts as 0. "
-        "Networks and schedules are far smaller than the papers'."
+        "median share of samples within three standard deviations of a mode. Diverged trials count as 0. Networks and "
+        "schedules are far smaller than the papers'."
     )
     return Plot(f"collapse-{geometry}-phases", f"Mode collapse on the {geometry}", caption, figure)
 
@@ -141,15 +141,15 @@ def _along(found: Json, geometry: str, content: Json) -> Plot:
             ax.plot(x, covered.mean(0), color=PALETTE[i % len(PALETTE)], label=GAMES[name], linewidth=1.4)
     axes[0].axhline(content["modes"], color=INK, linewidth=1, linestyle="--", label="all modes")
     axes[1].axhline(content["modes"], color=INK, linewidth=1, linestyle="--")
-    axes[0].set(xlabel="updates of the generator", ylabel="modes covered, mean of the trials")
-    axes[1].set(xlabel="updates of the discriminator (log)", xscale="log")
+    axes[0].set(xlabel="generator updates", ylabel="modes covered (mean over trials)")
+    axes[1].set(xlabel="discriminator updates (log)", xscale="log")
     scatter.plain_ticks(axes[1].xaxis)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     rates = ", ".join(f"{lr:g}" for lr in found["lrs"])
     caption = (
-        f"Modes covered during training, each loss at its best learning rate of {rates}. Left: by generator updates. "
-        "Right: by discriminator updates, of which the Wasserstein losses make"
-        f" {found['critics']} per generator update."
+        f"Modes covered during training, each loss at the best of the learning rates {rates}. Left: against generator "
+        "updates. Right: against discriminator updates; the Wasserstein losses take "
+        f"{found['critics']} of them per generator update."
     )
     return Plot(f"collapse-{geometry}-along", f"The {geometry} during training", caption, figure)
 

@@ -41,13 +41,13 @@ def plots(found: Json, results: Results) -> list[Plot]:
         if sum(map(len, swept.values())) < FEWEST:
             continue
         caption = (
-            "What a larger weight on the KL divergence (for beta-TCVAE: on the total correlation) costs, and what it "
-            "gains: the error of reconstructed test images, the information that the latents carry, and how well "
-            f"single latents represent single factors (on {measured['n']:,} images; {1 / len(measured['factors']):.2f} "
-            f"is chance for the FactorVAE score); one dot per seed, lines through the means. {title(results, dataset)}."
+            "The effect of a larger weight on the KL divergence (for beta-TCVAE: on the total correlation): the "
+            "reconstruction error of test images, the information that the latents carry, and how well single latents "
+            f"represent single factors, on {measured['n']:,} images. Chance level of the FactorVAE score: "
+            f"{1 / len(measured['factors']):.2f}. One dot per seed; lines join the means. {title(results, dataset)}."
         )
         name = f"disentanglement-{dataset}"
-        drawn.append(Plot(name, "beta against reconstruction and disentanglement", caption, _figure(swept)))
+        drawn.append(Plot(name, "Reconstruction and disentanglement against beta", caption, _figure(swept)))
     return drawn
 
 
@@ -103,13 +103,13 @@ def grids(found: Json, results: Results) -> list[Grid]:
 def _scores(measured: Json, rows: Mapping[str, list[Json]], where: str, titles: Mapping[str, str]) -> Grid:
     lines = [Line("model", [Text(titles[row]), *(_cell(runs, key) for key in COLUMNS)]) for row, runs in rows.items()]
     about = (
-        f"Means over seeds, with their 95 % intervals, on {measured['n']:,} images; SAP and informativeness are "
-        f"measured on {measured['n_test']:,} of them, from which no forest or threshold has learned. For the FactorVAE "
-        f"score {1 / len(measured['factors']):.2f} is chance."
+        f"Means over seeds with 95 % intervals, on {measured['n']:,} images. SAP and informativeness are measured on "
+        f"{measured['n_test']:,} of them that were not used to fit forests or thresholds. Chance level of the "
+        f"FactorVAE score: {1 / len(measured['factors']):.2f}."
     )
     left_out = [f"Left out: {titles[r['row']]}, seed {r['seed']} ({r['reason']})." for r in measured["left_out"]]
     abouts = [
-        "", "mutual information gap", "how much better the best latent predicts a factor than the next",
+        "", "mutual information gap", "how much better the best latent predicts a factor than the second best",
         "share of votes classified correctly", "each latent represents one factor",
         "each factor is represented by one latent", "how well all latents together predict the factors",
     ]  # fmt: skip
@@ -136,8 +136,8 @@ def _orders(rows: Mapping[str, list[Json]], results: Results, dataset: str) -> l
                 orders = (_order({model: figures[model] for model in both}) for figures in (best, theirs))
                 lines.append(Line("model", [Text(score), *map(Text, orders), Text(source)]))
     about = (
-        f"Best first; each model by its best row. The published orders are for {ELSEWHERE}, with other networks and "
-        "budgets: orders may be compared, values may not. VAE is beta = 1."
+        f"Best first; each model is represented by its best row. The published orders are for {ELSEWHERE}, with other "
+        "networks and budgets: orders may be compared, values may not. VAE is beta = 1."
     )
     headers = ["Score", "Our order", "Published order", "Source"]
     name = f"Orders: {title(results, dataset)} and {ELSEWHERE}"

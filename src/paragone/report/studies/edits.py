@@ -20,19 +20,18 @@ def plots(found: Json, results: Results) -> list[Plot]:
         if not rows:
             continue
         caption = (
-            f"Share of edits of {measured['n']} test images after which the classifier reads the factor as requested, "
-            "and the others as on the reconstruction that was edited; means over seeds. Crosses: images drawn anew "
-            "with that factor, which is what the classifier accepts from a perfect editor "
-            f"({measured['perfect']:.0%} overall)."
+            f"Share of edits of {measured['n']} test images after which the classifier reads the factor as requested "
+            "and the others as in the unedited reconstruction; means over seeds. Crosses: images drawn anew with that "
+            f"factor, that is, the score of a perfect editor ({measured['perfect']:.0%} overall)."
             f"{_left_out(measured)} {title(results, dataset)}."
         )
-        drawn.append(Plot(f"edits-{dataset}", "Edits that succeed", caption, _figure(measured, rows, results)))
+        drawn.append(Plot(f"edits-{dataset}", "Successful edits", caption, _figure(measured, rows, results)))
     return drawn
 
 
 def _left_out(measured: Json) -> str:
     names = [f"'{name}' ({measured['accuracy'][name]:.0%} read correctly)" for name in measured["left_out"]]
-    return f" Left out, since the classifier reads them badly: {', '.join(names)}." if names else ""
+    return f" Left out because the classifier reads them poorly: {', '.join(names)}." if names else ""
 
 
 def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Figure:
@@ -44,9 +43,9 @@ def _figure(measured: Json, rows: dict[str, list[Json]], results: Results) -> Fi
             shares = [np.mean([run[way]["by_factor"][name]["success"] for run in runs]) for name in factors]
             _dots(ax, shares, (i - (len(rows) - 1) / 2) * 0.6 / len(rows), i, row_titles(results).get(row, row))
         perfect = [measured["perfect_by_factor"][name]["success"] for name in factors]
-        ax.plot(perfect, range(len(factors)), "x", color=INK, label="drawn afresh")
+        ax.plot(perfect, range(len(factors)), "x", color=INK, label="perfect editor")
         ax.set_title(heading, fontsize=11, loc="left")
-        ax.set(xlim=(-0.02, 1.02), xlabel="share of edits that succeed", ylim=(-0.6, len(factors) - 0.4))
+        ax.set(xlim=(-0.02, 1.02), xlabel="share of successful edits", ylim=(-0.6, len(factors) - 0.4))
     axes[0].set_yticks(range(len(factors)), factors)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     return figure

@@ -10,7 +10,7 @@ from paragone.report.studies.base import per_dataset, row_titles, title
 from paragone.results.runs import Json, Results
 
 MEASURES = {"eq_t": "EQ-T", "eq_r": "EQ-R"}
-COLUMNS = {"eq_t": "EQ-T, dB ↑", "still": "its floor, dB", "eq_r": "EQ-R, dB ↑", "turned": "its ceiling, dB"}
+COLUMNS = {"eq_t": "EQ-T, dB ↑", "still": "EQ-T floor, dB", "eq_r": "EQ-R, dB ↑", "turned": "EQ-R ceiling, dB"}
 BARS = {"eq_t": "still", "eq_r": "turned"}
 
 
@@ -29,13 +29,13 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
             ax.plot(x, [y] * len(x), MARKERS[y % len(MARKERS)], color=PALETTE[y % len(PALETTE)], markersize=6)
             for at in (run[BARS[measure]] for run in runs if run[BARS[measure]] is not None):
                 ax.plot([at] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=1)
-        ax.set(xlabel=f"{label}, dB", ylim=(len(rows) - 0.5, -0.5))
+        ax.set(xlabel=f"{label} (dB)", ylim=(len(rows) - 0.5, -0.5))
     axes[0].set_yticks(range(len(rows)), [row_titles(results).get(row, row) for row in rows])
     caption = (
         f"One point per seed, {found['n']:,} latents each; higher is better. Bars: the score of images that do not "
-        f"move (EQ-T), and of images rotated there and back, as the comparison does (EQ-R). {title(results, dataset)}."
+        f"move at all (EQ-T), and of images rotated there and back (EQ-R). {title(results, dataset)}."
     )
-    return Plot(f"equivariance-{dataset}", "Moving and turning with the input", caption, figure)
+    return Plot(f"equivariance-{dataset}", "Equivariance to translation and rotation", caption, figure)
 
 
 def grids(found: Json, results: Results) -> list[Grid]:

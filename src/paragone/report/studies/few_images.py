@@ -31,10 +31,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
             scatter.plain_ticks(ax.xaxis)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     caption = (
-        f"{found['n']:,} samples of each trained model against all {found['n_all']:,} training images; means over "
-        f"seeds. {title(results, found['dataset'])}."
+        f"{found['n']:,} samples of each trained model compared with all {found['n_all']:,} training images; means "
+        f"over seeds. Lower FD and higher recall are better. {title(results, found['dataset'])}."
     )
-    return [Plot("few_images", "Quality against training images", caption, figure)]
+    return [Plot("few_images", "Quality against the number of training images", caption, figure)]
 
 
 def _panel(ax: Axes, found: Json, results: Results, space: str, key: str) -> None:

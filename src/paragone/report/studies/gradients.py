@@ -36,18 +36,18 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         _losses(ax, content["losses"][age])
         ax.set_title(f"{age.capitalize()} generator", fontsize=11, loc="left")
     _depth(reach, content["depth"], _reach)
-    reach.set(yscale="log", ylabel="first layer's gradient over the last's (log)")
+    reach.set(yscale="log", ylabel="gradient norm, first / last layer (log)")
     reach.set_title("VAEs by depth", fontsize=11, loc="left")
     _depth(bound, content["depth"], lambda run: run.get("bound"))  # a diverged run has none
-    bound.set_ylabel("bound on test images (nats)")
+    bound.set_ylabel("ELBO of test images (nats)")
     bound.legend(fontsize=8)
     figure.legend(*upper[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(LOSSES), fontsize=8)
     caption = (
-        "Above: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
-        "one that is untrained and one that is trained. Below left: how much of the gradient reaches the first layer "
-        f"of an untrained VAE; right: the bound on test images after {found['vae_kimg']:g} thousand images, higher is "
-        "better. "
-        f"Lines: medians over the seeds {', '.join(map(str, found['seeds']))}; bands: their range. "
+        "Top: norm of the generator's gradient while a new discriminator learns against a fixed DCGAN generator, "
+        "untrained (left) and trained (right). Bottom left: how much of the gradient reaches the first layer of an "
+        f"untrained VAE. Bottom right: the ELBO of test images after {found['vae_kimg']:g} thousand training images; "
+        "higher is better. "
+        f"Lines: medians over seeds {', '.join(map(str, found['seeds']))}; bands: their range. "
         f"{title(results, dataset)}."
     )
     return Plot(f"gradients-{dataset}", "Gradients by loss and by depth", caption, figure)
@@ -61,7 +61,7 @@ def _losses(ax: Axes, losses: Mapping[str, Sequence[Json]]) -> None:
         norms = np.maximum([curve["norm"] for curve in losses[name]], SMALLEST)  # (seeds, points)
         ax.plot(steps, np.median(norms, 0), color=PALETTE[i], linewidth=1.4, label=label)
         ax.fill_between(steps, norms.min(0), norms.max(0), color=PALETTE[i], alpha=0.15, linewidth=0)
-    ax.set(yscale="log", xlabel="steps of the discriminator", ylabel="norm of the generator's gradient (log)")
+    ax.set(yscale="log", xlabel="discriminator steps", ylabel="generator gradient norm (log)")
 
 
 def _reach(run: Json) -> float:
@@ -79,6 +79,6 @@ def _depth(ax: Axes, networks: Mapping[str, Sequence[Json]], figure: Callable[[J
         ax.plot(depths, [np.median(v) for v in values], MARKERS[i], linestyle="-", color=PALETTE[i], label=label)
         low, high = [min(v) for v in values], [max(v) for v in values]
         ax.fill_between(depths, low, high, color=PALETTE[i], alpha=0.15, linewidth=0)
-    ax.set(xscale="log", xlabel="hidden layers per side (log)")
+    ax.set(xscale="log", xlabel="hidden layers of encoder and decoder each (log)")
     scatter.plain_ticks(ax.xaxis)
     ax.set_xticks(sorted({run["depth"] for runs in networks.values() for run in runs}))

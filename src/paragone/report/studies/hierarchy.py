@@ -26,12 +26,12 @@ def plots(found: Json, results: Results) -> list[Plot]:
         for ax, age in zip(axes, ("before", "after"), strict=True):
             _norms(ax, rows, age, row_titles(results))
             ax.set_title(f"{age.capitalize()} training", fontsize=11, loc="left")
-        axes[0].set_ylabel("norm of the gradient (log)")
+        axes[0].set_ylabel("gradient norm (log)")
         axes[0].legend(fontsize=8)
         lost = ", ".join(f"{run['row']} (seed {run['seed']})" for run in content["diverged"])
         caption = (
-            "Norm of the bound's gradient with respect to the weights of each group of latents, from the top group, "
-            f"which is farthest from the image, on {found['probe']} training images; one dot per seed, lines through "
+            "Norm of the ELBO's gradient with respect to the weights of each group of latents, on "
+            f"{found['probe']} training images. The top group is farthest from the image. One dot per seed; lines join "
             f"the medians. {f'Diverged: {lost}. ' if lost else ''}{title(results, dataset)}."
         )
         drawn.append(Plot(f"hierarchy-{dataset}", "Gradients through the hierarchy", caption, figure))
@@ -45,5 +45,5 @@ def _norms(ax: Axes, rows: Mapping[str, Sequence[Json]], age: str, titles: Mappi
         ax.plot(places, np.median(norms, 0), color=color, marker=marker, linewidth=1.2, label=titles.get(row, row))
         for seed in norms:
             ax.plot(places, seed, marker, color=color, alpha=0.4, markersize=4)
-    ax.set(yscale="log", xlabel="group of latents, from the top")
+    ax.set(yscale="log", xlabel="group of latents (1: top)")
     ax.set_xticks(range(1, 1 + max(len(run[age]) for runs in rows.values() for run in runs)))

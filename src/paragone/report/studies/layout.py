@@ -11,7 +11,7 @@ from paragone.report.scatter import INK, PALETTE
 from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
-NAMES = {"shape": "class", "scale": "size", "x": "place, across", "y": "place, down", "all": "all of them"}
+NAMES = {"shape": "class", "scale": "size", "x": "horizontal position", "y": "vertical position", "all": "all factors"}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
@@ -25,17 +25,17 @@ def _overlap(dataset: str, content: Json, results: Results) -> Plot:
     figure = Figure(figsize=(6.4, 1.3 + 0.34 * len(content["rows"])), layout="constrained")
     ax = figure.subplots()
     _panel(ax, content["rows"], lambda run: run["iou"])
-    ax.axvline(content["chance"], color=INK, linewidth=1, linestyle="--", label="two partners at random")
-    ax.set(xlabel="intersection over union with the layout asked for")
+    ax.axvline(content["chance"], color=INK, linewidth=1, linestyle="--", label="chance")
+    ax.set(xlabel="IoU with the requested layout")
     _name(ax, content["rows"], results)
     figure.legend(loc="outside lower center", fontsize=8)
     caption = (
-        f"One point per seed (its first {_samples(content):,} samples); bars: means. Overlap of the bright figure in a "
-        "sample with that in the true partner of its source; 1 means the same position and shape. "
+        f"One point per seed (its first {_samples(content):,} samples); bars: means. Intersection over union of the "
+        "bright figure in a sample and in the true partner of its source; 1 means the same position and shape. "
         f"Dashed: {content['n_test']:,} true partners, each compared with the next. "
         f"{title(results, dataset)}."
     )
-    return Plot(f"layout-{dataset}", "Layout that was asked for", caption, figure)
+    return Plot(f"layout-{dataset}", "Samples with the requested layout", caption, figure)
 
 
 def _read(dataset: str, found: Json, content: Json, results: Results) -> Plot:
@@ -44,18 +44,18 @@ def _read(dataset: str, found: Json, content: Json, results: Results) -> Plot:
     axes = figure.subplots(1, len(factors), sharey=True, squeeze=False)[0]
     for ax, factor in zip(axes, factors, strict=True):
         _panel(ax, content["rows"], _share(factor))
-        for key, style, label in (("chance", "--", "two partners at random"), ("real", ":", "the true partners")):
+        for key, style, label in (("chance", "--", "chance"), ("real", ":", "true partners")):
             ax.axvline(content["read"][key][factor], color=INK, linewidth=1, linestyle=style, label=label)
         ax.set(xlabel=NAMES.get(factor, factor))
     _name(axes[0], content["rows"], results)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Share of samples in which a network reads what the source asked for; one point per seed (its first "
+        f"Share of samples in which a network reads what the source requests. One point per seed (its first "
         f"{_samples(content):,} samples); bars: means. Size and position count as correct within "
-        f"{found['tolerance']:g} of their range. Dotted: the true partners, read by the same network; dashed: each "
+        f"{found['tolerance']:g} of their range. Dotted: true partners, read by the same network. Dashed: each of them "
         f"compared with the next ({content['n_test']:,}). {title(results, dataset)}."
     )
-    return Plot(f"layout-read-{dataset}", "Class, size and place that were asked for", caption, figure)
+    return Plot(f"layout-read-{dataset}", "Requested class, size and position", caption, figure)
 
 
 def _share(factor: str) -> Callable[[Json], float]:

@@ -13,9 +13,9 @@ from paragone.results.learning_curve import AXES, ORDERED, SECONDS, Order, Reach
 from paragone.results.runs import Json, Results
 from paragone.results.space_names import fd_label
 
-LIMITS = "One training of each row, one seed: small differences mean nothing."
+LIMITS = "One training run per row, one seed: small differences mean nothing."
 # of the axes: thousands, since long numbers would meet
-LABELS = {"images": "thousand images", "generator_updates": "generator updates", "macs": "multiply-accumulates"}
+LABELS = {"images": "thousand images", "generator_updates": "generator updates", "macs": "MACs"}
 HEADERS = {"images": "images", "generator_updates": "updates", "macs": "MACs"}
 
 
@@ -34,10 +34,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.set(xlabel=f"{names[axis]} (log)", ylabel=f"{fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
-        f"{found['n']:,} samples at each point of one training run, seed {found['seed']}; lower is better; bars: 95 % "
-        f"intervals over samples. {title(results, found['dataset'])}. {found['device']}."
+        f"{found['n']:,} samples at each point of one training run (seed {found['seed']}); lower is better. Bars: 95 % "
+        f"intervals over samples. MACs: multiply-accumulates. {title(results, found['dataset'])}. {found['device']}."
     )
-    return [Plot("learning_curve", "Quality along the training", caption, figure)]
+    return [Plot("learning_curve", "Quality during training", caption, figure)]
 
 
 def _panel(ax: Axes, found: Json, axis: str, space: str, titles: Json) -> None:
@@ -83,21 +83,19 @@ def _times(found: Json, titles: Json) -> Grid:
             ]
         lines.append(Line("model", cells))
     stated = ", ".join(f"{fd_label(space)} {level:,.2f}" for space, level in levels.items())
-    how = "as the profile states it" if found["quality"] else "the largest final distance among the rows"
+    how = "the profile's target" if found["quality"] else "the largest final distance among the rows"
     between = (
-        "Between two points the logarithm of the distance is interpolated linearly in the logarithm of what was spent; "
-        "≤: reached by the first point."
+        "Between two points, the logarithm of the distance is interpolated linearly in the logarithm of the cost; ≤: "
+        "reached by the first point."
     )
     caption = [
-        f"What each row's training took to reach {stated} for the first time: {how}. {LIMITS}",
+        f"What each training cost until it first reached {stated} ({how}). {LIMITS}",
         between,
         *_remarks(found, titles),
     ]
     names = {**HEADERS, "seconds": SECONDS[found["clock"]]}
     headers = ["Model", *(f"{names[axis]} to {fd_label(space)}" for space in shown for axis in AXES)]
-    return Grid(
-        "What it took to reach a stated quality", headers, [""] * len(headers), _numeric(headers), lines, caption
-    )
+    return Grid("Cost of reaching a given quality", headers, [""] * len(headers), _numeric(headers), lines, caption)
 
 
 def _spent(reached: Reached | None) -> Text:
@@ -129,7 +127,7 @@ def _orders(found: Json, titles: Json) -> Grid:
             headers.append(f"{fd_label(space)}{at} {names[axis]}")
     caption = [
         learning_curve.sentence(found, titles),
-        f"The distance, and in brackets the row's rank, at the largest amount that every row spent. {LIMITS}",
+        f"Distances, with ranks in brackets, at the largest amount that every row spent. {LIMITS}",
         *_outside(made, titles, names),
     ]
     return Grid("Three orders of the rows", headers, [""] * len(headers), _numeric(headers), lines, caption)
@@ -150,7 +148,7 @@ def _outside(made: dict[str, dict[str, Order]], titles: Json, names: dict[str, s
     """Rows that an order leaves out."""
     missing = {(row, axis) for orders in made.values() for axis, order in orders.items() for row in order.missing}
     named = ", ".join(f"{titles.get(row, row)} ({names[axis]})" for row, axis in sorted(missing))
-    return [f"Left out of an order, for lack of a measurement there: {named}."] if named else []
+    return [f"Left out of an order because nothing was measured there: {named}."] if named else []
 
 
 def _remarks(found: Json, titles: Json) -> list[str]:
@@ -160,7 +158,7 @@ def _remarks(found: Json, titles: Json) -> list[str]:
         remarks.append(f"Diverged: {', '.join(diverged)}.")
     if other := [titles.get(row, row) for row, of in found["rows"].items() if not of["same_weights"]]:
         remarks.append(
-            "Weights that differ from those of the row's own run, trained on other hardware or in another way: "
+            "Weights differ from the row's own run, which was trained on other hardware or in another way: "
             f"{', '.join(other)}."
         )
     if found["left_out"]:

@@ -149,17 +149,17 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     names = [row_titles(results)[row] for row in rows]
     ax.set_yticks(np.arange(len(rows) + len(beside)), [*names, *(f"{r['model']}, published" for r in beside)])
     ax.invert_yaxis()
-    ax.set_xlabel("nats per image, lower is better" if binary else "bits per dimension, lower is better")
+    ax.set_xlabel("nats per image (lower is better)" if binary else "bits per dimension (lower is better)")
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     caption = (
         f"{content['n']:,} test images of {title(results, dataset)}, one mark per seed. A bound lies above the true "
-        f"value by an unknown amount; an importance-weighted estimate ({found['k']} draws per image) approaches it "
-        "from above, and so does an annealed one. Exact values may only be compared with exact ones."
+        f"value by an unknown amount. An importance-weighted estimate ({found['k']} draws per image) approaches it "
+        "from above, and so does an annealed one. Compare exact values only with exact values."
     )
     if any(run.get("estimate") is not None for runs in rows.values() for run in runs):
         caption += (
-            " An adversary's estimate, AVB's own, may lie on either side of the true value, and lies below it while "
-            "the adversary is not optimal: it cannot be used to rank models."
+            " An adversary's estimate (AVB's own) may lie on either side of the true value, and lies below it while "
+            "the adversary is not optimal. It cannot be used to rank models."
         )
     if beside:
         caption += (

@@ -14,9 +14,9 @@ from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
 MEASURES = {
-    "ratio": ("distance to the nearest training image,\nof unseen images' = 1", 1.0),
-    "excess": ("excess: training images are nearest\nmore often than by chance", 0.0),
-    "near_copies": ("near-copies, share of samples", 0.0),
+    "ratio": ("distance to nearest training image\n(unseen images: 1)", 1.0),
+    "excess": ("excess: training images are nearest\nmore often than chance predicts", 0.0),
+    "near_copies": ("near-copies (share of samples)", 0.0),
 }
 SPACES = {"pixels": (PALETTE[0], "o"), "features": (PALETTE[4], "s")}
 
@@ -46,13 +46,13 @@ def _measures(found: Json, dataset: str, measured: Json, results: Results, title
         axes[0].plot([], [], marker, color=color, label=space)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Above the line, images of known origin ({measured['controls']['copied']['n']} each; noise of "
-        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies); below it, samples, "
-        "one point per seed; bars: 95 % intervals of the excess over all seeds, with respect to which of the real "
+        f"Above the line: images of known origin ({measured['controls']['copied']['n']} each; noise of "
+        f"{found['noise']:g} grey levels; {100 * found['leak']:g} % of 'some copied' are copies). Below it: samples, "
+        "one point per seed. Bars: 95 % intervals of the excess over all seeds, with respect to which of the real "
         f"images ({measured['n_train']:,} and {measured['n_test']:,}) were used for training. A small ratio alone may "
-        f"only mean smooth images, as with the blurred ones. {title(results, dataset)}."
+        f"only mean smooth images, as the blurred ones show. {title(results, dataset)}."
     )
-    return Plot(f"memorisation-{dataset}", "Nearness to training images", caption, figure)
+    return Plot(f"memorisation-{dataset}", "Distance to training images", caption, figure)
 
 
 def _panel(ax: Axes, measured: Json, measure: str, lines: list[str]) -> None:
@@ -76,7 +76,7 @@ def _grids(dataset: str, measured: Json, results: Results, titles: dict[str, str
         ax.set_title(titles.get(row, row), fontsize=11, loc="left")
         ax.set_axis_off()
     caption = (
-        "The samples of each row's first seed that come nearest to a single training image, by the criterion of "
+        "The samples of each row's first seed that are closest to a single training image, by the criterion for "
         f"near-copies, each above that image. {title(results, dataset)}."
     )
     return Plot(f"memorisation-pairs-{dataset}", "Nearest pairs", caption, figure)

@@ -23,13 +23,14 @@ def plots(found: Json, results: Results) -> list[Plot]:
             shares = [100 * run.get("missing_share", 1.0) for run in ended]
             ax.plot(shares, [place] * len(ended), marker, color=color, alpha=0.8, clip_on=False, label=kind)
     ax.axvline(100 * stability.MISSING, color=INK, linewidth=1, linestyle="--")
-    ax.set(xlim=(0, 100), ylim=(-0.6, len(names) - 0.4), xlabel=f"of {found['classes']:,} modes missing (%)")
+    ax.set(xlim=(0, 100), ylim=(-0.6, len(names) - 0.4), xlabel=f"missing modes (% of {found['classes']:,})")
     ax.set_yticks(range(len(names)), [titles.get(name, name) for name in names])
     handles, labels = ax.get_legend_handles_labels()
     shown = dict(zip(labels, handles, strict=True))  # each once
     ax.legend(shown.values(), shown.keys(), loc="upper left", bbox_to_anchor=(1.02, 1.05), fontsize=8)
     caption = (
         f"{found['n']:,} samples per run; one point per seed. Runs to the right of the dashed line count as collapsed. "
-        f"As many real test images miss {found['real']['missing']:,}. {title(results, found['dataset'])}."
+        f"The same number of real test images misses {found['real']['missing']:,} modes. "
+        f"{title(results, found['dataset'])}."
     )
     return [Plot(f"mode_coverage-{found['dataset']}", "Missing modes", caption, figure)]

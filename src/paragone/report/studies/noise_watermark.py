@@ -29,19 +29,19 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
         detection.plot([], [], MARKERS[i], color=PALETTE[i], label=f"{which} images")
         distance.plot([i] * len(runs), [run["fd"][which] for run in runs], MARKERS[i], color=PALETTE[i], alpha=0.7)
     detection.axvline(found["rate"], color=INK, linewidth=0.8, linestyle="--")
-    detection.set_yticks(range(len(changes)), ["as drawn" if change == "none" else change for change in changes])
-    detection.set(xlabel="share taken for marked", xlim=(-0.02, 1.02), ylim=(len(changes) - 0.5, -0.5))
+    detection.set_yticks(range(len(changes)), ["unchanged" if change == "none" else change for change in changes])
+    detection.set(xlabel="share detected as marked", xlim=(-0.02, 1.02), ylim=(len(changes) - 0.5, -0.5))
     distance.set_xticks(range(len(IMAGES)), list(IMAGES))
-    distance.set(ylabel="FD-clf", xlim=(-0.5, 1.5), ylim=(0, None))
+    distance.set(ylabel="FD-clf (lower is better)", xlim=(-0.5, 1.5), ylim=(0, None))
     figure.legend(*detection.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"{found['n']:,} marked images of each run (seeds {', '.join(str(run['seed']) for run in runs)}), and half as "
-        f"many unmarked ones that were not used to set the threshold; bars: Wilson's 95 % intervals. Dashed: the "
-        f"{100 * found['rate']:g} % of unmarked images that may pass. Right: one point per seed, from "
+        f"{found['n']:,} marked images per run (seeds {', '.join(str(run['seed']) for run in runs)}), and half as many "
+        f"unmarked ones that were not used to set the threshold. Bars: Wilson's 95 % intervals. Dashed: the "
+        f"{100 * found['rate']:g} % of unmarked images that may be detected. Right: one point per seed, from "
         f"{found['n']:,} images. "
         f"{title(results, dataset)}."
     )
-    return Plot(f"noise_watermark-{dataset}", "A mark in the noise", caption, figure)
+    return Plot(f"noise_watermark-{dataset}", "A watermark in the noise", caption, figure)
 
 
 def _share(ax: Axes, count: int, n: int, y: float, i: int) -> None:

@@ -23,12 +23,12 @@ def grids(found: Json, results: Results) -> list[Grid]:
         lines += [_line(c, titles) for c in compared]
     about = (
         f"Kendall's tau-b between two orders of the rows by {found['figure']}, mean over seeds; 1: the same order, "
-        "0: no more alike than two random orders."
+        "0: no more similar than two random orders."
     )
     caption = [about, "Interval: bootstrap over rows."]
     numeric = [False, False, False, False, True, False, True, True, False, True]
     abouts = [""] * 7 + ["pairs of rows that are in the same order", "the row whose rank differs most", ""]
-    return [Grid("Do orders carry?", HEADERS, abouts, numeric, lines, caption)]
+    return [Grid("Do orders carry over?", HEADERS, abouts, numeric, lines, caption)]
 
 
 def _line(c: Json, titles: Json) -> Line:
@@ -54,7 +54,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
     ax.set_yticks(range(len(shown)), [f"{c['where']}: {c['a']} and {c['b']}" for c in shown], fontsize=7)
     ax.invert_yaxis()
     ax.set_xlim(-1.05, 1.05)
-    ax.set_xlabel("Kendall's tau-b")
+    ax.set_xlabel("Kendall's tau-b (1: the same order)")
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
-    caption = f"Rank correlation of the rows by {found['figure']}, with its 95 % interval over rows."
-    return [Plot("orders", "Do orders carry?", caption, figure)]
+    caption = f"Rank correlation between two orders of the rows by {found['figure']}, with 95 % intervals over rows."
+    return [Plot("orders", "Do orders carry over?", caption, figure)]

@@ -9,8 +9,8 @@ from paragone.report.scatter import MARKERS, PALETTE
 from paragone.report.studies.base import per_dataset, row_titles, title
 from paragone.results.runs import Json, Results
 
-SPACES = {"z": "in z, the latent that is drawn", "w": "in w, what the mapping makes of it"}
-SAMPLING = {"full": "anywhere on the path", "end": "at its beginning"}
+SPACES = {"z": "In z (latents of the prior)", "w": "In w (after the mapping network)"}
+SAMPLING = {"full": "pairs from the whole path", "end": "pairs from its start"}
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
@@ -33,9 +33,9 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     axes[0].set_yticks(range(len(rows)), [row_titles(results).get(row, row) for row in rows])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Squared distance between two images that are {found['epsilon']:g} of the path apart, divided by that "
-        f"fraction squared, in features of {found['features']}; {found['n']:,} paths each, one point per seed. Shorter "
-        f"is smoother; for a model that always draws the same image it is 0. {title(results, dataset)}."
+        f"Squared distance between two images that are a fraction {found['epsilon']:g} of the path apart, divided by "
+        f"that fraction squared, in features of {found['features']}; {found['n']:,} paths each, one point per seed. "
+        f"Shorter is smoother; a model that always draws the same image scores 0. {title(results, dataset)}."
     )
     return Plot(f"path_length-{dataset}", "Perceptual path length", caption, figure)
 
@@ -53,7 +53,7 @@ def grids(found: Json, results: Results) -> list[Grid]:
     headers = ["Model", "Data set", *(f"{space}, {sampling}" for space, sampling in keys)]
     caption = (
         f"Features of {found['features']}, {found['n']:,} paths each; mean and 95 % t-interval over seeds where there "
-        "are several. Full: pairs from anywhere on the path; end: from its beginning."
+        "are several. Full: pairs from the whole path; end: pairs from its start."
     )
     numeric = [False, False, *(True for _ in keys)]
     return [Grid("Perceptual path length", headers, [""] * len(headers), numeric, lines, [caption])]

@@ -40,6 +40,6 @@ def _plot(dataset: str, row: str, content: Json, seed: int, results: Results) ->
         f"{name}: images of the same latents during one training run, seed {seed}, not selected. "
         f"{title(results, dataset)}."
         + ("" if content["outcome"] == "finished" else f" It diverged: {content['reason']}.")
-        + ("" if content["same_weights"] else " It did not end with the weights of the row's own run.")
+        + ("" if content["same_weights"] else " Its final weights differ from those of the row's own run.")
     )
-    return Plot(f"phases-{dataset}-{row}", f"{name} along its training", caption, figure)
+    return Plot(f"phases-{dataset}-{row}", f"{name} during training", caption, figure)

@@ -10,7 +10,7 @@ from paragone.results.runs import Json, Results
 MEASURES = {
     "follows": "correlation of code and factor",
     "span": "share of the factor's range",
-    "kept": "other factors as before",
+    "kept": "other factors unchanged",
 }
 
 
@@ -26,7 +26,7 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     for ax, code in zip(axes, codes, strict=True):
         for y, measure in enumerate(MEASURES):
             ideal = measured["drawn"][code][measure]
-            ax.plot([ideal] * 2, [y - 0.3, y + 0.3], color=INK, label=None if y else "drawn images")
+            ax.plot([ideal] * 2, [y - 0.3, y + 0.3], color=INK, label=None if y else "perfect model")
         for i, (row, runs) in enumerate(rows.items()):
             x = [run[code][measure] for run in runs for measure in MEASURES]
             lines = [line for _ in runs for line in range(len(MEASURES))]
@@ -37,8 +37,8 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     axes[0].set_yticks(range(len(MEASURES)), list(MEASURES.values()))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     caption = (
-        f"One point per seed: {found['n']:,} latents, each with {found['steps']} values of the code, as read by a "
-        "network. Bars: the same for images drawn with the factor passing through its range, that is, what a perfect "
-        f"model would score. {title(results, dataset)}."
+        f"One point per seed: {found['n']:,} latents with {found['steps']} values of the code each, as read by a "
+        "network. Bars: images drawn with the factor moving through its range, that is, the score of a perfect model. "
+        f"{title(results, dataset)}."
     )
-    return Plot(f"pose-{dataset}", "Turning a code", caption, figure)
+    return Plot(f"pose-{dataset}", "Effect of turning a code", caption, figure)

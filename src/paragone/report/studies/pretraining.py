@@ -25,21 +25,21 @@ def plots(found: Json, results: Results) -> list[Plot]:
     distance.axhline(found["floor"]["fd"], color=INK, linewidth=1, linestyle="--", label=FLOOR)
     classes.axhline(found["floor"]["classes"], color=INK, linewidth=1, linestyle="--")
     for ax, label in (
-        (distance, "FD-clf (log)"),
-        (classes, "classes shown"),
-        (gradient, "gradient norm of the generator (log)"),
-        (loss, "loss of the discriminator"),
+        (distance, "FD-clf (log, lower is better)"),
+        (classes, "classes present"),
+        (gradient, "generator gradient norm (log)"),
+        (loss, "discriminator loss"),
     ):
-        ax.set(xlabel="kimg", ylabel=label)
+        ax.set(xlabel="images seen (kimg)", ylabel=label)
         ax.axvline(found["early_kimg"], color=INK, linewidth=0.8, linestyle=":")
     for ax in (distance, gradient):
         ax.set_yscale("log")
     figure.legend(*distance.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
-        f"'{found['row']}' from scratch, and pretrained on {found['pretrained_kimg']:g} kimg of "
-        f"{title(results, found['source'])}, which are not part of the budget shown; one line per seed ({seeds}), "
-        f"{found['n']:,} samples per point. Dotted: the end of the early part. "
+        f"'{found['row']}' from scratch, and pre-trained on {found['pretrained_kimg']:g} kimg of "
+        f"{title(results, found['source'])}, which are not part of the budget shown. One line per seed ({seeds}), "
+        f"{found['n']:,} samples per point. Dotted: the end of the early phase. "
         f"{title(results, found['target'])}."
     )
     return [Plot(f"pretraining-{found['target']}", "Pre-trained and from scratch", caption, figure)]

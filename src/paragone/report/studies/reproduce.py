@@ -98,9 +98,9 @@ def plots(found: Json, results: Results) -> list[Plot]:
         range(len(shown)), [f"{r.published['model']}\n{published.metric(r.published)}" for r in shown], fontsize=7
     )
     ax.invert_yaxis()
-    ax.set_xlabel("ours less the published figure, % of it")
+    ax.set_xlabel("difference from the published figure (%)")
     caption = (
-        "Points: our mean, with the range in which one more seed would fall in 95 of 100 cases, or with one seed the "
-        "95 % interval over test images. Bars: the spread that the source states."
+        "Points: our mean, with the range in which one more seed would fall in 95 of 100 cases (with one seed, the "
+        "95 % interval over test images). Bars: the spread that the source states."
     )
     return [Plot("reproduce-difference", "Published and reproduced", caption, figure)]

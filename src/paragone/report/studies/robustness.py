@@ -20,16 +20,16 @@ def plots(found: Json, results: Results) -> list[Plot]:
     for ax, name in zip(axes, sorted(networks, reverse=True), strict=True):
         _panel(ax, networks[name])
         ax.set_title(name, fontsize=11, loc="left")
-        ax.set(xlabel="eps, of the pixels' range")
-    axes[0].set(ylabel="share classified as labelled", ylim=(-0.02, 1.02))
+        ax.set(xlabel="eps (fraction of the pixel range)")
+    axes[0].set(ylabel="accuracy on test images", ylim=(-0.02, 1.02))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
     seeds = ", ".join(map(str, found["seeds"]))
     caption = (
-        f"Share of {found['n']} test images still classified correctly after PGD with {found['steps']} steps, by how "
-        f"far a pixel may move; lines: means over seeds ({seeds}); thin lines: single seeds. Large markers: images "
-        "that survive every attack at the eps of adversarial training (dotted), including longer PGD and images "
-        f"transferred from another network. The discriminator tells real images from samples of '{found['row']}'. "
-        f"{title(results, found['dataset'])}."
+        f"Share of {found['n']} test images still classified correctly after PGD with {found['steps']} steps, against "
+        f"the largest change per pixel. Lines: means over seeds ({seeds}); thin lines: single seeds. Large markers: "
+        "images that survive every attack at the eps of adversarial training (dotted), including longer PGD and "
+        f"attacks transferred from another network. The discriminator tells real images from samples of "
+        f"'{found['row']}'. {title(results, found['dataset'])}."
     )
     return [Plot(f"robustness-{found['dataset']}", "Accuracy under attack", caption, figure)]
 

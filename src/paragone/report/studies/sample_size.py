@@ -30,12 +30,12 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
         if key == "fd":
             for i, (row, figures) in enumerate(content["others"].items(), len(content["figures"])):
                 _line(ax, figures, key, _name(row, results), i)
-        ax.set(xscale="log", xlabel="images (log)", ylabel=label)
+        ax.set(xscale="log", xlabel="number of images (log)", ylabel=label)
         scatter.plain_ticks(ax.xaxis)
     figure.axes[0].legend(fontsize=8)
     caption = (
-        f"Subsets of growing size against the same {content['n_real']:,} real images, in {content['space']}. Points: "
-        "draws; lines: their means; dashed: a + b / n extrapolated to infinite n (Chong and Forsyth 2020). "
+        f"Subsets of growing size, compared with the same {content['n_real']:,} real images in {content['space']}. "
+        "Points: draws; lines: their means; dashed: a + b / n extrapolated to infinite n (Chong and Forsyth 2020). "
         f"{title(results, dataset)}."
     )
     return Plot(f"sample_size-{dataset}", "Distance against sample size", caption, figure)

@@ -10,9 +10,9 @@ from paragone.results.runs import Json, Results
 from paragone.results.space_names import fd_label
 
 COSTS = {
-    "passes": "evaluations of the network (log)",
-    "macs": "multiply-accumulates an image (log)",
-    "seconds": "seconds an image (log)",
+    "passes": "network evaluations (log)",
+    "macs": "MACs per image (log)",
+    "seconds": "seconds per image (log)",
 }
 
 
@@ -27,7 +27,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.set(xscale="log", yscale="log", xlabel=label, ylabel=f"{fd_label(space)} (log)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     caption = (
-        f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples; along a line, the same "
+        f"Means over seeds {', '.join(map(str, found['seeds']))} of {found['n']:,} samples. Along a line, the same "
         f"weights are sampled in different numbers of steps{_relays(found)}. {found['device']}. "
         f"{title(results, found['dataset'])}."
     )
@@ -55,7 +55,7 @@ def _lines(found: Json) -> list[tuple[str, float | None, list[Json]]]:
 
 def _relays(found: Json) -> str:
     started = any(start is not None for _, start, _ in _lines(found))
-    return ", and of a relay also from other times t_0 of its T" if started else ""
+    return "; a relay also starts at other times t_0 of its T" if started else ""
 
 
 def _name(row: str, start: float | None, results: Results) -> str:

@@ -12,7 +12,7 @@ from paragone.report.studies.base import title
 from paragone.results.runs import Json, Results
 
 IMAGES = {"first": "first image", "batch": "batch"}
-CLOCKS = {"cpu": "processor time", "wall": "wall time"}
+CLOCKS = {"cpu": "CPU time", "wall": "wall time"}
 
 
 class Line(NamedTuple):
@@ -32,11 +32,11 @@ def _plot(found: Json, dataset: str, content: Json, results: Results) -> Plot:
     figure = Figure(figsize=(7.6, 0.26 * len(timed) + 1.2), layout="constrained")
     ax = figure.subplots()
     _panel(ax, timed)
-    ax.set_xlabel(f"{CLOCKS[found['clock']]} over that of {baseline} (log)")
+    ax.set_xlabel(f"{CLOCKS[found['clock']]} relative to {baseline} (log)")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=8)
     caption = (
-        f"Time to draw the first image, and a batch of {found['batch']}, relative to {baseline} (dashed); in brackets, "
-        "how often an image passes through the network. Rows take turns in one process; 95 % intervals over rounds: "
+        f"Time to draw the first image, and a batch of {found['batch']}, relative to {baseline} (dashed). In brackets: "
+        "passes of an image through the network. Rows take turns in one process; bars: 95 % intervals over rounds. "
         f"{found['device']}, {found['threads']} thread{'s' * (found['threads'] > 1)}. {title(results, dataset)}."
     )
     return Plot(f"sampling_time-{dataset}", "Sampling time", caption, figure)

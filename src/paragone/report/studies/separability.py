@@ -9,8 +9,8 @@ from paragone.report.scatter import INK, MARKERS, PALETTE
 from paragone.report.studies.base import row_titles, title
 from paragone.results.runs import Json, Results
 
-SPACES = {"z": "From the latent that is drawn, z", "w": "From what the mapping makes of it, w"}
-MEAN = "mean of those that vary"
+SPACES = {"z": "From z (latents of the prior)", "w": "From w (after the mapping network)"}
+MEAN = "mean over varying factors"
 
 
 def plots(found: Json, results: Results) -> list[Plot]:
@@ -22,8 +22,8 @@ def plots(found: Json, results: Results) -> list[Plot]:
             continue
         caption = (
             f"Share of each factor that a linear function of the latents explains, on {found['n']:,} samples of each "
-            "run, half of which are used to fit it: 1 is a perfect prediction, 0 no better than chance. Dots: means "
-            f"over those seeds whose samples vary in the factor.{_left_out(measured)} {title(results, dataset)}."
+            "run, half of which are used to fit it. 1 is a perfect prediction, 0 no better than chance. Dots: means "
+            f"over the seeds whose samples vary in the factor.{_left_out(measured)} {title(results, dataset)}."
         )
         drawn.append(Plot(f"separability-{dataset}", "Factors predicted from latents", caption, _figure(rows, results)))
     return drawn
@@ -32,7 +32,7 @@ def plots(found: Json, results: Results) -> list[Plot]:
 def _left_out(measured: Json) -> str:
     ended = [f"{run['row']} (seed {run['seed']})" for run in measured["diverged"]]
     parts = [
-        f" Left out, since the classifier reads them badly: {', '.join(measured['left_out'])}."
+        f" Left out because the classifier reads them poorly: {', '.join(measured['left_out'])}."
         if measured["left_out"]
         else "",
         f" Diverged: {', '.join(ended)}." if ended else "",
@@ -52,7 +52,7 @@ def _figure(rows: dict[str, list[Json]], results: Results) -> Figure:
             _dots(ax, [run[space] for run in runs if run[space]], lines, lift, i, row_titles(results).get(row, row))
         ax.axhline(0.5, color=INK, linewidth=0.6)
         ax.set_title(SPACES[space], fontsize=11, loc="left")
-        ax.set(xlim=(-0.02, 1.02), xlabel="share told", ylim=(-0.6, len(lines) - 0.4))
+        ax.set(xlim=(-0.02, 1.02), xlabel="share explained", ylim=(-0.6, len(lines) - 0.4))
     axes[0].set_yticks(range(len(lines)), lines)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     return figure

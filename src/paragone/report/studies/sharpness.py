@@ -24,13 +24,13 @@ def _plot(dataset: str, content: Json, results: Results) -> Plot:
         ax.plot(values, [y] * len(values), "o", color=PALETTE[0], alpha=0.5, markersize=5)
         ax.plot([sum(values) / len(values)] * 2, [y - 0.25, y + 0.25], color=INK, linewidth=1.4)
     ax.axvline(1, color=INK, linewidth=1, linestyle="--", label=FLOOR)
-    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel="variance of the Laplacian, over that of real test images")
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel="variance of the Laplacian, relative to real test images")
     ax.set_xlim(left=0)
     ax.set_yticks(range(len(rows)), [str(titles.get(row, row)) for row in rows])
     figure.legend(loc="outside lower center", fontsize=8)
     n = max(f["n"] for figures in rows.values() for f in figures)
     caption = (
-        f"One point per seed (its first {n:,} samples); bars: means; relative to {content['real']['n']:,} real test "
-        f"images. Below 1 means blurred, far above 1 means noise. {title(results, dataset)}."
+        f"One point per seed (its first {n:,} samples); bars: means. Relative to {content['real']['n']:,} real test "
+        f"images: below 1 means blurred, far above 1 means noisy. {title(results, dataset)}."
     )
     return Plot(f"sharpness-{dataset}", "Sharpness", caption, figure)

@@ -9,9 +9,9 @@ from paragone.results.runs import Json, Results
 
 MEASURES = {
     "faithful": "random style: content kept",
-    "diverse": "random style: two differ in style",
-    "kept": "by reference: content kept",
-    "reference": "by reference: its style taken",
+    "diverse": "random style: styles differ",
+    "kept": "reference style: content kept",
+    "reference": "reference style: style taken over",
 }
 
 
@@ -26,7 +26,7 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     content, style = measured["real"]["content"], measured["real"]["style"]
     for y, best in zip((0, 2, 3), (content, content, style), strict=True):
         ax.plot([best] * 2, [y - 0.3, y + 0.3], color=INK, label=None if y else "true partners")
-    ax.plot([measured["chance"]] * 2, [2.7, 3.3], color=INK, linestyle=":", label="another's partner")
+    ax.plot([measured["chance"]] * 2, [2.7, 3.3], color=INK, linestyle=":", label="chance")
     for i, (row, runs) in enumerate((row, runs) for row, runs in measured["rows"].items() if runs):
         x = [run[measure] for run in runs for measure in MEASURES]
         marker, color = MARKERS[i % len(MARKERS)], PALETTE[i % len(PALETTE)]
@@ -37,7 +37,7 @@ def _plot(dataset: str, measured: Json, found: Json, results: Results) -> Plot:
     figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     caption = (
         f"One point per seed: {measured['n']:,} sources, each translated into {found['styles']} random styles and once "
-        f"into that of a reference image; a network reads {', '.join(found['content'])} (content) and "
+        f"into the style of a reference image. A network reads {', '.join(found['content'])} (content) and "
         f"{', '.join(found['style'])} (style). Bars: true partners. Dotted: how often the partner of another source "
         f"has the reference's style by chance. {title(results, dataset)}."
     )

@@ -34,14 +34,14 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
     unseen = [s["unseen"]["near_copies"] / s["unseen"]["n"] for s in measured["sizes"]]
     copies.plot([s["n_train"] for s in measured["sizes"]], unseen, color=INK, linestyle="--", linewidth=1)
     excess.axhline(0, color=INK, linestyle="--", linewidth=1)
-    for ax, label in ((excess, "excess: training images are nearest\nmore often than by chance"),
-                      (copies, "near-copies, share of samples")):  # fmt: skip
+    for ax, label in ((excess, "excess: training images are nearest\nmore often than chance predicts"),
+                      (copies, "near-copies (share of samples)")):  # fmt: skip
         ax.set(xscale="log", xlabel="training images (log)", ylabel=label)
         scatter.plain_ticks(ax.xaxis)
     excess.legend(fontsize=8)
     caption = (
-        f"In pixels, {found['n']} samples of each trained model: {found['seeds']} seeds on few images, all seeds on "
-        "all images, pooled; bars: 95 % intervals. Dashed: chance level (left), and the share among "
+        f"In pixels, {found['n']} samples of each trained model, pooled over seeds ({found['seeds']} on few images, "
+        "all on all images). Bars: 95 % intervals. Dashed: chance level (left), and the share among "
         f"{measured['n_test']:,} test images, which no model saw (right). {title(results, dataset)}."
     )
-    return Plot(f"training_set_size-{dataset}", "Memorisation against training images", caption, figure)
+    return Plot(f"training_set_size-{dataset}", "Memorisation against the number of training images", caption, figure)

@@ -28,10 +28,10 @@ def plots(found: Json, results: Results) -> list[Plot]:
             ax.set(xlabel=f"precision in {space}", ylabel=name, yscale="log" if key == "fd" else "linear")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     caption = (
-        f"Means over seeds of {found['n']:,} samples, from the same draws at each value of truncation, which is "
-        f"printed beside its point. {title(results, found['dataset'])}."
+        f"Means over seeds of {found['n']:,} samples, from the same draws at each truncation value. The values are "
+        f"printed beside the points. {title(results, found['dataset'])}."
     )
-    return [Plot("truncation", "What truncation trades", caption, figure)]
+    return [Plot("truncation", "Precision, recall and distance under truncation", caption, figure)]
 
 
 def _spaces(found: Json) -> list[str]:

@@ -29,15 +29,15 @@ def _plot(found: Json, dataset: str, measured: Json, results: Results) -> Plot:
         _cost(psnr, [v for m in marked for v in m["psnr"]], mark["psnr"], i)
         _cost(ssim, [v for m in marked for v in m["ssim"]], mark["ssim"], i)
         detection.plot([], [], MARKERS[i], color=PALETTE[i], label=f"{mark['method']}, strength {mark['strength']}")
-    changes = ["as marked" if change == "none" else change for change in found["changes"]]
+    changes = ["unchanged" if change == "none" else change for change in found["changes"]]
     detection.set_yticks(range(len(changes)), changes)
     detection.set(xlabel="share of sheets detected", xlim=(-0.02, 1.02), ylim=(len(changes) - 0.5, -0.5))
     detection.axvline(found["rate"], color=INK, linewidth=0.8, linestyle="--")
-    psnr.set(xlabel="PSNR, dB", yticks=[])
+    psnr.set(xlabel="PSNR (dB)", yticks=[])
     ssim.set(xlabel="SSIM", yticks=[])
     figure.legend(*detection.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     caption = _caption(found, measured, rows, title(results, dataset))
-    return Plot(f"watermark-{dataset}", "Watermarks: what they survive and cost", caption, figure)
+    return Plot(f"watermark-{dataset}", "Watermarks: robustness and cost", caption, figure)
 
 
 def _caption(found: Json, measured: Json, rows: list[str], of: str) -> str:
@@ -47,8 +47,8 @@ def _caption(found: Json, measured: Json, rows: list[str], of: str) -> str:
         f"Sheets of {tile['tiles']} samples ({tile['sheet']} px; {sheets} sheets of {', '.join(rows)}), each with "
         f"{found['bits']} bits of its own; bars: Wilson's 95 % intervals. Detected: at least {threshold['bits']} bits "
         f"are read correctly, which {100 * threshold['false_positives']:.2g} % of {threshold['n']:,} comparisons of "
-        f"unmarked sheets with random bits achieve (dashed: the {100 * found['rate']:g} % that was asked for). Crop: "
-        "the number is the share of each side that is kept; the sheet is enlarged again unless cropped in place. "
+        f"unmarked sheets with random bits achieve (dashed: the target of {100 * found['rate']:g} %). Crop: the number "
+        "is the share of each side that is kept; the sheet is enlarged again unless cropped in place. "
         f"Right: means; thin lines: real test images. {of}."
     )
 
