@@ -30,12 +30,13 @@ def build(ddpm: nn.Module, **config: object) -> ControlNet:
     return ControlNet(ControlNet.Config(**{"hint": 4, "steps": 4, **config}), SPEC, ddpm=ddpm)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("cls", [DDPM, ImprovedDDPM])
+@pytest.mark.parametrize(("cls", "parameterization"), [(DDPM, "eps"), (DDPM, "both"), (ImprovedDDPM, "eps")])
 @pytest.mark.parametrize("patch", [1, 2])
-def test_before_training_it_is_its_parent_to_the_bit(cls: type, patch: int) -> None:
-    ddpm = parent(cls, patch=patch)
+def test_before_training_it_is_its_parent_to_the_bit(cls: type, parameterization: str, patch: int) -> None:
+    ddpm = parent(cls, patch=patch, parameterization=parameterization)
     model, time = build(ddpm).eval(), torch.tensor([0.0, 250.0, 500.0, 916.0])
-    assert torch.equal(model.network(X, time, SOURCE), ddpm.net(X, time)[:, :1])
+    theirs = ddpm.net(X, time)
+    assert torch.equal(model.network(X, time, SOURCE), theirs[:, :1] if cls is ImprovedDDPM else theirs)
     torch.manual_seed(1)
     drawn = model.translate(SOURCE)
     torch.manual_seed(1)
@@ -69,9 +70,29 @@ def test_the_loss_is_the_parents_with_the_control_added() -> None:
     h, skips = ddpm.net.contract(x_t, e)
     pred = ddpm.net.expand(h + control[-1], [s + c for s, c in zip(skips, control, strict=False)], e)
     torch.testing.assert_close(update.loss, (pred - eps).square().mean())
-    update.loss.backward()
+    _every_part_of_the_branch_learns(model, update.loss)
+
+
+def test_the_loss_with_two_predictions_is_the_parents_too() -> None:
+    model = build(parent(parameterization="both"))
+    for p in model.branch.parameters():
+        nn.init.normal_(p, std=0.1)
+    torch.manual_seed(1)
+    (update,) = model.losses({"image": X, "source": SOURCE}, Progress(0))
+    torch.manual_seed(1)
+    t, eps = torch.randint(12, (4,)), torch.randn_like(X)
+    a = model.ddpm.alpha_bar[t].view(4, 1, 1, 1)
+    image, noise = model.network(a.sqrt() * X + (1 - a).sqrt() * eps, t * 1000 / 12, SOURCE).chunk(2, 1)
+    wrong_image, wrong_noise = image - X, noise - eps
+    wrong_v = a.sqrt() * wrong_noise - (1 - a).sqrt() * wrong_image
+    torch.testing.assert_close(update.loss, sum(w.square().mean() for w in (wrong_v, wrong_image, wrong_noise)))
+    _every_part_of_the_branch_learns(model, update.loss)
+
+
+def _every_part_of_the_branch_learns(model: ControlNet, loss: torch.Tensor) -> None:
+    loss.backward()
     assert [n for n, p in model.branch.named_parameters() if p.grad is None or not p.grad.any()] == []
-    assert all(p.grad is None for p in ddpm.parameters())
+    assert all(p.grad is None for p in model.ddpm.parameters())
 
 
 def test_one_step_opens_the_zero_convolutions() -> None:
@@ -82,17 +103,19 @@ def test_one_step_opens_the_zero_convolutions() -> None:
     assert any(layer.weight.any() for layer in model.branch.out)  # type: ignore[union-attr, operator]
 
 
-def steered() -> ControlNet:
+def steered(**config: object) -> ControlNet:
     """One whose control is open, over all twelve steps of its parent."""
-    model = build(parent(variance="small"), steps=12, eta=1.0).eval()
+    model = build(parent(variance="small", **config), steps=12, eta=1.0).eval()
     for p in model.branch.parameters():
         nn.init.normal_(p, std=0.1)
     return model
 
 
-def test_without_noise_it_is_the_first_order_solver_of_noise_levels() -> None:
-    model = build(steered().ddpm).eval()
-    model.branch.load_state_dict(steered().branch.state_dict())
+@pytest.mark.parametrize("parameterization", ["eps", "both"])
+def test_without_noise_it_is_the_first_order_solver_of_noise_levels(parameterization: str) -> None:
+    noisy = steered(parameterization=parameterization)
+    model = build(noisy.ddpm).eval()
+    model.branch.load_state_dict(noisy.branch.state_dict())
     process = model.ddpm.process
 
     def denoise(x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -107,8 +130,9 @@ def test_without_noise_it_is_the_first_order_solver_of_noise_levels() -> None:
     torch.testing.assert_close(drawn, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_with_eta_1_over_all_steps_it_samples_as_its_parent_does() -> None:
-    model = steered()
+@pytest.mark.parametrize("parameterization", ["eps", "both"])
+def test_with_eta_1_over_all_steps_it_samples_as_its_parent_does(parameterization: str) -> None:
+    model = steered(parameterization=parameterization)
     torch.manual_seed(1)
     drawn = model.translate(SOURCE)
     own = model.ddpm.process

@@ -12,9 +12,13 @@ SPEC = Spec((1, 16, 16))
 
 @pytest.fixture
 def parent() -> DDPM:
+    return ddpm()
+
+
+def ddpm(**config: object) -> DDPM:
     torch.manual_seed(0)
-    cfg = DDPM.Config(width=8, multipliers=(1, 2), blocks=1, attention=(8,), timesteps=12, variance="small")
-    model = DDPM(cfg, SPEC).eval()
+    small = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "timesteps": 12, "variance": "small"}
+    model = DDPM(DDPM.Config(**{**small, **config}), SPEC).eval()  # type: ignore[arg-type]
     for p in model.net.parameters():
         torch.nn.init.normal_(p, std=0.1)
     return model
@@ -33,7 +37,9 @@ def test_all_steps_with_all_the_noise_are_ddpms_posterior(parent, now):
     torch.testing.assert_close(sigma, (0.5 * parent.process.posterior_logvar[now]).exp(), atol=1e-5, rtol=1e-3)
 
 
-def test_all_steps_with_all_the_noise_sample_what_ddpm_samples(parent):
+@pytest.mark.parametrize("parameterization", ["eps", "v", "both"])
+def test_all_steps_with_all_the_noise_sample_what_ddpm_samples(parameterization):
+    parent = ddpm(parameterization=parameterization)
     torch.manual_seed(1)
     ours = build(parent, steps=12, eta=1.0).sample(2)
     torch.manual_seed(1)

@@ -102,11 +102,43 @@ def test_the_loss_is_the_mean_squared_error_of_the_target(parameterization: str,
     torch.testing.assert_close(update.loss, (pred - target).square().mean())
 
 
-@pytest.mark.parametrize("parameterization", ["eps", "v"])
+def test_two_predictions_are_merged_into_one_image() -> None:
+    """Salimans and Ho, section 4: x_hat = sigma^2 x~ + alpha (z - sigma eps~), and so v_hat = alpha eps~ - sigma x~."""
+    model, t = build(parameterization="both", schedule="cosine"), torch.tensor([0, 4, 8])
+    z = model.process.diffuse(X, t, torch.randn_like(X))
+    alpha, sigma = (a.view(3, 1, 1, 1) for a in (model.alpha_bar[t].sqrt(), (1 - model.alpha_bar[t]).sqrt()))
+    said = model.net(z, model.process.times[t])
+    assert said.shape == (3, 2, 16, 16)
+    image, noise = said[:, :1], said[:, 1:]
+    x_hat = model.unclipped_x0(z, t)
+    torch.testing.assert_close(x_hat, sigma**2 * image + alpha * (z - sigma * noise), atol=1e-5, rtol=1e-4)
+    eps_hat = (z - alpha * x_hat) / sigma  # what a sampler makes of it
+    torch.testing.assert_close(alpha * eps_hat - sigma * x_hat, alpha * noise - sigma * image, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(model.predict_x0(z, t), x_hat.clamp(-1, 1))
+
+
+def test_the_loss_of_two_predictions_is_that_of_v_and_of_each() -> None:
+    """The paper's loss is the image's, weighted by SNR + 1; the two predictions' own are added."""
+    model = build(parameterization="both", schedule="cosine")
+    torch.manual_seed(1)
+    (update,) = model.losses({"image": X}, Progress(0))
+    torch.manual_seed(1)
+    t, eps = torch.randint(10, (3,)), torch.randn_like(X)
+    a = torch.stack([(1 - cosine_betas(10)[: k + 1]).prod() for k in t]).view(3, 1, 1, 1)
+    z = a.sqrt() * X + (1 - a).sqrt() * eps
+    image, noise = model.net(z.float(), t * 100.0).double().chunk(2, 1)
+    x_hat = (1 - a) * image + a.sqrt() * (z - (1 - a).sqrt() * noise)
+    snr = a / (1 - a)
+    expected = (snr + 1) * (x_hat - X).square() + (image - X).square() + (noise - eps).square()
+    torch.testing.assert_close(update.loss.double(), expected.mean(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("parameterization", ["eps", "v", "both"])
 def test_a_perfect_network_finds_the_image(parameterization: str) -> None:
     model, eps, t = build(parameterization=parameterization), torch.randn_like(X), torch.tensor([0, 2, 4])
     a = model.alpha_bar[t].view(3, 1, 1, 1)
-    target = eps if parameterization == "eps" else a.sqrt() * eps - (1 - a).sqrt() * X
+    v = a.sqrt() * eps - (1 - a).sqrt() * X
+    target = {"eps": eps, "v": v, "both": torch.cat([X, eps], 1)}[parameterization]
     model.net.forward = lambda x_t, t: target  # type: ignore[method-assign]
     torch.testing.assert_close(model.predict_x0(model.process.diffuse(X, t, eps), t), X, atol=1e-4, rtol=0)
 
@@ -127,9 +159,10 @@ def test_sampling_is_algorithm_2() -> None:
     assert drawn.abs().max() <= 1
 
 
+@pytest.mark.parametrize("parameterization", ["eps", "both"])
 @pytest.mark.parametrize("variance", ["large", "small"])
-def test_a_term_of_the_bound_is_the_divergence_of_two_gaussians(variance: str) -> None:
-    model, t = build(variance=variance), torch.tensor([1, 4, 9])
+def test_a_term_of_the_bound_is_the_divergence_of_two_gaussians(variance: str, parameterization: str) -> None:
+    model, t = build(variance=variance, parameterization=parameterization), torch.tensor([1, 4, 9])
     torch.manual_seed(2)
     x_t = model.process.diffuse(X, t, torch.randn_like(X))
     terms = model.process.vlb_term(X, x_t, t, *model.reverse(x_t, t))
@@ -141,8 +174,9 @@ def test_a_term_of_the_bound_is_the_divergence_of_two_gaussians(variance: str) -
         torch.testing.assert_close(terms[i].double(), expected, atol=1e-3, rtol=1e-3)
 
 
-def test_the_bound_is_the_sum_of_its_terms() -> None:
-    model = build()
+@pytest.mark.parametrize("parameterization", ["eps", "both"])
+def test_the_bound_is_the_sum_of_its_terms(parameterization: str) -> None:
+    model = build(parameterization=parameterization)
     torch.manual_seed(4)
     bound = model.log_likelihood_bound(X)
     torch.manual_seed(4)

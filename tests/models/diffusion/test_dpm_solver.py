@@ -29,6 +29,7 @@ def parent(cls: type, **config: object) -> nn.Module:
 PARENTS = {
     "ddpm": lambda: parent(DDPM, **DDPMS),
     "v": lambda: parent(DDPM, **DDPMS, parameterization="v"),
+    "both": lambda: parent(DDPM, **DDPMS, parameterization="both"),
     "improved": lambda: parent(ImprovedDDPM, **DDPMS),
     "edm": lambda: parent(EDM),
     "flow": lambda: parent(RectifiedFlow),
@@ -50,7 +51,7 @@ def test_it_samples_every_kind_of_diffusion(cls: type, name: str) -> None:
     assert list(model.losses({"image": drawn}, Progress(0))) == []
 
 
-@pytest.mark.parametrize("parameterization", ["eps", "v"])
+@pytest.mark.parametrize("parameterization", ["eps", "v", "both"])
 def test_the_denoiser_of_a_ddpm_is_its_guess_at_the_steps(parameterization: str) -> None:
     """At the noise level of step t, on x_t over its scale, `denoise` is `predict_x0`."""
     model = parent(DDPM, **DDPMS, parameterization=parameterization)

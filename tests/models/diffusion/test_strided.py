@@ -14,17 +14,17 @@ SPEC = Spec((1, 16, 16))
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "attention": (8,), "timesteps": 12}
 
 
-def parent(cls: type) -> torch.nn.Module:
+def parent(cls: type, **config: object) -> torch.nn.Module:
     torch.manual_seed(0)
-    model = cls(cls.Config(**SMALL), SPEC).eval()
+    model = cls(cls.Config(**SMALL, **config), SPEC).eval()
     for p in model.net.parameters():
         torch.nn.init.normal_(p, std=0.1)
     return model
 
 
-@pytest.mark.parametrize("cls", [DDPM, ImprovedDDPM])
-def test_all_the_steps_are_the_parents_own_sampler(cls: type) -> None:
-    model, drawn = parent(cls), []
+@pytest.mark.parametrize(("cls", "parameterization"), [(DDPM, "eps"), (DDPM, "both"), (ImprovedDDPM, "eps")])
+def test_all_the_steps_are_the_parents_own_sampler(cls: type, parameterization: str) -> None:
+    model, drawn = parent(cls, parameterization=parameterization), []
     for sampler in (model, Strided(Strided.Config(steps=12), SPEC, ddpm=model)):
         torch.manual_seed(1)
         drawn.append(sampler.sample(2))  # type: ignore[operator]

@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss, pixel_unshuffle
+from torch.nn.functional import pixel_unshuffle
 from torch.optim import AdamW, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
@@ -85,12 +85,12 @@ class ControlNet(Model):
         t = torch.randint(len(process), (len(x),), device=x.device)
         eps = torch.randn_like(x)
         pred = self.network(process.diffuse(x, t, eps), process.times[t], batch["source"])
-        yield Update("branch", mse_loss(pred, process.target(x, t, eps)))  # eq. 5
+        yield Update("branch", process.loss(pred, x, t, eps))  # eq. 5
 
     def network(self, x_t: Tensor, time: Tensor, source: Tensor) -> Tensor:
-        """What the parent's network predicts with the control added, (B,C,H,W) in float32."""
+        """What the parent's network predicts with the control added, in float32."""
         pred = self.ddpm.net(x_t, time, control=self.branch(x_t, time, source)).float()
-        return pred[:, : x_t.shape[1]]  # the parent may predict variances too
+        return pred[:, : self.ddpm.process.predictions * x_t.shape[1]]  # the parent may predict variances too
 
     @torch.no_grad()
     def translate(self, source: Tensor, cond: Tensor | None = None) -> Tensor:

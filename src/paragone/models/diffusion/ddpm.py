@@ -20,10 +20,11 @@ variance itself.
 
 Deviations: no random horizontal flips. The options change the paper's model and are off by default: `patch` works on
 patches (space to depth), a smaller and faster network; `parameterization: v` predicts sqrt(alpha_bar) epsilon -
-sqrt(1 - alpha_bar) x_0 (Salimans and Ho 2022, https://arxiv.org/abs/2202.00512); `schedule: cosine` is Nichol and
-Dhariwal's (2021, https://arxiv.org/abs/2102.09672, eq. 17). For another `timesteps` than 1000 the linear schedule and
-the times that the network sees are scaled by 1000 / timesteps. GroupNorm takes fewer than 32 groups where `width` is
-small.
+sqrt(1 - alpha_bar) x_0 (Salimans and Ho 2022, https://arxiv.org/abs/2202.00512); `parameterization: both` predicts x_0
+and epsilon in channels of their own and merges them into v (the same, section 4), and learns both besides v, which the
+paper does not; `schedule: cosine` is Nichol and Dhariwal's (2021, https://arxiv.org/abs/2102.09672, eq. 17). For
+another `timesteps` than 1000 the linear schedule and the times that the network sees are scaled by 1000 / timesteps.
+GroupNorm takes fewer than 32 groups where `width` is small.
 """
 
 from collections.abc import Iterator
@@ -32,11 +33,10 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
 from paragone.models.base import Batch, Model, Plan, Progress, Spec, Update
-from paragone.models.layers.diffusion import Diffusion, at, diffusion
+from paragone.models.layers.diffusion import Diffusion, Parameterization, at, diffusion
 from paragone.models.layers.unet import UNet
 
 
@@ -58,7 +58,7 @@ class DDPM(Model):
         patch: int = 1  # not the paper's if above 1
         timesteps: int = 1000  # T
         schedule: Literal["linear", "cosine"] = "linear"
-        parameterization: Literal["eps", "v"] = "eps"  # what the network predicts
+        parameterization: Parameterization = "eps"  # what the network predicts
         variance: Literal["large", "small"] = "large"  # sigma_t^2: beta_t or the posterior's
         lr: float = 2e-4
         vlb_terms: int = 0  # of the T-1 KL terms an image's bound evaluates, drawn without bias; 0: all
@@ -71,8 +71,8 @@ class DDPM(Model):
         if size != width:
             raise ValueError(f"DDPM takes square images; these are {size} x {width}: prepare the data set square")
         self.net = UNet(
-            c, c, size, width=cfg.width, multipliers=cfg.multipliers, blocks=cfg.blocks, attention=cfg.attention,
-            heads=cfg.heads, dropout=cfg.dropout, patch=cfg.patch,
+            c, self.process.predictions * c, size, width=cfg.width, multipliers=cfg.multipliers, blocks=cfg.blocks,
+            attention=cfg.attention, heads=cfg.heads, dropout=cfg.dropout, patch=cfg.patch,
         )  # fmt: skip
 
     @property
@@ -92,7 +92,7 @@ class DDPM(Model):
         t = torch.randint(self.cfg.timesteps, (len(x),), device=x.device)
         eps = torch.randn_like(x)
         pred = self.net(process.diffuse(x, t, eps), process.times[t]).float()
-        yield Update("net", mse_loss(pred, process.target(x, t, eps)))  # eq. 14
+        yield Update("net", process.loss(pred, x, t, eps))  # eq. 14
 
     def predict_x0(self, x_t: Tensor, t: Tensor, process: Diffusion | None = None) -> Tensor:
         """The image that x_t (B,C,H,W) at t (B,) is taken to come from, clipped to [-1,1]; t counts the steps of

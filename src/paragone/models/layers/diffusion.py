@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from paragone.models.layers.functional import (
     cosine_betas,
@@ -23,7 +24,12 @@ Reverse = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """x_t (B,C,H,W), t (B,) -> the mean (B,C,H,W) and the log variance (B,C,H,W) or (B,1,1,1) of p(x_{t-1} | x_t)."""
 
 Network = Callable[[Tensor, Tensor], Tensor]
-"""x_t (B,C,H,W), time (B,) in 0..1000 -> what the process is parameterised by, in float32 (B,C,H,W)."""
+"""x_t (B,C,H,W), time (B,) in 0..1000 -> what the process is parameterised by, in float32 (B,C,H,W) or (B,2C,H,W)."""
+
+Parameterization = Literal["eps", "v", "both"]
+"""What a network predicts: the noise epsilon, v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) x_0, or the image and
+the noise in channels of their own, which are merged (Salimans and Ho 2022, https://arxiv.org/abs/2202.00512,
+section 4): x_hat = sigma^2 x~ + alpha (x_t - sigma eps~), where alpha^2 is alpha_bar and sigma^2 the rest."""
 
 
 class Diffusion(nn.Module):
@@ -42,7 +48,7 @@ class Diffusion(nn.Module):
     log_beta: Tensor
     times: Tensor
 
-    def __init__(self, alpha_bar: Tensor, times: Tensor, parameterization: Literal["eps", "v"]) -> None:
+    def __init__(self, alpha_bar: Tensor, times: Tensor, parameterization: Parameterization) -> None:
         super().__init__()
         self.exact, self.parameterization = alpha_bar, parameterization
         before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])  # alpha_bar of the step before
@@ -83,14 +89,33 @@ class Diffusion(nn.Module):
         """x_t of q(x_t | x_0) for the noise eps; x, eps and the result (B,C,H,W), t (B,) in 0..T-1."""
         return at(self.signal, t) * x + at(self.noise, t) * eps  # eq. 4
 
+    @property
+    def predictions(self) -> int:
+        """How many predictions the network makes, each with the channels of an image."""
+        return 2 if self.parameterization == "both" else 1
+
     def target(self, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
-        """What the network should say: epsilon, or v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) x_0."""
+        """What epsilon or, unless it is that, v (also of two predictions, merged) should be: (B,C,H,W)."""
         return eps if self.parameterization == "eps" else at(self.signal, t) * eps - at(self.noise, t) * x
+
+    def loss(self, pred: Tensor, x: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+        """The mean squared error (0-d) of what a network predicts from x_t; x and eps (B,C,H,W), t (B,).
+
+        Of two predictions, the error of v that follows from them, which is the paper's SNR + 1 weighting of the
+        image's, and those of both: on drawn scenes the network learns neither from v's alone (docs/tuning.md).
+        """
+        if self.parameterization != "both":
+            return mse_loss(pred, self.target(x, t, eps))
+        image, noise = pred.chunk(2, 1)
+        merged = merge(pred, at(self.signal, t), at(self.noise, t))
+        return mse_loss(merged, self.target(x, t, eps)) + mse_loss(image, x) + mse_loss(noise, eps)
 
     def x0(self, pred: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The image that x_t comes from if the network is right."""
         a, b = at(self.signal, t), at(self.noise, t)
-        return a * x_t - b * pred if self.parameterization == "v" else (x_t - b * pred) / a
+        if self.parameterization == "eps":
+            return (x_t - b * pred) / a
+        return a * x_t - b * (merge(pred, a, b) if self.parameterization == "both" else pred)
 
     @property
     def sigma_range(self) -> tuple[float, float]:
@@ -114,7 +139,9 @@ class Diffusion(nn.Module):
         a = (1 + sigma.float() ** 2).rsqrt()[:, None, None, None]  # the signal, and so a sigma is the noise
         b = a * sigma.float()[:, None, None, None]
         pred = network(a * x, torch.lerp(self.times[low], self.times[low + 1], place - low))
-        return a * (a * x) - b * pred if self.parameterization == "v" else x - b / a * pred
+        if self.parameterization == "eps":
+            return x - b / a * pred
+        return a * (a * x) - b * (merge(pred, a, b) if self.parameterization == "both" else pred)
 
     def posterior_mean(self, x: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The mean of q(x_{t-1} | x_t, x_0), eq. 7."""
@@ -156,7 +183,14 @@ class Diffusion(nn.Module):
         return -loss
 
 
-def diffusion(schedule: str, steps: int, parameterization: Literal["eps", "v"]) -> Diffusion:
+def merge(pred: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """v of an image and a noise (B,2C,H,W) that were predicted apart, a and b (B,1,1,1) sqrt(alpha_bar) and
+    sqrt(1 - alpha_bar): the image a x_t - b v is then the paper's b^2 x~ + a (x_t - b eps~)."""
+    image, noise = pred.chunk(2, 1)
+    return a * noise - b * image
+
+
+def diffusion(schedule: str, steps: int, parameterization: Parameterization) -> Diffusion:
     """The process of a schedule, "linear" or "cosine". Raises ValueError below 2 steps."""
     if steps < 2:
         raise ValueError(f"timesteps is {steps}; it must be at least 2")
