@@ -75,8 +75,8 @@ def samplers() -> list[Sampler]:
     return [
         _convolutional("PixelCNN", pixels.net, SPEC.shape[1:], None),
         _transformer("VQ-VAE + prior (transformer)", prior.prior),
-        _convolutional("VQ-VAE-2's prior of the top", priors.top, top, None),
-        _convolutional("VQ-VAE-2's prior of the bottom", priors.bottom, bottom, priors),
+        _convolutional("VQ-VAE-2, top prior", priors.top, top, None),
+        _convolutional("VQ-VAE-2, bottom prior", priors.bottom, bottom, priors),
     ]
 
 
