@@ -58,7 +58,7 @@ SPEED = [
         unit="per image",
         better="low",
         digits=0,
-        about="how often the network runs to draw one image, counted at its most used layer",
+        about="runs of the network to draw one image, counted at its most used layer",
         setting=True,
     ),
     Column(
@@ -69,7 +69,7 @@ SPEED = [
         better="low",
         digits=1,
         scale=1e-6,
-        about="multiply-accumulates to draw one image, every pass through the networks counted",
+        about="multiply-accumulates (MACs) to draw one image, counting every pass through the networks",
         setting=True,
     ),
 ]
@@ -121,7 +121,7 @@ COST_WITHOUT_PARENTS = [
         unit="MB",
         better="low",
         digits=0,
-        about="of the training process",
+        about="peak memory of the training process",
     ),
     Column(
         "sampling_memory_mb",

@@ -42,7 +42,7 @@ MODES = [
         "Nearest train",
         "metrics.nearest_train.ratio",
         unit="ratio",
-        about="distance to the nearest training image over that of real test images; far below 1 is memorisation",
+        about="distance to the nearest training image, relative to real test images; far below 1 means memorisation",
     ),
 ]
 LABELS = Column(
@@ -107,7 +107,7 @@ RATE = [
         "Rate",
         "metrics.rate.nats",
         unit="nats",
-        about="KL divergence of the latents' posterior from their prior on test images: what latents hold of an image",
+        about="KL divergence of the latents' posterior from their prior on test images: the information in the latents",
     ),
     Column(
         "active_latents", "Latents in use", "metrics.rate.active", digits=0, about="latents with a rate above 0.01 nats"
@@ -119,7 +119,7 @@ DECOMPOSITION = [
         "Index-code information",
         "metrics.decomposition.mutual_information",
         unit="nats",
-        about="part of the rate: what the latents tell about which test image it is; at most log of their number",
+        about="part of the rate: what the latents say about which test image it is; at most the log of their number",
     ),
     Column(
         "total_correlation",
@@ -219,7 +219,7 @@ CODEBOOK = [
         "metrics.codebook.perplexity",
         unit="codes",
         digits=1,
-        about="of the codes of test images: the number of equally frequent codes that would carry as much",
+        about="number of equally frequent codes that would carry as much information as the codes of test images",
     ),
     Column(
         "codes_used",
@@ -229,7 +229,7 @@ CODEBOOK = [
         better="high",
         digits=1,
         scale=100,
-        about="share of the codebook that test images use",
+        about="share of the codebook used by test images",
     ),
 ]
 SAMPLES = Column(
