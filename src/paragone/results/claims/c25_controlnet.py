@@ -12,10 +12,10 @@ CLAIM = Claim(
     surveys=("hu",),
     sentence="ControlNet-style conditioning gives layout control that plain models lack.",
     measured="Scenes by day, to be drawn by night (the data set day-night); figures, to be drawn from their edges and "
-    "from boxes (shapes-edges, shapes-boxes). The true partners are known. By night: intersection over union of the "
-    "figure in each sample and in the scene asked for. In all: share of samples whose class, size and place a network "
-    "reads as those asked for. ControlNet's less that of the DDPM that it steers, which is told of no scene, as many "
-    "samples of either. What any other scene reaches by chance is noted.",
+    "from boxes (few-shapes-edges, few-shapes-boxes). The true partners are known. By night: intersection over union "
+    "of the figure in each sample and in the scene asked for. In all: share of samples whose class, size and place a "
+    "network reads as those asked for. ControlNet's less that of the DDPM that it steers, which is told of no scene, "
+    "as many samples of either. What any other scene reaches by chance is noted.",
     rule="Larger by at least 0.3, within 0.05 it is no effect.",
     rows=(PLAIN, STEERED),
     studies=("layout",),
