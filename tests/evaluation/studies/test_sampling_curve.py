@@ -63,7 +63,7 @@ def test_every_point_is_counted_and_measured(project: Path) -> None:
     assert len(drawn.figure.axes) == 3
     names = [line.get_label() for line in drawn.figure.axes[0].get_lines()]
     assert set(names) == {"DDPM", "DDIM", "VAE", "GAN-diffusion relay", "GAN-diffusion relay, t_0 = 0.25 T"}
-    assert "from other times t_0" in drawn.caption
+    assert "at other times t_0" in drawn.caption
 
 
 def test_other_steps_are_those_of_a_row_that_was_made_with_them(project: Path) -> None:
