@@ -54,39 +54,38 @@ def test_a_copy_of_the_way_down_starts_with_the_parents_weights() -> None:
         assert p.requires_grad
 
 
-def test_the_loss_is_the_parents_with_the_control_added() -> None:
-    ddpm = parent()
-    model = build(ddpm)
+def loss_and_draws(model: ControlNet) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The loss of a branch that is open, and what it drew: t, alpha_bar (B,1,1,1) and epsilon."""
     for p in model.branch.parameters():
         nn.init.normal_(p, std=0.1)
     torch.manual_seed(1)
     (update,) = model.losses({"image": X, "source": SOURCE}, Progress(0))
     torch.manual_seed(1)
     t, eps = torch.randint(12, (4,)), torch.randn_like(X)
-    a = ddpm.alpha_bar[t].view(4, 1, 1, 1)
+    return update.loss, t, model.ddpm.alpha_bar[t].view(4, 1, 1, 1), eps
+
+
+def test_the_loss_is_the_parents_with_the_control_added() -> None:
+    ddpm = parent()
+    model = build(ddpm)
+    loss, t, a, eps = loss_and_draws(model)
     x_t, time = a.sqrt() * X + (1 - a).sqrt() * eps, t * 1000 / 12
     control = model.branch(x_t, time, SOURCE)
     e = ddpm.net.embed(time)
     h, skips = ddpm.net.contract(x_t, e)
     pred = ddpm.net.expand(h + control[-1], [s + c for s, c in zip(skips, control, strict=False)], e)
-    torch.testing.assert_close(update.loss, (pred - eps).square().mean())
-    _every_part_of_the_branch_learns(model, update.loss)
+    torch.testing.assert_close(loss, (pred - eps).square().mean())
+    _every_part_of_the_branch_learns(model, loss)
 
 
 def test_the_loss_with_two_predictions_is_the_parents_too() -> None:
     model = build(parent(parameterization="both"))
-    for p in model.branch.parameters():
-        nn.init.normal_(p, std=0.1)
-    torch.manual_seed(1)
-    (update,) = model.losses({"image": X, "source": SOURCE}, Progress(0))
-    torch.manual_seed(1)
-    t, eps = torch.randint(12, (4,)), torch.randn_like(X)
-    a = model.ddpm.alpha_bar[t].view(4, 1, 1, 1)
+    loss, t, a, eps = loss_and_draws(model)
     image, noise = model.network(a.sqrt() * X + (1 - a).sqrt() * eps, t * 1000 / 12, SOURCE).chunk(2, 1)
     wrong_image, wrong_noise = image - X, noise - eps
     wrong_v = a.sqrt() * wrong_noise - (1 - a).sqrt() * wrong_image
-    torch.testing.assert_close(update.loss, sum(w.square().mean() for w in (wrong_v, wrong_image, wrong_noise)))
-    _every_part_of_the_branch_learns(model, update.loss)
+    torch.testing.assert_close(loss, sum(w.square().mean() for w in (wrong_v, wrong_image, wrong_noise)))
+    _every_part_of_the_branch_learns(model, loss)
 
 
 def _every_part_of_the_branch_learns(model: ControlNet, loss: torch.Tensor) -> None:
